@@ -1,0 +1,53 @@
+#!/usr/bin/env python
+"""Turn a data set's source files into one array of images and one table."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from study.command import run
+from study.datasets import Source, dataset_module
+from study.datasets.checksums import read_checksums
+from study.files import atomic_path, file_digest, write_csv, write_json
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the images, the index and the manifest that describes both."""
+    source = Source(checksums=read_checksums(arguments.checksums))
+    data = dataset_module(arguments.dataset).decode(Path(arguments.raw), source)
+
+    with atomic_path(arguments.images) as temporary:
+        np.save(temporary, data.images)
+    names = [data.classes[label] for label in data.labels]
+    write_csv(
+        arguments.index,
+        ["image_id", "label", "class", "source_split", "file"],
+        zip(range(len(names)), data.labels, names, data.source_split, data.files, strict=True),
+    )
+    counts = np.bincount(data.labels, minlength=len(data.classes))
+    write_json(
+        arguments.manifest,
+        {
+            "dataset": arguments.dataset,
+            "images": list(data.images.shape),
+            "dtype": str(data.images.dtype),
+            "classes": data.classes,
+            "class_counts": dict(zip(data.classes, counts.tolist(), strict=True)),
+            "sha256": {Path(path).name: file_digest(path) for path in (arguments.images, arguments.index)},
+            "sources": data.sources,
+        },
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True, help="name of the data set")
+    parser.add_argument("--raw", required=True, help="folder with the verified source files")
+    parser.add_argument(
+        "--checksums", nargs="?", default="", const="", help="md5sum file, for an archive that is not the official one"
+    )
+    parser.add_argument("--images", required=True, help="array to write: uint8, N×H×W×3, .npy")
+    parser.add_argument("--index", required=True, help="table to write: a row an image, .csv")
+    parser.add_argument("--manifest", required=True, help="description to write: shapes, counts, digests, .json")
+    run(parser, main)

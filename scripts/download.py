@@ -1,0 +1,37 @@
+#!/usr/bin/env python
+"""Get a data set's source files, from a local archive or folder or from the network, and verify them."""
+
+import argparse
+from pathlib import Path
+
+from study.command import run
+from study.datasets import Source, dataset_module
+from study.datasets.checksums import read_checksums
+from study.files import atomic_path
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Fetch into a temporary folder and rename it when everything in it is verified."""
+    source = Source(
+        archive=Path(arguments.archive) if arguments.archive else None,
+        urls=tuple(arguments.urls),
+        checksums=read_checksums(arguments.checksums),
+        scratch=Path(arguments.scratch),
+    )
+    with atomic_path(arguments.output) as folder:
+        dataset_module(arguments.dataset).fetch(folder, source)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True, help="name of the data set")
+    parser.add_argument(
+        "--archive", nargs="?", default="", const="", help="local archive or extracted folder, instead of the network"
+    )
+    parser.add_argument("--urls", nargs="*", default=[], help="addresses tried in turn; default: the data set's own")
+    parser.add_argument(
+        "--checksums", nargs="?", default="", const="", help="md5sum file, for an archive that is not the official one"
+    )
+    parser.add_argument("--scratch", required=True, help="folder for partial downloads, kept between runs")
+    parser.add_argument("--output", required=True, help="folder to make, with the verified source files")
+    run(parser, main)

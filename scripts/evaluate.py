@@ -1,0 +1,66 @@
+#!/usr/bin/env python
+"""Measure one run on its own test split and on the common test."""
+
+import argparse
+
+import numpy as np
+
+from study.command import run
+from study.errors import StudyError
+from study.files import write_csv, write_json, write_text
+from study.index import read_index
+from study.metrics import classification_metrics, confusion, report_by_class, text_report
+from study.partitions import read_split, union
+from study.plots import confusion_matrix_figure, save_figure
+from study.predictions import load_predictions
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write metrics, reports, the misclassified images and the confusion matrix of one run."""
+    index = read_index(arguments.index)
+    predictions = load_predictions(arguments.predictions)
+    log_probabilities = predictions.log_probabilities()
+    predicted = log_probabilities.argmax(axis=1)
+    own = np.flatnonzero(predictions.has_role("test"))
+    common = union([read_split(path) for path in arguments.splits], "test")
+    if len(own) == 0:
+        raise StudyError("the test split is empty; give 'split.test' a larger share or the partition more images")
+
+    def measured(image_ids: np.ndarray) -> dict:
+        return classification_metrics(log_probabilities[image_ids], index.labels[image_ids], index.classes)
+
+    metrics = measured(own) | {"common_test": measured(common)}
+    labels, answers = index.labels[own], predicted[own]
+    matrix = confusion(labels, answers, len(index.classes))
+    wrong = own[labels != answers]
+    confidence = np.exp(log_probabilities[wrong, predicted[wrong]])
+
+    write_json(arguments.metrics, metrics)
+    write_text(arguments.report, text_report(metrics, matrix))
+    write_json(arguments.classification_report, report_by_class(labels, answers, index.classes))
+    write_csv(
+        arguments.misclassified,
+        ["image_id", "file", "true", "pred", "confidence"],
+        (
+            [i, index.files[i], index.classes[index.labels[i]], index.classes[predicted[i]], f"{p:.6f}"]
+            for i, p in zip(wrong, confidence, strict=True)
+        ),
+    )
+    title = f"{arguments.title}: {metrics['overall_accuracy']:.1%} of {len(own)} test images right"
+    save_figure(confusion_matrix_figure(matrix, index.classes, title), arguments.confusion_matrix)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predictions", required=True, help="the run's predictions, .npz")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument(
+        "--splits", required=True, nargs="+", help="splits of all partitions, .csv; their tests are the common test"
+    )
+    parser.add_argument("--title", required=True, help="name of the run, for the figure")
+    parser.add_argument("--metrics", required=True, help="metrics to write, .json")
+    parser.add_argument("--report", required=True, help="plain-text report to write, .txt")
+    parser.add_argument("--classification-report", required=True, help="report by class to write, .json")
+    parser.add_argument("--misclassified", required=True, help="table to write: wrong test images, .csv")
+    parser.add_argument("--confusion-matrix", required=True, help="figure to write, .svg or .png")
+    run(parser, main)

@@ -1,0 +1,50 @@
+#!/usr/bin/env python
+"""Score every image of the data set with one run's model."""
+
+import argparse
+
+from study.command import run
+from study.devices import torch_device
+from study.files import read_json
+from study.partitions import ROLES, read_split, union
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the logits of every image and its role in this run."""
+    splits = [read_split(path) for path in arguments.splits]
+    record = read_json(arguments.run)
+
+    # After the cheap checks: importing torch takes seconds.
+    import numpy as np
+    import torch
+    from safetensors.torch import load_file
+
+    from study.models import build_model
+    from study.predictions import Predictions, roles_in_run, save_predictions
+    from study.training import Normalize, predict
+
+    torch.set_num_threads(arguments.threads)
+    device = torch_device(arguments.gpus)
+    images = np.load(arguments.images, mmap_mode="r")
+    recipe = record["recipe"]
+    height, _, channels = record["image_shape"]
+    model = build_model(
+        num_classes=len(record["classes"]), in_channels=channels, image_size=height, **recipe["architecture"]
+    )
+    model.load_state_dict(load_file(arguments.weights))
+    model.to(device, memory_format=torch.channels_last)
+    logits = predict(model, Normalize(**recipe["normalize"]).to(device), torch.from_numpy(np.array(images)).to(device))
+    roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
+    save_predictions(arguments.output, Predictions(logits.cpu().numpy(), roles))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv")
+    parser.add_argument("--weights", required=True, help="the run's weights, .safetensors")
+    parser.add_argument("--run", required=True, help="record of the run, .json")
+    parser.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--output", required=True, help="predictions to write, .npz")
+    run(parser, main)

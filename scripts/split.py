@@ -1,0 +1,31 @@
+#!/usr/bin/env python
+"""Split one partition into train, val and test for one seed, stratified by class."""
+
+import argparse
+
+from study.command import run
+from study.index import read_index
+from study.partitions import read_partition, split_partition, write_split
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the role of each image of the partition."""
+    split = split_partition(
+        read_partition(arguments.partition),
+        read_index(arguments.index).labels,
+        {"train": arguments.train, "val": arguments.val, "test": arguments.test},
+        arguments.seed,
+    )
+    write_split(arguments.output, split)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--partition", required=True, help="list of the partition's image_ids, .csv")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the run")
+    parser.add_argument("--train", required=True, type=float, help="share of the images to train on")
+    parser.add_argument("--val", required=True, type=float, help="share of the images for validation")
+    parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
+    parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
+    run(parser, main)

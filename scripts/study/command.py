@@ -1,0 +1,37 @@
+"""How an entry point ends: quietly when it worked, with one line when it did not."""
+
+import argparse
+import errno
+import sys
+from collections.abc import Callable
+
+from study.errors import StudyError, one_line
+
+# A full disk, a full quota and a file-size limit read the same to a user: there is no room.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
+    """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1."""
+    arguments = parser.parse_args()
+    try:
+        main(arguments)
+    except StudyError as error:
+        message = str(error)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            where = error.filename or "the results folder"
+            message = (
+                f"no space left while writing {where} ({error.strerror}): nothing was kept of it; "
+                "free some space and run the same command again"
+            )
+        elif error.filename is not None:
+            message = f"{error.filename}: {error.strerror}; check that the path exists and may be accessed"
+        else:
+            raise
+    except KeyboardInterrupt:
+        message = "interrupted; run the same command again to go on"
+    else:
+        return
+    print(f"error: {one_line(message)}", file=sys.stderr)
+    raise SystemExit(1)

@@ -1,0 +1,196 @@
+"""Check a study's configuration: by its schema, then for what a schema cannot say.
+
+Every complaint is one line that names the key, what was found and what to write instead.
+"""
+
+import difflib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from study.datasets import SIZES
+from study.errors import StudyError, one_line
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Return the content of a YAML file.
+
+    Raises:
+        StudyError: the file is missing or is not YAML.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
+
+
+def check_schema(value: Any, schema: Mapping[str, Any], name: str) -> None:
+    """Check `value` against a JSON schema.
+
+    Args:
+        value: parsed YAML or JSON.
+        schema: a JSON schema, draft 2020-12.
+        name: what to call the checked thing, such as "config" or a file name.
+
+    Raises:
+        StudyError: the most telling of the violations, in one line.
+    """
+    error = best_match(Draft202012Validator(schema).iter_errors(value))
+    if error is not None:
+        raise StudyError(f"{name}: {_explain(error)}")
+
+
+def _explain(error: ValidationError) -> str:
+    where = _path_text(error.absolute_path)
+    found = one_line(json.dumps(error.instance, default=str))
+    found = found if len(found) <= 80 else found[:77] + "..."
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        unknown = next(str(key) for key in error.instance if str(key) not in known)
+        close = difflib.get_close_matches(unknown, known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else "remove it."
+        return f"unknown key {unknown!r} {'in ' + where if where else 'at the top level'}: {hint} Known: {', '.join(known)}"
+    where = where or "the top level"
+    if error.validator is None:  # the schema is `false`: the key exists, but not together with its siblings
+        return f"{where} does not go with the rest of {_path_text(list(error.absolute_path)[:-1])}: remove it"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{where} has no {missing!r}: add it"
+    if error.validator == "type":
+        expected = error.validator_value
+        expected = expected if isinstance(expected, str) else " or ".join(expected)
+        hint = f"; write {where}: {error.instance} without quotes" if _quoted_number(error) else ""
+        if hint:
+            hint += " (--config passes lists as text: put them into a YAML file and give it by --configfile)"
+        return f"{where} is {found}, expected {_ARTICLE.get(expected, expected)}{hint}"
+    if error.validator == "enum":
+        return f"{where} is {found}, expected one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "uniqueItems":
+        return f"{where} has repeats: {found}; write each once"
+    if error.validator == "pattern":
+        return f"{where} is {found}, expected {error.schema.get('description', error.validator_value)}"
+    return f"{where}: {one_line(error.message)}"
+
+
+_ARTICLE = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "object": "a mapping",
+    "string": "text",
+}
+
+
+def _quoted_number(error: ValidationError) -> bool:
+    if not isinstance(error.instance, str) or error.validator_value not in ("integer", "number"):
+        return False
+    try:
+        float(error.instance)
+    except ValueError:
+        return False
+    return True
+
+
+def _path_text(path: Iterable[str | int]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Check a whole configuration.
+
+    Raises:
+        StudyError: the first thing that is wrong; the line shows the corrected YAML.
+    """
+    check_schema(config, schema, "config")
+    _check_unique("seeds", config["seeds"])
+    _check_unique("models", config["models"])
+    _check_partitions(config)
+    _check_combos(config)
+    _check_ratios(config["split"])
+    strangers = [model for model in config["overrides"] if model not in config["models"]]
+    if strangers:
+        raise StudyError(
+            f"config: overrides name {strangers[0]!r}, which is not among the models; write "
+            f"{_yaml('models', [*config['models'], strangers[0]])} or remove overrides.{strangers[0]}"
+        )
+
+
+def _check_unique(key: str, values: list[Any]) -> None:
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    if repeated:
+        raise StudyError(
+            f"config: {key} has {repeated[0]!r} more than once; write {_yaml(key, list(dict.fromkeys(values)))}"
+        )
+
+
+def _check_partitions(config: Mapping[str, Any]) -> None:
+    names = [partition["name"] for partition in config["partitions"]]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise StudyError(f"config: two partitions are called {repeated[0]!r}; give each its own name")
+    dataset = config["dataset"]
+    if dataset["checksums"]:  # a data set of the user's own: its size shows when it is decoded
+        return
+    sizes = [partition["size"] for partition in config["partitions"]]
+    pool = SIZES[dataset["name"]]
+    if sum(sizes) > pool:
+        fitting = [{"name": name, "size": size * pool // sum(sizes)} for name, size in zip(names, sizes, strict=True)]
+        raise StudyError(
+            f"config: the partitions ask for {sum(sizes)} images but {dataset['name']} has {pool}; write for example "
+            f"{_yaml('partitions', fitting)}"
+        )
+
+
+def _check_combos(config: Mapping[str, Any]) -> None:
+    names = [partition["name"] for partition in config["partitions"]]
+    combos = config["combos"]
+    seen: dict[frozenset[str], str] = {}
+    for position, combo in enumerate(combos):
+        parts = combo.split("+")
+        unknown = [part for part in parts if part not in names]
+        if unknown:
+            fixed = "+".join(dict.fromkeys(part for part in parts if part in names)) or names[0]
+            corrected = list(dict.fromkeys([*combos[:position], fixed, *combos[position + 1 :]]))
+            raise StudyError(
+                f"config: combos[{position}] is {combo!r} but there is no partition {unknown[0]!r} (there are "
+                f"{', '.join(names)}); write for example {_yaml('combos', corrected)}"
+            )
+        twin = seen.get(frozenset(parts))
+        if twin is not None or len(set(parts)) < len(parts):
+            corrected = list(
+                dict.fromkeys([*combos[:position], "+".join(dict.fromkeys(parts)), *combos[position + 1 :]])
+            )
+            if twin is not None:
+                corrected = [other for i, other in enumerate(combos) if i != position]
+            raise StudyError(
+                f"config: combos[{position}] {combo!r} repeats {twin or 'a partition'}; write "
+                f"{_yaml('combos', corrected)}"
+            )
+        seen[frozenset(parts)] = combo
+
+
+def _check_ratios(split: Mapping[str, float]) -> None:
+    total = sum(split.values())
+    if not math.isclose(total, 1, abs_tol=1e-6):
+        scaled = {role: round(ratio / total, 4) for role, ratio in split.items()}
+        scaled["train"] = round(1 - scaled["val"] - scaled["test"], 4)
+        raise StudyError(
+            f"config: the ratios of split sum to {total:g}, expected 1; write for example {_yaml('split', scaled)}"
+        )
+
+
+def _yaml(key: str, value: Any) -> str:
+    return one_line(yaml.safe_dump({key: value}, default_flow_style=True, sort_keys=False, width=10_000))[1:-1]

@@ -1,0 +1,74 @@
+"""The data sets a study can use: where each comes from and how it becomes one array and one table.
+
+To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES` and to
+`dataset_module`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from study.errors import StudyError
+
+if TYPE_CHECKING:  # the workflow reads this registry at every start and needs no numpy for it
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set may be taken from.
+
+    Attributes:
+        archive: a local archive or extracted folder; tried instead of `urls`.
+        urls: addresses tried in turn; empty means the data set's own list.
+        checksums: md5 by member file; None means the data set's official ones.
+        scratch: folder for partial downloads, which survive an interrupted run.
+    """
+
+    archive: Path | None = None
+    urls: tuple[str, ...] = ()
+    checksums: dict[str, str] | None = None
+    scratch: Path = Path("scratch")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded data set; position i in every field is image_id i.
+
+    Attributes:
+        images: uint8, N×H×W×3, RGB.
+        labels: int64, N, indices into `classes`.
+        classes: class names in label order.
+        source_split: "train" or "test" for each image, as its publisher has it.
+        files: name of each image at its publisher.
+        sources: digest of each source file.
+    """
+
+    images: "np.ndarray"
+    labels: "np.ndarray"
+    classes: list[str]
+    source_split: list[str]
+    files: list[str]
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+# Number of images of each data set in its official form; the workflow reads it at every start, so it is plain.
+SIZES = {"cifar10": 60_000, "digits": 1_797}
+
+
+def dataset_module(name: str) -> ModuleType:
+    """Return the module of a registered data set.
+
+    It offers `fetch(raw, source)`, which puts verified source files into the new folder `raw`, and
+    `decode(raw, source)`, which verifies them again and turns them into a `Decoded`.
+
+    Raises:
+        StudyError: there is no such data set.
+    """
+    from study.datasets import cifar10, digits
+
+    modules = {"cifar10": cifar10, "digits": digits}
+    if name not in modules:
+        raise StudyError(f"dataset.name is {name!r}; expected one of {', '.join(modules)}")
+    return modules[name]

@@ -1,0 +1,35 @@
+"""Three convolutions and two linear layers: the network of the second DVC study, 620,362 parameters."""
+
+import itertools
+
+from torch import Tensor, nn
+
+from study.models.blocks import conv_pool_relu
+
+
+class CNN3(nn.Module):
+    """Three times conv3×3 – pool, with `widths` channels, then linear – ReLU – linear with `hidden` units between."""
+
+    def __init__(
+        self,
+        *,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        image_size: int = 32,
+        widths: tuple[int, int, int] = (32, 64, 128),
+        hidden: int = 256,
+    ):
+        super().__init__()
+        channels = (in_channels, *widths)
+        self.features = nn.Sequential(
+            *(layer for pair in itertools.pairwise(channels) for layer in conv_pool_relu(*pair))
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(widths[-1] * (image_size // 2 ** len(widths)) ** 2, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, num_classes),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits, float B×num_classes, of images, float B×in_channels×image_size×image_size."""
+        return self.classifier(self.features(images).flatten(1))

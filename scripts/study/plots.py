@@ -1,0 +1,111 @@
+"""Figures, one function each, from a table or an array; every one states its finding and names its axes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from study.files import atomic_path
+
+# Okabe & Ito's palette: told apart with colour-blindness and, with the markers, in grey print.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "study",  # same figure, same bytes
+    "figure.constrained_layout.use": True,
+}
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write the figure in the format of the path's suffix, atomically and without a date, then close it."""
+    with atomic_path(path) as temporary, plt.rc_context(_STYLE):
+        figure.savefig(temporary, metadata={"Date": None} if temporary.suffix == ".svg" else None, dpi=150)
+    plt.close(figure)
+
+
+def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """Return a heat map of a confusion matrix, int K×K: counts written, colour by the share of the true class."""
+    with plt.rc_context(_STYLE):
+        size = 2.2 + 0.6 * len(classes)
+        figure, axes = plt.subplots(figsize=(size + 1, size))
+        totals = matrix.sum(axis=1, keepdims=True)
+        share = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+        image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(matrix):
+            colour = "white" if share[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+        ticks = range(len(classes))
+        axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(ticks, classes)
+        axes.set(xlabel="Predicted", ylabel="True", title=title)
+        axes.spines[:].set_visible(False)
+        figure.colorbar(image, ax=axes, label="Share of the true class", shrink=0.8)
+    return figure
+
+
+def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
+    """Return accuracy by combo, one panel for the common test and one for the combos' own tests.
+
+    Every run is a point; a bar is the mean over seeds with its 95 % t-interval.
+
+    Args:
+        summary: one row a run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
+        groups: one row a combo and model, with `<metric>_mean`, `<metric>_low` and `<metric>_high`.
+    """
+    combos = list(dict.fromkeys(summary["combo"]))
+    models = list(dict.fromkeys(summary["model"]))
+    panels = {
+        "common_test_accuracy": "Common test: same images for every combo",
+        "test_accuracy": "Own test: each combo's images, not comparable",
+    }
+    with plt.rc_context(_STYLE):
+        figure, row = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True)
+        for axes, (metric, title) in zip(row, panels.items(), strict=True):
+            for m, model in enumerate(models):
+                colour, marker = _COLOURS[m % len(_COLOURS)], _MARKERS[m % len(_MARKERS)]
+                offset = (m - (len(models) - 1) / 2) * 0.6 / max(len(models), 1)
+                for c, combo in enumerate(combos):
+                    at = (summary["combo"] == combo) & (summary["model"] == model)
+                    values = summary.loc[at, metric].to_numpy()
+                    spread = np.linspace(-0.04, 0.04, len(values)) if len(values) > 1 else np.zeros(len(values))
+                    axes.plot(c + offset + spread, values, marker, color=colour, alpha=0.55, markersize=5, zorder=2)
+                    group = groups[(groups["combo"] == combo) & (groups["model"] == model)].iloc[0]
+                    mean, low, high = (group[f"{metric}_{part}"] for part in ("mean", "low", "high"))
+                    axes.hlines(mean, c + offset - 0.12, c + offset + 0.12, color=colour, linewidth=2, zorder=3)
+                    if np.isfinite(low):
+                        axes.vlines(c + offset, low, high, color=colour, linewidth=1, zorder=1)
+                axes.plot([], [], marker, color=colour, label=model)
+            axes.set_xticks(range(len(combos)), combos)
+            axes.set_xlim(-0.6, len(combos) - 0.4)
+            axes.grid(axis="y", color="0.9")
+            axes.set_axisbelow(True)
+            axes.set(title=title, xlabel="Combo of partitions")
+        row[0].set_ylabel("Accuracy")
+        row[0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        # Intervals of few seeds can be wider than the data; they may leave the picture, the points may not.
+        values = summary[list(panels)].to_numpy()
+        margin = max(0.25 * np.ptp(values), 0.02)
+        row[0].set_ylim(max(0, values.min() - margin), min(1.005, values.max() + margin))
+        row[1].legend(title="Model", loc="lower right", frameon=False)
+        figure.suptitle(_finding(groups, combos), x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
+    means = groups.groupby("combo")["common_test_accuracy_mean"].mean().reindex(combos)
+    if len(combos) < 2:
+        return f"{combos[0]} reaches {means.iloc[0]:.1%} on the common test"
+    best, worst = means.idxmax(), means.idxmin()
+    gap = 100 * (means[best] - means[worst])
+    return f"{best} leads {worst} by {gap:.1f} points on the common test (mean over models and seeds)"

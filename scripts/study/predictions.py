@@ -1,0 +1,53 @@
+"""Logits of every image for one run, and the part each image played in that run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax
+
+from study.files import atomic_path
+
+# The codes in the role array; an image outside the run's combo is unseen.
+ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3}
+
+
+class Predictions(NamedTuple):
+    """What one run says of every image.
+
+    Attributes:
+        logits: float32, N×K; position i is image_id i.
+        roles: uint8, N; codes of `ROLE_CODES`.
+    """
+
+    logits: np.ndarray
+    roles: np.ndarray
+
+    def log_probabilities(self) -> np.ndarray:
+        """Return the log of the softmax of the logits, float64, N×K: exact also where a probability is near 1."""
+        return log_softmax(self.logits.astype(np.float64), axis=1)
+
+    def has_role(self, *roles: str) -> np.ndarray:
+        """Return a mask, bool N, of the images that have one of `roles` in this run."""
+        return np.isin(self.roles, [ROLE_CODES[role] for role in roles])
+
+
+def roles_in_run(n_images: int, image_ids: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the role codes, uint8 N, of all images, given the image_ids of train, val and test."""
+    roles = np.zeros(n_images, np.uint8)
+    for role, ids in image_ids.items():
+        roles[ids] = ROLE_CODES[role]
+    return roles
+
+
+def save_predictions(path: str | Path, predictions: Predictions) -> None:
+    """Write predictions as an .npz archive, atomically."""
+    with atomic_path(path) as temporary:
+        np.savez(temporary, logits=predictions.logits, roles=predictions.roles)
+
+
+def load_predictions(path: str | Path) -> Predictions:
+    """Read what `save_predictions` wrote."""
+    with np.load(path, allow_pickle=False) as archive:
+        return Predictions(archive["logits"], archive["roles"])

@@ -1,0 +1,124 @@
+#!/usr/bin/env python
+"""Train one model on one combo with one seed."""
+
+import argparse
+import datetime
+import sys
+import time
+
+from study.command import run
+from study.configuration import read_yaml
+from study.devices import device_name, torch_device
+from study.files import atomic_path, file_digest, write_csv, write_json
+from study.index import read_index
+from study.partitions import read_split, union
+from study.provenance import library_versions, machine, peak_memory_mb
+from study.seeds import stream_seed
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the weights after the last epoch, the history and a record of the run."""
+    started = datetime.datetime.now(datetime.UTC)
+    index = read_index(arguments.index)
+    splits = [read_split(path) for path in arguments.splits]
+    recipe = read_yaml(arguments.recipe)
+
+    # After the cheap checks: importing torch takes seconds.
+    import numpy as np
+    import torch
+    from safetensors.torch import save_file
+    from tqdm import tqdm
+
+    from study.models import build_model, count_parameters
+    from study.training import Epoch, ImageSet, Normalize, make_optimizer, train
+
+    torch.set_num_threads(arguments.threads)
+    device = torch_device(arguments.gpus)
+    images = np.load(arguments.images, mmap_mode="r")
+
+    def image_set(role: str) -> ImageSet:
+        image_ids = union(splits, role)
+        return ImageSet(
+            torch.from_numpy(images[image_ids]).to(device), torch.from_numpy(index.labels[image_ids]).to(device)
+        )
+
+    train_set, val_set = image_set("train"), image_set("val")
+    torch.manual_seed(stream_seed(arguments.seed, "init"))
+    _, height, _, channels = images.shape
+    model = build_model(
+        num_classes=len(index.classes), in_channels=channels, image_size=height, **recipe["architecture"]
+    ).to(device, memory_format=torch.channels_last)
+    normalize = Normalize(**recipe["normalize"]).to(device)
+    optimizer = make_optimizer(model, **recipe["optimizer"])
+    order = torch.Generator().manual_seed(stream_seed(arguments.seed, "order"))
+
+    epochs = recipe["epochs"]
+    clock = time.perf_counter()
+    # disable=None: a bar on a terminal, nothing in a log, where the line of each epoch tells as much.
+    with tqdm(total=epochs, unit="epoch", disable=None) as progress:
+
+        def report(epoch: Epoch) -> None:
+            progress.write(f"epoch {epoch.epoch}/{epochs}  {epoch}", file=sys.stderr)
+            progress.update()
+
+        history = train(
+            model,
+            normalize,
+            train_set,
+            val_set,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=recipe["batch_size"],
+            order=order,
+            on_epoch=report,
+        )
+    seconds = time.perf_counter() - clock
+
+    rows = [epoch.row() for epoch in history]
+    write_csv(arguments.history, list(rows[0]), (list(row.values()) for row in rows))
+    with atomic_path(arguments.weights) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
+    training_seconds = sum(epoch.seconds for epoch in history)
+    write_json(
+        arguments.run,
+        {
+            "seed": arguments.seed,
+            "streams": {stream: stream_seed(arguments.seed, stream) for stream in ("init", "order")},
+            "recipe": recipe,
+            "n_train": len(train_set),
+            "n_val": len(val_set),
+            "classes": index.classes,
+            "image_shape": list(images.shape[1:]),
+            "parameters": count_parameters(model),
+            "epochs": epochs,
+            "train_seconds": training_seconds,
+            "images_per_s": epochs * len(train_set) / training_seconds,
+            "total_seconds": seconds,
+            "device": device_name(device),
+            "threads": arguments.threads,
+            "peak_memory_mb": round(peak_memory_mb(), 1),
+            "peak_gpu_memory_mb": (
+                round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if device.type == "cuda" else None
+            ),
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "sha256": {"weights": file_digest(arguments.weights)},
+            "versions": library_versions(),
+            "machine": machine(),
+        },
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv")
+    parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the run")
+    parser.add_argument("--gpus", type=int, default=0, help="0: train on the CPU; 1: on a GPU (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--weights", required=True, help="weights to write, .safetensors")
+    parser.add_argument("--history", required=True, help="table to write: a row an epoch, .csv")
+    parser.add_argument("--run", required=True, help="record of the run to write, .json")
+    run(parser, main)

@@ -1,0 +1,84 @@
+import os
+import re
+import sys
+from pathlib import Path
+
+# The library beside these rules comes first, so that a copy of the workflow never runs another copy's code.
+SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from study.configuration import check_config, read_yaml
+from study.devices import wants_gpu
+from study.errors import StudyError
+from study.provenance import code_digest
+from study.recipes import canonical, resolve_recipe
+
+SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
+
+# A wrong configuration ends here, before any job, with the one line that says what to write instead.
+try:
+    check_config(config, read_yaml(SCHEMAS / "config.schema.yaml"))
+    RECIPES = {
+        model: resolve_recipe(
+            f"config/models/{model}.yaml",
+            config["overrides"].get(model, {}),
+            read_yaml(SCHEMAS / "recipe.schema.yaml"),
+        )
+        for model in config["models"]
+    }
+except StudyError as error:
+    sys.exit(f"error: {error}")
+
+PARTITIONS = {
+    partition["name"]: partition["size"] for partition in config["partitions"]
+}
+COMBOS = config["combos"]
+MODELS = config["models"]
+SEEDS = config["seeds"]
+DATASET = config["dataset"]
+
+# What a training or prediction asks for: a GPU where one will be used. Without any, a CPU-only machine runs as many
+# jobs side by side as it has cores.
+GPUS = int(wants_gpu(config["device"]))
+
+# glibc maps and unmaps every large activation at each training step unless told to keep the memory, which costs a CPU
+# training 1.2 to 1.7 times its time. All jobs inherit the setting; other C libraries ignore it.
+os.environ.setdefault(
+    "GLIBC_TUNABLES",
+    "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456",
+)
+
+# Without `--resources gpu=…` Snakemake would start any number of GPU jobs at once; one is the safe number.
+if "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
+
+
+wildcard_constraints:
+    partition="|".join(map(re.escape, PARTITIONS)),
+    combo="|".join(map(re.escape, COMBOS)),
+    model="|".join(map(re.escape, MODELS)),
+    seed="|".join(map(str, SEEDS)),
+
+
+def code(script):
+    """Return the digest of the code that an entry script runs; a parameter of its rule, so that a change re-runs it."""
+    return code_digest(SCRIPTS / script)
+
+
+def checksums(wildcards):
+    """Return the user's list of md5 digests as an input, if there is one."""
+    return [DATASET["checksums"]] if DATASET["checksums"] else []
+
+
+def recipe_json(wildcards):
+    """Return the resolved recipe of a model in a form that does not depend on the order of its keys."""
+    return canonical(RECIPES[wildcards.model])
+
+
+def combo_splits(wildcards):
+    """Return the splits of a combo's partitions for the run's seed."""
+    return expand(
+        "results/splits/{partition}/seed{seed}.csv",
+        partition=wildcards.combo.split("+"),
+        seed=wildcards.seed,
+    )

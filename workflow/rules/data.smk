@@ -1,0 +1,120 @@
+# Where the bytes come from is a resource, not a parameter: they are verified, so another source is no other data and
+# re-runs nothing.
+rule download:
+    input:
+        checksums=checksums,
+    output:
+        raw=directory("results/data/raw"),
+    log:
+        "results/logs/download.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=240,
+        archive=DATASET["archive"],
+        urls=" ".join(DATASET["urls"]),
+    params:
+        code=code("download.py"),
+        dataset=DATASET["name"],
+    shell:
+        "python scripts/download.py --dataset {params.dataset} --archive {resources.archive:q}"
+        " --urls {resources.urls} --checksums {input.checksums:q} --scratch results/scratch/download"
+        " --output {output.raw} 2>&1 | tee {log}"
+
+
+rule decode:
+    input:
+        raw="results/data/raw",
+        checksums=checksums,
+    output:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        manifest="results/data/manifest.json",
+    log:
+        "results/logs/decode.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("decode.py"),
+        dataset=DATASET["name"],
+    shell:
+        "python scripts/decode.py --dataset {params.dataset} --raw {input.raw} --checksums {input.checksums:q}"
+        " --images {output.images} --index {output.index} --manifest {output.manifest} > {log} 2>&1"
+
+
+rule partition:
+    input:
+        index="results/data/index.csv",
+    output:
+        partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+        manifest="results/partitions/manifest.json",
+    log:
+        "results/logs/partition.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("partition.py"),
+        sizes=[f"{name}={size}" for name, size in PARTITIONS.items()],
+        seed=config["partition_seed"],
+    shell:
+        "python scripts/partition.py --index {input.index} --sizes {params.sizes} --seed {params.seed}"
+        " --folder $(dirname {output.manifest}) > {log} 2>&1"
+
+
+rule split:
+    input:
+        index="results/data/index.csv",
+        partition="results/partitions/{partition}.csv",
+    output:
+        split="results/splits/{partition}/seed{seed}.csv",
+    log:
+        "results/logs/split/{partition}/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("split.py"),
+        ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
+    shell:
+        "python scripts/split.py --index {input.index} --partition {input.partition} --seed {wildcards.seed}"
+        " {params.ratios} --output {output.split} > {log} 2>&1"
+
+
+rule export_images:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+    output:
+        folder=directory("results/images"),
+    log:
+        "results/logs/export_images.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=code("export_images.py"),
+    shell:
+        "python scripts/export_images.py --images {input.images} --index {input.index} --threads {threads}"
+        " --output {output.folder} > {log} 2>&1"
+
+
+# On request: `snakemake images`.
+rule images:
+    input:
+        "results/images",

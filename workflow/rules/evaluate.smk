@@ -1,0 +1,39 @@
+rule evaluate:
+    input:
+        predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+        index="results/data/index.csv",
+        splits=expand(
+            "results/splits/{partition}/seed{{seed}}.csv", partition=PARTITIONS
+        ),
+    output:
+        metrics="results/runs/{combo}/{model}/seed{seed}/metrics.json",
+        report="results/runs/{combo}/{model}/seed{seed}/report.txt",
+        classification_report="results/runs/{combo}/{model}/seed{seed}/classification_report.json",
+        misclassified="results/runs/{combo}/{model}/seed{seed}/misclassified.csv",
+        confusion_matrix=report(
+            "results/runs/{combo}/{model}/seed{seed}/confusion_matrix.svg",
+            caption="../report/confusion_matrix.rst",
+            category="Runs",
+            subcategory="{model}",
+            labels={
+                "combo": "{combo}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "figure": "confusion matrix",
+            },
+        ),
+    log:
+        "results/logs/evaluate/{combo}/{model}/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("evaluate.py"),
+    shell:
+        "python scripts/evaluate.py --predictions {input.predictions} --index {input.index} --splits {input.splits}"
+        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}' --metrics {output.metrics}"
+        " --report {output.report} --classification-report {output.classification_report}"
+        " --misclassified {output.misclassified} --confusion-matrix {output.confusion_matrix} > {log} 2>&1"

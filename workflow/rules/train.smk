@@ -1,0 +1,74 @@
+rule resolve_recipe:
+    output:
+        recipe="results/recipes/{model}.yaml",
+    log:
+        "results/logs/resolve_recipe/{model}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("resolve_recipe.py"),
+        recipe=recipe_json,
+    shell:
+        "python scripts/resolve_recipe.py --recipe {params.recipe:q} --output {output.recipe} > {log} 2>&1"
+
+
+# One thread: on a CPU, trainings side by side are faster than one with several threads, and a single thread adds up
+# in the same order everywhere.
+rule train:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        splits=combo_splits,
+        recipe="results/recipes/{model}.yaml",
+    output:
+        weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
+        history="results/runs/{combo}/{model}/seed{seed}/history.csv",
+        run="results/runs/{combo}/{model}/seed{seed}/run.json",
+    log:
+        "results/logs/train/{combo}/{model}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/train/{combo}/{model}/seed{seed}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS,
+        mem_mb=3000,
+        runtime=240,
+    params:
+        code=code("train.py"),
+    shell:
+        "python scripts/train.py --images {input.images} --index {input.index} --splits {input.splits}"
+        " --recipe {input.recipe} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
+        " --weights {output.weights} --history {output.history} --run {output.run} > {log} 2>&1"
+
+
+rule predict:
+    input:
+        images="results/data/images.npy",
+        splits=combo_splits,
+        weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
+        run="results/runs/{combo}/{model}/seed{seed}/run.json",
+    output:
+        predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+    log:
+        "results/logs/predict/{combo}/{model}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/predict/{combo}/{model}/seed{seed}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS,
+        mem_mb=3000,
+        runtime=60,
+    params:
+        code=code("predict.py"),
+    shell:
+        "python scripts/predict.py --images {input.images} --splits {input.splits}"
+        " --weights {input.weights} --run {input.run} --gpus {resources.gpu} --threads {threads}"
+        " --output {output.predictions} > {log} 2>&1"
