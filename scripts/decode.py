@@ -9,7 +9,7 @@ import numpy as np
 from study.command import run
 from study.datasets import Source, dataset_module
 from study.datasets.checksums import read_checksums
-from study.files import atomic_path, file_digest, write_csv, write_json
+from study.files import file_digest, write_array, write_csv, write_json
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -17,8 +17,7 @@ def main(arguments: argparse.Namespace) -> None:
     source = Source(checksums=read_checksums(arguments.checksums))
     data = dataset_module(arguments.dataset).decode(Path(arguments.raw), source)
 
-    with atomic_path(arguments.images) as temporary:
-        np.save(temporary, data.images)
+    write_array(arguments.images, data.images)
     names = [data.classes[label] for label in data.labels]
     write_csv(
         arguments.index,

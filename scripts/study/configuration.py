@@ -60,8 +60,9 @@ def _explain(error: ValidationError) -> str:
         hint = f"did you mean {close[0]!r}?" if close else "remove it."
         return f"unknown key {unknown!r} {'in ' + where if where else 'at the top level'}: {hint} Known: {', '.join(known)}"
     where = where or "the top level"
-    if error.validator is None:  # the schema is `false`: the key exists, but not together with its siblings
-        return f"{where} does not go with the rest of {_path_text(list(error.absolute_path)[:-1])}: remove it"
+    if "propertyNames" in error.absolute_schema_path:  # the key exists, but not together with its siblings
+        allowed = ", ".join(error.validator_value)
+        return f"{where} has the key {error.instance!r}, which does not go with its name; remove it. Allowed here: {allowed}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{where} has no {missing!r}: add it"
@@ -120,12 +121,6 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     _check_partitions(config)
     _check_combos(config)
     _check_ratios(config["split"])
-    strangers = [model for model in config["overrides"] if model not in config["models"]]
-    if strangers:
-        raise StudyError(
-            f"config: overrides name {strangers[0]!r}, which is not among the models; write "
-            f"{_yaml('models', [*config['models'], strangers[0]])} or remove overrides.{strangers[0]}"
-        )
 
 
 def _check_unique(key: str, values: list[Any]) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -77,6 +79,16 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file as dictionaries of strings, keyed by its header line."""
     with Path(path).open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
+
+
+def write_array(path: str | Path, array: np.ndarray) -> None:
+    """Write one array as .npy, atomically.
+
+    Unlike numpy.save it passes on why a write failed, such as a full disk.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
+        stream.write(np.ascontiguousarray(array).data)
 
 
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:

@@ -21,8 +21,7 @@ def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], schema: Mappi
     if not path.is_file():
         known = sorted(other.stem for other in path.parent.glob("*.yaml"))
         raise StudyError(
-            f"config: models name {path.stem!r} but there is no recipe {path}; write models: [{', '.join(known)}] "
-            f"or add that file"
+            f"config: the model {path.stem!r} has no recipe {path}; write models: [{', '.join(known)}] or add that file"
         )
     recipe = read_yaml(path)
     check_schema(recipe, schema, str(path))

@@ -18,13 +18,14 @@ SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
 # A wrong configuration ends here, before any job, with the one line that says what to write instead.
 try:
     check_config(config, read_yaml(SCHEMAS / "config.schema.yaml"))
+    # Overrides of models that are not listed are checked too: a typing error there should not pass unseen.
     RECIPES = {
         model: resolve_recipe(
             f"config/models/{model}.yaml",
             config["overrides"].get(model, {}),
             read_yaml(SCHEMAS / "recipe.schema.yaml"),
         )
-        for model in config["models"]
+        for model in dict.fromkeys([*config["models"], *config["overrides"]])
     }
 except StudyError as error:
     sys.exit(f"error: {error}")

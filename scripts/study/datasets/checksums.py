@@ -24,6 +24,8 @@ def read_checksums(path: str | Path) -> dict[str, str] | None:
             continue
         found = re.fullmatch(r"([0-9a-fA-F]{32})\s+\*?(?:.*/)?([^/]+)", line.strip())
         if not found:
-            raise StudyError(f"{path}:{number}: expected '<md5>  <file name>', found {line.strip()[:60]!r}")
+            raise StudyError(
+                f"{path}:{number}: expected '<md5> <file name>' as md5sum prints it, found {line.strip()[:60]!r}"
+            )
         checksums[found[2]] = found[1].lower()
     return checksums

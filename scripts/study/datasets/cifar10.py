@@ -128,7 +128,7 @@ def _expected(source: Source) -> dict[str, str]:
     missing = [name for name in MEMBERS if name not in checksums]
     if missing:
         raise StudyError(
-            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line '<md5>  <file name>' for each "
+            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line '<md5> <file name>' for each "
             f"of {', '.join(MEMBERS)}, as md5sum prints them"
         )
     return checksums

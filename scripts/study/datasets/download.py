@@ -116,5 +116,5 @@ def _reason(error: Exception) -> str:
         reason := getattr(inner, "reason", None) or (inner.args[0] if inner.args else None), BaseException
     ):
         inner = reason
-    text = one_line(inner)
+    text = one_line(inner.args[0] if inner.args and isinstance(inner.args[0], str) else inner)
     return text.split(">: ", 1)[-1] if ">: " in text else text

@@ -1,0 +1,71 @@
+# Targets set up what they need. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
+PLATFORM := $(shell uname -sm)
+
+.PHONY: help setup demo test lint format docs lock
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | expand -t 10
+
+setup: ## make .venv from requirements.lock, anew when the lock has changed
+	@cmp -s requirements.lock $(VENV)/requirements.lock || $(MAKE) --no-print-directory $(VENV)
+
+.PHONY: $(VENV)
+$(VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; say which to use: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Setting up $(VENV): several GB, because torch brings its GPU libraries"
+	rm -rf $(VENV)
+	@set -e; \
+	if uv --version >/dev/null 2>&1; then \
+		uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
+		install() { uv pip install --quiet --python $(VENV) "$$@"; }; \
+	else \
+		$(PYTHON) -m venv $(VENV); \
+		install() { $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; }; \
+	fi; \
+	if [ "$(PLATFORM)" = "Linux x86_64" ]; then \
+		install --require-hashes -r requirements.lock; \
+	else \
+		echo "note: requirements.lock is for Linux x86-64; installing the ranges of pyproject.toml on $(PLATFORM)"; \
+		install '.[dev]'; \
+	fi; \
+	install --no-deps --no-build-isolation -e .
+	@cp requirements.lock $(VENV)/requirements.lock
+
+demo: setup ## run the whole workflow on the embedded digits and build report.html (minutes, no download)
+	@if [ -f results/data/manifest.json ] && ! grep -q '"dataset": "digits"' results/data/manifest.json; then \
+		echo "error: results/ holds a study of other data, which the demo would overwrite; move it away first" >&2; exit 1; fi
+	$(BIN)/snakemake --configfile config/demo.yaml --quiet rules
+	$(BIN)/snakemake --configfile config/demo.yaml --report report.html --quiet
+	@echo
+	@echo "Done. Look at:"
+	@echo "  report.html              the study's tables and figures, in a browser"
+	@echo "  results/summary.csv      a row a run"
+	@echo "  results/hard_examples.csv  the images that stay hard"
+
+test: setup ## run the test suite
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+
+lint: setup ## check code and workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## format code and workflow
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt workflow
+
+docs: setup ## rewrite the key tables of config/README.md from the schemas
+	$(BIN)/python scripts/document_config.py --readme config/README.md
+
+lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --all-extras --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock

@@ -1,0 +1,176 @@
+"""One small synthetic archive in CIFAR-10's own format serves all tests; the real one is used where it is present."""
+
+import hashlib
+import io
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+PER_BATCH = 60
+
+
+def synthetic_members(per_batch: int = PER_BATCH) -> dict[str, bytes]:
+    """Return the seven member files of a small learnable data set: each class has its own colour and brightness."""
+    random = np.random.default_rng(7)
+    members = {"batches.meta": {b"label_names": [name.encode() for name in CLASSES], b"num_vis": 3072}}
+    for batch in [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]:
+        labels = random.permutation(np.arange(per_batch) % 10)
+        planes = np.stack([(labels * 25) % 256, (labels * 67) % 256, (labels * 131) % 256], axis=1)
+        noise = random.integers(-40, 41, (per_batch, 3, 1024))
+        data = np.clip(planes[:, :, None] + noise, 0, 255).astype(np.uint8).reshape(per_batch, 3072)
+        names = [f"{CLASSES[label]}_s_{position:06d}.png".encode() for position, label in enumerate(labels)]
+        members[batch] = {
+            b"batch_label": batch.encode(),
+            b"labels": labels.tolist(),
+            b"data": data,
+            b"filenames": names,
+        }
+    return {name: pickle.dumps(content, protocol=2) for name, content in members.items()}
+
+
+def write_archive(path: Path, members: dict[str, bytes], folder: str = "cifar-10-batches-py/") -> Path:
+    """Write a .tar.gz of the members."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(folder + name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def write_checksums(path: Path, members: dict[str, bytes]) -> Path:
+    """Write the md5 list of the members, as md5sum prints it."""
+    path.write_text("".join(f"{hashlib.md5(content).hexdigest()}  {name}\n" for name, content in members.items()))
+    return path
+
+
+class Archive:
+    """A synthetic archive with its members and its list of md5s."""
+
+    def __init__(self, folder: Path):
+        self.members = synthetic_members()
+        self.path = write_archive(folder / "tiny.tar.gz", self.members)
+        self.checksums = write_checksums(folder / "tiny.md5", self.members)
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory) -> Archive:
+    return Archive(tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="session")
+def decoded(archive, tmp_path_factory) -> Path:
+    """The synthetic data set, decoded by the scripts: images.npy, index.csv, manifest.json."""
+    folder = tmp_path_factory.mktemp("decoded")
+    run_script(
+        "download.py", "--dataset", "cifar10", "--archive", archive.path, "--checksums", archive.checksums,
+        "--scratch", folder / "scratch", "--output", folder / "raw",
+    )  # fmt: skip
+    run_script(
+        "decode.py", "--dataset", "cifar10", "--raw", folder / "raw", "--checksums", archive.checksums,
+        "--images", folder / "images.npy", "--index", folder / "index.csv", "--manifest", folder / "manifest.json",
+    )  # fmt: skip
+    return folder
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment without what would lead a test to the user's own data or GPUs."""
+    hidden = {"CIFAR10_ARCHIVE", "SNAKEMAKE_PROFILE", "GLIBC_TUNABLES"}
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return environment | extra
+
+
+def run_script(name: str, *arguments: object, check: bool = True, **options) -> subprocess.CompletedProcess:
+    """Run an entry script as a user would."""
+    result = subprocess.run(
+        [sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
+        capture_output=True, text=True, env=clean_environment(), **options,
+    )  # fmt: skip
+    if check and result.returncode:
+        pytest.fail(f"{name} failed:\n{result.stdout}{result.stderr}")
+    return result
+
+
+def assert_one_clear_line(text: str, *fragments: str) -> None:
+    """Assert that `text` is one line 'error: …' with all fragments, and no traceback."""
+    assert "Traceback" not in text
+    errors = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, text
+    for fragment in fragments:
+        assert fragment in errors[0], errors[0]
+
+
+class Project:
+    """A pristine copy of the tracked files, with a tiny study as its configuration."""
+
+    def __init__(self, folder: Path, archive: Archive, **changes):
+        self.folder = folder
+        self.archive = archive
+        listing = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for name in listing.stdout.splitlines():
+            source = ROOT / name
+            if source.is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, folder / name)
+        study = {
+            "dataset": {"name": "cifar10", "archive": "", "urls": [], "checksums": str(archive.checksums)},
+            "partition_seed": 42,
+            "partitions": [{"name": name, "size": size} for name, size in (("v1", 100), ("v2", 101), ("v3", 99))],
+            "combos": ["v1", "v1+v2"],
+            "split": {"train": 0.7, "val": 0.15, "test": 0.15},
+            "seeds": [42, 7],
+            "models": ["cnn2"],
+            "overrides": {"cnn2": {"epochs": 2, "architecture": {"filters": 16}}},
+            "device": "cpu",
+        }
+        self.configure(study | changes)
+
+    def configure(self, study: dict, name: str = "config.yaml") -> None:
+        """Write a configuration file."""
+        (self.folder / "config" / name).write_text(yaml.safe_dump(study, sort_keys=False))
+
+    @property
+    def study(self) -> dict:
+        return yaml.safe_load((self.folder / "config" / "config.yaml").read_text())
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        return clean_environment(**({"CIFAR10_ARCHIVE": str(self.archive.path)} | extra))
+
+    def snakemake(self, *arguments: str, prefix: tuple[str, ...] = (), **extra: str) -> subprocess.CompletedProcess:
+        """Run `snakemake` with these arguments, as typed in the project's folder."""
+        return subprocess.run(
+            [*prefix, "snakemake", *arguments],
+            cwd=self.folder, capture_output=True, text=True, env=self.environment(**extra), timeout=600,
+        )  # fmt: skip
+
+    def succeeds(self, *arguments: str, **options) -> str:
+        """Run `snakemake`, fail the test with its output if it fails, return its output."""
+        result = self.snakemake(*arguments, **options)
+        output = result.stdout + result.stderr
+        assert result.returncode == 0, output[-6000:]
+        return output
+
+
+@pytest.fixture
+def project(tmp_path, archive) -> Project:
+    return Project(tmp_path / "project", archive)
+
+
+def real_archive() -> Path | None:
+    """Return the real CIFAR-10 archive, from CIFAR10_ARCHIVE or from ../shared/data, if there is one."""
+    candidates = [os.environ.get("CIFAR10_ARCHIVE"), ROOT.parent / "shared" / "data" / "cifar-10-python.tar.gz"]
+    return next((Path(path) for path in candidates if path and Path(path).exists()), None)

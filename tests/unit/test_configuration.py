@@ -1,0 +1,236 @@
+"""What is wrong with a configuration is said in one line that shows what to write instead."""
+
+import re
+import subprocess
+import tomllib
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, run_script
+
+from study.configuration import check_config, read_yaml
+from study.datasets import SIZES
+from study.errors import StudyError
+from study.models import ARCHITECTURES
+from study.recipes import canonical, resolve_recipe
+from study.training import OPTIMIZERS
+
+CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
+CONFIG = read_yaml(ROOT / "config/config.yaml")
+
+
+def changed(**changes):
+    """Return the full study with top-level keys replaced."""
+    return deepcopy(CONFIG) | changes
+
+
+def complaint(config) -> str:
+    """Return the one line that refuses a configuration."""
+    with pytest.raises(StudyError) as refused:
+        check_config(config, CONFIG_SCHEMA)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("overlay", [None, "laptop.yaml", "demo.yaml"])
+def test_the_configurations_that_come_with_the_project_pass(overlay):
+    config = deepcopy(CONFIG)
+    for key, value in (read_yaml(ROOT / "config" / overlay) if overlay else {}).items():
+        config[key] = config[key] | value if isinstance(value, dict) else value
+    check_config(config, CONFIG_SCHEMA)
+    for model in config["models"]:
+        resolve_recipe(ROOT / f"config/models/{model}.yaml", config["overrides"].get(model, {}), RECIPE_SCHEMA)
+
+
+def test_the_full_study_is_what_it_should_be():
+    assert CONFIG["combos"] == ["v1", "v2", "v3", "v1+v2", "v1+v2+v3"]
+    assert CONFIG["seeds"] == [42, 100, 2025]
+    assert [partition["size"] for partition in CONFIG["partitions"]] == [20_000] * 3
+    assert CONFIG["split"] == {"train": 0.7, "val": 0.15, "test": 0.15}
+
+
+@pytest.mark.parametrize(
+    ("config", "fragments"),
+    [
+        (changed(sedes=[1]), ["unknown key 'sedes'", "did you mean 'seeds'?"]),
+        (changed(dataset=CONFIG["dataset"] | {"nmae": "x"}), ["unknown key 'nmae' in dataset", "'name'"]),
+        (changed(seeds=["42"]), ['seeds[0] is "42"', "a whole number", "seeds[0]: 42", "--configfile"]),
+        (changed(seeds=42), ["seeds is 42", "expected a list"]),
+        (changed(seeds=[1.5]), ["seeds[0] is 1.5", "a whole number"]),
+        (changed(seeds=[True]), ["seeds[0] is true", "a whole number"]),
+        (changed(seeds=[-1]), ["seeds[0]", "-1"]),
+        (changed(seeds=[]), ["seeds"]),
+        (changed(device="gpu"), ['device is "gpu"', "auto, cuda, cpu"]),
+        (changed(dataset=CONFIG["dataset"] | {"name": "imagenet"}), ['dataset.name is "imagenet"', "cifar10, digits"]),
+        (changed(models=["../evil"]), ["models[0]", "letters, digits"]),
+        (changed(combos=["v1 v2"]), ["combos[0]", "joined by `+`"]),
+        ({k: v for k, v in CONFIG.items() if k != "combos"}, ["no 'combos'"]),
+        (changed(seeds=[42, 100, 42]), ["42 more than once", "write seeds: [42, 100]"]),
+        (changed(models=["cnn2", "cnn2"]), ["'cnn2' more than once", "write models: [cnn2]"]),
+        (changed(combos=["v1", "v1+v4"]), ["combos[1] is 'v1+v4'", "no partition 'v4'", "combos: [v1]"]),
+        (changed(combos=["v9", "v2"]), ["no partition 'v9'", "combos: [v1, v2]"]),
+        (changed(combos=["v1+v2", "v2+v1"]), ["'v2+v1' repeats v1+v2", "combos: [v1+v2]"]),
+        (changed(combos=["v1+v1"]), ["'v1+v1' repeats", "combos: [v1]"]),
+        (
+            changed(partitions=[{"name": "v1", "size": 50_000}, {"name": "v2", "size": 30_000}]),
+            ["80000 images but cifar10 has 60000", "{name: v1, size: 37500}, {name: v2, size: 22500}"],
+        ),
+        (changed(partitions=[{"name": "v1", "size": 5}, {"name": "v1", "size": 6}]), ["two partitions are called 'v1'"]),
+        (changed(partitions=[{"name": "v1", "size": 0}]), ["partitions[0].size"]),
+        (
+            changed(split={"train": 0.7, "val": 0.2, "test": 0.2}),
+            ["sum to 1.1, expected 1", "split: {train: 0.6364, val: 0.1818, test: 0.1818}"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_configuration_is_refused_with_what_to_write(config, fragments):
+    message = complaint(config)
+    for fragment in fragments:
+        assert fragment in message, message
+
+
+def test_a_suggested_correction_is_itself_accepted():
+    for config in (
+        changed(combos=["v1", "v1+v4", "v3+v1"]),
+        changed(partitions=[{"name": "v1", "size": 70_000}], combos=["v1"]),
+        changed(split={"train": 8, "val": 1, "test": 1}) | {"split": {"train": 1.0, "val": 0.5, "test": 0.5}},
+        changed(seeds=[1, 1]),
+    ):
+        suggestion = re.search(r"write (?:for example )?(.+)$", complaint(config))[1]
+        check_config(config | yaml.safe_load(suggestion), CONFIG_SCHEMA)
+
+
+def test_the_size_of_a_data_set_of_ones_own_is_not_presumed():
+    own = CONFIG["dataset"] | {"checksums": "my.md5"}
+    check_config(changed(dataset=own, partitions=[{"name": "v1", "size": 70_000}], combos=["v1"]), CONFIG_SCHEMA)
+
+
+def recipe_complaint(tmp_path, **changes) -> str:
+    recipe = read_yaml(ROOT / "config/models/cnn2.yaml") | changes
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    with pytest.raises(StudyError) as refused:
+        resolve_recipe(path, {}, RECIPE_SCHEMA)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"architecture": {"name": "resnet99"}}, ['architecture.name is "resnet99"', "expected one of cnn2"]),
+        (
+            {"architecture": {"name": "cnn2", "hidden": 3}},
+            ["architecture has the key 'hidden'", "Allowed here: name, filters"],
+        ),
+        ({"optimizer": {"name": "adamm", "lr": 0.1}}, ['optimizer.name is "adamm"', "expected one of adam"]),
+        (
+            {"optimizer": {"name": "adam", "lr": 0.1, "momentum": 0.9}},
+            ["optimizer has the key 'momentum'", "Allowed here: name, lr"],
+        ),
+        ({"optimizer": {"name": "adam", "lr": "1e-3"}}, ['optimizer.lr is "1e-3"', "expected a number"]),
+        ({"epoch": 3}, ["unknown key 'epoch'", "did you mean 'epochs'?"]),
+    ],
+)
+def test_a_wrong_recipe_is_refused_by_its_file_and_key(tmp_path, changes, fragments):
+    message = recipe_complaint(tmp_path, **changes)
+    for fragment in ["mine.yaml", *fragments]:
+        assert fragment in message, message
+
+
+def test_a_model_without_a_recipe_is_told_which_there_are(tmp_path):
+    with pytest.raises(StudyError, match=r"'cnn9' has no recipe .*cnn9.yaml; write models: \[cnn2, cnn3\]"):
+        resolve_recipe(ROOT / "config/models/cnn9.yaml", {}, RECIPE_SCHEMA)
+
+
+def test_overrides_change_single_keys_and_are_checked_too():
+    path = ROOT / "config/models/cnn2.yaml"
+    recipe = resolve_recipe(path, {"optimizer": {"lr": 0.5}}, RECIPE_SCHEMA)
+    assert recipe["optimizer"] == {"name": "adam", "lr": 0.5}
+    with pytest.raises(StudyError, match=r"overrides.cnn2: unknown key 'lr'"):
+        resolve_recipe(path, {"lr": 0.5}, RECIPE_SCHEMA)
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1,\nb: {")
+    with pytest.raises(StudyError, match=r"broken.yaml: not valid YAML"):
+        read_yaml(path)
+
+
+def test_the_canonical_form_does_not_depend_on_the_order_of_keys():
+    assert canonical({"a": 1, "b": {"c": 2, "d": 3}}) == canonical({"b": {"d": 3, "c": 2}, "a": 1})
+
+
+def test_schemas_and_registries_name_the_same_things():
+    properties = RECIPE_SCHEMA["properties"]
+    assert properties["architecture"]["properties"]["name"]["enum"] == list(ARCHITECTURES)
+    assert properties["optimizer"]["properties"]["name"]["enum"] == list(OPTIMIZERS)
+    assert CONFIG_SCHEMA["properties"]["dataset"]["properties"]["name"]["enum"] == list(SIZES)
+
+
+def every_schema(schema, path=""):
+    yield path, schema
+    for key, value in schema.get("properties", {}).items():
+        yield from every_schema(value, f"{path}.{key}")
+    if "items" in schema:
+        yield from every_schema(schema["items"], f"{path}[]")
+
+
+@pytest.mark.parametrize("schema", [CONFIG_SCHEMA, RECIPE_SCHEMA], ids=["config", "recipe"])
+def test_schemas_are_closed_and_describe_every_key(schema):
+    for path, part in every_schema(schema):
+        assert part.get("description"), f"{path} has no description"
+        if part.get("type") == "object":
+            assert "additionalProperties" in part, f"{path} is open"
+
+
+def test_the_readme_lists_every_key_as_the_schemas_describe_it(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text((ROOT / "config/README.md").read_text())
+    run_script("document_config.py", "--readme", copy)
+    assert copy.read_text() == (ROOT / "config/README.md").read_text(), "run `make docs`"
+
+
+LOCK = dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+
+
+def test_the_lock_has_every_dependency_with_hashes_and_names_no_host():
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text and "--index" not in text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
+    from packaging.requirements import Requirement
+
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(LOCK[requirement.name]), requirement
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        assert "--hash=sha256:" in block, block
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
+def test_conda_environments_pin_the_versions_of_the_lock(path):
+    pins = next(item["pip"] for item in read_yaml(path)["dependencies"] if isinstance(item, dict))
+    for name, version in (pin.split("==") for pin in pins):
+        assert LOCK[name] == version, f"{path.name}: {name}"
+
+
+def test_every_rule_declares_log_environment_and_resources():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = rule.split(":")[0]
+            if "shell:" in rule:
+                for directive in ("log:", "conda:", "threads:", "mem_mb=", "runtime=", "code=code("):
+                    assert directive in rule, f"{name} in {path.name} lacks {directive}"
+
+
+def test_nothing_generated_and_no_photograph_is_tracked():
+    tracked = subprocess.run(
+        ["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in map(Path, tracked.splitlines()):
+        assert name == Path("results/README.md") or Path("results/reference") in name.parents

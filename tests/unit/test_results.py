@@ -1,0 +1,259 @@
+"""Metrics, statistics, hardness, files, figures and tables: against numbers worked out by hand."""
+
+import ast
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, run_script
+from PIL import Image
+
+from study.files import atomic_path, read_json, write_json
+from study.hardness import hard_examples
+from study.metrics import classification_metrics, confusion, report_by_class, text_report
+from study.plots import accuracy_by_combo_figure, confusion_matrix_figure, save_figure
+from study.predictions import ROLE_CODES, Predictions, load_predictions, roles_in_run, save_predictions
+from study.provenance import code_digest
+from study.statistics import t_interval
+from study.tables import html_page
+
+LABELS = np.array([0, 0, 1, 1, 1, 2])
+PREDICTED = np.array([0, 1, 1, 1, 2, 2])
+CLASSES = ["cat", "dog", "frog"]
+
+
+def log_probabilities(predicted, n_classes=3, share=0.8):
+    table = np.full((len(predicted), n_classes), (1 - share) / (n_classes - 1))
+    table[np.arange(len(predicted)), predicted] = share
+    return np.log(table)
+
+
+def test_metrics_are_those_of_the_definitions():
+    metrics = classification_metrics(log_probabilities(PREDICTED), LABELS, CLASSES)
+    assert metrics["n"] == 6
+    assert metrics["overall_accuracy"] == pytest.approx(4 / 6)
+    assert metrics["class_accuracy"] == pytest.approx({"cat": 1 / 2, "dog": 2 / 3, "frog": 1})
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 2 / 3) / 3)
+    assert metrics["nll"] == pytest.approx(-(4 * math.log(0.8) + 2 * math.log(0.1)) / 6)
+
+
+def test_a_class_without_images_has_no_accuracy():
+    metrics = classification_metrics(log_probabilities(np.array([0])), np.array([0]), CLASSES)
+    assert metrics["class_accuracy"] == {"cat": 1.0, "dog": None, "frog": None}
+
+
+def test_the_text_report_has_the_form_of_the_first_study():
+    metrics = classification_metrics(log_probabilities(PREDICTED), LABELS, CLASSES)
+    assert text_report(metrics, confusion(LABELS, PREDICTED, 3)) == (
+        "Class-wise Accuracy:\ncat: 0.5000\ndog: 0.6667\nfrog: 1.0000\n\nOverall Accuracy: 0.6667\n\n"
+        "Confusion Matrix:\n[[1 1 0]\n [0 2 1]\n [0 0 1]]\n"
+    )
+
+
+def test_the_report_by_class_has_the_form_of_the_second_study():
+    report = report_by_class(LABELS, PREDICTED, CLASSES)
+    assert set(report) == {"accuracy", "classification_report"}
+    assert set(report["classification_report"]) == {*CLASSES, "accuracy", "macro avg", "weighted avg"}
+    assert set(report["classification_report"]["cat"]) == {"precision", "recall", "f1-score", "support"}
+    assert report["classification_report"]["dog"]["recall"] == pytest.approx(2 / 3)
+
+
+def test_the_t_interval_is_the_textbook_one():
+    interval = t_interval([0.60, 0.62, 0.64])
+    assert interval.mean == pytest.approx(0.62) and interval.sd == pytest.approx(0.02) and interval.n == 3
+    assert interval.high - interval.mean == pytest.approx(4.3026527 * 0.02 / math.sqrt(3))
+    assert math.isnan(t_interval([0.5]).low)
+
+
+def run_of(predicted, roles):
+    logits = log_probabilities(np.array(predicted)).astype(np.float32)
+    return Predictions(logits, np.array([ROLE_CODES[role] for role in roles], np.uint8))
+
+
+def test_only_runs_that_neither_trained_nor_selected_on_an_image_judge_it():
+    labels = np.array([0, 1, 2, 0])
+    runs = [
+        run_of([1, 1, 0, 1], ["test", "test", "unseen", "train"]),
+        run_of([1, 0, 2, 1], ["unseen", "train", "unseen", "val"]),
+        run_of([0, 0, 1, 1], ["train", "val", "test", "train"]),
+    ]
+    table = hard_examples(iter(runs), labels, 3).set_index("image_id")
+    assert list(table.index) == [0, 2, 1]  # 3 was never judged
+    assert table["n_eligible"].to_dict() == {0: 2, 2: 3, 1: 1}
+    assert table["n_wrong"].to_dict() == {0: 2, 2: 2, 1: 0}
+    assert table["error_rate"].to_dict() == pytest.approx({0: 1, 2: 2 / 3, 1: 0})
+    assert table.loc[0, "predicted"] == 1 and table.loc[0, "predicted_share"] == 1
+    assert table.loc[2, "mean_probability"] == pytest.approx((0.1 + 0.8 + 0.1) / 3, abs=1e-6)
+
+
+def test_predictions_read_back_to_the_bit(tmp_path):
+    logits = np.array([[1e-7, 30.0, 0.1]], np.float32)
+    saved = Predictions(logits, roles_in_run(1, {"test": np.array([0])}))
+    save_predictions(tmp_path / "p.npz", saved)
+    loaded = load_predictions(tmp_path / "p.npz")
+    assert loaded.logits.tobytes() == logits.tobytes() and loaded.roles.tolist() == [3]
+    first = (tmp_path / "p.npz").read_bytes()
+    save_predictions(tmp_path / "p.npz", saved)
+    assert (tmp_path / "p.npz").read_bytes() == first
+
+
+def test_probabilities_near_one_keep_their_order():
+    predictions = Predictions(np.array([[30.0, 0, 0], [31.0, 0, 0]], np.float32), np.zeros(2, np.uint8))
+    assert np.diff(predictions.log_probabilities()[:, 0])[0] > 0
+
+
+def test_an_output_is_whole_or_absent(tmp_path):
+    path = tmp_path / "out.txt"
+    with pytest.raises(ZeroDivisionError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    path.write_text("before")
+    with pytest.raises(ZeroDivisionError), atomic_path(path) as temporary:
+        raise ZeroDivisionError
+    assert path.read_text() == "before"
+
+
+def test_json_has_no_nan(tmp_path):
+    write_json(tmp_path / "x.json", {"a": [float("nan"), 1.5], "b": float("inf")})
+    assert read_json(tmp_path / "x.json") == {"a": [None, 1.5], "b": None}
+
+
+@pytest.fixture
+def summary():
+    runs = pd.DataFrame(
+        [
+            {"combo": combo, "model": model, "seed": seed, "common_test_accuracy": base + seed / 100,
+             "test_accuracy": base - seed / 100}
+            for combo, base in (("v1", 0.6), ("v1+v2", 0.7))
+            for model in ("cnn2", "cnn3")
+            for seed in (1, 2)
+        ]
+    )  # fmt: skip
+    groups = runs.groupby(["combo", "model"], sort=False).agg(
+        common_test_accuracy_mean=("common_test_accuracy", "mean"), test_accuracy_mean=("test_accuracy", "mean")
+    )
+    for metric in ("common_test_accuracy", "test_accuracy"):
+        groups[f"{metric}_low"] = groups[f"{metric}_mean"] - 0.05
+        groups[f"{metric}_high"] = groups[f"{metric}_mean"] + 0.05
+    return runs, groups.reset_index()
+
+
+def test_the_accuracy_figure_draws_every_run_and_states_the_finding(summary):
+    figure = accuracy_by_combo_figure(*summary)
+    common, own = figure.axes
+    drawn = sorted(y for line in common.lines for y in line.get_ydata())
+    assert drawn == pytest.approx(sorted(summary[0]["common_test_accuracy"]))
+    assert [tick.get_text() for tick in common.get_xticklabels()] == ["v1", "v1+v2"]
+    assert "v1+v2 leads v1 by 10.0 points on the common test" in figure.get_suptitle()
+    assert [text.get_text() for text in own.get_legend().get_texts()] == ["cnn2", "cnn3"]
+    low, high = common.get_ylim()
+    assert low < min(drawn) and high > max(drawn)
+
+
+def test_the_confusion_figure_writes_every_count_with_true_classes_in_rows():
+    figure = confusion_matrix_figure(confusion(LABELS, PREDICTED, 3), CLASSES, "title")
+    axes = figure.axes[0]
+    counts = {(round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in axes.texts}
+    assert counts[0, 1] == "1" and counts[1, 0] == "0" and counts[1, 1] == "2"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted", "True")
+
+
+def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, summary):
+    for name in ("a.svg", "b.svg"):
+        save_figure(accuracy_by_combo_figure(*summary), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_page_escapes_text_and_shows_images_and_missing_values():
+    table = pd.DataFrame({"name": ["<script>alert(1)</script>", "b"], "x": [0.123456, float("nan")], "n": [3, 4]})
+    page = html_page(table, "A & B", "one < two", [np.zeros((32, 32, 3), np.uint8)] * 2)
+    assert "<script>" not in page and "&lt;script&gt;" in page and "A &amp; B" in page
+    assert "0.1235" in page and "–" in page and ">3<" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page
+
+
+def test_summarising_gives_a_row_a_run_and_a_row_a_group(tmp_path):
+    with (tmp_path / "runs.csv").open("w") as stream:
+        csv.writer(stream).writerows([("combo", "model", "seed"), ("v1", "m", 1), ("v1", "m", 2)])
+    for seed, accuracy in ((1, 0.5), (2, 0.7)):
+        folder = tmp_path / "runs" / "v1" / "m" / f"seed{seed}"
+        metrics = {"overall_accuracy": accuracy, "macro_f1": accuracy, "nll": 1.0}
+        write_json(folder / "metrics.json", metrics | {"common_test": metrics})
+        record = dict.fromkeys(("n_train", "parameters", "epochs", "train_seconds", "images_per_s"), 3)
+        write_json(folder / "run.json", record | {"device": "cpu"})
+    run_script(
+        "summarize.py", "--runs", tmp_path / "runs.csv", "--folder", tmp_path / "runs", "--groups", tmp_path / "g.csv",
+        "--page", tmp_path / "p.html", "--figure", tmp_path / "f.svg", "--output", tmp_path / "s.csv",
+    )  # fmt: skip
+    runs, groups = pd.read_csv(tmp_path / "s.csv"), pd.read_csv(tmp_path / "g.csv")
+    assert runs["test_accuracy"].tolist() == [0.5, 0.7] and runs["seed"].tolist() == [1, 2]
+    assert groups["n"].tolist() == [2]
+    assert groups["common_test_accuracy_mean"][0] == pytest.approx(0.6)
+    assert groups["common_test_accuracy_sd"][0] == pytest.approx(0.141421)
+
+
+def test_exported_images_are_named_by_id_and_the_same_to_the_byte(tmp_path, decoded):
+    for name in ("a", "b"):
+        run_script(
+            "export_images.py", "--images", decoded / "images.npy", "--index", decoded / "index.csv",
+            "--threads", 2, "--output", tmp_path / name,
+        )  # fmt: skip
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.png"))
+    assert len(files) == 360 and len({path.parent for path in files}) == 10
+    assert all((tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes() for path in files)
+    images = np.load(decoded / "images.npy")
+    assert all(np.array_equal(np.asarray(Image.open(tmp_path / "a" / path)), images[int(path.stem)]) for path in files)
+
+
+@pytest.fixture
+def code(tmp_path):
+    """A script that imports one of two modules."""
+    package = tmp_path / "study"
+    package.mkdir()
+    for name, text in {"__init__": "", "used": "VALUE = 1\n", "unused": "VALUE = 2\n"}.items():
+        (package / f"{name}.py").write_text(text)
+    script = tmp_path / "script.py"
+    script.write_text("def main():\n    from study.used import VALUE\n    return VALUE\n")
+    return tmp_path
+
+
+def digest_of(folder: Path) -> str:
+    from study import provenance
+
+    for function in (code_digest, provenance._direct_imports, provenance._without_comments):
+        function.cache_clear()
+    return code_digest(folder / "script.py")
+
+
+@pytest.mark.parametrize(
+    ("file", "addition", "changes"),
+    [
+        ("study/used.py", "VALUE = 3\n", True),
+        ("script.py", "print()\n", True),
+        ("study/unused.py", "VALUE = 3\n", False),
+        ("study/used.py", "\n# a remark\n", False),
+    ],
+)
+def test_the_digest_of_code_follows_what_the_code_does(code, file, addition, changes):
+    before = digest_of(code)
+    with (code / file).open("a") as stream:
+        stream.write(addition)
+    assert (digest_of(code) != before) is changes
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.name)
+def test_every_entry_point_has_help(script):
+    assert "usage:" in run_script(script.name, "--help").stdout
+
+
+def test_what_comes_after_the_predictions_never_imports_torch():
+    for name in ("metrics", "statistics", "hardness", "plots", "tables", "predictions", "partitions"):
+        tree = ast.parse((ROOT / f"scripts/study/{name}.py").read_text())
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not any(module == "torch" or module.startswith(("torch.", "study.training")) for module in imported)

@@ -1,0 +1,267 @@
+"""The commands as a user types them, on a tiny archive in CIFAR-10's own format, in pristine copies of the project."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import yaml
+from conftest import Project
+
+pytestmark = pytest.mark.workflow
+
+FULL = ("--cores", "4", "--resources", "gpu=1")
+SUMMARY_COLUMNS = [
+    "combo", "model", "seed", "n_train", "parameters", "test_accuracy", "common_test_accuracy", "macro_f1", "nll",
+    "epochs", "train_seconds", "images_per_s", "device",
+]  # fmt: skip
+
+
+def rows(path):
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def without_network() -> tuple[str, ...]:
+    """Return a command prefix that takes the network away, where this machine allows it."""
+    prefix = ("unshare", "--net", "--map-root-user")
+    allowed = shutil.which(prefix[0]) and subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    return prefix if allowed else ()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, archive):
+    """A project after the first command."""
+    project = Project(tmp_path_factory.mktemp("finished") / "project", archive)
+    project.output = project.succeeds(*FULL)
+    return project
+
+
+def test_the_first_command_makes_the_whole_results_tree(finished):
+    results = finished.folder / "results"
+    summary = rows(results / "summary.csv")
+    assert list(summary[0]) == SUMMARY_COLUMNS
+    assert [(row["combo"], row["model"], row["seed"]) for row in summary] == [
+        ("v1", "cnn2", "42"), ("v1", "cnn2", "7"), ("v1+v2", "cnn2", "42"), ("v1+v2", "cnn2", "7"),
+    ]  # fmt: skip
+    assert [int(row["n_train"]) for row in summary] == [70, 70, 141, 141]
+    for combo in ("v1", "v1+v2"):
+        run = results / "runs" / combo / "cnn2" / "seed42"
+        assert sorted(path.name for path in run.iterdir()) == [
+            "classification_report.json", "confusion_matrix.svg", "history.csv", "metrics.json", "misclassified.csv",
+            "model.safetensors", "predictions.npz", "report.txt", "run.json",
+        ]  # fmt: skip
+        assert len(rows(run / "history.csv")) == 2
+        assert set(json.loads((run / "metrics.json").read_text())) >= {"overall_accuracy", "class_accuracy"}
+    for name in ("summary_by_group.csv", "summary.html", "hard_examples.csv", "hard_examples.html", "runs.csv"):
+        assert (results / name).stat().st_size > 0
+    assert (results / "figures" / "accuracy_by_combo.svg").exists()
+    assert (results / "benchmarks" / "train" / "v1" / "cnn2" / "seed7.tsv").exists()
+    assert not list(results.rglob("*.partial*"))
+
+
+def test_no_test_image_of_any_run_was_trained_on_at_that_seed(finished):
+    roles = {}
+    for seed in ("42", "7"):
+        for combo in ("v1", "v1+v2"):
+            path = finished.folder / "results" / "runs" / combo / "cnn2" / f"seed{seed}" / "predictions.npz"
+            with np.load(path) as predictions:
+                roles[seed, combo] = predictions["roles"]
+        assert not ((roles[seed, "v1"] == 3) & (roles[seed, "v1+v2"] == 1)).any()
+        assert not ((roles[seed, "v1+v2"] == 3) & (roles[seed, "v1"] == 1)).any()
+    assert (roles["42", "v1"] != roles["7", "v1"]).any()
+
+
+def test_every_score_can_be_recomputed_from_the_stored_logits(finished):
+    results = finished.folder / "results"
+    labels = np.array([int(row["label"]) for row in rows(results / "data" / "index.csv")])
+    for row in rows(results / "summary.csv"):
+        with np.load(results / "runs" / row["combo"] / row["model"] / f"seed{row['seed']}" / "predictions.npz") as run:
+            right, roles = run["logits"].argmax(axis=1) == labels, run["roles"]
+        common = [
+            int(entry["image_id"])
+            for partition in ("v1", "v2", "v3")
+            for entry in rows(results / "splits" / partition / f"seed{row['seed']}.csv")
+            if entry["role"] == "test"
+        ]
+        assert float(row["test_accuracy"]) == pytest.approx(right[roles == 3].mean(), abs=1e-6)
+        assert float(row["common_test_accuracy"]) == pytest.approx(right[common].mean(), abs=1e-6)
+
+
+def test_the_second_command_then_finds_nothing_to_do(finished):
+    assert "Nothing to be done" in finished.succeeds("results/summary.csv")
+    assert "Nothing to be done" in finished.succeeds(*FULL)
+
+
+def test_touched_files_and_reordered_keys_re_run_nothing(finished):
+    for path in (finished.folder / "scripts").rglob("*.py"):
+        path.touch()
+    config = finished.folder / "config" / "config.yaml"
+    before = config.read_text()
+    config.write_text(yaml.safe_dump(finished.study, sort_keys=True))
+    recipe = finished.folder / "config" / "models" / "cnn2.yaml"
+    recipe.write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text()), sort_keys=True) + "# a remark\n")
+    assert "Nothing to be done" in finished.succeeds("results/summary.csv")
+    config.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "jobs"),
+    [
+        ({"overrides": {"cnn2": {"epochs": 3, "architecture": {"filters": 16}}}}, {"resolve_recipe": 1, "train": 4, "predict": 4}),
+        ({"seeds": [42, 7, 8]}, {"split": 3, "train": 2, "predict": 2, "evaluate": 2, "summarize": 1}),
+        ({"combos": ["v1", "v1+v2", "v3"]}, {"split": None, "train": 2, "predict": 2}),
+        ({"device": "cuda"}, {"train": None}),
+    ],
+    ids=["learning recipe", "new seed", "new combo", "other device"],
+)  # fmt: skip
+def test_a_change_re_runs_what_uses_it_and_nothing_else(finished, changes, jobs):
+    finished.configure(finished.study | changes, "changed.yaml")
+    output = finished.succeeds("--dry-run", "--configfile", "config/changed.yaml")
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE))
+    for rule, count in jobs.items():
+        assert counts.get(rule) == (None if count is None else str(count)), output[-3000:]
+    assert "download" not in counts and "decode" not in counts
+
+
+def test_a_change_of_code_is_seen_by_its_content(finished):
+    plots = finished.folder / "scripts" / "study" / "plots.py"
+    before = plots.read_text()
+    plots.write_text(before + "\n\nUNUSED = 1\n")
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", finished.succeeds("--dry-run"), re.MULTILINE))
+    plots.write_text(before)
+    assert counts.keys() >= {"evaluate", "summarize"} and not counts.keys() & {"train", "predict", "partition"}
+
+
+def test_the_third_command_makes_a_report_offline(finished):
+    finished.succeeds("--report", prefix=without_network())
+    report = (finished.folder / "report.html").read_text()
+    for text in ("accuracy_by_combo.svg", "summary.html", "hard_examples.html", "Hard examples", "confusion matrix"):
+        assert text in report
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_the_report_opens_in_a_browser_without_errors(finished, tmp_path):
+    if not (finished.folder / "report.html").exists():
+        finished.succeeds("--report")
+    result = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path}", "--enable-logging=stderr",
+         "--virtual-time-budget=10000", "--dump-dom", (finished.folder / "report.html").as_uri()],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 0
+    errors = [line for line in result.stderr.splitlines() if "CONSOLE" in line and "error" in line.lower()]
+    assert errors == []
+    for category in ("Results", "Hard examples", "Runs"):
+        assert category in result.stdout
+    assert "How much do the data partition" in result.stdout
+
+
+def test_images_are_exported_on_request(finished):
+    finished.succeeds("images")
+    assert len(list((finished.folder / "results" / "images").rglob("*.png"))) == 360
+
+
+def test_second_then_third_command_from_scratch(tmp_path, archive):
+    project = Project(tmp_path / "project", archive, combos=["v2"], seeds=[3])
+    project.succeeds("results/summary.csv")
+    project.succeeds("--report")
+    assert (project.folder / "report.html").stat().st_size > 100_000
+    assert len(rows(project.folder / "results" / "summary.csv")) == 1
+
+
+def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
+    epochs = {"cnn2": {"epochs": 400, "architecture": {"filters": 16}}}
+    project = Project(tmp_path / "project", archive, combos=["v1"], seeds=[3], overrides=epochs)
+    process = subprocess.Popen(
+        ["snakemake", *FULL], cwd=project.folder, env=project.environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    log = project.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed3.log"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and "epoch 1/400" in log.read_text()):
+        assert process.poll() is None and time.monotonic() < deadline, "the training never started"
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    blocked = project.snakemake(*FULL)
+    assert blocked.returncode != 0 and "--unlock" in blocked.stdout + blocked.stderr
+    project.succeeds("--unlock")
+    project.configure(project.study | {"overrides": {"cnn2": {"epochs": 2}}})
+    project.succeeds(*FULL)
+    assert len(rows(project.folder / "results" / "summary.csv")) == 1
+    assert not list((project.folder / "results").rglob("*.partial*"))
+
+
+def test_without_a_limit_only_one_gpu_job_runs_at_once(project):
+    project.configure(project.study | {"device": "cuda"})
+    output = project.succeeds("--dry-run", "results/summary.csv")
+    assert re.search(r"resources: .*gpu=1", output)
+    assert 'gpu=Resource("gpu", 1)' in output or "gpu=1" in output
+    output = project.succeeds("--dry-run", *FULL[:3], "gpu=0")
+    assert "gpu=0" in output and not re.search(r"resources: .*gpu=1", output)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"sedes": [1]}, "unknown key 'sedes'"),
+        ({"device": 3}, "device is 3"),
+        ({"combos": ["v1+v9"]}, "no partition 'v9'"),
+        ({"split": {"train": 0.7, "val": 0.2, "test": 0.2}}, "sum to 1.1"),
+        ({"models": ["cnn7"]}, "no recipe config/models/cnn7.yaml"),
+        ({"overrides": {"cnn9": {"epochs": 1}}}, "no recipe config/models/cnn9.yaml"),
+        ({"overrides": {"cnn2": {"architecture": {"name": "vit"}}}}, 'architecture.name is "vit"'),
+        ({"overrides": {"cnn2": {"optimizer": {"name": "lion"}}}}, 'optimizer.name is "lion"'),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else value,
+)
+def test_a_wrong_configuration_ends_in_one_line_before_anything_is_made(project, changes, fragment):
+    project.configure(project.study | changes, "wrong.yaml")
+    result = project.snakemake(*FULL, "--configfile", "config/wrong.yaml")
+    assert result.returncode != 0
+    assert_error_line(result, fragment)
+    assert not (project.folder / "results").exists() or not list((project.folder / "results").glob("[!R]*"))
+
+
+def assert_error_line(result, fragment):
+    text = result.stdout + result.stderr
+    assert "Traceback" not in text, text
+    errors = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and fragment in errors[0], text
+
+
+def test_seeds_given_by_config_option_are_refused_with_the_way_out(project):
+    result = project.snakemake(*FULL, "--config", "seeds=[5]")
+    assert result.returncode != 0
+    assert_error_line(result, "--configfile")
+
+
+def test_partitions_larger_than_the_decoded_pool_are_refused(tmp_path, archive):
+    sizes = [{"name": "v1", "size": 300}, {"name": "v2", "size": 61}]
+    project = Project(tmp_path / "project", archive, partitions=sizes, combos=["v1"], seeds=[3])
+    result = project.snakemake("results/splits/v1/seed3.csv")
+    assert result.returncode != 0
+    assert_error_line(result, "ask for 361 images (v1: 300, v2: 61) but the data set has 360")
+    assert list((project.folder / "results" / "partitions").glob("*")) == []
+    project.configure(project.study | {"partitions": [{"name": "v1", "size": 300}, {"name": "v2", "size": 60}]})
+    project.succeeds("results/splits/v1/seed3.csv")
+
+
+def test_a_damaged_archive_stops_the_study_and_a_good_one_continues_it(project, tmp_path):
+    damaged = tmp_path / "damaged.tar.gz"
+    damaged.write_bytes(project.archive.path.read_bytes()[:-5000])
+    result = project.snakemake("results/data/images.npy", CIFAR10_ARCHIVE=str(damaged))
+    assert result.returncode != 0
+    text = result.stdout + result.stderr
+    assert "damaged.tar.gz: truncated or damaged archive" in text and "Traceback" not in text
+    assert not (project.folder / "results" / "data" / "raw").exists()
+    project.succeeds("results/data/images.npy")
