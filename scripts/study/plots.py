@@ -93,13 +93,19 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
             axes.set(title=title, xlabel="Combo of partitions")
         row[0].set_ylabel("Accuracy")
         row[0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
-        # Intervals of few seeds can be wider than the data; they may leave the picture, the points may not.
-        values = summary[list(panels)].to_numpy()
-        margin = max(0.25 * np.ptp(values), 0.02)
-        row[0].set_ylim(max(0, values.min() - margin), min(1.005, values.max() + margin))
+        row[0].set_ylim(*_accuracy_limits(summary[list(panels)].to_numpy(), groups))
         row[1].legend(title="Model", loc="lower right", frameon=False)
         figure.suptitle(_finding(groups, combos), x=0.01, ha="left", fontsize=12)
     return figure
+
+
+def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, float]:
+    """Return limits that hold every point, and the intervals unless few seeds make them wider than the data."""
+    ends = groups.filter(regex="accuracy_(low|high)$").to_numpy()
+    spread = max(np.ptp(values), 0.04)
+    low = np.nanmin([values.min() - spread / 20, max(np.nanmin(ends, initial=1), values.min() - spread / 2)])
+    high = np.nanmax([values.max() + spread / 20, min(np.nanmax(ends, initial=0), values.max() + spread / 2)])
+    return max(0, low - spread / 20), min(1.005, high + spread / 20)
 
 
 def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
