@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What activating .venv does: jobs call `python`.
+IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
@@ -20,13 +22,14 @@ $(VENV):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; say which to use: make PYTHON=python3.12 …" >&2; exit 1; }
 	@echo "Setting up $(VENV): several GB, because torch brings its GPU libraries"
-	rm -rf $(VENV)
 	@set -e; \
+	base=$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))'); \
+	rm -rf $(VENV); \
 	if uv --version >/dev/null 2>&1; then \
-		uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
+		uv venv --quiet --python "$$base" $(VENV); \
 		install() { uv pip install --quiet --python $(VENV) "$$@"; }; \
 	else \
-		$(PYTHON) -m venv $(VENV); \
+		"$$base" -m venv $(VENV); \
 		install() { $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; }; \
 	fi; \
 	if [ "$(PLATFORM)" = "Linux x86_64" ]; then \
@@ -41,8 +44,8 @@ $(VENV):
 demo: setup ## run the whole workflow on the embedded digits and build report.html (minutes, no download)
 	@if [ -f results/data/manifest.json ] && ! grep -q '"dataset": "digits"' results/data/manifest.json; then \
 		echo "error: results/ holds a study of other data, which the demo would overwrite; move it away first" >&2; exit 1; fi
-	$(BIN)/snakemake --configfile config/demo.yaml --quiet rules
-	$(BIN)/snakemake --configfile config/demo.yaml --report report.html --quiet
+	$(IN_VENV) snakemake --configfile config/demo.yaml --quiet rules
+	$(IN_VENV) snakemake --configfile config/demo.yaml --report report.html --quiet
 	@echo
 	@echo "Done. Look at:"
 	@echo "  report.html              the study's tables and figures, in a browser"
@@ -50,21 +53,21 @@ demo: setup ## run the whole workflow on the embedded digits and build report.ht
 	@echo "  results/hard_examples.csv  the images that stay hard"
 
 test: setup ## run the test suite
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+	$(IN_VENV) pytest
 
 lint: setup ## check code and workflow
-	$(BIN)/snakemake --lint
-	$(BIN)/snakefmt --check workflow
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(IN_VENV) snakemake --lint
+	$(IN_VENV) snakefmt --check workflow
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
 
 format: setup ## format code and workflow
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-	$(BIN)/snakefmt workflow
+	$(IN_VENV) ruff check --fix .
+	$(IN_VENV) ruff format .
+	$(IN_VENV) snakefmt workflow
 
 docs: setup ## rewrite the key tables of config/README.md from the schemas
-	$(BIN)/python scripts/document_config.py --readme config/README.md
+	$(IN_VENV) python scripts/document_config.py --readme config/README.md
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
