@@ -4,7 +4,7 @@
 import argparse
 
 from study.command import run
-from study.devices import torch_device
+from study.devices import lease_gpus, torch_device
 from study.files import read_json
 from study.partitions import ROLES, read_split, union
 
@@ -14,6 +14,8 @@ def main(arguments: argparse.Namespace) -> None:
     splits = [read_split(path) for path in arguments.splits]
     record = read_json(arguments.run)
 
+    if arguments.gpus:
+        lease_gpus(arguments.gpus)
     # After the cheap checks: importing torch takes seconds.
     import numpy as np
     import torch

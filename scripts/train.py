@@ -5,32 +5,40 @@ import argparse
 import datetime
 import sys
 import time
+from pathlib import Path
 
 from study.command import run
 from study.configuration import read_yaml
-from study.devices import device_name, torch_device
+from study.devices import device_name, lease_gpus, torch_device
 from study.files import atomic_path, file_digest, write_csv, write_json
 from study.index import read_index
 from study.partitions import read_split, union
-from study.provenance import library_versions, machine, peak_memory_mb
+from study.processes import stop_with_ancestors
+from study.provenance import code_digest, library_versions, machine, peak_memory_mb
+from study.recipes import canonical
 from study.seeds import stream_seed
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the weights after the last epoch, the history and a record of the run."""
+    """Write the weights, the history and a record of the run."""
     started = datetime.datetime.now(datetime.UTC)
+    if arguments.job:
+        stop_with_ancestors()
     index = read_index(arguments.index)
     splits = [read_split(path) for path in arguments.splits]
     recipe = read_yaml(arguments.recipe)
 
+    if arguments.gpus:
+        lease_gpus(arguments.gpus)
     # After the cheap checks: importing torch takes seconds.
     import numpy as np
     import torch
     from safetensors.torch import save_file
     from tqdm import tqdm
 
+    from study.checkpoints import identity, load_checkpoint, save_checkpoint
     from study.models import build_model, count_parameters
-    from study.training import Epoch, ImageSet, Normalize, make_optimizer, train
+    from study.training import Epoch, ImageSet, Trainer
 
     torch.set_num_threads(arguments.threads)
     device = torch_device(arguments.gpus)
@@ -48,51 +56,73 @@ def main(arguments: argparse.Namespace) -> None:
     model = build_model(
         num_classes=len(index.classes), in_channels=channels, image_size=height, **recipe["architecture"]
     ).to(device, memory_format=torch.channels_last)
-    normalize = Normalize(**recipe["normalize"]).to(device)
-    optimizer = make_optimizer(model, **recipe["optimizer"])
-    order = torch.Generator().manual_seed(stream_seed(arguments.seed, "order"))
+    trainer = Trainer(
+        model,
+        recipe,
+        train_set,
+        val_set,
+        order=torch.Generator().manual_seed(stream_seed(arguments.seed, "order")),
+        augmentation=torch.Generator(device).manual_seed(stream_seed(arguments.seed, "augmentation")),
+    )
+
+    # Dropout draws from torch's own generator.
+    torch.manual_seed(stream_seed(arguments.seed, "dropout"))
+
+    key = identity(
+        [
+            code_digest(Path(__file__)),
+            torch.__version__,
+            device.type,
+            arguments.seed,
+            canonical(recipe),
+            train_set.digest(),
+            val_set.digest(),
+        ]
+    )
+    if arguments.checkpoint:
+        state = load_checkpoint(arguments.checkpoint, key, device)
+        if state is not None:
+            trainer.load_state_dict(state)
+            print(f"resumed after epoch {len(trainer.history)}", file=sys.stderr)
+
+    def save(state: dict) -> None:
+        if arguments.checkpoint:
+            save_checkpoint(arguments.checkpoint, key, state)
 
     epochs = recipe["epochs"]
     clock = time.perf_counter()
     # disable=None: a bar on a terminal, nothing in a log, where the line of each epoch tells as much.
-    with tqdm(total=epochs, unit="epoch", disable=None) as progress:
+    with tqdm(total=epochs, initial=len(trainer.history), unit="epoch", disable=None) as progress:
 
         def report(epoch: Epoch) -> None:
             progress.write(f"epoch {epoch.epoch}/{epochs}  {epoch}", file=sys.stderr)
             progress.update()
 
-        history = train(
-            model,
-            normalize,
-            train_set,
-            val_set,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=recipe["batch_size"],
-            order=order,
-            on_epoch=report,
-        )
+        history = trainer.run(report, save=save)
     seconds = time.perf_counter() - clock
 
     rows = [epoch.row() for epoch in history]
     write_csv(arguments.history, list(rows[0]), (list(row.values()) for row in rows))
     with atomic_path(arguments.weights) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
+        save_file({name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}, temporary)
     training_seconds = sum(epoch.seconds for epoch in history)
     write_json(
         arguments.run,
         {
             "seed": arguments.seed,
-            "streams": {stream: stream_seed(arguments.seed, stream) for stream in ("init", "order")},
+            "streams": {
+                stream: stream_seed(arguments.seed, stream) for stream in ("init", "order", "augmentation", "dropout")
+            },
             "recipe": recipe,
             "n_train": len(train_set),
             "n_val": len(val_set),
             "classes": index.classes,
             "image_shape": list(images.shape[1:]),
             "parameters": count_parameters(model),
-            "epochs": epochs,
+            "epochs": len(history),
+            "kept_epoch": trainer.best["epoch"] if trainer.keep_best else len(history),
             "train_seconds": training_seconds,
-            "images_per_s": epochs * len(train_set) / training_seconds,
+            "images_per_s": len(history) * len(train_set) / training_seconds,
             "total_seconds": seconds,
             "device": device_name(device),
             "threads": arguments.threads,
@@ -107,6 +137,8 @@ def main(arguments: argparse.Namespace) -> None:
             "machine": machine(),
         },
     )
+    if arguments.checkpoint:
+        Path(arguments.checkpoint).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
@@ -118,6 +150,8 @@ if __name__ == "__main__":
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
     parser.add_argument("--gpus", type=int, default=0, help="0: train on the CPU; 1: on a GPU (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--checkpoint", help="where to keep an unfinished training, and to go on from if it is there")
+    parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
     parser.add_argument("--weights", required=True, help="weights to write, .safetensors")
     parser.add_argument("--history", required=True, help="table to write: a row an epoch, .csv")
     parser.add_argument("--run", required=True, help="record of the run to write, .json")

@@ -69,9 +69,13 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "type":
         expected = error.validator_value
         expected = expected if isinstance(expected, str) else " or ".join(expected)
-        hint = f"; write {where}: {error.instance} without quotes" if _quoted_number(error) else ""
-        if hint:
-            hint += " (--config passes lists as text: put them into a YAML file and give it by --configfile)"
+        hint = ""
+        if _number_as_text(error):
+            number = float(error.instance)
+            hint = (
+                f"; write {where}: {number:g}, without quotes (in YAML 1e-3 is text but 0.001 and 1.0e-3 are numbers; --config "
+                "passes lists as text, so put them into a YAML file and give it by --configfile)"
+            )
         return f"{where} is {found}, expected {_ARTICLE.get(expected, expected)}{hint}"
     if error.validator == "enum":
         return f"{where} is {found}, expected one of {', '.join(map(str, error.validator_value))}"
@@ -92,7 +96,7 @@ _ARTICLE = {
 }
 
 
-def _quoted_number(error: ValidationError) -> bool:
+def _number_as_text(error: ValidationError) -> bool:
     if not isinstance(error.instance, str) or error.validator_value not in ("integer", "number"):
         return False
     try:

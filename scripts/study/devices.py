@@ -1,7 +1,13 @@
 """Which device a job trains on. Looks without importing torch, because the workflow asks at every start."""
 
+import fcntl
+import getpass
 import os
 import platform
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,23 +16,106 @@ from study.errors import StudyError
 if TYPE_CHECKING:
     import torch
 
+_HIDDEN = {"", "-1", "none", "NoDevFiles"}
+_held: list[int] = []  # open lock files of this process; the kernel frees them however it ends
+
 
 def wants_gpu(device: str) -> bool:
-    """Tell whether jobs should ask the scheduler for a GPU: `device` is "cuda", or "auto" with a card in sight."""
-    return device == "cuda" or (device == "auto" and nvidia_gpu_visible())
+    """Tell whether jobs should ask the scheduler for a GPU: `device` is "cuda", or "auto" with a GPU in sight."""
+    return device == "cuda" or (device == "auto" and gpu_visible())
 
 
-def nvidia_gpu_visible(environment: dict[str, str] | None = None, proc: Path = Path("/proc")) -> bool:
-    """Tell whether this process may see an NVIDIA card: the driver lists one and CUDA_VISIBLE_DEVICES allows it."""
-    environment = dict(os.environ) if environment is None else environment
-    if environment.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1", "none", "NoDevFiles"):
+def gpu_visible(
+    environment: Mapping[str, str] = os.environ, proc: Path = Path("/proc"), system: tuple[str, str] | None = None
+) -> bool:
+    """Tell whether this process may see a GPU: an NVIDIA card that CUDA_VISIBLE_DEVICES allows, or an Apple one."""
+    if (system or (platform.system(), platform.machine())) == ("Darwin", "arm64"):
+        return True
+    if environment.get("CUDA_VISIBLE_DEVICES", "all").strip() in _HIDDEN:
         return False
     cards = proc / "driver" / "nvidia" / "gpus"
     return cards.is_dir() and any(cards.iterdir())
 
 
+def visible_gpus(environment: Mapping[str, str] = os.environ, listing: str | None = None) -> list[str]:
+    """Return what CUDA_VISIBLE_DEVICES may name: its own entries, else the UUIDs that the driver lists.
+
+    Entries (numbers, UUIDs, MIG UUIDs) are not interpreted. A card divided into MIG devices stands for these.
+
+    Args:
+        environment: where CUDA_VISIBLE_DEVICES is looked up.
+        listing: output of `nvidia-smi -L`; None runs it.
+    """
+    preset = environment.get("CUDA_VISIBLE_DEVICES")
+    if preset is not None:
+        return [] if preset.strip() in _HIDDEN else [entry.strip() for entry in preset.split(",") if entry.strip()]
+    if listing is None:
+        try:
+            listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60).stdout
+        except (OSError, subprocess.TimeoutExpired):
+            return []
+    cards: list[list[str]] = []
+    for line in listing.splitlines():
+        found = re.search(r"\(UUID: ([^)]+)\)", line)
+        if found and line.startswith("GPU"):
+            cards.append([found[1]])
+        elif found and cards:
+            cards[-1].append(found[1])
+    return [uuid for card in cards for uuid in (card[1:] or card)]
+
+
+def lease_gpus(count: int, devices: Sequence[str] | None = None, folder: Path | None = None) -> list[str]:
+    """Take `count` GPUs for this process, the least used first, and make them the only ones it sees.
+
+    Jobs on one machine agree by locks on files, one for each device and each number of jobs on it; a lock ends with its
+    process, however it ends, so nothing is ever stale and nobody waits. Call before torch is imported.
+
+    Args:
+        count: how many different GPUs.
+        devices: what `visible_gpus` returns, unless given.
+        folder: where the locks lie; by default one folder a user on this machine.
+
+    Returns:
+        The devices taken; CUDA_VISIBLE_DEVICES is set to them. Empty, and nothing set, if no device is known.
+
+    Raises:
+        StudyError: fewer than `count` devices are visible.
+    """
+    devices = visible_gpus() if devices is None else list(devices)
+    if not devices:
+        return []
+    if count > len(devices):
+        raise StudyError(f"this job asks for {count} GPUs but sees {len(devices)} ({', '.join(devices)})")
+    folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    taken: list[str] = []
+    depth = 0
+    while len(taken) < count:
+        for device in devices:
+            if len(taken) < count and device not in taken and _lock(folder / f"{_file_name(device)}.{depth}.lock"):
+                taken.append(device)
+        depth += 1
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+    return taken
+
+
+def _file_name(device: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "_", device)
+
+
+def _lock(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    _held.append(descriptor)
+    return True
+
+
 def torch_device(gpus: int) -> "torch.device":
-    """Return the device for a job that was given `gpus` GPUs.
+    """Return the device for a job that was given `gpus` GPUs; call `lease_gpus` before.
 
     Raises:
         StudyError: a GPU was given but torch can use none.
@@ -35,16 +124,18 @@ def torch_device(gpus: int) -> "torch.device":
 
     if gpus == 0:
         return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise StudyError(
-            "this job was given a GPU but torch sees none (driver, CUDA_VISIBLE_DEVICES or a torch built for another "
-            "CUDA); set 'device: cpu' in the configuration or run with '--resources gpu=0'"
-        )
-    return torch.device("cuda", 0)
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    raise StudyError(
+        "this job was given a GPU but torch sees none (driver, CUDA_VISIBLE_DEVICES or a torch built for another CUDA); "
+        "set 'device: cpu' in the configuration or run with '--resources gpu=0'"
+    )
 
 
 def device_name(device: "torch.device") -> str:
-    """Return what a reader calls the device: the card's name, or "cpu (x86_64)"."""
+    """Return what a reader calls the device: the card's name, or its kind and the machine, such as "cpu (x86_64)"."""
     import torch
 
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"

@@ -1,16 +1,20 @@
 """Train one model on one training set: the loop, its data and its record."""
 
+import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from study.augment import Draw, make_transforms
 from study.errors import StudyError
+from study.schedules import make_schedule
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -34,15 +38,16 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, batch_size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (images, labels) of at most `batch_size`, in `order` (int64, N) or as stored."""
-        for start in range(0, len(self), batch_size):
-            chosen = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
-            yield self.images[chosen], self.labels[chosen]
+    def digest(self) -> str:
+        """Return a digest of the content."""
+        content = hashlib.sha256()
+        for tensor in (self.images, self.labels):
+            content.update(tensor.cpu().numpy().tobytes())
+        return content.hexdigest()
 
 
 class Normalize(nn.Module):
-    """Turn uint8 images B×H×W×C into floats B×C×H×W: (x/255 - mean) / std per channel.
+    """Turn images B×H×W×C with values 0–255 into floats B×C×H×W: (x/255 - mean) / std per channel.
 
     The result is a view with the channels last in memory, the layout in which convolutions are fastest.
     """
@@ -82,100 +87,248 @@ class Epoch:
         return asdict(self)
 
 
-def make_optimizer(model: nn.Module, name: str, lr: float, **options: Any) -> torch.optim.Optimizer:
+def make_optimizer(
+    model: nn.Module, name: str, lr: float, *, decay_norms_and_biases: bool = True, **options: Any
+) -> torch.optim.Optimizer:
     """Return the recipe's optimizer over all parameters of `model`, in torch's fused form.
+
+    Args:
+        model: whose parameters are trained.
+        name: a key of `OPTIMIZERS`.
+        lr: learning rate; the peak where there is a schedule.
+        decay_norms_and_biases: False spares parameters with fewer than two dimensions from weight decay.
+        options: torch's own, such as `weight_decay` and `momentum`.
 
     Raises:
         StudyError: no such optimizer, or it has no such option.
     """
     if name not in OPTIMIZERS:
         raise StudyError(f"unknown optimizer {name!r}; known: {', '.join(OPTIMIZERS)}")
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    if not decay_norms_and_biases:
+        groups = [
+            {"params": [p for p in model.parameters() if p.ndim >= 2]},
+            {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+        ]
     try:
-        return OPTIMIZERS[name](model.parameters(), lr=lr, fused=True, **options)
+        return OPTIMIZERS[name](groups, lr=lr, fused=True, **options)
     except TypeError as error:
         raise StudyError(f"optimizer {name!r}: {error}; correct 'optimizer' in the recipe") from error
 
 
-def train(
-    model: nn.Module,
-    normalize: Normalize,
-    train_set: ImageSet,
-    val_set: ImageSet,
-    *,
-    optimizer: torch.optim.Optimizer,
-    epochs: int,
-    batch_size: int,
-    order: torch.Generator,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> list[Epoch]:
-    """Train `model` in place by cross-entropy and return its history, one entry an epoch.
+class Trainer:
+    """Trains one model by a recipe; all that changes from epoch to epoch is in `state_dict`.
 
-    Each epoch visits every training image once, in an order drawn from `order`. Losses stay on the device and are
-    read once an epoch.
+    Each epoch visits every training image once. Losses stay on the device and are read once an epoch.
 
     Args:
         model: takes float B×C×H×W, returns logits B×K; on the device of the image sets.
-        normalize: turns uint8 batches into the model's input.
+        recipe: a resolved recipe, see workflow/schemas/recipe.schema.yaml.
         train_set: what the model learns from.
-        val_set: what the history's validation columns are measured on; may be empty (they are then NaN).
-        optimizer: over the parameters of `model`.
-        epochs: passes over the training set.
-        batch_size: images a step; the last step of an epoch may have fewer.
-        order: a CPU generator; its state is all the randomness there is here.
-        on_epoch: called with each finished epoch.
+        val_set: what the history's validation columns are measured on and the best epoch is chosen by; may be empty (the
+            columns are then NaN).
+        order: a CPU generator, the source of the order of the images.
+        augmentation: a generator on the device, the source of what the augmentation draws.
 
     Raises:
-        StudyError: the training set is empty, or the loss is no longer finite.
+        StudyError: the training set is empty, or the recipe asks to choose by an empty validation set.
     """
-    if len(train_set) == 0:
-        raise StudyError("the training split is empty; give 'split.train' a larger share or the partition more images")
-    history = []
-    for number in range(1, epochs + 1):
-        start = time.perf_counter()
-        loss, accuracy = _train_epoch(model, normalize, train_set, optimizer, batch_size, order)
-        seconds = time.perf_counter() - start
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Mapping[str, Any],
+        train_set: ImageSet,
+        val_set: ImageSet,
+        *,
+        order: torch.Generator,
+        augmentation: torch.Generator,
+    ):
+        if len(train_set) == 0:
+            raise StudyError(
+                "the training split is empty; give 'split.train' a larger share or the partition more images"
+            )
+        self.keep_best = recipe.get("keep", "last") == "best"
+        self.patience = recipe.get("patience")
+        if (self.keep_best or self.patience) and len(val_set) == 0:
+            raise StudyError(
+                "the recipe chooses an epoch by the validation split, which is empty; give 'split.val' a larger share or "
+                "write 'keep: last' without 'patience' in the recipe"
+            )
+        self.model = model
+        self.train_set, self.val_set = train_set, val_set
+        self.order, self.augmentation = order, augmentation
+        self.device = train_set.labels.device
+        self.epochs, self.batch_size = recipe["epochs"], recipe["batch_size"]
+        self.label_smoothing = recipe.get("label_smoothing", 0.0)
+        self.clip_norm = recipe.get("clip_norm")
+        self.transforms = make_transforms(recipe["augment"])
+        self.normalize = Normalize(**recipe["normalize"]).to(self.device)
+        self.optimizer = make_optimizer(model, **recipe["optimizer"])
+        steps = math.ceil(len(train_set) / self.batch_size)
+        self.schedule = make_schedule(self.optimizer, steps_per_epoch=steps, epochs=self.epochs, **recipe["schedule"])
+        decay = recipe.get("ema")
+        self.average = (
+            None if decay is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        )
+        self.history: list[Epoch] = []
+        self.best: dict[str, Any] | None = None
+        self.unfinished: dict[str, Any] | None = None  # an epoch in progress: order, position, totals, seconds
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model that is validated and kept: the average of the weights where the recipe asks for one."""
+        return self.model if self.average is None else self.average.module
+
+    def finished(self) -> bool:
+        """Tell whether all epochs are done or `patience` epochs went by without a better validation accuracy."""
+        if len(self.history) >= self.epochs:
+            return True
+        return bool(self.patience) and self.best is not None and len(self.history) - self.best["epoch"] >= self.patience
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that decides how training goes on, as tensors and plain values."""
+        return {
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "order": self.order.get_state(),
+            "augmentation": self.augmentation.get_state(),
+            "dropout": torch.get_rng_state(),
+            "dropout_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "history": [epoch.row() for epoch in self.history],
+            "best": self.best,
+            "unfinished": self.unfinished,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned; on the same kind of device the rest is the same to the bit."""
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.order.set_state(state["order"].cpu())
+        self.augmentation.set_state(state["augmentation"].cpu())
+        torch.set_rng_state(state["dropout"].cpu())
+        if state["dropout_cuda"] is not None:
+            torch.cuda.set_rng_state(state["dropout_cuda"].cpu(), self.device)
+        self.history = [Epoch(**row) for row in state["history"]]
+        self.best = state["best"]
+        self.unfinished = state["unfinished"]
+
+    def run(
+        self,
+        on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+        *,
+        save: Callable[[dict[str, Any]], None] = lambda state: None,
+        save_every: float = 60,
+    ) -> list[Epoch]:
+        """Train until finished and leave the weights to keep in `evaluated`; return the history.
+
+        Args:
+            on_epoch: called with each finished epoch.
+            save: called with `state_dict` after every epoch, and within an epoch when `save_every` seconds have passed.
+            save_every: seconds.
+
+        Raises:
+            StudyError: the loss is no longer finite.
+        """
+        self._saved = time.monotonic()
+
+        def save_state() -> None:
+            save(self.state_dict())
+            self._saved = time.monotonic()
+
+        def save_when_due() -> None:
+            if time.monotonic() - self._saved > save_every:
+                save_state()
+
+        while not self.finished():
+            self.history.append(self._epoch(len(self.history) + 1, save_when_due))
+            if self.keep_best or self.patience:
+                self._remember_best()
+            save_state()
+            on_epoch(self.history[-1])
+        if self.keep_best:
+            self.evaluated.load_state_dict(self.best["weights"])
+        return self.history
+
+    def _remember_best(self) -> None:
+        accuracy = self.history[-1].val_accuracy
+        if self.best is None or accuracy > self.best["accuracy"]:
+            weights = {name: tensor.detach().clone() for name, tensor in self.evaluated.state_dict().items()}
+            self.best = {"epoch": len(self.history), "accuracy": accuracy, "weights": weights}
+
+    def _epoch(self, number: int, pause: Callable[[], None]) -> Epoch:
+        loss, accuracy, learning_rate, seconds = self._train_epoch(number, pause)
         if not math.isfinite(loss):
             raise StudyError(f"training diverged in epoch {number} (loss {loss}); lower 'optimizer.lr' in the recipe")
-        val_loss, val_accuracy = evaluate(model, normalize, val_set)
-        epoch = Epoch(
+        val_loss, val_accuracy = evaluate(self.evaluated, self.normalize, self.val_set)
+        return Epoch(
             epoch=number,
-            learning_rate=optimizer.param_groups[0]["lr"],
+            learning_rate=learning_rate,
             train_loss=loss,
             train_accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             seconds=seconds,
-            images_per_s=len(train_set) / seconds,
+            images_per_s=len(self.train_set) / seconds,
         )
-        history.append(epoch)
-        on_epoch(epoch)
-    return history
 
+    def _train_epoch(self, number: int, pause: Callable[[], None]) -> tuple[float, float, float, float]:
+        """Return the epoch's mean loss and accuracy (each batch scored before its own step), first rate and seconds.
 
-def _train_epoch(
-    model: nn.Module,
-    normalize: Normalize,
-    train_set: ImageSet,
-    optimizer: torch.optim.Optimizer,
-    batch_size: int,
-    order: torch.Generator,
-) -> tuple[float, float]:
-    """Return the mean loss and accuracy over the epoch, each batch scored before its own step."""
-    model.train()
-    device = train_set.labels.device
-    permutation = torch.randperm(len(train_set), generator=order).to(device)
-    totals = torch.zeros(2, dtype=torch.float64, device=device)
-    for images, labels in train_set.batches(batch_size, permutation):
-        logits = model(normalize(images))
-        loss = F.cross_entropy(logits, labels)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            totals[0] += loss * len(labels)
-            totals[1] += (logits.argmax(1) == labels).sum()
-    loss, accuracy = (totals / len(train_set)).tolist()
-    return loss, accuracy
+        `pause` is called after each step, when the state is complete.
+        """
+        self.model.train()
+        count = len(self.train_set)
+        if self.unfinished is None:
+            self.unfinished = {
+                "order": torch.randperm(count, generator=self.order).to(self.device),
+                "done": 0,
+                "totals": torch.zeros(2, dtype=torch.float64, device=self.device),
+                "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+                "seconds": 0.0,
+            }
+        epoch = self.unfinished
+        totals = epoch["totals"]
+        clock = time.perf_counter() - epoch["seconds"]
+        while epoch["done"] < count:
+            positions = epoch["order"][epoch["done"] : epoch["done"] + self.batch_size]
+            labels = self.train_set.labels[positions]
+            logits = self.model(self._input(positions, number))
+            loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if self.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+            self.optimizer.step()
+            self.schedule.step()
+            if self.average is not None:
+                self.average.update_parameters(self.model)
+            with torch.no_grad():
+                totals[0] += loss * len(labels)
+                totals[1] += (logits.argmax(1) == labels).sum()
+            epoch["done"] += len(positions)
+            epoch["seconds"] = time.perf_counter() - clock
+            pause()
+        loss, accuracy = (totals / count).tolist()
+        seconds = time.perf_counter() - clock
+        self.unfinished = None
+        return loss, accuracy, epoch["learning_rate"], seconds
+
+    def _input(self, positions: Tensor, epoch: int) -> Tensor:
+        """Return the model's input for these places of the training set: augmented, then normalised."""
+        images = self.train_set.images[positions]
+        if not self.transforms:
+            return self.normalize(images)
+        draw = Draw(self.augmentation, positions, epoch)
+        planes = images.permute(0, 3, 1, 2).float()
+        for transform in self.transforms:
+            planes = transform(planes, draw)
+        return self.normalize(planes.permute(0, 2, 3, 1))
 
 
 def evaluate(model: nn.Module, normalize: Normalize, image_set: ImageSet) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import tomllib
 from copy import deepcopy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, run_script
@@ -132,7 +133,10 @@ def recipe_complaint(tmp_path, **changes) -> str:
             {"optimizer": {"name": "adam", "lr": 0.1, "momentum": 0.9}},
             ["optimizer has the key 'momentum'", "Allowed here: name, lr"],
         ),
-        ({"optimizer": {"name": "adam", "lr": "1e-3"}}, ['optimizer.lr is "1e-3"', "expected a number"]),
+        (
+            {"optimizer": {"name": "adam", "lr": "1e-3"}},
+            ['optimizer.lr is "1e-3"', "expected a number; write optimizer.lr: 0.001"],
+        ),
         ({"epoch": 3}, ["unknown key 'epoch'", "did you mean 'epochs'?"]),
     ],
 )
@@ -143,7 +147,10 @@ def test_a_wrong_recipe_is_refused_by_its_file_and_key(tmp_path, changes, fragme
 
 
 def test_a_model_without_a_recipe_is_told_which_there_are(tmp_path):
-    with pytest.raises(StudyError, match=r"'cnn9' has no recipe .*cnn9.yaml; write models: \[cnn2, cnn3\]"):
+    with pytest.raises(
+        StudyError,
+        match=r"'cnn9' has no recipe .*cnn9.yaml; write models: \[cnn2, cnn3, dilated_separable, resnet18, resnet9\]",
+    ):
         resolve_recipe(ROOT / "config/models/cnn9.yaml", {}, RECIPE_SCHEMA)
 
 
@@ -234,3 +241,22 @@ def test_nothing_generated_and_no_photograph_is_tracked():
     ).stdout
     for name in map(Path, tracked.splitlines()):
         assert name == Path("results/README.md") or Path("results/reference") in name.parents
+
+
+def test_the_table_in_the_readme_is_that_of_the_reference_files():
+    groups = pd.read_csv(ROOT / "results/reference/laptop/summary_by_group.csv").set_index(["combo", "model"])
+    text = (ROOT / "README.md").read_text()
+    for combo in CONFIG["combos"]:
+        cells = [
+            f"{100 * groups.loc[(combo, model), f'{metric}_mean']:.1f} ± {100 * groups.loc[(combo, model), f'{metric}_sd']:.1f} %"
+            for model in ("cnn2", "cnn3")
+            for metric in ("common_test_accuracy", "test_accuracy")
+        ]
+        assert f"| {combo} | {' | '.join(cells)} |" in text
+
+
+def test_the_reference_study_orders_the_combos_for_every_model_and_seed():
+    runs = pd.read_csv(ROOT / "results/reference/laptop/summary.csv")
+    table = runs.pivot(index=["model", "seed"], columns="combo", values="common_test_accuracy")
+    assert len(table) == 6
+    assert ((table["v1"] < table["v1+v2"]) & (table["v1+v2"] < table["v1+v2+v3"])).all()

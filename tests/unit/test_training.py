@@ -1,6 +1,7 @@
 """Models, the training loop and its randomness."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,53 +9,26 @@ import torch
 from conftest import run_script
 from safetensors.torch import load_file
 
-from study.devices import nvidia_gpu_visible, wants_gpu
+from study.checkpoints import load_checkpoint, save_checkpoint
 from study.errors import StudyError
 from study.files import read_csv, read_json
 from study.index import read_index
-from study.models import build_model, count_parameters
+from study.models import build_model
 from study.partitions import draw_partitions, read_split, split_partition, write_split
 from study.predictions import load_predictions
 from study.seeds import stream_seed
-from study.training import ImageSet, Normalize, evaluate, make_optimizer, predict, train
+from study.training import Epoch, ImageSet, Normalize, Trainer, evaluate, make_optimizer, predict
 
 RECIPE = """
 description: A small one for tests.
+augment: []
+schedule: {name: constant}
 architecture: {name: cnn2, filters: 16}
 normalize: {mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}
 batch_size: 16
 epochs: 3
 optimizer: {name: adam, lr: 0.003}
 """
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "parameters"),
-    [
-        ("cnn2", {"filters": 16}, 13_018),
-        ("cnn2", {"filters": 32}, 30_634),
-        ("cnn2", {}, 79_690),
-        ("cnn3", {}, 620_362),
-    ],
-)
-def test_parameter_counts_are_the_published_ones(name, options, parameters):
-    assert count_parameters(build_model(name, **options)) == parameters
-
-
-@pytest.mark.parametrize("name", ["cnn2", "cnn3"])
-def test_other_image_sizes_class_counts_and_channels_work(name):
-    model = build_model(name, num_classes=7, in_channels=1, image_size=48)
-    assert model(torch.zeros(2, 1, 48, 48)).shape == (2, 7)
-
-
-def test_pooling_before_rectifying_changes_nothing():
-    model = build_model("cnn2")
-    images = torch.randn(4, 3, 32, 32)
-    conv1, _, _, conv2, _, _ = model.features
-    usual = images
-    for conv in (conv1, conv2):
-        usual = torch.nn.functional.max_pool2d(torch.relu(conv(usual)), 2)
-    assert torch.equal(model(images), model.classifier(usual.flatten(1)))
 
 
 def test_unknown_architectures_options_and_optimizers_are_refused():
@@ -91,70 +65,212 @@ def image_set():
     return ImageSet(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
 
 
-def fit(image_set, *, epochs=3, lr=0.01, order=0, val=None):
+def trainer(image_set, *, val=None, order=0, filters=8, **recipe) -> Trainer:
+    """Return a trainer with a small model and its own recipe keys."""
     torch.manual_seed(0)
-    model = build_model("cnn2", num_classes=3, filters=8)
-    normalize = Normalize([0.5] * 3, [0.5] * 3)
-    history = train(
-        model, normalize, image_set, image_set if val is None else val,
-        optimizer=make_optimizer(model, "adam", lr), epochs=epochs, batch_size=32,
+    model = build_model("cnn2", num_classes=3, filters=filters)
+    torch.manual_seed(1)
+    defaults = {
+        "augment": [],
+        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3},
+        "batch_size": 32,
+        "epochs": 3,
+        "optimizer": {"name": "adam", "lr": 0.01},
+        "schedule": {"name": "constant"},
+    }
+    return Trainer(
+        model,
+        defaults | recipe,
+        image_set,
+        image_set if val is None else val,
         order=torch.Generator().manual_seed(order),
-    )  # fmt: skip
-    return model, normalize, history
+        augmentation=torch.Generator().manual_seed(order + 1),
+    )
+
+
+def weights(trained: Trainer) -> dict[str, torch.Tensor]:
+    return trained.evaluated.state_dict()
+
+
+def same(first: dict, second: dict) -> bool:
+    return all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_training_learns_and_records_every_epoch(image_set):
-    model, normalize, history = fit(image_set, epochs=6)
+    learner = trainer(image_set, epochs=6)
+    history = learner.run()
     assert [epoch.epoch for epoch in history] == [1, 2, 3, 4, 5, 6]
     assert history[-1].train_loss < 0.5 * history[0].train_loss
     assert history[-1].val_accuracy > 0.9
-    assert (history[-1].val_loss, history[-1].val_accuracy) == evaluate(model, normalize, image_set)
+    last = evaluate(learner.evaluated, learner.normalize, image_set)
+    assert (history[-1].val_loss, history[-1].val_accuracy) == last
 
 
-def test_every_image_is_visited_once_an_epoch(image_set):
-    seen = []
-    order = torch.randperm(len(image_set), generator=torch.Generator().manual_seed(3))
-    for _, labels in image_set.batches(50, order):
-        seen += labels.tolist()
-    assert sorted(seen) == sorted(image_set.labels.tolist())
-    assert seen == image_set.labels[order].tolist()
+def test_every_image_is_visited_once_an_epoch(image_set, monkeypatch):
+    learner = trainer(image_set, batch_size=50, epochs=2)
+    visited = []
+    make_input = learner._input
+    monkeypatch.setattr(
+        learner, "_input", lambda positions, epoch: visited.append(positions) or make_input(positions, epoch)
+    )
+    learner.run()
+    assert [len(positions) for positions in visited] == [50, 50, 20] * 2
+    first, second = torch.cat(visited[:3]), torch.cat(visited[3:])
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(120))
+    assert not torch.equal(first, second)
 
 
 def test_the_same_streams_give_the_same_bits_and_another_order_does_not(image_set):
-    first, second, other = (fit(image_set, order=order)[0].state_dict() for order in (0, 0, 1))
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    assert not all(torch.equal(first[key], other[key]) for key in first)
+    first, second, other = (trainer(image_set, order=order) for order in (0, 0, 1))
+    for learner in (first, second, other):
+        learner.run()
+    assert same(weights(first), weights(second))
+    assert not same(weights(first), weights(other))
 
 
 def test_a_diverging_training_stops_with_advice(image_set):
     with pytest.raises(StudyError, match=r"diverged in epoch \d.*lower 'optimizer.lr'"):
-        fit(image_set, lr=1e30, epochs=5)
+        trainer(image_set, optimizer={"name": "sgd", "lr": 1e30}, epochs=5).run()
 
 
 def test_an_empty_training_set_is_refused_and_an_empty_validation_set_is_not(image_set):
     empty = ImageSet(image_set.images[:0], image_set.labels[:0])
     with pytest.raises(StudyError, match="training split is empty"):
-        fit(empty)
-    _, _, history = fit(image_set, epochs=1, val=empty)
-    assert math.isnan(history[0].val_loss)
+        trainer(empty)
+    assert math.isnan(trainer(image_set, epochs=1, val=empty).run()[0].val_loss)
+    with pytest.raises(StudyError, match="chooses an epoch by the validation split, which is empty"):
+        trainer(image_set, val=empty, keep="best")
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_training(image_set):
+    wrong = ImageSet(image_set.images, (image_set.labels + 1) % 3)  # the better it learns, the worse it validates
+    learner = trainer(image_set, val=wrong, keep="best", patience=2, epochs=30)
+    history = learner.run()
+    accuracies = [epoch.val_accuracy for epoch in history]
+    best = accuracies.index(max(accuracies)) + 1
+    assert learner.best["epoch"] == best and len(history) == best + 2 < 30
+    assert evaluate(learner.evaluated, learner.normalize, wrong)[1] == max(accuracies)
+
+
+def test_the_average_of_the_weights_is_the_exponential_one(image_set):
+    plain, averaged = trainer(image_set, epochs=1), trainer(image_set, epochs=1, ema=0.9)
+    seen = []
+    step = averaged.average.update_parameters
+    averaged.average.update_parameters = lambda model: (
+        seen.append(model.classifier.bias.detach().clone()),
+        step(model),
+    )
+    plain.run()
+    averaged.run()
+    assert same(plain.model.state_dict(), averaged.model.state_dict())
+    expected = seen[0]
+    for value in seen[1:]:
+        expected = 0.9 * expected + 0.1 * value
+    torch.testing.assert_close(averaged.evaluated.classifier.bias, expected)
+
+
+def test_label_smoothing_and_clipping_do_what_they_say(image_set):
+    smooth = trainer(image_set, label_smoothing=0.3, epochs=1)
+    assert smooth.run()[0].train_loss != trainer(image_set, epochs=1).run()[0].train_loss
+    rate, limit = 1.0, 1e-3
+    clipped = trainer(
+        image_set, optimizer={"name": "sgd", "lr": rate}, clip_norm=limit, epochs=1, batch_size=len(image_set)
+    )
+    before = torch.cat([p.detach().flatten().clone() for p in clipped.model.parameters()])
+    clipped.run()
+    after = torch.cat([p.detach().flatten() for p in clipped.model.parameters()])
+    assert (after - before).norm().item() == pytest.approx(rate * limit, rel=1e-3)
+
+
+def test_norms_and_biases_can_be_spared_weight_decay():
+    model = build_model("resnet9")
+    spared = make_optimizer(model, "sgd", 0.1, weight_decay=0.5, decay_norms_and_biases=False)
+    decayed, free = spared.param_groups
+    assert decayed["weight_decay"] == 0.5 and all(p.ndim >= 2 for p in decayed["params"])
+    assert free["weight_decay"] == 0 and all(p.ndim < 2 for p in free["params"])
+    assert sum(len(group["params"]) for group in spared.param_groups) == len(list(model.parameters()))
+
+
+FULL_RECIPE = {
+    "augment": [{"name": "random_crop", "padding": 2}, {"name": "alternating_flip"}, {"name": "cutout", "size": 6}],
+    "schedule": {"name": "one_cycle"},
+    "ema": 0.8,
+    "keep": "best",
+    "epochs": 4,
+    "batch_size": 16,
+}
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 7, 8, 9, 17, 24, 31])
+def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(image_set, tmp_path, stop_at):
+    class Stopped(Exception):
+        pass
+
+    undisturbed = trainer(image_set, **FULL_RECIPE)
+    undisturbed.run()
+
+    saves = 0
+
+    def save(state):
+        nonlocal saves
+        saves += 1
+        save_checkpoint(tmp_path / "c.pt", "key", state)
+        if saves == stop_at:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        trainer(image_set, **FULL_RECIPE).run(save=save, save_every=-1)  # after every step
+    resumed = trainer(image_set, **FULL_RECIPE)
+    torch.manual_seed(99)  # whatever happened in between
+    resumed.load_state_dict(load_checkpoint(tmp_path / "c.pt", "key", torch.device("cpu")))
+    resumed.run()
+    assert same(weights(undisturbed), weights(resumed))
+    assert [facts(epoch) for epoch in resumed.history] == [facts(epoch) for epoch in undisturbed.history]
+
+
+def facts(epoch: Epoch) -> tuple:
+    """Return what must not depend on when and how often a training was stopped: all but the times."""
+    return (
+        epoch.epoch,
+        epoch.learning_rate,
+        epoch.train_loss,
+        epoch.train_accuracy,
+        epoch.val_loss,
+        epoch.val_accuracy,
+    )
+
+
+def test_a_damaged_or_foreign_checkpoint_is_passed_over(tmp_path, capsys):
+    path, device = tmp_path / "c.pt", torch.device("cpu")
+    assert load_checkpoint(path, "key", device) is None
+    save_checkpoint(path, "key", {"x": torch.ones(2)})
+    assert load_checkpoint(path, "key", device)["x"].tolist() == [1, 1]
+    assert load_checkpoint(path, "other", device) is None
+    assert "another recipe, data or code" in capsys.readouterr().err
+    path.write_bytes(path.read_bytes()[:-100])
+    assert load_checkpoint(path, "key", device) is None
+    assert "unreadable checkpoint" in capsys.readouterr().err
+
+
+class Trap:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.mkdir, (self.path,)
+
+
+def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
+    torch.save({"key": "key", "state": Trap(tmp_path / "sprung")}, tmp_path / "c.pt")
+    assert load_checkpoint(tmp_path / "c.pt", "key", torch.device("cpu")) is None
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_predictions_do_not_depend_on_the_batch(image_set):
-    model, normalize, _ = fit(image_set, epochs=1)
-    whole, parts = (predict(model, normalize, image_set.images, size) for size in (120, 7))
+    learner = trainer(image_set, epochs=1)
+    whole, parts = (predict(learner.model, learner.normalize, image_set.images, size) for size in (120, 7))
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, parts)
-
-
-def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
-    cards = tmp_path / "driver" / "nvidia" / "gpus" / "0000:01:00.0"
-    assert not nvidia_gpu_visible({}, tmp_path)
-    cards.mkdir(parents=True)
-    assert nvidia_gpu_visible({}, tmp_path)
-    assert nvidia_gpu_visible({"CUDA_VISIBLE_DEVICES": "GPU-1b2c"}, tmp_path)
-    assert not nvidia_gpu_visible({"CUDA_VISIBLE_DEVICES": ""}, tmp_path)
-    assert not nvidia_gpu_visible({"CUDA_VISIBLE_DEVICES": "-1"}, tmp_path)
-    assert wants_gpu("cuda") and not wants_gpu("cpu")
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,7 @@ rule train:
     shell:
         "python scripts/train.py --images {input.images} --index {input.index} --splits {input.splits}"
         " --recipe {input.recipe} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
+        " --checkpoint results/scratch/train/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.pt --job"
         " --weights {output.weights} --history {output.history} --run {output.run} > {log} 2>&1"
 
 

@@ -8,8 +8,17 @@ from torch import nn
 from study.errors import StudyError
 from study.models.cnn2 import CNN2
 from study.models.cnn3 import CNN3
+from study.models.dilated_separable import DilatedSeparable
+from study.models.resnet9 import ResNet9
+from study.models.resnet18 import ResNet18
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"cnn2": CNN2, "cnn3": CNN3}
+ARCHITECTURES: dict[str, type[nn.Module]] = {
+    "cnn2": CNN2,
+    "cnn3": CNN3,
+    "resnet18": ResNet18,
+    "dilated_separable": DilatedSeparable,
+    "resnet9": ResNet9,
+}
 
 
 def build_model(

@@ -1,0 +1,144 @@
+"""Which GPU a job gets, with made-up devices; and that a job ends with its workflow."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from conftest import ROOT, clean_environment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from study.devices import gpu_visible, lease_gpus, visible_gpus, wants_gpu
+from study.errors import StudyError
+
+LISTING = """GPU 0: NVIDIA H200 (UUID: GPU-aaaa)
+GPU 1: NVIDIA A100 (UUID: GPU-bbbb)
+  MIG 1g.10gb     Device  0: (UUID: MIG-cccc)
+  MIG 1g.10gb     Device  1: (UUID: MIG-dddd)
+"""
+HOLDER = """
+import sys
+from pathlib import Path
+from study.devices import lease_gpus
+count, folder, *devices = sys.argv[1:]
+print(*lease_gpus(int(count), devices, Path(folder)), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
+    linux = ("Linux", "x86_64")
+    assert not gpu_visible({}, tmp_path, linux)
+    (tmp_path / "driver" / "nvidia" / "gpus" / "0000:01:00.0").mkdir(parents=True)
+    assert gpu_visible({}, tmp_path, linux)
+    assert gpu_visible({"CUDA_VISIBLE_DEVICES": "GPU-1b2c"}, tmp_path, linux)
+    assert not gpu_visible({"CUDA_VISIBLE_DEVICES": ""}, tmp_path, linux)
+    assert not gpu_visible({"CUDA_VISIBLE_DEVICES": "-1"}, tmp_path, linux)
+    assert gpu_visible({}, tmp_path / "none", ("Darwin", "arm64"))
+    assert wants_gpu("cuda") and not wants_gpu("cpu")
+
+
+def test_visible_devices_are_the_preset_ones_or_the_driver_s():
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "2,GPU-x, MIG-y"}, LISTING) == ["2", "GPU-x", "MIG-y"]
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": ""}, LISTING) == []
+    assert visible_gpus({}, LISTING) == ["GPU-aaaa", "MIG-cccc", "MIG-dddd"]
+    assert visible_gpus({}, "no devices were found") == []
+
+
+class Holders:
+    """Processes that lease made-up devices and hold them until told to go."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes: list[tuple[subprocess.Popen, list[str]]] = []
+
+    def start(self, count, devices):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(count), str(self.folder), *devices],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(PYTHONPATH=str(ROOT / "scripts")),
+        )  # fmt: skip
+        taken = process.stdout.readline().split()
+        self.processes.append((process, taken))
+        return taken
+
+    def kill(self, position):
+        process, _ = self.processes.pop(position)
+        process.kill()
+        process.communicate()
+
+    def load(self):
+        return Counter(device for _, taken in self.processes for device in taken)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        while self.processes:
+            self.kill(0)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 9))
+def test_jobs_spread_over_the_devices(tmp_path_factory, cards, jobs):
+    devices = [f"GPU-{card}" for card in range(cards)]
+    with Holders(tmp_path_factory.mktemp("locks")) as holders:
+        for _ in range(jobs):
+            holders.start(1, devices)
+        load = holders.load()
+    assert sum(load.values()) == jobs and max(load.values()) == -(-jobs // cards)
+
+
+def test_a_killed_job_frees_its_device_at_once(tmp_path):
+    devices = ["0", "1", "2"]
+    with Holders(tmp_path) as holders:
+        for _ in range(3):
+            holders.start(1, devices)
+        freed = holders.processes[1][1]
+        holders.kill(1)
+        assert holders.start(1, devices) == freed
+        assert set(holders.load().values()) == {1}
+
+
+def test_a_job_with_two_gpus_gets_two_different_ones(tmp_path):
+    with Holders(tmp_path) as holders:
+        assert len(set(holders.start(2, ["a", "b", "c"]))) == 2
+        assert len(set(holders.start(2, ["a", "b", "c"]))) == 2
+        assert max(holders.load().values()) == 2
+
+
+def test_a_lease_makes_the_device_the_only_visible_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    (taken,) = lease_gpus(1, folder=tmp_path)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == taken and taken in {"5", "6"}
+    with pytest.raises(StudyError, match="asks for 2 GPUs but sees 1"):
+        lease_gpus(2, folder=tmp_path)
+
+
+def test_a_job_ends_when_its_workflow_is_killed(tmp_path):
+    job = (
+        f"{sys.executable} -c 'import time; from study.processes import stop_with_ancestors; stop_with_ancestors(every=.05); "
+        f'open("{tmp_path}/started", "w").write(str(__import__("os").getpid())); time.sleep(60)\''
+    )
+    workflow = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess; subprocess.run(['bash', '-c', 'set -e; true; ' + {job!r} + '; true'])"],
+        env=clean_environment(PYTHONPATH=str(ROOT / "scripts")), stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    started = tmp_path / "started"
+    deadline = time.monotonic() + 30
+    while not (started.exists() and started.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pid = int(started.read_text())
+    os.kill(workflow.pid, signal.SIGKILL)
+    workflow.wait()
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            break
+        assert time.monotonic() < deadline, "the job outlived its workflow"
+        time.sleep(0.05)

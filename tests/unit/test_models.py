@@ -1,0 +1,92 @@
+"""Architectures: layers, parameters and receptive fields are the published ones."""
+
+import pytest
+import torch
+from torch import nn
+
+from study.models import ARCHITECTURES, build_model, count_parameters
+from study.models.receptive_field import receptive_field
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "parameters"),
+    [
+        ("cnn2", {"filters": 16}, 13_018),
+        ("cnn2", {"filters": 32}, 30_634),
+        ("cnn2", {}, 79_690),
+        ("cnn3", {}, 620_362),
+        ("resnet18", {}, 11_173_962),
+        ("dilated_separable", {}, 199_810),
+        ("resnet9", {}, 6_573_130),
+    ],
+)
+def test_parameter_counts_are_the_published_ones(name, options, parameters):
+    assert count_parameters(build_model(name, **options)) == parameters
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_other_image_sizes_class_counts_and_channels_work(name):
+    model = build_model(name, num_classes=7, in_channels=1, image_size=48)
+    assert model(torch.zeros(2, 1, 48, 48)).shape == (2, 7)
+
+
+def test_pooling_before_rectifying_changes_nothing():
+    model = build_model("cnn2")
+    images = torch.randn(4, 3, 32, 32)
+    conv1, _, _, conv2, _, _ = model.features
+    usual = images
+    for conv in (conv1, conv2):
+        usual = torch.nn.functional.max_pool2d(torch.relu(conv(usual)), 2)
+    assert torch.equal(model(images), model.classifier(usual.flatten(1)))
+
+
+@pytest.mark.parametrize(("name", "side"), [("cnn2", 10), ("cnn3", 22), ("resnet18", 109), ("resnet9", 88)])
+def test_receptive_fields_are_the_published_ones(name, side):
+    assert receptive_field(build_model(name), lambda model, images: model.features(images)) == side
+
+
+def test_the_receptive_field_of_simple_layers_is_the_textbook_one():
+    assert receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))) == 3
+    assert receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3, dilation=2), nn.MaxPool2d(2))) == 6
+    assert receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3, 2), nn.ReLU(), nn.BatchNorm2d(1), nn.Conv2d(1, 1, 3))) == 7
+
+
+def test_the_dilated_network_is_the_published_table():
+    """Convolution by convolution: channels, stride, dilation, groups, parameters, side of the maps, receptive field."""
+    table = [
+        (3, 16, 1, 1, 1, 432, 30, 3), (16, 32, 1, 1, 1, 4608, 30, 5), (32, 48, 1, 2, 1, 13824, 26, 9),
+        (48, 32, 2, 1, 1, 13824, 13, 11), (32, 64, 1, 1, 1, 18432, 13, 15), (64, 96, 1, 1, 1, 55296, 13, 19),
+        (96, 64, 1, 1, 1, 6144, 13, 19), (64, 32, 2, 1, 1, 18432, 7, 23), (32, 64, 1, 1, 32, 576, 7, 31),
+        (64, 128, 1, 1, 64, 1152, 7, 39), (128, 64, 1, 1, 1, 8192, 7, 39), (64, 64, 2, 1, 1, 36864, 4, 47),
+        (64, 128, 1, 1, 64, 1152, 4, 63), (128, 256, 1, 1, 128, 2304, 4, 79), (256, 256, 1, 1, 256, 2304, 4, 95),
+        (256, 52, 1, 1, 1, 13312, 4, 95),
+    ]  # fmt: skip
+    features = build_model("dilated_separable").features
+    maps = torch.zeros(1, 3, 32, 32)
+    found = []
+    for position, layer in enumerate(features):
+        maps = layer(maps)
+        if isinstance(layer, nn.Conv2d):
+            found.append(
+                (layer.in_channels, layer.out_channels, layer.stride[0], layer.dilation[0], layer.groups,
+                 count_parameters(layer), maps.shape[2], receptive_field(features[: position + 1]))
+            )  # fmt: skip
+    assert found == table
+
+
+def test_the_residual_networks_have_the_published_layers():
+    def convolutions(model):
+        return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+
+    resnet18 = convolutions(build_model("resnet18"))
+    assert len(resnet18) == 20 and sum(conv.kernel_size == (1, 1) for conv in resnet18) == 3
+    assert all(conv.bias is None for conv in resnet18)
+    resnet9 = build_model("resnet9")
+    assert [count_parameters(conv) for conv in convolutions(resnet9)] == [
+        1_728, 73_728, 147_456, 147_456, 294_912, 1_179_648, 2_359_296, 2_359_296,
+    ]  # fmt: skip
+    sides = []
+    for layer in (resnet9.prep, resnet9.layer1, resnet9.layer2, resnet9.layer3, resnet9.pool):
+        layer.register_forward_hook(lambda module, given, maps: sides.append(maps.shape[2]))
+    resnet9(torch.zeros(2, 3, 32, 32))
+    assert sides == [32, 16, 8, 4, 1]
