@@ -73,6 +73,7 @@ def main(arguments: argparse.Namespace) -> None:
             code_digest(Path(__file__)),
             torch.__version__,
             device.type,
+            trainer.bf16,
             arguments.seed,
             canonical(recipe),
             train_set.digest(),
@@ -125,6 +126,7 @@ def main(arguments: argparse.Namespace) -> None:
             "images_per_s": len(history) * len(train_set) / training_seconds,
             "total_seconds": seconds,
             "device": device_name(device),
+            "precision": "bf16" if trainer.bf16 else "fp32",
             "threads": arguments.threads,
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "peak_gpu_memory_mb": (

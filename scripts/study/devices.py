@@ -134,6 +134,27 @@ def torch_device(gpus: int) -> "torch.device":
     )
 
 
+def trains_in_bf16(precision: str, device: "torch.device") -> bool:
+    """Tell whether forward passes of a training are to run in bfloat16 (torch's autocast; weights stay float32).
+
+    Args:
+        precision: "fp32", "bf16" or "auto": bfloat16 where the hardware multiplies it (CUDA since Ampere, CPUs with AMX or
+            AVX512-BF16), for elsewhere it is emulated and slow.
+        device: where the training runs.
+    """
+    import torch
+
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        # Not public in torch; a version without them trains in float32.
+        checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+    return False
+
+
 def device_name(device: "torch.device") -> str:
     """Return what a reader calls the device: the card's name, or its kind and the machine, such as "cpu (x86_64)"."""
     import torch

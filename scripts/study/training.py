@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from study.augment import Draw, make_transforms
+from study.devices import trains_in_bf16
 from study.errors import StudyError
 from study.schedules import make_schedule
 
@@ -162,6 +163,7 @@ class Trainer:
         self.epochs, self.batch_size = recipe["epochs"], recipe["batch_size"]
         self.label_smoothing = recipe.get("label_smoothing", 0.0)
         self.clip_norm = recipe.get("clip_norm")
+        self.bf16 = trains_in_bf16(recipe.get("precision", "auto"), self.device)
         self.transforms = make_transforms(recipe["augment"])
         self.normalize = Normalize(**recipe["normalize"]).to(self.device)
         self.optimizer = make_optimizer(model, **recipe["optimizer"])
@@ -298,7 +300,10 @@ class Trainer:
         while epoch["done"] < count:
             positions = epoch["order"][epoch["done"] : epoch["done"] + self.batch_size]
             labels = self.train_set.labels[positions]
-            logits = self.model(self._input(positions, number))
+            images = self._input(positions, number)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                logits = self.model(images)
+            logits = logits.float()
             loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()

@@ -8,11 +8,12 @@ import time
 from collections import Counter
 
 import pytest
+import torch
 from conftest import ROOT, clean_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.devices import gpu_visible, lease_gpus, visible_gpus, wants_gpu
+from study.devices import gpu_visible, lease_gpus, trains_in_bf16, visible_gpus, wants_gpu
 from study.errors import StudyError
 
 LISTING = """GPU 0: NVIDIA H200 (UUID: GPU-aaaa)
@@ -40,6 +41,15 @@ def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
     assert not gpu_visible({"CUDA_VISIBLE_DEVICES": "-1"}, tmp_path, linux)
     assert gpu_visible({}, tmp_path / "none", ("Darwin", "arm64"))
     assert wants_gpu("cuda") and not wants_gpu("cpu")
+
+
+def test_bf16_is_taken_where_the_hardware_has_it(monkeypatch):
+    cpu = torch.device("cpu")
+    for amx, avx in ((False, False), (True, False), (False, True)):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx, raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx=avx: avx, raising=False)
+        assert trains_in_bf16("auto", cpu) is (amx or avx)
+        assert trains_in_bf16("bf16", cpu) and not trains_in_bf16("fp32", cpu)
 
 
 def test_visible_devices_are_the_preset_ones_or_the_driver_s():

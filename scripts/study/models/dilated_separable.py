@@ -7,25 +7,27 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-# One convolution a row: out channels, kernel, stride, padding, dilation, depthwise. `None` for the last means a bare 1×1
-# convolution: no ReLU, norm or dropout.
+from study.models.blocks import DepthwiseConv2d
+
+# One layer a row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution; depthwise and bare 1×1: out channels.
+_DENSE, _DEPTHWISE, _BARE = "dense", "depthwise", "bare"
 _ROWS = (
-    (16, 3, 1, 0, 1, False),
-    (32, 3, 1, 1, 1, False),
-    (48, 3, 1, 0, 2, False),
-    (32, 3, 2, 1, 1, False),
-    (64, 3, 1, 1, 1, False),
-    (96, 3, 1, 1, 1, False),
-    (64, 1, 1, 0, 1, None),
-    (32, 3, 2, 1, 1, False),
-    (64, 3, 1, 1, 1, True),
-    (128, 3, 1, 1, 1, True),
-    (64, 1, 1, 0, 1, None),
-    (64, 3, 2, 1, 1, False),
-    (128, 3, 1, 1, 1, True),
-    (256, 3, 1, 1, 1, True),
-    (256, 3, 1, 1, 1, True),
-    (52, 1, 1, 0, 1, None),
+    (_DENSE, 16, 1, 0, 1),
+    (_DENSE, 32, 1, 1, 1),
+    (_DENSE, 48, 1, 0, 2),
+    (_DENSE, 32, 2, 1, 1),
+    (_DENSE, 64, 1, 1, 1),
+    (_DENSE, 96, 1, 1, 1),
+    (_BARE, 64),
+    (_DENSE, 32, 2, 1, 1),
+    (_DEPTHWISE, 64),
+    (_DEPTHWISE, 128),
+    (_BARE, 64),
+    (_DENSE, 64, 2, 1, 1),
+    (_DEPTHWISE, 128),
+    (_DEPTHWISE, 256),
+    (_DEPTHWISE, 256),
+    (_BARE, 52),
 )
 
 
@@ -39,7 +41,7 @@ class DilatedSeparable(nn.Module):
         super().__init__()
         self.features = nn.Sequential(*_layers(in_channels, dropout))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Conv2d(_ROWS[-1][0], num_classes, 1)
+        self.classifier = nn.Conv2d(_ROWS[-1][1], num_classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits, float B×num_classes, of images, float B×in_channels×H×W."""
@@ -47,9 +49,14 @@ class DilatedSeparable(nn.Module):
 
 
 def _layers(in_channels: int, dropout: float) -> Iterator[nn.Module]:
-    for out_channels, kernel, stride, padding, dilation, depthwise in _ROWS:
-        groups = in_channels if depthwise else 1
-        yield nn.Conv2d(in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=False)
-        if depthwise is not None:
+    for kind, out_channels, *shape in _ROWS:
+        if kind == _BARE:
+            yield nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        else:
+            if kind == _DEPTHWISE:
+                yield DepthwiseConv2d(in_channels, out_channels)
+            else:
+                stride, padding, dilation = shape
+                yield nn.Conv2d(in_channels, out_channels, 3, stride, padding, dilation, bias=False)
             yield from (nn.ReLU(inplace=True), nn.BatchNorm2d(out_channels), nn.Dropout(dropout))
         in_channels = out_channels
