@@ -41,15 +41,18 @@ $(VENV):
 	install --no-deps --no-build-isolation -e .
 	@cp requirements.lock $(VENV)/requirements.lock
 
-demo: setup ## run the whole workflow on the embedded digits and build report.html (minutes, no download)
+.PHONY: spare
+spare: # refuse before the long set-up, not after it
 	@if [ -f results/data/manifest.json ] && ! grep -q '"dataset": "digits"' results/data/manifest.json; then \
 		echo "error: results/ holds a study of other data, which the demo would overwrite; move it away first" >&2; exit 1; fi
+
+demo: spare setup ## run the whole workflow on the embedded digits and build report.html (minutes, no download)
 	$(IN_VENV) snakemake --configfile config/demo.yaml --quiet rules
 	$(IN_VENV) snakemake --configfile config/demo.yaml --report report.html --quiet
 	@echo
 	@echo "Done. Look at:"
-	@echo "  report.html              the study's tables and figures, in a browser"
-	@echo "  results/summary.csv      a row a run"
+	@echo "  report.html                the study's tables and figures, in a browser"
+	@echo "  results/summary.csv        a row a run"
 	@echo "  results/hard_examples.csv  the images that stay hard"
 
 test: setup ## run the test suite

@@ -13,7 +13,7 @@ from study.files import atomic_path
 def main(arguments: argparse.Namespace) -> None:
     """Fetch into a temporary folder and rename it when everything in it is verified."""
     source = Source(
-        archive=Path(arguments.archive) if arguments.archive else None,
+        archive=Path(arguments.archive).expanduser() if arguments.archive else None,
         urls=tuple(arguments.urls),
         checksums=read_checksums(arguments.checksums),
         scratch=Path(arguments.scratch),

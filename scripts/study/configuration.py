@@ -44,9 +44,12 @@ def check_schema(value: Any, schema: Mapping[str, Any], name: str) -> None:
     Raises:
         StudyError: the most telling of the violations, in one line.
     """
-    error = best_match(Draft202012Validator(schema).iter_errors(value))
-    if error is not None:
-        raise StudyError(f"{name}: {_explain(error)}")
+    errors = list(Draft202012Validator(schema).iter_errors(value))
+    if errors:
+        best = best_match(errors)
+        # Of like errors in one list, the first.
+        first = next((e for e in errors if e.absolute_schema_path == best.absolute_schema_path), best)
+        raise StudyError(f"{name}: {_explain(first)}")
 
 
 def _explain(error: ValidationError) -> str:
@@ -58,7 +61,7 @@ def _explain(error: ValidationError) -> str:
         unknown = next(str(key) for key in error.instance if str(key) not in known)
         close = difflib.get_close_matches(unknown, known, 1)
         hint = f"did you mean {close[0]!r}?" if close else "remove it."
-        return f"unknown key {unknown!r} {'in ' + where if where else 'at the top level'}: {hint} Known: {', '.join(known)}"
+        return f"unknown key {unknown!r} {'in ' + where + ': ' if where else '– '}{hint} Known: {', '.join(known)}"
     where = where or "the top level"
     if "propertyNames" in error.absolute_schema_path:  # the key exists, but not together with its siblings
         allowed = ", ".join(error.validator_value)

@@ -10,7 +10,7 @@ from study.errors import StudyError
 
 
 def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe in `path` with `overrides` laid over it, checked.
+    """Return the recipe in `path` with `overrides` laid over it, checked, without its description.
 
     Overrides replace keys one by one, inside nested mappings too.
 
@@ -27,6 +27,8 @@ def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], schema: Mappi
     check_schema(recipe, schema, str(path))
     resolved = _merged(recipe, overrides)
     check_schema(resolved, schema, f"config: overrides.{path.stem}")
+    # Words about the recipe are no part of it: they may not fit its overrides, and another wording should re-run nothing.
+    del resolved["description"]
     return resolved
 
 

@@ -73,7 +73,9 @@ def _cell(tag: str, text: str, number: bool) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-        return f"{value:.4f}" if np.isfinite(value) else "–"
+        if not np.isfinite(value):
+            return "–"
+        return f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}"
     return str(value)
 
 

@@ -59,7 +59,7 @@ def test_the_full_study_is_what_it_should_be():
     [
         (changed(sedes=[1]), ["unknown key 'sedes'", "did you mean 'seeds'?"]),
         (changed(dataset=CONFIG["dataset"] | {"nmae": "x"}), ["unknown key 'nmae' in dataset", "'name'"]),
-        (changed(seeds=["42"]), ['seeds[0] is "42"', "a whole number", "seeds[0]: 42", "--configfile"]),
+        (changed(seeds=["42", "43"]), ['seeds[0] is "42"', "a whole number", "seeds[0]: 42", "--configfile"]),
         (changed(seeds=42), ["seeds is 42", "expected a list"]),
         (changed(seeds=[1.5]), ["seeds[0] is 1.5", "a whole number"]),
         (changed(seeds=[True]), ["seeds[0] is true", "a whole number"]),
@@ -158,6 +158,7 @@ def test_overrides_change_single_keys_and_are_checked_too():
     path = ROOT / "config/models/cnn2.yaml"
     recipe = resolve_recipe(path, {"optimizer": {"lr": 0.5}}, RECIPE_SCHEMA)
     assert recipe["optimizer"] == {"name": "adam", "lr": 0.5}
+    assert "description" not in recipe
     with pytest.raises(StudyError, match=r"overrides.cnn2: unknown key 'lr'"):
         resolve_recipe(path, {"lr": 0.5}, RECIPE_SCHEMA)
 

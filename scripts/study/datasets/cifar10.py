@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import pickle
+import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ def fetch(raw: Path, source: Source) -> None:
     local = source.archive or _path_from_environment()
     if local is not None:
         _store(raw, _read_local(local, checksums))
+        _report(local)
         return
 
     problems = []
@@ -76,6 +78,7 @@ def fetch(raw: Path, source: Source) -> None:
             continue
         _store(raw, members)
         archive.unlink()
+        _report(url)
         return
     raise StudyError(f"no source delivered CIFAR-10 ({'; '.join(problems)}); {_ADVICE}")
 
@@ -123,6 +126,10 @@ def decode(raw: Path, source: Source) -> Decoded:
     )
 
 
+def _report(origin: object) -> None:
+    print(f"took CIFAR-10 from {origin}; all {len(MEMBERS)} files have the expected md5", file=sys.stderr)
+
+
 def _expected(source: Source) -> dict[str, str]:
     checksums = OFFICIAL_MD5 if source.checksums is None else source.checksums
     missing = [name for name in MEMBERS if name not in checksums]
@@ -136,7 +143,7 @@ def _expected(source: Source) -> dict[str, str]:
 
 def _path_from_environment() -> Path | None:
     value = os.environ.get(ARCHIVE_VARIABLE)
-    return Path(value) if value else None
+    return Path(value).expanduser() if value else None
 
 
 def _read_local(path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
