@@ -68,27 +68,27 @@ def main(arguments: argparse.Namespace) -> None:
     # Dropout draws from torch's own generator.
     torch.manual_seed(stream_seed(arguments.seed, "dropout"))
 
-    key = identity(
-        [
-            code_digest(Path(__file__)),
-            torch.__version__,
-            device.type,
-            trainer.bf16,
-            arguments.seed,
-            canonical(recipe),
-            train_set.digest(),
-            val_set.digest(),
-        ]
-    )
+    def save(state: dict) -> None:
+        if arguments.checkpoint:
+            save_checkpoint(arguments.checkpoint, key, state)
+
     if arguments.checkpoint:
+        key = identity(
+            [
+                code_digest(Path(__file__)),
+                torch.__version__,
+                device.type,
+                trainer.bf16,
+                arguments.seed,
+                canonical(recipe),
+                train_set.digest(),
+                val_set.digest(),
+            ]
+        )
         state = load_checkpoint(arguments.checkpoint, key, device)
         if state is not None:
             trainer.load_state_dict(state)
             print(f"resumed after epoch {len(trainer.history)}", file=sys.stderr)
-
-    def save(state: dict) -> None:
-        if arguments.checkpoint:
-            save_checkpoint(arguments.checkpoint, key, state)
 
     epochs = recipe["epochs"]
     clock = time.perf_counter()

@@ -16,8 +16,7 @@ def identity(parts: Iterable[Any]) -> str:
     """Return a digest of everything a training depends on; another digest makes another checkpoint of no use."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part if isinstance(part, bytes) else str(part).encode())
-        digest.update(b"\0")
+        digest.update(f"{part}\0".encode())
     return digest.hexdigest()
 
 

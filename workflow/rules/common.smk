@@ -18,12 +18,13 @@ SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
 # A wrong configuration ends here, before any job, with the one line that says what to write instead.
 try:
     check_config(config, read_yaml(SCHEMAS / "config.schema.yaml"))
+    recipe_schema = read_yaml(SCHEMAS / "recipe.schema.yaml")
     # Overrides of models that are not listed are checked too: a typing error there should not pass unseen.
     RECIPES = {
         model: resolve_recipe(
             f"config/models/{model}.yaml",
             config["overrides"].get(model, {}),
-            read_yaml(SCHEMAS / "recipe.schema.yaml"),
+            recipe_schema,
         )
         for model in dict.fromkeys([*config["models"], *config["overrides"]])
     }
