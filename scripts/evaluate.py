@@ -11,14 +11,29 @@ from study.files import write_csv, write_json, write_text
 from study.index import read_index
 from study.metrics import classification_metrics, confusion, report_by_class, text_report
 from study.partitions import read_split, union
-from study.plots import confusion_matrix_figure, save_figure
+from study.plots import confusion_matrix_figure, message_figure, save_figure
 from study.predictions import load_predictions
+
+_MISCLASSIFIED = ["image_id", "file", "true", "pred", "confidence"]
+
+
+def write_diverged(arguments: argparse.Namespace) -> None:
+    """Write files that say that there is nothing to measure, for those who read the results of all runs alike."""
+    nothing = {"status": "diverged", "overall_accuracy": None, "macro_f1": None, "nll": None}
+    write_json(arguments.metrics, nothing | {"common_test": nothing})
+    write_text(arguments.report, "The training diverged: no predictions.\n")
+    write_json(arguments.classification_report, {"status": "diverged", "accuracy": None, "classification_report": None})
+    write_csv(arguments.misclassified, _MISCLASSIFIED, [])
+    save_figure(message_figure(f"{arguments.title}: the training diverged"), arguments.confusion_matrix)
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write metrics, reports, the misclassified images and the confusion matrix of one run."""
     index = read_index(arguments.index)
     predictions = load_predictions(arguments.predictions)
+    if predictions.diverged:
+        write_diverged(arguments)
+        return
     log_probabilities = predictions.log_probabilities()
     predicted = log_probabilities.argmax(axis=1)
     own = np.flatnonzero(predictions.has_role("test"))
@@ -29,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
     def measured(image_ids: np.ndarray) -> dict:
         return classification_metrics(log_probabilities[image_ids], index.labels[image_ids], index.classes)
 
-    metrics = measured(own) | {"common_test": measured(common)}
+    metrics = {"status": "ok"} | measured(own) | {"common_test": measured(common)}
     labels, answers = index.labels[own], predicted[own]
     matrix = confusion(labels, answers, len(index.classes))
     wrong = own[labels != answers]
@@ -40,7 +55,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_json(arguments.classification_report, report_by_class(labels, answers, index.classes))
     write_csv(
         arguments.misclassified,
-        ["image_id", "file", "true", "pred", "confidence"],
+        _MISCLASSIFIED,
         (
             [i, index.files[i], index.classes[index.labels[i]], index.classes[predicted[i]], f"{p:.6f}"]
             for i, p in zip(wrong, confidence, strict=True)

@@ -4,7 +4,7 @@
 import argparse
 
 from study.command import run
-from study.devices import lease_gpus, torch_device
+from study.devices import lease_gpus, memory_advice, torch_device
 from study.files import read_json
 from study.partitions import ROLES, read_split, union
 
@@ -22,21 +22,30 @@ def main(arguments: argparse.Namespace) -> None:
     from safetensors.torch import load_file
 
     from study.models import build_model
-    from study.predictions import Predictions, roles_in_run, save_predictions
+    from study.predictions import Predictions, no_predictions, roles_in_run, save_predictions
     from study.training import Normalize, predict
 
     torch.set_num_threads(arguments.threads)
     device = torch_device(arguments.gpus)
     images = np.load(arguments.images, mmap_mode="r")
     recipe = record["recipe"]
+    roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
+    if record["status"] == "diverged":
+        save_predictions(arguments.output, no_predictions(roles, len(record["classes"])))
+        return
     height, _, channels = record["image_shape"]
     model = build_model(
         num_classes=len(record["classes"]), in_channels=channels, image_size=height, **recipe["architecture"]
     )
     model.load_state_dict(load_file(arguments.weights))
     model.to(device, memory_format=torch.channels_last)
-    logits = predict(model, Normalize(**recipe["normalize"]).to(device), torch.from_numpy(np.array(images)).to(device))
-    roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
+    with memory_advice():
+        logits = predict(
+            model,
+            Normalize(**recipe["normalize"]).to(device),
+            torch.from_numpy(np.array(images)).to(device),
+            views=recipe.get("test_time", "plain"),
+        )
     save_predictions(arguments.output, Predictions(logits.cpu().numpy(), roles))
 
 

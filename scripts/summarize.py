@@ -19,6 +19,7 @@ def run_row(folder: Path) -> dict:
     """Return what the summary says of one run, from the files in its folder."""
     metrics, record = read_json(folder / "metrics.json"), read_json(folder / "run.json")
     return {
+        "status": record["status"],
         "n_train": record["n_train"],
         "parameters": record["parameters"],
         "test_accuracy": metrics["overall_accuracy"],
@@ -33,7 +34,8 @@ def run_row(folder: Path) -> dict:
 
 
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
-    """Return mean, sd, n and 95 % t-interval over seeds of each metric, for the runs of one combo and model."""
+    """Return mean, sd, n and 95 % t-interval over seeds of each metric, for the runs of one combo and model that did not diverge."""
+    runs = runs[runs["status"] == "ok"]
     row: dict[str, float] = {"n": len(runs)}
     for metric in _GROUPED:
         interval = t_interval(runs[metric].to_list())
@@ -56,12 +58,13 @@ def main(arguments: argparse.Namespace) -> None:
     )
     with atomic_path(arguments.groups) as temporary:
         groups.to_csv(temporary, index=False, float_format="%.6f")
+    diverged = int((summary["status"] == "diverged").sum())
     save_figure(accuracy_by_combo_figure(summary, groups), arguments.figure)
     write_text(
         arguments.page,
         html_page(
             summary,
-            f"{len(summary)} runs",
+            f"{len(summary)} runs" + (f", {diverged} of them diverged" if diverged else ""),
             "Compare combos by common_test_accuracy: every run of a seed is scored on the same images, which no run of "
             "that seed trained on. test_accuracy, macro_f1 and nll are measured on each combo's own test split.",
         ),

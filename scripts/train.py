@@ -9,7 +9,7 @@ from pathlib import Path
 
 from study.command import run
 from study.configuration import read_yaml
-from study.devices import device_name, lease_gpus, torch_device
+from study.devices import device_name, lease_gpus, make_deterministic, memory_advice, torch_device
 from study.files import atomic_path, file_digest, write_csv, write_json
 from study.index import read_index
 from study.partitions import read_split, union
@@ -30,6 +30,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     if arguments.gpus:
         lease_gpus(arguments.gpus)
+    if recipe.get("deterministic"):
+        make_deterministic()
     # After the cheap checks: importing torch takes seconds.
     import numpy as np
     import torch
@@ -38,7 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     from study.checkpoints import identity, load_checkpoint, save_checkpoint
     from study.models import build_model, count_parameters
-    from study.training import Epoch, ImageSet, Trainer
+    from study.training import Diverged, Epoch, ImageSet, Trainer
 
     torch.set_num_threads(arguments.threads)
     device = torch_device(arguments.gpus)
@@ -99,17 +101,25 @@ def main(arguments: argparse.Namespace) -> None:
             progress.write(f"epoch {epoch.epoch}/{epochs}  {epoch}", file=sys.stderr)
             progress.update()
 
-        history = trainer.run(report, save=save)
+        try:
+            with memory_advice():
+                history = trainer.run(report, save=save)
+            status = "ok"
+        except Diverged as error:
+            # No failure of the workflow but a result of the recipe: the other runs go on, and the summary says so.
+            print(error, file=sys.stderr)
+            history, status = trainer.history, "diverged"
     seconds = time.perf_counter() - clock
 
-    rows = [epoch.row() for epoch in history]
-    write_csv(arguments.history, list(rows[0]), (list(row.values()) for row in rows))
+    write_csv(arguments.history, Epoch.columns(), (list(epoch.row().values()) for epoch in history))
     with atomic_path(arguments.weights) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}, temporary)
     training_seconds = sum(epoch.seconds for epoch in history)
+    n_visited = len(history) * len(train_set)
     write_json(
         arguments.run,
         {
+            "status": status,
             "seed": arguments.seed,
             "streams": {
                 stream: stream_seed(arguments.seed, stream) for stream in ("init", "order", "augmentation", "dropout")
@@ -121,9 +131,9 @@ def main(arguments: argparse.Namespace) -> None:
             "image_shape": list(images.shape[1:]),
             "parameters": count_parameters(model),
             "epochs": len(history),
-            "kept_epoch": trainer.best["epoch"] if trainer.keep_best else len(history),
+            "kept_epoch": trainer.best["epoch"] if trainer.keep_best and status == "ok" else len(history),
             "train_seconds": training_seconds,
-            "images_per_s": len(history) * len(train_set) / training_seconds,
+            "images_per_s": n_visited / training_seconds if history else None,
             "total_seconds": seconds,
             "device": device_name(device),
             "precision": "bf16" if trainer.bf16 else "fp32",

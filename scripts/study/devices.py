@@ -7,7 +7,8 @@ import platform
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,6 +154,36 @@ def trains_in_bf16(precision: str, device: "torch.device") -> bool:
         checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
         return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
     return False
+
+
+def make_deterministic() -> None:
+    """Make torch repeat itself to the bit on a GPU too, where it knows how; call before torch is imported elsewhere."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts
+    import torch
+
+    # Operations without a deterministic form only warn: max-pooling is one by its general code, but not without overlap.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+@contextmanager
+def memory_advice() -> Iterator[None]:
+    """Turn torch's errors about missing memory into one line that says what to do.
+
+    Raises:
+        StudyError: memory ran out, on the GPU or in the machine.
+    """
+    import torch
+
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one; for the machine's memory torch has no class
+        if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
+            raise
+        where = "GPU" if isinstance(error, torch.OutOfMemoryError) else "machine"
+        raise StudyError(
+            f"out of memory on the {where}; lower 'batch_size' in the recipe, run fewer jobs at once, or use a larger {where}"
+        ) from error
 
 
 def device_name(device: "torch.device") -> str:

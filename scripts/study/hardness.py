@@ -12,6 +12,7 @@ def hard_examples(runs: Iterable[Predictions], labels: np.ndarray, n_classes: in
     """Return the misclassification rate of every image over the runs that may judge it, hardest first.
 
     A run may judge an image when it neither trained on it nor selected on it: the image's role is test or unseen.
+    A run whose training diverged judges nothing.
     Runs are read one by one, so memory does not grow with their number.
 
     Args:
@@ -30,6 +31,8 @@ def hard_examples(runs: Iterable[Predictions], labels: np.ndarray, n_classes: in
     probability = np.zeros(n)
     everything = np.arange(n)
     for run in runs:
+        if run.diverged:
+            continue
         eligible = run.has_role("test", "unseen")
         log_probabilities = run.log_probabilities()
         votes[everything[eligible], log_probabilities.argmax(axis=1)[eligible]] += 1

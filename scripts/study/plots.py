@@ -54,15 +54,27 @@ def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], title: s
     return figure
 
 
+def message_figure(message: str) -> Figure:
+    """Return a figure that holds nothing but a line of text, where there is nothing to draw."""
+    with plt.rc_context(_STYLE):
+        figure = plt.figure(figsize=(8, 1))
+        figure.text(0.02, 0.5, message, va="center")
+    return figure
+
+
 def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
     """Return accuracy by combo, one panel for the common test and one for the combos' own tests.
 
-    Every run is a point; a bar is the mean over seeds with its 95 % t-interval.
+    Every run is a point; a bar is the mean over seeds with its 95 % t-interval. Runs without accuracies, which diverged, are
+    not drawn.
 
     Args:
         summary: one row a run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
         groups: one row a combo and model, with `<metric>_mean`, `<metric>_low` and `<metric>_high`.
     """
+    summary = summary.dropna(subset=["common_test_accuracy", "test_accuracy"])
+    if summary.empty:
+        return message_figure("Every training diverged: there is no accuracy to draw.")
     combos = list(dict.fromkeys(summary["combo"]))
     models = list(dict.fromkeys(summary["model"]))
     panels = {
@@ -77,6 +89,8 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
                 offset = (m - (len(models) - 1) / 2) * 0.6 / max(len(models), 1)
                 for c, combo in enumerate(combos):
                     at = (summary["combo"] == combo) & (summary["model"] == model)
+                    if not at.any():
+                        continue
                     values = summary.loc[at, metric].to_numpy()
                     spread = np.linspace(-0.04, 0.04, len(values)) if len(values) > 1 else np.zeros(len(values))
                     axes.plot(c + offset + spread, values, marker, color=colour, alpha=0.55, markersize=5, zorder=2)

@@ -17,12 +17,17 @@ class Predictions(NamedTuple):
     """What one run says of every image.
 
     Attributes:
-        logits: float32, N×K; position i is image_id i.
+        logits: float32, N×K; position i is image_id i. All NaN if the training diverged.
         roles: uint8, N; codes of `ROLE_CODES`.
     """
 
     logits: np.ndarray
     roles: np.ndarray
+
+    @property
+    def diverged(self) -> bool:
+        """Whether there are no predictions because the training diverged."""
+        return bool(np.isnan(self.logits).all())
 
     def log_probabilities(self) -> np.ndarray:
         """Return the log of the softmax of the logits, float64, N×K: exact also where a probability is near 1."""
@@ -39,6 +44,11 @@ def roles_in_run(n_images: int, image_ids: Mapping[str, np.ndarray]) -> np.ndarr
     for role, ids in image_ids.items():
         roles[ids] = ROLE_CODES[role]
     return roles
+
+
+def no_predictions(roles: np.ndarray, n_classes: int) -> Predictions:
+    """Return what stands for the predictions of a training that diverged."""
+    return Predictions(np.full((len(roles), n_classes), np.nan, np.float32), roles)
 
 
 def save_predictions(path: str | Path, predictions: Predictions) -> None:

@@ -21,11 +21,11 @@ class Interval(NamedTuple):
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Return mean ± t·sd/√n over `values` (sd with n - 1; Student's t with n - 1 degrees of freedom).
 
-    With one value the spread is unknown: sd and both ends are NaN.
+    With one value the spread is unknown: sd and both ends are NaN; without any the mean is NaN too.
     """
     array = np.asarray(values, float)
     n = len(array)
-    mean = float(array.mean())
+    mean = float(array.mean()) if n else math.nan
     if n < 2:
         return Interval(mean, math.nan, n, math.nan, math.nan)
     sd = float(array.std(ddof=1))

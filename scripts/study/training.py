@@ -3,8 +3,8 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -12,16 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from study.augment import Draw, make_transforms
+from study.augment import Draw, make_transforms, partner
 from study.devices import trains_in_bf16
 from study.errors import StudyError
+from study.optimizers import make_optimizer
 from study.schedules import make_schedule
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
+
+class Diverged(StudyError):
+    """The loss of a training is no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,11 @@ class Normalize(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the normalised batch."""
-        return (images.float() * self.scale + self.shift).permute(0, 3, 1, 2)
+        # Whole lines instead of pixels of three numbers: several times faster on a CPU.
+        width = images.shape[2]
+        lines = images.flatten(-2).float()
+        normalized = torch.addcmul(self.shift.repeat(width), lines, self.scale.repeat(width))
+        return normalized.view(images.shape).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -83,38 +86,14 @@ class Epoch:
             f"{self.seconds:.1f} s  {self.images_per_s:.0f} images/s"
         )
 
+    @classmethod
+    def columns(cls) -> list[str]:
+        """Return the names of the fields, in order."""
+        return [field.name for field in fields(cls)]
+
     def row(self) -> dict[str, float]:
         """Return the fields as a dictionary, in order."""
         return asdict(self)
-
-
-def make_optimizer(
-    model: nn.Module, name: str, lr: float, *, decay_norms_and_biases: bool = True, **options: Any
-) -> torch.optim.Optimizer:
-    """Return the recipe's optimizer over all parameters of `model`, in torch's fused form.
-
-    Args:
-        model: whose parameters are trained.
-        name: a key of `OPTIMIZERS`.
-        lr: learning rate; the peak where there is a schedule.
-        decay_norms_and_biases: False spares parameters with fewer than two dimensions from weight decay.
-        options: torch's own, such as `weight_decay` and `momentum`.
-
-    Raises:
-        StudyError: no such optimizer, or it has no such option.
-    """
-    if name not in OPTIMIZERS:
-        raise StudyError(f"unknown optimizer {name!r}; known: {', '.join(OPTIMIZERS)}")
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
-    if not decay_norms_and_biases:
-        groups = [
-            {"params": [p for p in model.parameters() if p.ndim >= 2]},
-            {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
-        ]
-    try:
-        return OPTIMIZERS[name](groups, lr=lr, fused=True, **options)
-    except TypeError as error:
-        raise StudyError(f"optimizer {name!r}: {error}; correct 'optimizer' in the recipe") from error
 
 
 class Trainer:
@@ -163,9 +142,14 @@ class Trainer:
         self.epochs, self.batch_size = recipe["epochs"], recipe["batch_size"]
         self.label_smoothing = recipe.get("label_smoothing", 0.0)
         self.clip_norm = recipe.get("clip_norm")
+        self.views = recipe.get("test_time", "plain")
         self.bf16 = trains_in_bf16(recipe.get("precision", "auto"), self.device)
         self.transforms = make_transforms(recipe["augment"])
         self.normalize = Normalize(**recipe["normalize"]).to(self.device)
+        if hasattr(model, "fit_to_data"):
+            spread = max(1, len(train_set) // 5000)
+            model.fit_to_data(self.normalize(train_set.images[::spread]))
+        self.forward = torch.compile(model) if recipe.get("compile") else model
         self.optimizer = make_optimizer(model, **recipe["optimizer"])
         steps = math.ceil(len(train_set) / self.batch_size)
         self.schedule = make_schedule(self.optimizer, steps_per_epoch=steps, epochs=self.epochs, **recipe["schedule"])
@@ -235,55 +219,26 @@ class Trainer:
             save_every: seconds.
 
         Raises:
-            StudyError: the loss is no longer finite.
+            Diverged: the loss is no longer finite; the history holds the epochs before.
         """
-        self._saved = time.monotonic()
-
-        def save_state() -> None:
-            save(self.state_dict())
-            self._saved = time.monotonic()
-
-        def save_when_due() -> None:
-            if time.monotonic() - self._saved > save_every:
-                save_state()
-
+        saved = time.monotonic()
         while not self.finished():
-            self.history.append(self._epoch(len(self.history) + 1, save_when_due))
+            for _ in self._steps():
+                if time.monotonic() - saved > save_every:
+                    save(self.state_dict())
+                    saved = time.monotonic()
+            self.history.append(self._finished_epoch())
             if self.keep_best or self.patience:
                 self._remember_best()
-            save_state()
+            save(self.state_dict())
+            saved = time.monotonic()
             on_epoch(self.history[-1])
         if self.keep_best:
             self.evaluated.load_state_dict(self.best["weights"])
         return self.history
 
-    def _remember_best(self) -> None:
-        accuracy = self.history[-1].val_accuracy
-        if self.best is None or accuracy > self.best["accuracy"]:
-            weights = {name: tensor.detach().clone() for name, tensor in self.evaluated.state_dict().items()}
-            self.best = {"epoch": len(self.history), "accuracy": accuracy, "weights": weights}
-
-    def _epoch(self, number: int, pause: Callable[[], None]) -> Epoch:
-        loss, accuracy, learning_rate, seconds = self._train_epoch(number, pause)
-        if not math.isfinite(loss):
-            raise StudyError(f"training diverged in epoch {number} (loss {loss}); lower 'optimizer.lr' in the recipe")
-        val_loss, val_accuracy = evaluate(self.evaluated, self.normalize, self.val_set)
-        return Epoch(
-            epoch=number,
-            learning_rate=learning_rate,
-            train_loss=loss,
-            train_accuracy=accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            seconds=seconds,
-            images_per_s=len(self.train_set) / seconds,
-        )
-
-    def _train_epoch(self, number: int, pause: Callable[[], None]) -> tuple[float, float, float, float]:
-        """Return the epoch's mean loss and accuracy (each batch scored before its own step), first rate and seconds.
-
-        `pause` is called after each step, when the state is complete.
-        """
+    def _steps(self) -> Iterator[None]:
+        """Take all steps of the next epoch, or the rest of an unfinished one; after each, the state is complete."""
         self.model.train()
         count = len(self.train_set)
         if self.unfinished is None:
@@ -295,59 +250,140 @@ class Trainer:
                 "seconds": 0.0,
             }
         epoch = self.unfinished
-        totals = epoch["totals"]
         clock = time.perf_counter() - epoch["seconds"]
         while epoch["done"] < count:
             positions = epoch["order"][epoch["done"] : epoch["done"] + self.batch_size]
-            labels = self.train_set.labels[positions]
-            images = self._input(positions, number)
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                logits = self.model(images)
-            logits = logits.float()
-            loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if self.clip_norm is not None:
-                nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-            self.optimizer.step()
+            epoch["totals"] += self._step(positions, len(self.history) + 1)
             self.schedule.step()
-            if self.average is not None:
-                self.average.update_parameters(self.model)
-            with torch.no_grad():
-                totals[0] += loss * len(labels)
-                totals[1] += (logits.argmax(1) == labels).sum()
             epoch["done"] += len(positions)
             epoch["seconds"] = time.perf_counter() - clock
-            pause()
-        loss, accuracy = (totals / count).tolist()
-        seconds = time.perf_counter() - clock
+            yield
+
+    def _step(self, positions: Tensor, epoch: int) -> Tensor:
+        """Change the weights by one batch; return its summed loss and its number of right answers, before the change."""
+        labels = self.train_set.labels[positions]
+        images, own = self._input(positions, epoch)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            logits = self.forward(images)
+        logits = logits.float()
+        loss = self._loss(logits, labels, own)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        with torch.no_grad():
+            return torch.stack([loss * len(labels), (logits.argmax(1) == labels).sum()])
+
+    def _loss(self, logits: Tensor, labels: Tensor, own: Tensor | None) -> Tensor:
+        if own is None:
+            return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        to_own, to_other = (
+            F.cross_entropy(logits, target, label_smoothing=self.label_smoothing, reduction="none")
+            for target in (labels, partner(labels))
+        )
+        return (own * to_own + (1 - own) * to_other).mean()
+
+    def _finished_epoch(self) -> Epoch:
+        """Return the row of the epoch whose steps are all taken: its means, and the validation of what is kept of it."""
+        number = len(self.history) + 1
+        # Reading the totals waits for the device, so it belongs to the time of training.
+        clock = time.perf_counter()
+        loss, accuracy = (self.unfinished["totals"] / len(self.train_set)).tolist()
+        seconds = self.unfinished["seconds"] + time.perf_counter() - clock
+        if not math.isfinite(loss):
+            raise Diverged(f"training diverged in epoch {number} (loss {loss}); lower 'optimizer.lr' in the recipe")
+        val_loss, val_accuracy = evaluate(
+            self.evaluated, self.normalize, self.val_set, views=self.views, bf16=self.bf16
+        )
+        row = Epoch(
+            epoch=number,
+            learning_rate=self.unfinished["learning_rate"],
+            train_loss=loss,
+            train_accuracy=accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            seconds=seconds,
+            images_per_s=len(self.train_set) / seconds,
+        )
         self.unfinished = None
-        return loss, accuracy, epoch["learning_rate"], seconds
+        return row
 
-    def _input(self, positions: Tensor, epoch: int) -> Tensor:
-        """Return the model's input for these places of the training set: augmented, then normalised."""
-        images = self.train_set.images[positions]
-        if not self.transforms:
-            return self.normalize(images)
+    def _remember_best(self) -> None:
+        accuracy = self.history[-1].val_accuracy
+        if self.best is None or accuracy > self.best["accuracy"]:
+            weights = {name: tensor.detach().clone() for name, tensor in self.evaluated.state_dict().items()}
+            self.best = {"epoch": len(self.history), "accuracy": accuracy, "weights": weights}
+
+    def _input(self, positions: Tensor, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Return the model's input for these places of the training set, augmented, then normalised, and `Draw.own`."""
+        images = self.train_set.images.index_select(0, positions)
         draw = Draw(self.augmentation, positions, epoch)
-        planes = images.permute(0, 3, 1, 2).float()
         for transform in self.transforms:
-            planes = transform(planes, draw)
-        return self.normalize(planes.permute(0, 2, 3, 1))
+            images = transform(images, draw)
+        return self.normalize(images), draw.own
 
 
-def evaluate(model: nn.Module, normalize: Normalize, image_set: ImageSet) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy on `image_set`; NaN for an empty one."""
+def evaluate(
+    model: nn.Module, normalize: Normalize, image_set: ImageSet, *, views: str = "plain", bf16: bool = False
+) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy on `image_set`; NaN for an empty one. For the options see `predict`."""
     if len(image_set) == 0:
         return math.nan, math.nan
-    logits = predict(model, normalize, image_set.images)
+    logits = predict(model, normalize, image_set.images, views=views, bf16=bf16)
     loss = F.cross_entropy(logits, image_set.labels).item()
     accuracy = (logits.argmax(1) == image_set.labels).double().mean().item()
     return loss, accuracy
 
 
-def predict(model: nn.Module, normalize: Normalize, images: Tensor, batch_size: int = 500) -> Tensor:
-    """Return the logits, float32 N×K, of uint8 images N×H×W×C, without augmentation, in evaluation mode."""
+def predict(
+    model: nn.Module,
+    normalize: Normalize,
+    images: Tensor,
+    *,
+    batch_size: int = 500,
+    views: str = "plain",
+    bf16: bool = False,
+) -> Tensor:
+    """Return the logits, float32 N×K, of uint8 images N×H×W×C in evaluation mode.
+
+    Args:
+        model: takes float B×C×H×W, returns logits B×K.
+        normalize: what the model's input went through in training.
+        images: uint8, N×H×W×C, on the model's device.
+        batch_size: how many at once.
+        views: test-time augmentation, a key of `VIEWS`; logits are means over the views.
+        bf16: compute in bfloat16, which is faster where the hardware has it, instead of float32.
+    """
     model.eval()
-    with torch.inference_mode():
-        return torch.cat([model(normalize(batch)) for batch in images.split(batch_size)]).float()
+    with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
+        return torch.cat([VIEWS[views](model, normalize(batch)) for batch in images.split(batch_size)])
+
+
+def _plain(model: nn.Module, images: Tensor) -> Tensor:
+    return model(images).float()
+
+
+def _flip(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the mean over the image and its mirror image."""
+    return (_plain(model, images) + _plain(model, images.flip(3))) / 2
+
+
+def _flip_and_shift(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the mean over the image, counted twice, and it moved one pixel up and left and down and right, each flipped too.
+
+    Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024.
+    """
+    height, width = images.shape[2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
+    moved = (_flip(model, padded[:, :, start : start + height, start : start + width]) for start in (0, 2))
+    return _flip(model, images) / 2 + sum(moved) / 4
+
+
+VIEWS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+    "plain": _plain,
+    "flip": _flip,
+    "flip_and_shift": _flip_and_shift,
+}

@@ -15,8 +15,8 @@ from study.configuration import check_config, read_yaml
 from study.datasets import SIZES
 from study.errors import StudyError
 from study.models import ARCHITECTURES
+from study.optimizers import OPTIMIZERS
 from study.recipes import canonical, resolve_recipe
-from study.training import OPTIMIZERS
 
 CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
@@ -149,7 +149,7 @@ def test_a_wrong_recipe_is_refused_by_its_file_and_key(tmp_path, changes, fragme
 def test_a_model_without_a_recipe_is_told_which_there_are(tmp_path):
     with pytest.raises(
         StudyError,
-        match=r"'cnn9' has no recipe .*cnn9.yaml; write models: \[cnn2, cnn3, dilated_separable, resnet18, resnet9\]",
+        match=r"'cnn9' has no recipe .*cnn9.yaml; write models: \[cnn2, cnn3, dilated_separable, fastnet, resnet18, resnet9\]",
     ):
         resolve_recipe(ROOT / "config/models/cnn9.yaml", {}, RECIPE_SCHEMA)
 

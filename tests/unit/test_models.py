@@ -18,6 +18,7 @@ from study.models.receptive_field import receptive_field
         ("resnet18", {}, 11_173_962),
         ("dilated_separable", {}, 199_810),
         ("resnet9", {}, 6_573_130),
+        ("fastnet", {}, 1_971_352),
     ],
 )
 def test_parameter_counts_are_the_published_ones(name, options, parameters):

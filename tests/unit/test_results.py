@@ -179,19 +179,21 @@ def test_a_page_escapes_text_and_shows_images_and_missing_values():
 
 def test_summarising_gives_a_row_a_run_and_a_row_a_group(tmp_path):
     with (tmp_path / "runs.csv").open("w") as stream:
-        csv.writer(stream).writerows([("combo", "model", "seed"), ("v1", "m", 1), ("v1", "m", 2)])
-    for seed, accuracy in ((1, 0.5), (2, 0.7)):
+        csv.writer(stream).writerows([("combo", "model", "seed"), ("v1", "m", 1), ("v1", "m", 2), ("v1", "m", 3)])
+    for seed, accuracy in ((1, 0.5), (2, 0.7), (3, None)):
         folder = tmp_path / "runs" / "v1" / "m" / f"seed{seed}"
         metrics = {"overall_accuracy": accuracy, "macro_f1": accuracy, "nll": 1.0}
         write_json(folder / "metrics.json", metrics | {"common_test": metrics})
         record = dict.fromkeys(("n_train", "parameters", "epochs", "train_seconds", "images_per_s"), 3)
-        write_json(folder / "run.json", record | {"device": "cpu"})
+        write_json(folder / "run.json", record | {"device": "cpu", "status": "ok" if accuracy else "diverged"})
     run_script(
         "summarize.py", "--runs", tmp_path / "runs.csv", "--folder", tmp_path / "runs", "--groups", tmp_path / "g.csv",
         "--page", tmp_path / "p.html", "--figure", tmp_path / "f.svg", "--output", tmp_path / "s.csv",
     )  # fmt: skip
     runs, groups = pd.read_csv(tmp_path / "s.csv"), pd.read_csv(tmp_path / "g.csv")
-    assert runs["test_accuracy"].tolist() == [0.5, 0.7] and runs["seed"].tolist() == [1, 2]
+    assert runs["test_accuracy"].tolist()[:2] == [0.5, 0.7] and runs["seed"].tolist() == [1, 2, 3]
+    assert math.isnan(runs["test_accuracy"][2]) and runs["status"].tolist() == ["ok", "ok", "diverged"]
+    assert "1 of them diverged" in (tmp_path / "p.html").read_text()
     assert groups["n"].tolist() == [2]
     assert groups["common_test_accuracy_mean"][0] == pytest.approx(0.6)
     assert groups["common_test_accuracy_sd"][0] == pytest.approx(0.141421)

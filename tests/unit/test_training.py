@@ -1,23 +1,28 @@
 """Models, the training loop and its randomness."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import run_script
 from safetensors.torch import load_file
 
 from study.checkpoints import load_checkpoint, save_checkpoint
 from study.errors import StudyError
 from study.files import read_csv, read_json
+from study.hardness import hard_examples
 from study.index import read_index
 from study.models import build_model
+from study.optimizers import make_optimizer, orthogonalize
 from study.partitions import draw_partitions, read_split, split_partition, write_split
 from study.predictions import load_predictions
 from study.seeds import stream_seed
-from study.training import Epoch, ImageSet, Normalize, Trainer, evaluate, make_optimizer, predict
+from study.training import Epoch, ImageSet, Normalize, Trainer, evaluate, predict
 
 RECIPE = """
 description: A small one for tests.
@@ -65,10 +70,11 @@ def image_set():
     return ImageSet(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
 
 
-def trainer(image_set, *, val=None, order=0, filters=8, **recipe) -> Trainer:
+def trainer(image_set, *, val=None, order=0, architecture="cnn2", **recipe) -> Trainer:
     """Return a trainer with a small model and its own recipe keys."""
     torch.manual_seed(0)
-    model = build_model("cnn2", num_classes=3, filters=filters)
+    options = {"filters": 8} if architecture == "cnn2" else {"widths": [8, 16, 16]}
+    model = build_model(architecture, num_classes=3, **options)
     torch.manual_seed(1)
     defaults = {
         "augment": [],
@@ -102,7 +108,7 @@ def test_training_learns_and_records_every_epoch(image_set):
     assert [epoch.epoch for epoch in history] == [1, 2, 3, 4, 5, 6]
     assert history[-1].train_loss < 0.5 * history[0].train_loss
     assert history[-1].val_accuracy > 0.9
-    last = evaluate(learner.evaluated, learner.normalize, image_set)
+    last = evaluate(learner.evaluated, learner.normalize, image_set, bf16=learner.bf16)
     assert (history[-1].val_loss, history[-1].val_accuracy) == last
 
 
@@ -128,6 +134,84 @@ def test_the_same_streams_give_the_same_bits_and_another_order_does_not(image_se
     assert not same(weights(first), weights(other))
 
 
+def test_orthogonalised_matrices_have_singular_values_near_one():
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((16, 72), (72, 16), (20, 20)):
+        values = torch.linalg.svdvals(orthogonalize(torch.randn(shape, generator=generator), iterations=6))
+        assert values.min() > 0.5 and values.max() < 1.3
+
+
+def test_muon_steps_are_of_its_rates_and_rescaled():
+    model = build_model("fastnet", widths=[8, 16, 16])
+    muon = make_optimizer(
+        model, "muon", 0.1, rescale=True, vector_lr=0.2, classifier_lr=0.3, weight_decay=0.01, momentum=0.5
+    )
+    hidden, vectors, classifier = muon.param_groups
+    assert all(weight.ndim == 4 for weight in hidden["params"]) and len(hidden["params"]) == 6
+    assert classifier["params"] == [model.classifier.weight] and classifier["lr"] == 0.3
+    assert all(weight.ndim == 1 for weight in vectors["params"])
+    before = model.classifier.weight.detach().clone()
+    model(torch.randn(4, 3, 32, 32)).square().sum().backward()
+    gradient = model.classifier.weight.grad.clone()
+    muon.step()
+    for weight in hidden["params"]:
+        # The norm was √n before a step of length at most the rate (times 1.2) in each of the n directions.
+        assert weight.norm().item() == pytest.approx(len(weight) ** 0.5, rel=0.13)
+    # Nesterov's first step is 1 + momentum times the gradient; the decay is of the weight before.
+    torch.testing.assert_close(model.classifier.weight, before * 0.99 - 0.3 * 1.9 * gradient)
+
+
+def test_whitened_training_patches_are_uncorrelated(image_set):
+    learner = trainer(image_set, architecture="fastnet")
+    images = learner.normalize(image_set.images)
+    half = learner.model.whitening(images)[:, :12].permute(0, 2, 3, 1).flatten(0, 2)
+    strong = half.var(dim=0) > 0.5  # directions with less variance than the floor stay weaker
+    covariance = torch.cov(half[:, strong].T)
+    assert strong.sum() >= 4
+    torch.testing.assert_close(covariance, torch.eye(len(covariance)), atol=0.1, rtol=0)
+    assert learner.model.whitening.weight.requires_grad is False
+    assert learner.run()[-1].train_loss < learner.history[0].train_loss
+
+
+def test_test_time_views_are_means_over_flips_and_shifts(image_set):
+    learner = trainer(image_set, epochs=1)
+    model, images = learner.model, image_set.images
+    mirrored = images.flip(2)
+    plain, other = (predict(model, learner.normalize, x) for x in (images, mirrored))
+    torch.testing.assert_close(predict(model, learner.normalize, images, views="flip"), (plain + other) / 2)
+    inner = torch.nn.functional.pad(images.permute(0, 3, 1, 2).float(), (1, 1, 1, 1), mode="reflect").byte()
+    moved = [inner[:, :, i : i + 32, i : i + 32].permute(0, 2, 3, 1) for i in (0, 2)]
+    shifted = [predict(model, learner.normalize, x, views="flip") for x in moved]
+    expected = (plain + other) / 4 + (shifted[0] + shifted[1]) / 4
+    torch.testing.assert_close(predict(model, learner.normalize, images, views="flip_and_shift"), expected)
+
+
+def test_mixed_targets_weigh_both_labels(image_set):
+    learner = trainer(image_set, augment=[{"name": "mixup", "alpha": 1.0}], epochs=1)
+    logits, labels, own = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2]), torch.rand(6)
+    target = torch.zeros(6, 3)
+    for i in range(6):
+        target[i, labels[i]] += own[i]
+        target[i, labels[i - 1]] += 1 - own[i]
+    expected = torch.nn.functional.cross_entropy(logits, target)
+    torch.testing.assert_close(learner._loss(logits, labels, own), expected)
+    assert math.isfinite(learner.run()[0].train_loss)
+
+
+def test_training_starts_without_importing_torchs_compiler():
+    """It takes seconds, at the start of every run."""
+    program = (
+        "import sys, torch\n"
+        "from study.optimizers import make_optimizer\n"
+        "for name in ('adam', 'adamw', 'sgd', 'muon'):\n"
+        "    model = torch.nn.Linear(2, 2); model(torch.ones(1, 2)).sum().backward()\n"
+        "    optimizer = make_optimizer(model, name, 0.1)\n"
+        "    optimizer.step(); optimizer.zero_grad(); optimizer.load_state_dict(optimizer.state_dict())\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
 def test_a_diverging_training_stops_with_advice(image_set):
     with pytest.raises(StudyError, match=r"diverged in epoch \d.*lower 'optimizer.lr'"):
         trainer(image_set, optimizer={"name": "sgd", "lr": 1e30}, epochs=5).run()
@@ -149,7 +233,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(image_set):
     accuracies = [epoch.val_accuracy for epoch in history]
     best = accuracies.index(max(accuracies)) + 1
     assert learner.best["epoch"] == best and len(history) == best + 2 < 30
-    assert evaluate(learner.evaluated, learner.normalize, wrong)[1] == max(accuracies)
+    assert evaluate(learner.evaluated, learner.normalize, wrong, bf16=learner.bf16)[1] == max(accuracies)
 
 
 def test_the_average_of_the_weights_is_the_exponential_one(image_set):
@@ -268,7 +352,7 @@ def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
 
 def test_predictions_do_not_depend_on_the_batch(image_set):
     learner = trainer(image_set, epochs=1)
-    whole, parts = (predict(learner.model, learner.normalize, image_set.images, size) for size in (120, 7))
+    whole, parts = (predict(learner.model, learner.normalize, image_set.images, batch_size=size) for size in (120, 7))
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, parts)
 
@@ -317,6 +401,33 @@ def test_the_record_of_a_run_says_what_was_done(run_folder):
     assert record["device"].startswith("cpu") and record["threads"] == 1
     assert record["train_seconds"] > 0 and record["images_per_s"] == pytest.approx(315 / record["train_seconds"])
     assert record["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
+
+
+def test_a_diverged_run_is_a_result_and_not_a_failure(run_folder, decoded, tmp_path):
+    recipe = yaml.safe_load(RECIPE) | {"optimizer": {"name": "sgd", "lr": 1e30}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    data = ("--images", decoded / "images.npy", "--splits", run_folder / "v1.csv")
+    trained = ("--weights", tmp_path / "model.safetensors", "--run", tmp_path / "run.json")
+    run_script(
+        "train.py", *data, *trained, "--index", decoded / "index.csv", "--recipe", tmp_path / "recipe.yaml",
+        "--seed", 5, "--history", tmp_path / "history.csv",
+    )  # fmt: skip
+    assert read_json(tmp_path / "run.json")["status"] == "diverged"
+    run_script("predict.py", *data, *trained, "--output", tmp_path / "predictions.npz")
+    predictions = load_predictions(tmp_path / "predictions.npz")
+    assert predictions.diverged and predictions.has_role("train").sum() == 105
+    run_script(
+        "evaluate.py", "--predictions", tmp_path / "predictions.npz", "--index", decoded / "index.csv",
+        "--splits", run_folder / "v1.csv", "--title", "cnn2", "--metrics", tmp_path / "metrics.json",
+        "--report", tmp_path / "report.txt", "--classification-report", tmp_path / "classes.json",
+        "--misclassified", tmp_path / "misclassified.csv", "--confusion-matrix", tmp_path / "confusion.svg",
+    )  # fmt: skip
+    assert read_json(tmp_path / "metrics.json")["overall_accuracy"] is None
+    assert "diverged" in (tmp_path / "report.txt").read_text()
+    labels = read_index(decoded / "index.csv").labels
+    sound = load_predictions(run_folder / "a" / "predictions.npz")
+    with_it = hard_examples([sound, predictions], labels, 10)
+    assert with_it.equals(hard_examples([sound], labels, 10))
 
 
 def test_every_image_is_scored_with_its_role(run_folder, decoded):

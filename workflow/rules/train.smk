@@ -37,7 +37,7 @@ rule train:
     threads: 1
     resources:
         gpu=GPUS,
-        mem_mb=3000,
+        mem_mb=4000,
         runtime=240,
     params:
         code=code("train.py"),

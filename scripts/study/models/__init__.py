@@ -9,6 +9,7 @@ from study.errors import StudyError
 from study.models.cnn2 import CNN2
 from study.models.cnn3 import CNN3
 from study.models.dilated_separable import DilatedSeparable
+from study.models.fastnet import FastNet
 from study.models.resnet9 import ResNet9
 from study.models.resnet18 import ResNet18
 
@@ -18,6 +19,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
     "resnet18": ResNet18,
     "dilated_separable": DilatedSeparable,
     "resnet9": ResNet9,
+    "fastnet": FastNet,
 }
 
 
