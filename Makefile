@@ -8,7 +8,7 @@ IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
-.PHONY: help setup demo test lint format docs lock
+.PHONY: help setup demo test bench lint format docs lock
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -68,6 +68,10 @@ format: setup ## format code and workflow
 	$(IN_VENV) ruff check --fix .
 	$(IN_VENV) ruff format .
 	$(IN_VENV) snakefmt workflow
+
+bench: setup ## time training as the authors run it against this project's; minutes
+	$(IN_VENV) GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456 \
+		python tests/benchmarks/training.py --output results/benchmarks/training.csv
 
 docs: setup ## rewrite the key tables of config/README.md from the schemas
 	$(IN_VENV) python scripts/document_config.py --readme config/README.md

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.workflow
 
 FULL = ("--cores", "4", "--resources", "gpu=1")
 SUMMARY_COLUMNS = [
-    "combo", "model", "seed", "n_train", "parameters", "test_accuracy", "common_test_accuracy", "macro_f1", "nll",
-    "epochs", "train_seconds", "images_per_s", "device",
+    "combo", "model", "seed", "status", "n_train", "parameters", "test_accuracy", "common_test_accuracy", "macro_f1",
+    "nll", "epochs", "train_seconds", "images_per_s", "device",
 ]  # fmt: skip
 
 

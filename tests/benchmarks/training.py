@@ -1,0 +1,225 @@
+#!/usr/bin/env python
+"""Measure a training epoch as the five authors run it and as this project does, in turns, on one CPU thread.
+
+Sides: `authors`, a torchvision-like data set of PIL images, torchvision's transforms and a DataLoader, float32, channels first,
+the loss read every step; `authors, 2 workers`, the same with two worker processes; `ours`, the Trainer. Same images, model,
+batch size and optimizer; each side is timed once a round, and the medians are compared. `make bench` gives both sides the memory
+settings that the workflow gives its jobs.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms as T
+
+from study.configuration import read_yaml
+from study.files import write_csv
+from study.models import build_model
+from study.training import ImageSet, Trainer
+
+_MODELS = Path(__file__).resolve().parents[2] / "config" / "models"
+_IMAGES = {"cnn2": 2048, "cnn3": 2048, "resnet18": 384, "dilated_separable": 1024, "resnet9": 512}
+_HALF = T.Normalize((0.5,) * 3, (0.5,) * 3)
+# torchvision's nearest to each author's list; two authors used albumentations.
+_TRANSFORMS: dict[str, list[Any]] = {
+    "cnn2": [T.ToTensor(), _HALF],
+    "cnn3": [T.ToTensor()],
+    "resnet18": [
+        T.RandomHorizontalFlip(),
+        T.RandomApply([T.RandomAffine(15, (0.1, 0.1), (0.9, 1.1))], 0.25),
+        T.RandomApply([T.ColorJitter(0.3, 0.3, 0.3, 0.2)], 0.25),
+        T.RandomGrayscale(0.15),
+        T.ToTensor(),
+        _HALF,
+        T.RandomErasing(0.5, (0.25, 0.25), (1, 1)),
+    ],
+    "dilated_separable": [
+        T.RandomHorizontalFlip(0.1),
+        T.RandomApply([T.RandomAffine(15, (0.1, 0.1), (0.8, 1.2))], 0.1),
+        T.ToTensor(),
+        _HALF,
+        T.RandomErasing(0.3, (0.25, 0.25), (1, 1)),
+    ],
+    "resnet9": [
+        T.Pad(2, padding_mode="reflect"),
+        T.RandomCrop(32),
+        T.RandomHorizontalFlip(),
+        T.ToTensor(),
+        _HALF,
+        T.RandomErasing(0.5, (0.0625, 0.0625), (1, 1)),
+    ],
+}
+_AUGMENTATION = [
+    {"name": "random_crop", "padding": 4, "mode": "reflect"},
+    {"name": "horizontal_flip"},
+    {"name": "cutout", "size": 8, "fill": [125, 122, 113]},
+]
+_AUGMENTATION_PIL = [
+    T.Pad(4, padding_mode="reflect"),
+    T.RandomCrop(32),
+    T.RandomHorizontalFlip(),
+    T.ToTensor(),
+    _HALF,
+    T.RandomErasing(1, (0.0625, 0.0625), (1, 1)),
+]
+
+
+class Pictures(Dataset):
+    """Images one by one through PIL, as torchvision's CIFAR10 gives them."""
+
+    def __init__(self, images: ImageSet, transforms: list[Any]):
+        self.images, self.labels = images.images.numpy(), images.labels.tolist()
+        self.transform = T.Compose(transforms)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.fromarray(self.images[i])), self.labels[i]
+
+
+def random_images(count: int) -> ImageSet:
+    """Return images of noise: what is measured does not depend on what they show."""
+    generator = torch.Generator().manual_seed(0)
+    return ImageSet(
+        torch.randint(0, 256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8),
+        torch.randint(0, 10, (count,), generator=generator),
+    )
+
+
+def authors_epoch(name: str, recipe: dict[str, Any], images: ImageSet, workers: int) -> Callable[[], None]:
+    """Return one epoch as the authors train."""
+    model = build_model(**recipe["architecture"])
+    if name in ("cnn2", "cnn3"):  # the authors rectify before they pool; where ours pools first, swap back
+        layers = list(model.features)
+        for i, layer in enumerate(layers[:-1]):
+            if isinstance(layer, nn.MaxPool2d):
+                layers[i], layers[i + 1] = nn.ReLU(), layer
+        model.features = nn.Sequential(*layers)
+    options = dict(recipe["optimizer"])
+    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[options.pop("name")]
+    optimizer = kind(model.parameters(), **options)
+    loader = DataLoader(
+        Pictures(images, _TRANSFORMS[name]),
+        recipe["batch_size"],
+        shuffle=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
+
+    def epoch() -> None:
+        total = right = 0.0
+        for inputs, labels in loader:
+            optimizer.zero_grad()
+            logits = model(inputs)
+            loss = F.cross_entropy(logits, labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            right += (logits.argmax(1) == labels).sum().item()
+
+    return epoch
+
+
+def our_trainer(recipe: dict[str, Any], images: ImageSet) -> Trainer:
+    """Return a trainer without an end."""
+    model = build_model(**recipe["architecture"]).to(memory_format=torch.channels_last)
+    return Trainer(
+        model,
+        recipe | {"epochs": 10**6, "precision": "auto", "schedule": {"name": "constant"}},
+        images,
+        ImageSet(images.images[:0], images.labels[:0]),
+        order=torch.Generator(),
+        augmentation=torch.Generator(),
+    )
+
+
+def our_epoch(recipe: dict[str, Any], images: ImageSet) -> Callable[[], None]:
+    """Return one epoch of the Trainer, without validation, which the other side does not do either."""
+    trainer = our_trainer(recipe, images)
+
+    def epoch() -> None:
+        for _ in trainer._steps():
+            pass
+        trainer.unfinished = None
+
+    return epoch
+
+
+def augmentation_sides(count: int = 2048) -> dict[str, Callable[[], None]]:
+    """Return crop, flip, cutout and normalisation of `count` images, image by image and in batches."""
+    images = random_images(count)
+    recipe = read_yaml(_MODELS / "cnn2.yaml") | {"augment": _AUGMENTATION}
+    trainer, pictures = our_trainer(recipe, images), Pictures(images, _AUGMENTATION_PIL)
+
+    def ours() -> None:
+        for positions in torch.randperm(count).split(128):
+            trainer._input(positions, 1)
+
+    def pil() -> None:
+        for i in range(count):
+            pictures[i]
+
+    return {"authors": pil, "ours": ours}
+
+
+def measured(sides: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, float]:
+    """Return the median images a second of each side, timed in turns after one round that is not counted."""
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    for turn in range(rounds + 1):
+        for side, epoch in sides.items():
+            clock = time.perf_counter()
+            epoch()
+            if turn:
+                rates[side].append(count / (time.perf_counter() - clock))
+    return {side: statistics.median(values) for side, values in rates.items()}
+
+
+def comparisons(models: list[str], rounds: int) -> Iterator[tuple[str, int, dict[str, float]]]:
+    """Yield what is compared, its batch size and the rates of its sides."""
+    for name in models:
+        recipe = read_yaml(_MODELS / f"{name}.yaml")
+        recipe["batch_size"] = min(recipe["batch_size"], 128)
+        images = random_images(_IMAGES[name])
+        sides = {
+            "authors": authors_epoch(name, recipe, images, 0),
+            "authors, 2 workers": authors_epoch(name, recipe, images, 2),
+            "ours": our_epoch(recipe, images),
+        }
+        yield name, recipe["batch_size"], measured(sides, len(images), rounds)
+    yield "augmentation alone", 128, measured(augmentation_sides(), 2048, rounds)
+
+
+def main() -> None:
+    """Print the table and write it as CSV."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="*", default=list(_IMAGES), choices=list(_IMAGES), metavar="MODEL")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: %(default)s)")
+    parser.add_argument("--output", required=True, help="table to write, .csv")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    print("| | batch | authors | authors, 2 workers | ours | ours / authors |\n|---|---|---|---|---|---|")
+    for name, batch, rates in comparisons(arguments.models, arguments.rounds):
+        ratio = rates["ours"] / rates["authors"]
+        workers = rates.get("authors, 2 workers")
+        rows.append([name, batch, rates["authors"], workers, rates["ours"], ratio])
+        shown = "–" if workers is None else f"{workers:,.0f}"
+        print(
+            f"| {name} | {batch} | {rates['authors']:,.0f} | {shown} | {rates['ours']:,.0f} | {ratio:.1f} |", flush=True
+        )
+    header = ["what", "batch_size", "authors_images_per_s", "authors_2_workers_images_per_s", "ours_images_per_s"]
+    write_csv(arguments.output, [*header, "ours_over_authors"], rows)
+
+
+if __name__ == "__main__":
+    main()
