@@ -70,8 +70,7 @@ format: setup ## format code and workflow
 	$(IN_VENV) snakefmt workflow
 
 bench: setup ## time training as the authors run it against this project's; minutes
-	$(IN_VENV) GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456 \
-		python tests/benchmarks/training.py --output results/benchmarks/training.csv
+	$(IN_VENV) python tests/benchmarks/training.py --output results/benchmarks/training.csv
 
 docs: setup ## rewrite the key tables of config/README.md from the schemas
 	$(IN_VENV) python scripts/document_config.py --readme config/README.md

@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
     import torch
     from safetensors.torch import load_file
 
-    from study.models import build_model
+    from study.models import build_recipe_model
     from study.predictions import Predictions, no_predictions, roles_in_run, save_predictions
     from study.training import Normalize, predict
 
@@ -33,10 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     if record["status"] == "diverged":
         save_predictions(arguments.output, no_predictions(roles, len(record["classes"])))
         return
-    height, _, channels = record["image_shape"]
-    model = build_model(
-        num_classes=len(record["classes"]), in_channels=channels, image_size=height, **recipe["architecture"]
-    )
+    model = build_recipe_model(recipe, num_classes=len(record["classes"]), image_shape=record["image_shape"])
     model.load_state_dict(load_file(arguments.weights))
     model.to(device, memory_format=torch.channels_last)
     with memory_advice():

@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from study.checkpoints import identity, load_checkpoint, save_checkpoint
-    from study.models import build_model, count_parameters
+    from study.models import build_recipe_model, count_parameters
     from study.training import Diverged, Epoch, ImageSet, Trainer
 
     torch.set_num_threads(arguments.threads)
@@ -54,10 +54,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     train_set, val_set = image_set("train"), image_set("val")
     torch.manual_seed(stream_seed(arguments.seed, "init"))
-    _, height, _, channels = images.shape
-    model = build_model(
-        num_classes=len(index.classes), in_channels=channels, image_size=height, **recipe["architecture"]
-    ).to(device, memory_format=torch.channels_last)
+    model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
+    model.to(device, memory_format=torch.channels_last)
     trainer = Trainer(
         model,
         recipe,
@@ -70,10 +68,7 @@ def main(arguments: argparse.Namespace) -> None:
     # Dropout draws from torch's own generator.
     torch.manual_seed(stream_seed(arguments.seed, "dropout"))
 
-    def save(state: dict) -> None:
-        if arguments.checkpoint:
-            save_checkpoint(arguments.checkpoint, key, state)
-
+    key = ""
     if arguments.checkpoint:
         key = identity(
             [
@@ -91,6 +86,10 @@ def main(arguments: argparse.Namespace) -> None:
         if state is not None:
             trainer.load_state_dict(state)
             print(f"resumed after epoch {len(trainer.history)}", file=sys.stderr)
+
+    def save(state: dict) -> None:
+        if arguments.checkpoint:
+            save_checkpoint(arguments.checkpoint, key, state)
 
     epochs = recipe["epochs"]
     clock = time.perf_counter()

@@ -10,6 +10,18 @@ from torch import Tensor, nn
 from study.errors import StudyError
 
 
+def quick_to_start(optimizer: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """Return the same optimizer, without the import of torch's compiler before its first use, which takes seconds.
+
+    What torch wraps around these methods, and is taken off here, is that import and support for being compiled.
+    """
+    methods = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    bare: dict[str, Any] = {name: inspect.unwrap(getattr(optimizer, name)) for name in methods}
+    bare["step"] = torch.no_grad()(inspect.unwrap(optimizer.step))
+    return type(optimizer.__name__, (optimizer,), bare)
+
+
+@quick_to_start
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised for weight matrices and plain for the rest, both in Nesterov's form.
 
@@ -80,17 +92,6 @@ class Muon(torch.optim.Optimizer):
                 weight.sub_(update, alpha=group["lr"])
 
 
-def quick_to_start(optimizer: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """Return the same optimizer, without the import of torch's compiler before its first use, which takes seconds.
-
-    What torch wraps around these methods, and is taken off here, is that import and support for being compiled.
-    """
-    methods = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-    bare: dict[str, Any] = {name: inspect.unwrap(getattr(optimizer, name)) for name in methods}
-    bare["step"] = torch.no_grad()(inspect.unwrap(optimizer.step))
-    return type(optimizer.__name__, (optimizer,), bare)
-
-
 def orthogonalize(matrix: Tensor, iterations: int = 3) -> Tensor:
     """Return about the nearest matrix with orthonormal rows (or columns): all singular values between 0.7 and 1.2.
 
@@ -111,7 +112,11 @@ def orthogonalize(matrix: Tensor, iterations: int = 3) -> Tensor:
     return (x.T if tall else x).to(matrix.dtype)
 
 
-_TORCH = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+_TORCH = {
+    "adam": quick_to_start(torch.optim.Adam),
+    "adamw": quick_to_start(torch.optim.AdamW),
+    "sgd": quick_to_start(torch.optim.SGD),
+}
 OPTIMIZERS = (*_TORCH, "muon")
 
 
@@ -134,7 +139,7 @@ def make_optimizer(
         raise StudyError(f"unknown optimizer {name!r}; known: {', '.join(OPTIMIZERS)}")
     try:
         if name == "muon":
-            return quick_to_start(Muon)(model, lr=lr, **options)
+            return Muon(model, lr=lr, **options)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = [{"params": trained}]
         if not decay_norms_and_biases:
@@ -142,6 +147,6 @@ def make_optimizer(
                 {"params": [parameter for parameter in trained if parameter.ndim >= 2]},
                 {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
             ]
-        return quick_to_start(_TORCH[name])(groups, lr=lr, fused=True, **options)
+        return _TORCH[name](groups, lr=lr, fused=True, **options)
     except TypeError as error:
         raise StudyError(f"optimizer {name!r}: {error}; correct 'optimizer' in the recipe") from error

@@ -1,10 +1,18 @@
-"""A job must not outlive the workflow that started it."""
+"""What a job's process needs: memory that stays, and an end when the workflow that started it ends."""
 
 import os
 import sys
 import threading
 
 import psutil
+
+# Environment of a process that trains on a CPU. glibc maps and unmaps every large activation at each training step unless told
+# to keep the memory, which costs 1.2 to 1.7 times the time. It reads this when a process starts; other C libraries ignore it.
+KEEP_MEMORY = {
+    "GLIBC_TUNABLES": (
+        "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456"
+    )
+}
 
 
 def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:

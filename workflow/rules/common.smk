@@ -10,6 +10,7 @@ sys.path.insert(0, str(SCRIPTS))
 from study.configuration import check_config, read_yaml
 from study.devices import wants_gpu
 from study.errors import StudyError
+from study.processes import KEEP_MEMORY
 from study.provenance import code_digest
 from study.recipes import canonical, resolve_recipe
 
@@ -43,12 +44,9 @@ DATASET = config["dataset"]
 # jobs side by side as it has cores.
 GPUS = int(wants_gpu(config["device"]))
 
-# glibc maps and unmaps every large activation at each training step unless told to keep the memory, which costs a CPU
-# training 1.2 to 1.7 times its time. All jobs inherit the setting; other C libraries ignore it.
-os.environ.setdefault(
-    "GLIBC_TUNABLES",
-    "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456",
-)
+# All jobs inherit this; a setting of the user's own stays.
+for name, value in KEEP_MEMORY.items():
+    os.environ.setdefault(name, value)
 
 # Without `--resources gpu=…` Snakemake would start any number of GPU jobs at once; one is the safe number.
 if "gpu" not in workflow.global_resources:

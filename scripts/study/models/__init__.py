@@ -1,6 +1,7 @@
 """Architectures by name: `build_model("cnn2", num_classes=10, in_channels=3)`."""
 
 import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -48,6 +49,12 @@ def build_model(
             f"architecture {name!r} has no option {unknown[0]!r}; it has: {', '.join(sorted(known)) or 'none'}"
         )
     return architecture(num_classes=num_classes, in_channels=in_channels, image_size=image_size, **options)
+
+
+def build_recipe_model(recipe: Mapping[str, Any], *, num_classes: int, image_shape: Sequence[int]) -> nn.Module:
+    """Return the recipe's model, as `build_model` does, for images of the shape (H, W, C)."""
+    height, _, channels = image_shape
+    return build_model(num_classes=num_classes, in_channels=channels, image_size=height, **recipe["architecture"])
 
 
 def count_parameters(model: nn.Module) -> int:
