@@ -12,7 +12,7 @@ from study.configuration import read_yaml
 from study.devices import device_name, lease_gpus, make_deterministic, memory_advice, torch_device
 from study.files import atomic_path, file_digest, write_csv, write_json
 from study.index import read_index
-from study.partitions import read_split, union
+from study.partitions import ROLES, read_split, union
 from study.processes import stop_with_ancestors
 from study.provenance import code_digest, library_versions, machine, peak_memory_mb
 from study.recipes import canonical
@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace) -> None:
             torch.from_numpy(images[image_ids]).to(device), torch.from_numpy(index.labels[image_ids]).to(device)
         )
 
-    train_set, val_set = image_set("train"), image_set("val")
+    train_set, val_set, test_set = (image_set(role) for role in ROLES)
     torch.manual_seed(stream_seed(arguments.seed, "init"))
     model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
     model.to(device, memory_format=torch.channels_last)
@@ -61,6 +61,7 @@ def main(arguments: argparse.Namespace) -> None:
         recipe,
         train_set,
         val_set,
+        test_set,
         order=torch.Generator().manual_seed(stream_seed(arguments.seed, "order")),
         augmentation=torch.Generator(device).manual_seed(stream_seed(arguments.seed, "augmentation")),
     )
@@ -80,6 +81,7 @@ def main(arguments: argparse.Namespace) -> None:
                 canonical(recipe),
                 train_set.digest(),
                 val_set.digest(),
+                test_set.digest(),
             ]
         )
         state = load_checkpoint(arguments.checkpoint, key, device)

@@ -132,6 +132,7 @@ class Project:
             "partitions": [{"name": name, "size": size} for name, size in (("v1", 100), ("v2", 101), ("v3", 99))],
             "combos": ["v1", "v1+v2"],
             "split": {"train": 0.7, "val": 0.15, "test": 0.15},
+            "official": {"val": 0.1},
             "seeds": [42, 7],
             "models": ["cnn2"],
             "overrides": {"cnn2": {"epochs": 2, "architecture": {"filters": 16}}},

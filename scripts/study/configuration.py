@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from study.datasets import SIZES
+from study.datasets import OFFICIAL, OFFICIALLY_SPLIT, SIZES
 from study.errors import StudyError, one_line
 
 
@@ -140,6 +140,10 @@ def _check_unique(key: str, values: list[Any]) -> None:
 
 def _check_partitions(config: Mapping[str, Any]) -> None:
     names = [partition["name"] for partition in config["partitions"]]
+    if OFFICIAL in names:
+        raise StudyError(
+            f"config: a partition is called {OFFICIAL!r}, the name of the data set's own split; give it another name"
+        )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise StudyError(f"config: two partitions are called {repeated[0]!r}; give each its own name")
@@ -162,7 +166,9 @@ def _check_combos(config: Mapping[str, Any]) -> None:
     seen: dict[frozenset[str], str] = {}
     for position, combo in enumerate(combos):
         parts = combo.split("+")
-        unknown = [part for part in parts if part not in names]
+        if OFFICIAL in parts:
+            _check_official(config, position)
+        unknown = [part for part in parts if part not in [*names, OFFICIAL]]
         if unknown:
             fixed = "+".join(dict.fromkeys(part for part in parts if part in names)) or names[0]
             corrected = list(dict.fromkeys([*combos[:position], fixed, *combos[position + 1 :]]))
@@ -182,6 +188,22 @@ def _check_combos(config: Mapping[str, Any]) -> None:
                 f"{_yaml('combos', corrected)}"
             )
         seen[frozenset(parts)] = combo
+
+
+def _check_official(config: Mapping[str, Any], position: int) -> None:
+    combos, dataset = config["combos"], config["dataset"]["name"]
+    if combos[position] != OFFICIAL:
+        corrected = list(dict.fromkeys([*combos[:position], OFFICIAL, *combos[position + 1 :]]))
+        raise StudyError(
+            f"config: combos[{position}] is {combos[position]!r}, but {OFFICIAL} is the data set's own split and joins no "
+            f"partition; write for example {_yaml('combos', corrected)}"
+        )
+    if dataset not in OFFICIALLY_SPLIT:
+        rest = [combo for combo in combos if combo != OFFICIAL] or [config["partitions"][0]["name"]]
+        raise StudyError(
+            f"config: combos[{position}] is {OFFICIAL!r}, but the publisher of {dataset} did not split it; write for example "
+            f"{_yaml('combos', rest)}"
+        )
 
 
 def _check_ratios(split: Mapping[str, float]) -> None:

@@ -16,11 +16,13 @@ class Index(NamedTuple):
         labels: int64, N.
         classes: class names in label order.
         files: name of each image at its publisher.
+        source_split: "train" or "test", N; where its publisher put each image.
     """
 
     labels: np.ndarray
     classes: list[str]
     files: list[str]
+    source_split: np.ndarray
 
 
 def read_index(path: str | Path) -> Index:
@@ -38,4 +40,9 @@ def read_index(path: str | Path) -> Index:
         raise StudyError(
             f"{path}: expected image_ids 0, 1, 2, … and an image for every label; decode the data set again"
         )
-    return Index(labels, [names[label] for label in range(len(names))], [row["file"] for row in rows])
+    return Index(
+        labels,
+        [names[label] for label in range(len(names))],
+        [row["file"] for row in rows],
+        np.array([row["source_split"] for row in rows]),
+    )

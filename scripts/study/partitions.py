@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.datasets import OFFICIAL
 from study.errors import StudyError
 from study.files import read_csv, write_csv
 
@@ -60,6 +61,29 @@ def split_partition(
     sizes = apportion(len(image_ids), [ratios[role] for role in ROLES])
     groups = stratified_groups(np.sort(image_ids), labels, sizes, f"split/{seed}")
     return dict(zip(ROLES, groups, strict=True))
+
+
+def split_official(source_split: np.ndarray, labels: np.ndarray, val: float, seed: int) -> dict[str, np.ndarray]:
+    """Split a data set as its publisher did, with a share of the training images for validation, stratified by class.
+
+    Args:
+        source_split: "train" or "test", N.
+        labels: int, N.
+        val: share of the publisher's training images, 0 for none.
+        seed: the run's seed; another seed takes other images for validation.
+
+    Returns:
+        The sorted image_ids of each role, int64; test is the publisher's.
+
+    Raises:
+        StudyError: the publisher has no test images.
+    """
+    train, test = (np.flatnonzero(source_split == name) for name in ("train", "test"))
+    if len(test) == 0:
+        raise StudyError(f"the data set has no test images of its own; take {OFFICIAL!r} out of 'combos'")
+    sizes = apportion(len(train), [1 - val, val])
+    kept, held_out = stratified_groups(train, labels, sizes, f"official/{seed}")
+    return {"train": kept, "val": held_out, "test": test}
 
 
 def union(splits: Iterable[Mapping[str, np.ndarray]], role: str) -> np.ndarray:

@@ -65,14 +65,14 @@ def message_figure(message: str) -> Figure:
 def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
     """Return accuracy by combo, one panel for the common test and one for the combos' own tests.
 
-    Every run is a point; a bar is the mean over seeds with its 95 % t-interval. Runs without accuracies, which diverged, are
-    not drawn.
+    Every run is a point; a bar is the mean over seeds with its 95 % t-interval. Runs that diverged have no accuracies and the
+    combo `official` none on the common test: these are not drawn.
 
     Args:
         summary: one row a run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
         groups: one row a combo and model, with `<metric>_mean`, `<metric>_low` and `<metric>_high`.
     """
-    summary = summary.dropna(subset=["common_test_accuracy", "test_accuracy"])
+    summary = summary.dropna(subset=["test_accuracy"])
     if summary.empty:
         return message_figure("Every training diverged: there is no accuracy to draw.")
     combos = list(dict.fromkeys(summary["combo"]))
@@ -91,7 +91,7 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
                     at = (summary["combo"] == combo) & (summary["model"] == model)
                     if not at.any():
                         continue
-                    values = summary.loc[at, metric].to_numpy()
+                    values = summary.loc[at, metric].to_numpy(float)
                     spread = np.linspace(-0.04, 0.04, len(values)) if len(values) > 1 else np.zeros(len(values))
                     axes.plot(c + offset + spread, values, marker, color=colour, alpha=0.55, markersize=5, zorder=2)
                     group = groups[(groups["combo"] == combo) & (groups["model"] == model)].iloc[0]
@@ -107,7 +107,7 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
             axes.set(title=title, xlabel="Combo of partitions")
         row[0].set_ylabel("Accuracy")
         row[0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
-        row[0].set_ylim(*_accuracy_limits(summary[list(panels)].to_numpy(), groups))
+        row[0].set_ylim(*_accuracy_limits(summary[list(panels)].to_numpy(float), groups))
         row[1].legend(title="Model", loc="lower right", frameon=False)
         figure.suptitle(_finding(groups, combos), x=0.01, ha="left", fontsize=12)
     return figure
@@ -116,16 +116,19 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
 def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, float]:
     """Return limits that hold every point, and the intervals unless few seeds make them wider than the data."""
     ends = groups.filter(regex="accuracy_(low|high)$").to_numpy()
-    spread = max(np.ptp(values), 0.04)
-    low = np.nanmin([values.min() - spread / 20, max(np.nanmin(ends, initial=1), values.min() - spread / 2)])
-    high = np.nanmax([values.max() + spread / 20, min(np.nanmax(ends, initial=0), values.max() + spread / 2)])
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    spread = max(highest - lowest, 0.04)
+    low = np.nanmin([lowest - spread / 20, max(np.nanmin(ends, initial=1), lowest - spread / 2)])
+    high = np.nanmax([highest + spread / 20, min(np.nanmax(ends, initial=0), highest + spread / 2)])
     return max(0, low - spread / 20), min(1.005, high + spread / 20)
 
 
 def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
-    means = groups.groupby("combo")["common_test_accuracy_mean"].mean().reindex(combos)
-    if len(combos) < 2:
-        return f"{combos[0]} reaches {means.iloc[0]:.1%} on the common test"
+    means = groups.groupby("combo")["common_test_accuracy_mean"].mean().reindex(combos).dropna()
+    if means.empty:
+        return f"{combos[0]} reaches {groups['test_accuracy_mean'].mean():.1%} on its test"
+    if len(means) < 2:
+        return f"{means.index[0]} reaches {means.iloc[0]:.1%} on the common test"
     best, worst = means.idxmax(), means.idxmin()
     gap = 100 * (means[best] - means[worst])
     return f"{best} leads {worst} by {gap:.1f} points on the common test (mean over models and seeds)"

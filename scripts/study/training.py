@@ -68,7 +68,7 @@ class Normalize(nn.Module):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of the history: means over the epoch; `seconds` is training without validation."""
+    """One row of the history: means over the epoch; `seconds` is training without the measurements after it."""
 
     epoch: int
     learning_rate: float
@@ -76,13 +76,15 @@ class Epoch:
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+    test_loss: float
+    test_accuracy: float
     seconds: float
     images_per_s: float
 
     def __str__(self) -> str:
         return (
             f"train loss {self.train_loss:.4f} accuracy {self.train_accuracy:.4f}  "
-            f"val loss {self.val_loss:.4f} accuracy {self.val_accuracy:.4f}  "
+            f"val loss {self.val_loss:.4f} accuracy {self.val_accuracy:.4f}  test accuracy {self.test_accuracy:.4f}  "
             f"{self.seconds:.1f} s  {self.images_per_s:.0f} images/s"
         )
 
@@ -107,6 +109,8 @@ class Trainer:
         train_set: what the model learns from.
         val_set: what the history's validation columns are measured on and the best epoch is chosen by; may be empty (the
             columns are then NaN).
+        test_set: what the history's test columns are measured on, which nothing looks at during training; None, or empty, for
+            none.
         order: a CPU generator, the source of the order of the images.
         augmentation: a generator on the device, the source of what the augmentation draws.
 
@@ -120,6 +124,7 @@ class Trainer:
         recipe: Mapping[str, Any],
         train_set: ImageSet,
         val_set: ImageSet,
+        test_set: ImageSet | None = None,
         *,
         order: torch.Generator,
         augmentation: torch.Generator,
@@ -132,11 +137,11 @@ class Trainer:
         self.patience = recipe.get("patience")
         if (self.keep_best or self.patience) and len(val_set) == 0:
             raise StudyError(
-                "the recipe chooses an epoch by the validation split, which is empty; give 'split.val' a larger share or "
-                "write 'keep: last' without 'patience' in the recipe"
+                "the recipe chooses an epoch by the validation split, which is empty; give 'split.val' (for the combo "
+                "official 'official.val') a larger share or write 'keep: last' without 'patience' in the recipe"
             )
         self.model = model
-        self.train_set, self.val_set = train_set, val_set
+        self.train_set, self.val_set, self.test_set = train_set, val_set, test_set
         self.order, self.augmentation = order, augmentation
         self.device = train_set.labels.device
         self.epochs, self.batch_size = recipe["epochs"], recipe["batch_size"]
@@ -295,8 +300,9 @@ class Trainer:
         seconds = self.unfinished["seconds"] + time.perf_counter() - clock
         if not math.isfinite(loss):
             raise Diverged(f"training diverged in epoch {number} (loss {loss}); lower 'optimizer.lr' in the recipe")
-        val_loss, val_accuracy = evaluate(
-            self.evaluated, self.normalize, self.val_set, views=self.views, bf16=self.bf16
+        (val_loss, val_accuracy), (test_loss, test_accuracy) = (
+            evaluate(self.evaluated, self.normalize, image_set, views=self.views, bf16=self.bf16)
+            for image_set in (self.val_set, self.test_set)
         )
         row = Epoch(
             epoch=number,
@@ -305,6 +311,8 @@ class Trainer:
             train_accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
             seconds=seconds,
             images_per_s=len(self.train_set) / seconds,
         )
@@ -327,10 +335,10 @@ class Trainer:
 
 
 def evaluate(
-    model: nn.Module, normalize: Normalize, image_set: ImageSet, *, views: str = "plain", bf16: bool = False
+    model: nn.Module, normalize: Normalize, image_set: ImageSet | None, *, views: str = "plain", bf16: bool = False
 ) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy on `image_set`; NaN for an empty one. For the options see `predict`."""
-    if len(image_set) == 0:
+    """Return mean cross-entropy and accuracy on `image_set`; NaN without images. For the options see `predict`."""
+    if not image_set:
         return math.nan, math.nan
     logits = predict(model, normalize, image_set.images, views=views, bf16=bf16)
     loss = F.cross_entropy(logits, image_set.labels).item()

@@ -14,6 +14,7 @@ from study.partitions import (
     draw_partitions,
     read_partition,
     read_split,
+    split_official,
     split_partition,
     stratified_groups,
     union,
@@ -144,3 +145,21 @@ def test_lists_and_splits_read_back_as_written(tmp_path):
     split = {"train": np.array([3]), "val": np.array([], np.int64), "test": np.array([5, 8])}
     write_split(tmp_path / "s.csv", split)
     assert all(np.array_equal(read_split(tmp_path / "s.csv")[role], split[role]) for role in ROLES)
+
+
+@pytest.mark.parametrize("val", [0, 0.1, 0.33])
+def test_the_official_split_keeps_the_publishers_test_and_carves_val_from_train(val):
+    labels = np.arange(600) % 10
+    source_split = np.array(["train"] * 500 + ["test"] * 100)
+    split = split_official(source_split, labels, val, 42)
+    assert split["test"].tolist() == list(range(500, 600))
+    assert len(split["val"]) == round(500 * val)
+    assert sorted([*split["train"], *split["val"]]) == list(range(500))
+    assert_stratified(split["val"], np.arange(500), labels)
+    other = split_official(source_split, labels, val, 43)
+    assert val == 0 or not np.array_equal(split["val"], other["val"])
+
+
+def test_a_data_set_without_official_test_images_has_no_official_split():
+    with pytest.raises(StudyError, match="no test images of its own; take 'official' out of 'combos'"):
+        split_official(np.array(["train"] * 4), np.zeros(4, int), 0, 1)

@@ -154,6 +154,20 @@ def test_the_accuracy_figure_draws_every_run_and_states_the_finding(summary):
     assert low < min(drawn) and high > max(drawn)
 
 
+def test_a_combo_without_a_common_test_is_drawn_in_the_other_panel_only(summary):
+    runs, groups = summary
+    official = runs["combo"].eq("v1+v2")
+    runs.loc[official, "common_test_accuracy"] = np.nan
+    groups.loc[groups["combo"].eq("v1+v2"), groups.filter(regex="^common").columns] = np.nan
+    figure = accuracy_by_combo_figure(runs, groups)
+    counts = [sum(np.isfinite(line.get_ydata()).sum() for line in axes.lines) for axes in figure.axes]
+    assert counts == [4, 8]
+    assert figure.get_suptitle() == "v1 reaches 61.5% on the common test"
+    groups.loc[:, groups.filter(regex="^common").columns] = np.nan
+    runs["common_test_accuracy"] = np.nan
+    assert "on its test" in accuracy_by_combo_figure(runs, groups).get_suptitle()
+
+
 def test_the_confusion_figure_writes_every_count_with_true_classes_in_rows():
     figure = confusion_matrix_figure(confusion(LABELS, PREDICTED, 3), CLASSES, "title")
     axes = figure.axes[0]

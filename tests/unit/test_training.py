@@ -70,7 +70,7 @@ def image_set():
     return ImageSet(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
 
 
-def trainer(image_set, *, val=None, order=0, architecture="cnn2", **recipe) -> Trainer:
+def trainer(image_set, *, val=None, test=None, order=0, architecture="cnn2", **recipe) -> Trainer:
     """Return a trainer with a small model and its own recipe keys."""
     torch.manual_seed(0)
     options = {"filters": 8} if architecture == "cnn2" else {"widths": [8, 16, 16]}
@@ -89,6 +89,7 @@ def trainer(image_set, *, val=None, order=0, architecture="cnn2", **recipe) -> T
         defaults | recipe,
         image_set,
         image_set if val is None else val,
+        test,
         order=torch.Generator().manual_seed(order),
         augmentation=torch.Generator().manual_seed(order + 1),
     )
@@ -110,6 +111,17 @@ def test_training_learns_and_records_every_epoch(image_set):
     assert history[-1].val_accuracy > 0.9
     last = evaluate(learner.evaluated, learner.normalize, image_set, bf16=learner.bf16)
     assert (history[-1].val_loss, history[-1].val_accuracy) == last
+    assert math.isnan(history[-1].test_accuracy)
+
+
+def test_the_test_set_is_recorded_and_changes_nothing(image_set):
+    without = trainer(image_set, epochs=2)
+    with_it = trainer(image_set, epochs=2, test=ImageSet(image_set.images[:40], image_set.labels[:40]))
+    without.run()
+    history = with_it.run()
+    assert same(weights(without), weights(with_it))
+    last = evaluate(with_it.evaluated, with_it.normalize, with_it.test_set, bf16=with_it.bf16)
+    assert (history[-1].test_loss, history[-1].test_accuracy) == last
 
 
 def test_every_image_is_visited_once_an_epoch(image_set, monkeypatch):

@@ -170,11 +170,16 @@ def test_images_are_exported_on_request(finished):
 
 
 def test_second_then_third_command_from_scratch(tmp_path, archive):
-    project = Project(tmp_path / "project", archive, combos=["v2"], seeds=[3])
+    project = Project(tmp_path / "project", archive, combos=["v2", "official"], seeds=[3])
     project.succeeds("results/summary.csv")
     project.succeeds("--report")
     assert (project.folder / "report.html").stat().st_size > 100_000
-    assert len(rows(project.folder / "results" / "summary.csv")) == 1
+    partition, official = rows(project.folder / "results" / "summary.csv")
+    assert (official["combo"], official["n_train"]) == ("official", "270")  # 300 less a tenth
+    # It trains on images that partition runs are tested on, so it has no score on their common test.
+    assert partition["common_test_accuracy"] and official["test_accuracy"] and not official["common_test_accuracy"]
+    history = rows(project.folder / "results" / "runs" / "official" / "cnn2" / "seed3" / "history.csv")
+    assert float(history[-1]["test_accuracy"]) == pytest.approx(float(official["test_accuracy"]))
 
 
 def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):

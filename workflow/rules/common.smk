@@ -76,7 +76,7 @@ def recipe_json(wildcards):
 
 
 def combo_splits(wildcards):
-    """Return the splits of a combo's partitions for the run's seed."""
+    """Return the splits of a combo's partitions, or the official one, for the run's seed."""
     return expand(
         "results/splits/{partition}/seed{seed}.csv",
         partition=wildcards.combo.split("+"),

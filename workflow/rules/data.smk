@@ -93,6 +93,27 @@ rule split:
         " {params.ratios} --output {output.split} > {log} 2>&1"
 
 
+rule split_official:
+    input:
+        index="results/data/index.csv",
+    output:
+        split="results/splits/official/seed{seed}.csv",
+    log:
+        "results/logs/split/official/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("split_official.py"),
+        val=config["official"]["val"],
+    shell:
+        "python scripts/split_official.py --index {input.index} --seed {wildcards.seed} --val {params.val}"
+        " --output {output.split} > {log} 2>&1"
+
+
 rule export_images:
     input:
         images="results/data/images.npy",

@@ -55,6 +55,10 @@ class Decoded:
 
 # Number of images of each data set in its official form; the workflow reads it at every start, so it is plain.
 SIZES = {"cifar10": 60_000, "digits": 1_797}
+# The combo of a data set's own split into training and test images; no partition has its name.
+OFFICIAL = "official"
+# Those that their publishers divided into images for training and for testing.
+OFFICIALLY_SPLIT = ("cifar10",)
 
 
 def dataset_module(name: str) -> ModuleType:
