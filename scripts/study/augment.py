@@ -374,6 +374,13 @@ def _colour(fill: Sequence[float], images: Tensor) -> Tensor:
     return torch.tensor(fill, device=images.device, dtype=images.dtype)
 
 
+def augmented(images: Tensor, transforms: Sequence[Transform], draw: Draw) -> Tensor:
+    """Return the images after all transforms, in their order."""
+    for transform in transforms:
+        images = transform(images, draw)
+    return images
+
+
 TRANSFORMS: dict[str, type[Transform]] = {
     "horizontal_flip": HorizontalFlip,
     "alternating_flip": AlternatingFlip,

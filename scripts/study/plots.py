@@ -1,6 +1,6 @@
 """Figures, one function each, from a table or an array; every one states its finding and names its axes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -51,6 +51,54 @@ def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], title: s
         axes.set(xlabel="Predicted", ylabel="True", title=title)
         axes.spines[:].set_visible(False)
         figure.colorbar(image, ax=axes, label="Share of the true class", shrink=0.8)
+    return figure
+
+
+def schedule_figure(values: np.ndarray, steps_per_epoch: int, title: str, momentum_name: str) -> Figure:
+    """Return learning rate and momentum over the epochs.
+
+    Args:
+        values: float, steps×2; learning rate and momentum at each step.
+        steps_per_epoch: training steps in an epoch.
+        title: what is shown.
+        momentum_name: what to call the momentum.
+    """
+    epochs = np.arange(len(values)) / steps_per_epoch
+    with plt.rc_context(_STYLE):
+        figure, rows = plt.subplots(2, 1, figsize=(8, 5), sharex=True, height_ratios=(2, 1))
+        for axes, column, name, colour in zip(rows, values.T, ("Learning rate", momentum_name), _COLOURS, strict=False):
+            axes.plot(epochs, column, color=colour, drawstyle="steps-post")
+            axes.set_ylabel(name)
+            axes.grid(color="0.9")
+            axes.margins(x=0.01)
+        rows[0].ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        rows[1].set_xlabel("Epochs done")
+        rows[1].ticklabel_format(axis="y", useOffset=False)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def image_grid_figure(rows: Mapping[str, np.ndarray], columns: Sequence[str], title: str) -> Figure:
+    """Return images in a grid, not smoothed.
+
+    Args:
+        rows: name of each row and its images, uint8 n×H×W×3.
+        columns: n names, shown above the first row.
+        title: what is shown.
+    """
+    with plt.rc_context(_STYLE):
+        figure, grid = plt.subplots(
+            len(rows), len(columns), figsize=(len(columns), 1.05 * len(rows) + 0.6), squeeze=False
+        )
+        for line, (name, images) in zip(grid, rows.items(), strict=True):
+            for axes, image in zip(line, images, strict=True):
+                axes.imshow(image, interpolation="nearest")
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_visible(False)
+            line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        for axes, name in zip(grid[0], columns, strict=True):
+            axes.set_title(name, fontsize=9, loc="center")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
@@ -34,6 +35,20 @@ def make_schedule(optimizer: Optimizer, *, name: str, steps_per_epoch: int, epoc
             cycle_momentum=options.get("cycle_momentum", True),
         )
     return LambdaLR(optimizer, _SHAPES[name](total, steps_per_epoch, **options))
+
+
+def schedule_values(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> np.ndarray:
+    """Return learning rate and momentum (Adam's beta1) at each step, float64 steps×2, by taking the steps.
+
+    They are those of the first group of parameters; the weights must have no gradients, so that no step changes them.
+    """
+    values = np.empty((steps, 2))
+    for step in range(steps):
+        group = optimizer.param_groups[0]
+        values[step] = group["lr"], group["betas"][0] if "betas" in group else group["momentum"]
+        optimizer.step()
+        schedule.step()
+    return values
 
 
 def _constant(total: int, steps_per_epoch: int) -> Callable[[int], float]:

@@ -72,9 +72,9 @@ def _cell(tag: str, text: str, number: bool) -> str:
 
 
 def _shown(value: object) -> str:
+    if pd.isna(value) or value in (np.inf, -np.inf):
+        return "–"
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-        if not np.isfinite(value):
-            return "–"
         return f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}"
     return str(value)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from study.augment import Draw, make_transforms, partner
+from study.augment import Draw, augmented, make_transforms, partner
 from study.devices import trains_in_bf16
 from study.errors import StudyError
 from study.optimizers import make_optimizer
@@ -329,9 +329,7 @@ class Trainer:
         """Return the model's input for these places of the training set, augmented, then normalised, and `Draw.own`."""
         images = self.train_set.images.index_select(0, positions)
         draw = Draw(self.augmentation, positions, epoch)
-        for transform in self.transforms:
-            images = transform(images, draw)
-        return self.normalize(images), draw.own
+        return self.normalize(augmented(images, self.transforms, draw)), draw.own
 
 
 def evaluate(

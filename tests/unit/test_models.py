@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from study.models import ARCHITECTURES, build_model, count_parameters
-from study.models.receptive_field import receptive_field
+from study.models.layers import describe_layers
+from study.models.receptive_field import receptive_fields
 
 
 @pytest.mark.parametrize(
@@ -41,15 +42,47 @@ def test_pooling_before_rectifying_changes_nothing():
     assert torch.equal(model(images), model.classifier(usual.flatten(1)))
 
 
-@pytest.mark.parametrize(("name", "side"), [("cnn2", 10), ("cnn3", 22), ("resnet18", 109), ("resnet9", 88)])
-def test_receptive_fields_are_the_published_ones(name, side):
-    assert receptive_field(build_model(name), lambda model, images: model.features(images)) == side
+@pytest.mark.parametrize(
+    ("name", "layer", "side"),
+    [
+        ("cnn2", "features.5", 10),
+        ("cnn3", "features.8", 22),
+        ("resnet18", "layer4.1.relu", 109),
+        ("dilated_separable", "features.54", 95),
+        ("resnet9", "pool", 88),
+        ("fastnet", "groups.3.6", 51),
+    ],
+)
+def test_receptive_fields_are_the_published_ones(name, layer, side):
+    assert receptive_fields(build_model(name))[layer].size == side
 
 
 def test_the_receptive_field_of_simple_layers_is_the_textbook_one():
-    assert receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))) == 3
-    assert receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3, dilation=2), nn.MaxPool2d(2))) == 6
-    assert receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3, 2), nn.ReLU(), nn.BatchNorm2d(1), nn.Conv2d(1, 1, 3))) == 7
+    def field(*layers):
+        return list(receptive_fields(nn.Sequential(*layers)).values())[-1]
+
+    assert field(nn.Conv2d(1, 1, 3, padding=1)) == (3, 1)
+    assert field(nn.Conv2d(1, 1, 3, dilation=2), nn.MaxPool2d(2)) == (6, 2)
+    assert field(nn.Conv2d(1, 1, 3, 2), nn.ReLU(), nn.BatchNorm2d(1), nn.Conv2d(1, 1, 3)) == (7, 2)
+
+
+def test_layers_are_described_by_the_formulas():
+    first, pooled, *_, classifier, total = describe_layers(build_model("cnn2"), (32, 32, 3))
+    assert (first.name, first.kind, first.shape, first.parameters) == ("features.0", "Conv2d", "64×32×32", 1_792)
+    assert first.multiply_adds == 32 * 32 * 64 * 27 and (first.receptive_field, first.jump) == (3, 1)
+    assert (pooled.kind, pooled.shape, pooled.multiply_adds) == ("MaxPool2d", "64×16×16", 0)
+    assert (classifier.shape, classifier.multiply_adds, classifier.receptive_field) == ("10", 40_960, None)
+    assert total.parameters == 79_690
+    assert total.multiply_adds == 32 * 32 * 64 * 27 + 16 * 16 * 64 * 64 * 9 + 40_960
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_layers_of_every_architecture_add_up(name):
+    model = build_model(name)
+    *layers, total = describe_layers(model, (32, 32, 3))
+    assert sum(layer.parameters for layer in layers) == total.parameters
+    assert sum(layer.multiply_adds for layer in layers) == total.multiply_adds
+    assert all(not layer._forward_hooks for layer in model.modules())
 
 
 def test_the_dilated_network_is_the_published_table():
@@ -62,15 +95,16 @@ def test_the_dilated_network_is_the_published_table():
         (64, 128, 1, 1, 64, 1152, 4, 63), (128, 256, 1, 1, 128, 2304, 4, 79), (256, 256, 1, 1, 256, 2304, 4, 95),
         (256, 52, 1, 1, 1, 13312, 4, 95),
     ]  # fmt: skip
-    features = build_model("dilated_separable").features
+    model = build_model("dilated_separable")
+    fields = receptive_fields(model)
     maps = torch.zeros(1, 3, 32, 32)
     found = []
-    for position, layer in enumerate(features):
+    for position, layer in enumerate(model.features):
         maps = layer(maps)
         if isinstance(layer, nn.Conv2d):
             found.append(
                 (layer.in_channels, layer.out_channels, layer.stride[0], layer.dilation[0], layer.groups,
-                 count_parameters(layer), maps.shape[2], receptive_field(features[: position + 1]))
+                 count_parameters(layer), maps.shape[2], fields[f"features.{position}"].size)
             )  # fmt: skip
     assert found == table
 

@@ -14,7 +14,13 @@ from PIL import Image
 from study.files import atomic_path, read_json, write_json
 from study.hardness import hard_examples
 from study.metrics import classification_metrics, confusion, report_by_class, text_report
-from study.plots import accuracy_by_combo_figure, confusion_matrix_figure, save_figure
+from study.plots import (
+    accuracy_by_combo_figure,
+    confusion_matrix_figure,
+    image_grid_figure,
+    save_figure,
+    schedule_figure,
+)
 from study.predictions import ROLE_CODES, Predictions, load_predictions, roles_in_run, save_predictions
 from study.provenance import code_digest
 from study.statistics import t_interval
@@ -174,6 +180,22 @@ def test_the_confusion_figure_writes_every_count_with_true_classes_in_rows():
     counts = {(round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in axes.texts}
     assert counts[0, 1] == "1" and counts[1, 0] == "0" and counts[1, 1] == "2"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted", "True")
+
+
+def test_the_schedule_figure_draws_rate_and_momentum_over_epochs():
+    values = np.stack([np.linspace(1, 0, 20), np.full(20, 0.9)], axis=1)
+    rate, momentum = schedule_figure(values, 5, "title", "Momentum").axes
+    assert np.array_equal(rate.lines[0].get_xdata(), np.arange(20) / 5)
+    assert np.array_equal(rate.lines[0].get_ydata(), values[:, 0])
+    assert np.array_equal(momentum.lines[0].get_ydata(), values[:, 1]) and momentum.get_ylabel() == "Momentum"
+
+
+def test_an_image_grid_shows_the_images_row_by_row_in_true_colours():
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    figure = image_grid_figure({"original": images, "epoch 1": images[::-1]}, ["a", "b", "c"], "title")
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    assert all(np.array_equal(x, y) for x, y in zip(shown, [*images, *images[::-1]], strict=True))
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["a", "b", "c"]
 
 
 def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, summary):

@@ -5,11 +5,11 @@ import torch
 from conftest import ROOT
 
 from study.configuration import read_yaml
-from study.schedules import SCHEDULES, make_schedule
+from study.schedules import SCHEDULES, make_schedule, schedule_values
 
 
 def rates(spec, epochs, steps_per_epoch, lr=1.0, optimizer="sgd"):
-    """Return the learning rate (and Adam's beta1 or None) at each step."""
+    """Return the learning rate and the momentum (Adam's beta1) at each step."""
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = (
         torch.optim.Adam([parameter], lr=lr)
@@ -17,13 +17,7 @@ def rates(spec, epochs, steps_per_epoch, lr=1.0, optimizer="sgd"):
         else torch.optim.SGD([parameter], lr=lr, momentum=0.9)
     )
     schedule = make_schedule(optimizer, steps_per_epoch=steps_per_epoch, epochs=epochs, **spec)
-    seen = []
-    for _ in range(epochs * steps_per_epoch):
-        group = optimizer.param_groups[0]
-        seen.append((group["lr"], group["betas"][0] if "betas" in group else group["momentum"]))
-        optimizer.step()
-        schedule.step()
-    return seen
+    return schedule_values(optimizer, schedule, epochs * steps_per_epoch).tolist()
 
 
 def recipe(name):

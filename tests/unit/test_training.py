@@ -1,8 +1,10 @@
 """Models, the training loop and its randomness."""
 
 import math
+import multiprocessing
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +64,16 @@ def test_streams_of_a_seed_differ_and_never_change():
     assert len({stream_seed(seed, stream) for seed in range(50) for stream in ("init", "order")}) == 100
 
 
-@pytest.fixture(scope="module")
-def image_set():
+def make_image_set() -> ImageSet:
     random = np.random.default_rng(0)
     labels = np.arange(120) % 3
     images = np.clip(labels[:, None, None, None] * 80 + random.integers(0, 40, (120, 32, 32, 3)), 0, 255)
     return ImageSet(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
+
+
+@pytest.fixture(scope="module")
+def image_set():
+    return make_image_set()
 
 
 def trainer(image_set, *, val=None, test=None, order=0, architecture="cnn2", **recipe) -> Trainer:
@@ -322,6 +328,55 @@ def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(image_set, t
     resumed.run()
     assert same(weights(undisturbed), weights(resumed))
     assert [facts(epoch) for epoch in resumed.history] == [facts(epoch) for epoch in undisturbed.history]
+
+
+def train_as_a_job(folder: Path) -> None:
+    """Train in a process of its own, from the checkpoint if there is one, and write what came out."""
+    torch.set_num_threads(1)
+    learner = trainer(make_image_set(), **FULL_RECIPE | {"epochs": 12})
+    state = load_checkpoint(folder / "c.pt", "key", torch.device("cpu"))
+    if state is not None:
+        learner.load_state_dict(state)
+    (folder / "started").write_text(str(len(learner.history)))
+    clock = time.perf_counter()
+    learner.run(save=lambda state: save_checkpoint(folder / "c.pt", "key", state), save_every=0.005)
+    seconds = time.perf_counter() - clock
+    torch.save([weights(learner), [facts(epoch) for epoch in learner.history], seconds], folder / "result.pt")
+
+
+def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
+    # One process imports torch, once, and forks the jobs, so that a kill costs little.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["study.training", "study.checkpoints", "study.models", "pandas", "pytest"])
+    random = np.random.default_rng(1)
+
+    def started(folder: Path) -> multiprocessing.Process:
+        folder.mkdir(exist_ok=True)
+        (folder / "started").unlink(missing_ok=True)
+        process = context.Process(target=train_as_a_job, args=(folder,))
+        process.start()
+        while not (folder / "started").exists() and process.is_alive():
+            time.sleep(0.002)
+        return process
+
+    started(tmp_path / "undisturbed").join()
+    *expected, seconds = torch.load(tmp_path / "undisturbed" / "result.pt")
+    kills = went_on = 0
+    for attempt in range(10):
+        folder = tmp_path / f"killed{attempt}"
+        while not (folder / "result.pt").exists():
+            process = started(folder)
+            process.join(0.02 + random.uniform(0, seconds))
+            went_on += int((folder / "started").read_text()) > 0
+            if process.is_alive():
+                process.kill()
+                process.join()
+                kills += 1
+        *found, _ = torch.load(folder / "result.pt")
+        assert same(found[0], expected[0]) and found[1] == expected[1]
+        if kills >= 20:
+            break
+    assert kills >= 10 and went_on >= 5, (kills, went_on, seconds)
 
 
 def facts(epoch: Epoch) -> tuple:

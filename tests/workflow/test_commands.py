@@ -62,6 +62,11 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for name in ("summary_by_group.csv", "summary.html", "hard_examples.csv", "hard_examples.html", "runs.csv"):
         assert (results / name).stat().st_size > 0
     assert (results / "figures" / "accuracy_by_combo.svg").exists()
+    model = results / "models" / "cnn2"
+    assert "13,018 parameters" in (model / "layers.txt").read_text()
+    assert len(rows(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
+    for name in ("layers.html", "schedule.svg", "augmentation.svg"):
+        assert (model / name).stat().st_size > 0
     assert (results / "benchmarks" / "train" / "v1" / "cnn2" / "seed7.tsv").exists()
     assert not list(results.rglob("*.partial*"))
 

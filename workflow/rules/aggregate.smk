@@ -55,7 +55,7 @@ rule find_hard_examples:
         " > {log} 2>&1"
 
 
-# The summary comes last: it waits for the hard examples and for every figure of the runs, though it reads only metrics.
+# The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads only metrics.
 rule summarize:
     input:
         runs="results/runs.csv",
@@ -72,6 +72,7 @@ rule summarize:
             seed=SEEDS,
         ),
         hard_examples="results/hard_examples.html",
+        models=expand("results/models/{model}/layers.html", model=MODELS),
     output:
         summary="results/summary.csv",
         groups="results/summary_by_group.csv",

@@ -1,3 +1,4 @@
+import math
 import os
 import re
 import sys
@@ -75,10 +76,25 @@ def recipe_json(wildcards):
     return canonical(RECIPES[wildcards.model])
 
 
-def combo_splits(wildcards):
-    """Return the splits of a combo's partitions, or the official one, for the run's seed."""
+def splits_of(combo, seed):
+    """Return the splits of a combo's partitions, or the official one, for one seed."""
     return expand(
         "results/splits/{partition}/seed{seed}.csv",
-        partition=wildcards.combo.split("+"),
-        seed=wildcards.seed,
+        partition=combo.split("+"),
+        seed=seed,
     )
+
+
+def combo_splits(wildcards):
+    """Return the splits that a run trains on."""
+    return splits_of(wildcards.combo, wildcards.seed)
+
+
+def largest_combo_splits(wildcards):
+    """Return the splits of the study's largest combo for its first seed, by which a recipe is shown."""
+    return splits_of(max(COMBOS, key=combo_size), SEEDS[0])
+
+
+def combo_size(combo):
+    """Return how many images a combo has; the official one has all."""
+    return sum(PARTITIONS.get(part, math.inf) for part in combo.split("+"))

@@ -1,21 +1,3 @@
-rule resolve_recipe:
-    output:
-        recipe="results/recipes/{model}.yaml",
-    log:
-        "results/logs/resolve_recipe/{model}.log",
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        code=code("resolve_recipe.py"),
-        recipe=recipe_json,
-    shell:
-        "python scripts/resolve_recipe.py --recipe {params.recipe:q} --output {output.recipe} > {log} 2>&1"
-
-
 # One thread: on a CPU, trainings side by side are faster than one with several threads, and a single thread adds up
 # in the same order everywhere.
 rule train:

@@ -11,20 +11,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Whitening(nn.Module):
+class Whitening(nn.Conv2d):
     """A 2×2 convolution whose outputs are uncorrelated and of equal variance over the training images, and their negatives.
 
     Its weights are the scaled eigenvectors of the covariance of the images' 2×2 patches. They are set once, from training
-    images, and never trained; only the bias is.
+    images, and never trained; only the bias is. The output is one pixel less high and wide.
 
     Source: T. Tesch's and D. Page's entries to DAWNBench, 2019; the negatives from K. Jordan, 2024.
     """
 
     def __init__(self, in_channels: int):
-        super().__init__()
-        self.register_buffer("weight", torch.zeros(8 * in_channels, in_channels, 2, 2))
-        self.bias = nn.Parameter(torch.zeros(8 * in_channels))
+        super().__init__(in_channels, 8 * in_channels, 2)
+        self.weight.requires_grad_(False)
         nn.init.dirac_(self.weight)  # of some use even when no images are shown
+        nn.init.zeros_(self.bias)
 
     @torch.no_grad()
     def fit(self, images: Tensor, floor: float = 5e-4) -> None:
@@ -36,10 +36,6 @@ class Whitening(nn.Module):
         # An eigenvector has no sign of its own: fix it, or two machines start from different networks.
         rows = rows * rows.gather(1, rows.abs().argmax(dim=1, keepdim=True)).sign()
         self.weight.copy_(torch.cat([rows, -rows]).view_as(self.weight))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor one pixel less high and wide."""
-        return F.conv2d(x, self.weight, self.bias)
 
 
 class FastNet(nn.Module):

@@ -1,41 +1,72 @@
-"""How much of the image one place of a network's maps can see."""
+"""How much of the image each place of a network's maps can see."""
 
 import copy
-from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+# Side of the probe image: more than any receptive field in use, so that the middle place sees no border.
+_PROBE = 513
 
-def receptive_field(module: nn.Module, forward: Callable[[nn.Module, Tensor], Tensor] | None = None) -> int:
-    """Return the side of the square of input pixels that one output place depends on.
 
-    Counted, not computed from a formula, so it holds for any graph: all convolutions become sums, pooling becomes
-    averaging, everything pointwise becomes the identity, and the pixels with a gradient from the middle place are counted
-    (W. Luo et al., "Understanding the Effective Receptive Field", NeurIPS 2016, call this the theoretical field).
+class Field(NamedTuple):
+    """What one place of a layer's output depends on.
+
+    Attributes:
+        size: side of the square of input pixels.
+        jump: input pixels between the squares of two neighbouring places.
+    """
+
+    size: int
+    jump: int
+
+
+def receptive_fields(model: nn.Module) -> dict[str, Field]:
+    """Return the receptive field of every layer whose output is a map, by the layer's name, in the order of computation.
+
+    Counted, not computed from a formula, so it holds for any graph: all convolutions become sums over one channel, pooling
+    becomes averaging, everything else the identity, and the pixels with a gradient from the middle place are counted (W. Luo et
+    al., "Understanding the Effective Receptive Field", NeurIPS 2016, call this the theoretical field). Global pooling is left
+    out: what follows it sees the whole image.
 
     Args:
-        module: anything that maps B×C×H×W to B×C'×H'×W'.
-        forward: what to call instead of the module itself, such as `type(module).features`.
+        model: maps B×C×H×W to anything; channels may only be added or handed on between its layers, not chosen.
     """
-    probe = _linearised(copy.deepcopy(module).double())
-    channels = next(layer.in_channels for layer in probe.modules() if isinstance(layer, nn.Conv2d))
-    images = torch.zeros(1, channels, 257, 257, dtype=torch.float64, requires_grad=True)
-    maps = probe(images) if forward is None else forward(probe, images)
-    height, width = maps.shape[2:]
-    maps[0, :, height // 2, width // 2].sum().backward()
-    rows = images.grad.abs().sum(dim=(0, 1, 3)).nonzero()
-    return int(rows.max() - rows.min() + 1)
+    probe = _linearised(copy.deepcopy(model)).double()
+    outputs: dict[str, Tensor] = {}
+    for name, layer in probe.named_modules():
+        if next(layer.children(), None) is None:
+            layer.register_forward_hook(lambda layer, given, output, name=name: outputs.update({name: output}))
+    images = torch.zeros(1, 1, _PROBE, _PROBE, dtype=torch.float64, requires_grad=True)
+    probe(images)
+    # The identity hands on the very tensor that it was given: count once for each.
+    maps_by_name = {name: output for name, output in outputs.items() if output.ndim == 4}
+    distinct = {id(maps): maps for maps in maps_by_name.values()}
+    fields = {key: _field(maps, images) for key, maps in distinct.items()}
+    return {name: fields[id(maps)] for name, maps in maps_by_name.items()}
+
+
+def _field(maps: Tensor, images: Tensor) -> Field:
+    middle = maps.shape[2] // 2
+    ends = []
+    for place in (middle, middle + 1):
+        (gradient,) = torch.autograd.grad(maps[0, 0, place, place], images, retain_graph=True)
+        rows = gradient.sum(dim=(0, 1, 3)).nonzero()
+        ends.append((int(rows.min()), int(rows.max())))
+    (first, last), (following, _) = ends
+    return Field(last - first + 1, following - first)
 
 
 def _linearised(module: nn.Module) -> nn.Module:
+    if isinstance(module, nn.Conv2d):
+        sums = nn.Conv2d(1, 1, module.kernel_size, module.stride, module.padding, module.dilation, bias=False)
+        nn.init.constant_(sums.weight, 1 / sums.weight.numel())
+        return sums
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        return nn.AvgPool2d(module.kernel_size, module.stride, module.padding)
+    if next(module.children(), None) is None:
+        return nn.Identity()
     for name, child in module.named_children():
-        if isinstance(child, nn.Conv2d):
-            child.weight.data.fill_(1 / child.weight[0].numel())
-        elif isinstance(child, nn.MaxPool2d):
-            setattr(module, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
-        elif next(child.children(), None) is None:
-            setattr(module, name, nn.Identity())
-        else:
-            _linearised(child)
+        setattr(module, name, _linearised(child))
     return module

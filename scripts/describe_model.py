@@ -1,0 +1,112 @@
+#!/usr/bin/env python
+"""Describe a model with its recipe: its layers, its learning rates, and what its augmentation does to images."""
+
+import argparse
+import math
+
+from study.command import run
+from study.configuration import read_yaml
+from study.files import atomic_path, write_text
+from study.index import read_index
+from study.partitions import read_split, union
+
+_COLUMNS, _ROWS = 10, 4
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the table of layers as page and text, the figure of the schedule and the sheet of augmented images."""
+    index = read_index(arguments.index)
+    recipe = read_yaml(arguments.recipe)
+    train_ids = union([read_split(path) for path in arguments.splits], "train")
+    name = recipe["architecture"]["name"]
+    # After the cheap checks: importing torch takes seconds.
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    from study.augment import Draw, augmented, make_transforms
+    from study.models import build_recipe_model
+    from study.models.layers import describe_layers
+    from study.optimizers import make_optimizer
+    from study.plots import image_grid_figure, save_figure, schedule_figure
+    from study.schedules import make_schedule, schedule_values
+    from study.tables import html_page
+
+    images = np.load(arguments.images, mmap_mode="r")
+    torch.manual_seed(0)
+    model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
+
+    layers = pd.DataFrame(describe_layers(model, images.shape[1:]))
+    layers[["receptive_field", "jump"]] = layers[["receptive_field", "jump"]].astype("Int64")
+    total = layers.iloc[-1]
+    heading = (
+        f"{arguments.title}: {name}, {total['parameters']:,} parameters, {total['multiply_adds'] / 1e6:,.1f} million "
+        "multiply-adds an image"
+    )
+    write_text(
+        arguments.page,
+        html_page(
+            layers,
+            heading,
+            f"Shapes are channels × height × width of the output for one image of {images.shape[1]}×{images.shape[2]} pixels. "
+            "The receptive field is the side of the square of input pixels that one place of the output depends on; the jump "
+            "is the distance between the squares of neighbouring places. Multiply-adds are those of convolutions and matrix "
+            "products.",
+        ),
+    )
+    write_text(arguments.text, f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n")
+
+    steps = math.ceil(len(train_ids) / recipe["batch_size"])
+    optimizer = make_optimizer(model, **recipe["optimizer"])
+    schedule = make_schedule(optimizer, steps_per_epoch=steps, epochs=recipe["epochs"], **recipe["schedule"])
+    values = schedule_values(optimizer, schedule, steps * recipe["epochs"])
+    with atomic_path(arguments.rates) as temporary:
+        table = pd.DataFrame(values, columns=["learning_rate", "momentum"])
+        table.insert(0, "step", range(len(table)))
+        table.insert(1, "epoch", table["step"] / steps + 1)
+        table.to_csv(temporary, index=False, float_format="%.8g")
+    peak = values[:, 0].max()
+    save_figure(
+        schedule_figure(
+            values,
+            steps,
+            f"{arguments.title}: {recipe['schedule']['name']}, at most {peak:.3g}; {len(values):,} steps of {recipe['batch_size']} images",
+            "Adam's beta1" if "betas" in optimizer.param_groups[0] else "Momentum",
+        ),
+        arguments.schedule,
+    )
+
+    # The first training image of each class in turn.
+    by_class = [train_ids[index.labels[train_ids] == label] for label in range(len(index.classes))]
+    shown = [ids[turn] for turn in range(_COLUMNS) for ids in by_class if len(ids) > turn][:_COLUMNS]
+    originals = torch.from_numpy(images[shown])
+    generator = torch.Generator().manual_seed(0)
+    transforms = make_transforms(recipe["augment"])
+    rows = {"original": originals.numpy()}
+    for epoch in range(1, _ROWS + 1):
+        draw = Draw(generator, torch.from_numpy(np.searchsorted(train_ids, shown)), epoch)
+        rows[f"epoch {epoch}"] = augmented(originals, transforms, draw).round().clamp(0, 255).byte().numpy()
+    steps_text = ", ".join(step["name"] for step in recipe["augment"]) or "nothing"
+    save_figure(
+        image_grid_figure(
+            rows, [index.classes[index.labels[i]] for i in shown], f"{arguments.title} changes: {steps_text}"
+        ),
+        arguments.augmentation,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument(
+        "--splits", required=True, nargs="+", help="splits whose training images are counted and shown, .csv"
+    )
+    parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
+    parser.add_argument("--title", required=True, help="name of the model")
+    parser.add_argument("--page", required=True, help="page to write: the layers, .html")
+    parser.add_argument("--text", required=True, help="the same as text, .txt")
+    parser.add_argument("--rates", required=True, help="table to write: a row a training step, .csv")
+    parser.add_argument("--schedule", required=True, help="figure to write: learning rate and momentum, .svg or .png")
+    parser.add_argument("--augmentation", required=True, help="figure to write: images before and after, .svg or .png")
+    run(parser, main)

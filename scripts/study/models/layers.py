@@ -1,0 +1,95 @@
+"""What a network consists of: its layers with shapes, parameters, multiply-adds and receptive fields."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from study.models.receptive_field import receptive_fields
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, or the whole network.
+
+    Attributes:
+        name: its path in the network, such as "features.0".
+        kind: its class.
+        shape: of its output for one image, channels first, such as "64×16×16".
+        parameters: number of its numbers, trained or not.
+        multiply_adds: for one image, of convolutions and matrix products; other layers count none.
+        receptive_field: side of the square of input pixels that one place of its output depends on; None where the output is
+            no map or has a single place, which sees the whole image.
+        jump: input pixels between neighbouring places of its output; None likewise.
+    """
+
+    name: str
+    kind: str
+    shape: str
+    parameters: int
+    multiply_adds: int
+    receptive_field: int | None
+    jump: int | None
+
+
+def describe_layers(model: nn.Module, image_shape: Sequence[int]) -> list[Layer]:
+    """Return the layers of `model` in the order of computation, and the whole as the last, named "total".
+
+    Args:
+        model: takes float B×C×H×W.
+        image_shape: (H, W, C) of an image.
+    """
+    height, width, channels = image_shape
+    shapes: dict[str, torch.Size] = {}
+
+    def record(name: str) -> None:
+        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+            shapes[name] = output.shape[1:]
+
+        hooks.append(modules[name].register_forward_hook(hook))
+
+    modules = {
+        name: layer
+        for name, layer in model.named_modules()
+        if next(layer.children(), None) is None and not isinstance(layer, nn.Identity | nn.Dropout)
+    }
+    hooks: list[torch.utils.hooks.RemovableHandle] = []
+    for name in modules:
+        record(name)
+    was_training = model.training
+    model.eval()
+    images = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        logits = model(images)
+    model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    prefix = type(model).__name__
+    counts = {name: sum(operations.values()) // 2 for name, operations in counter.get_flop_counts().items()}
+    fields = receptive_fields(model)
+    layers = []
+    for name, shape in shapes.items():
+        field = fields.get(name) if len(shape) == 3 and max(shape[1:]) > 1 else None
+        layers.append(
+            Layer(
+                name=name,
+                kind=type(modules[name]).__name__,
+                shape=_shape_text(shape),
+                parameters=_count(modules[name]),
+                multiply_adds=counts.get(f"{prefix}.{name}", 0),
+                receptive_field=field and field.size,
+                jump=field and field.jump,
+            )
+        )
+    total = Layer("total", prefix, _shape_text(logits.shape[1:]), _count(model), counts["Global"], None, None)
+    return [*layers, total]
+
+
+def _count(layer: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in layer.parameters())
+
+
+def _shape_text(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
