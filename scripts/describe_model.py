@@ -5,10 +5,10 @@ import argparse
 import math
 
 from study.command import run
-from study.configuration import read_yaml
 from study.files import atomic_path, write_text
 from study.index import read_index
 from study.partitions import read_split, union
+from study.recipes import complete_recipe
 
 _COLUMNS, _ROWS = 10, 4
 
@@ -16,7 +16,7 @@ _COLUMNS, _ROWS = 10, 4
 def main(arguments: argparse.Namespace) -> None:
     """Write the table of layers as page and text, the figure of the schedule and the sheet of augmented images."""
     index = read_index(arguments.index)
-    recipe = read_yaml(arguments.recipe)
+    recipe = complete_recipe(arguments.recipe, arguments.lr_find)
     train_ids = union([read_split(path) for path in arguments.splits], "train")
     name = recipe["architecture"]["name"]
     # After the cheap checks: importing torch takes seconds.
@@ -103,6 +103,7 @@ if __name__ == "__main__":
         "--splits", required=True, nargs="+", help="splits whose training images are counted and shown, .csv"
     )
     parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
+    parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
     parser.add_argument("--title", required=True, help="name of the model")
     parser.add_argument("--page", required=True, help="page to write: the layers, .html")
     parser.add_argument("--text", required=True, help="the same as text, .txt")

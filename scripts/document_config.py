@@ -31,7 +31,8 @@ def _type_text(value: Mapping[str, Any]) -> str:
     if value["type"] == "array":
         return f"list of {_type_text(value['items'])}"
     words = {"integer": "whole number", "string": "text", "object": "mapping"}
-    return words.get(value["type"], value["type"])
+    types = value["type"] if isinstance(value["type"], list) else [value["type"]]
+    return " or ".join(words.get(name, name) for name in types)
 
 
 def table(name: str) -> str:

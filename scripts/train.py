@@ -8,14 +8,13 @@ import time
 from pathlib import Path
 
 from study.command import run
-from study.configuration import read_yaml
 from study.devices import device_name, lease_gpus, make_deterministic, memory_advice, torch_device
-from study.files import atomic_path, file_digest, write_csv, write_json
+from study.files import atomic_path, file_digest, read_json, write_csv, write_json
 from study.index import read_index
 from study.partitions import ROLES, read_split, union
 from study.processes import stop_with_ancestors
 from study.provenance import code_digest, library_versions, machine, peak_memory_mb
-from study.recipes import canonical
+from study.recipes import canonical, complete_recipe
 from study.seeds import stream_seed
 
 
@@ -26,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
         stop_with_ancestors()
     index = read_index(arguments.index)
     splits = [read_split(path) for path in arguments.splits]
-    recipe = read_yaml(arguments.recipe)
+    recipe = complete_recipe(arguments.recipe, arguments.lr_find)
 
     if arguments.gpus:
         lease_gpus(arguments.gpus)
@@ -126,6 +125,7 @@ def main(arguments: argparse.Namespace) -> None:
                 stream: stream_seed(arguments.seed, stream) for stream in ("init", "order", "augmentation", "dropout")
             },
             "recipe": recipe,
+            "lr_find": read_json(arguments.lr_find) if arguments.lr_find else None,
             "n_train": len(train_set),
             "n_val": len(val_set),
             "classes": index.classes,
@@ -160,6 +160,7 @@ if __name__ == "__main__":
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv")
     parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
+    parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
     parser.add_argument("--gpus", type=int, default=0, help="0: train on the CPU; 1: on a GPU (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")

@@ -136,8 +136,12 @@ class Project:
             "seeds": [42, 7],
             "models": ["cnn2"],
             "overrides": {"cnn2": {"epochs": 2, "architecture": {"filters": 16}}},
+            "lr_find": {
+                "models": [], "per_combo": False, "start": 1e-5, "end": 1.0, "steps": 40, "smoothing": 0.3, "divergence": 5,
+                "rule": "steepest",
+            },
             "device": "cpu",
-        }
+        }  # fmt: skip
         self.configure(study | changes)
 
     def configure(self, study: dict, name: str = "config.yaml") -> None:

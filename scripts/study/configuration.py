@@ -70,20 +70,15 @@ def _explain(error: ValidationError) -> str:
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{where} has no {missing!r}: add it"
     if error.validator == "type":
-        expected = error.validator_value
-        expected = expected if isinstance(expected, str) else " or ".join(expected)
-        hint = ""
-        if _number_as_text(error):
-            number = float(error.instance)
-            hint = (
-                f"; write {where}: {number:g}, without quotes (in YAML 1e-3 is text but 0.001 and 1.0e-3 are numbers; --config "
-                "passes lists as text, so put them into a YAML file and give it by --configfile)"
-            )
-        return f"{where} is {found}, expected {_ARTICLE.get(expected, expected)}{hint}"
+        names = " or ".join(_ARTICLE.get(name, name) for name in _as_list(error.validator_value))
+        return f"{where} is {found}, expected {names}{_number_hint(error, where)}"
     if error.validator == "enum":
         return f"{where} is {found}, expected one of {', '.join(map(str, error.validator_value))}"
     if error.validator == "uniqueItems":
         return f"{where} has repeats: {found}; write each once"
+    if error.validator == "pattern" and "number" in error.schema.get("type", ()):  # a number or this very word
+        word = error.validator_value.strip("^$")
+        return f"{where} is {found}, expected a number or {word!r}{_number_hint(error, where)}"
     if error.validator == "pattern":
         return f"{where} is {found}, expected {error.schema.get('description', error.validator_value)}"
     return f"{where}: {one_line(error.message)}"
@@ -99,14 +94,22 @@ _ARTICLE = {
 }
 
 
-def _number_as_text(error: ValidationError) -> bool:
-    if not isinstance(error.instance, str) or error.validator_value not in ("integer", "number"):
-        return False
+def _number_hint(error: ValidationError, where: str) -> str:
+    """Return what to do where a number was written as text."""
+    if not isinstance(error.instance, str) or not {"integer", "number"} & set(_as_list(error.schema.get("type", ()))):
+        return ""
     try:
-        float(error.instance)
+        number = float(error.instance)
     except ValueError:
-        return False
-    return True
+        return ""
+    return (
+        f"; write {where}: {number:g}, without quotes (in YAML 1e-3 is text but 0.001 and 1.0e-3 are numbers; --config "
+        "passes lists as text, so put them into a YAML file and give it by --configfile)"
+    )
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _path_text(path: Iterable[str | int]) -> str:
@@ -128,6 +131,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     _check_partitions(config)
     _check_combos(config)
     _check_ratios(config["split"])
+    _check_search(config)
 
 
 def _check_unique(key: str, values: list[Any]) -> None:
@@ -213,6 +217,23 @@ def _check_ratios(split: Mapping[str, float]) -> None:
         scaled["train"] = round(1 - scaled["val"] - scaled["test"], 4)
         raise StudyError(
             f"config: the ratios of split sum to {total:g}, expected 1; write for example {_yaml('split', scaled)}"
+        )
+
+
+def _check_search(config: Mapping[str, Any]) -> None:
+    search, models = config["lr_find"], config["models"]
+    unknown = [model for model in search["models"] if model not in models]
+    if unknown:
+        raise StudyError(
+            f"config: lr_find.models names {unknown[0]!r}, which is not among the study's models; write "
+            f"{_yaml('lr_find', {'models': [model for model in search['models'] if model in models]})} or add it to 'models'"
+        )
+    if search["start"] >= search["end"]:
+        low, high = sorted((search["start"], search["end"]))
+        fixed = {"start": low, "end": high} if low < high else {"start": 1e-7, "end": 10}
+        raise StudyError(
+            f"config: lr_find.start is {search['start']:g} and lr_find.end {search['end']:g}, expected start < end; write for "
+            f"example {_yaml('lr_find', fixed)}"
         )
 
 

@@ -78,6 +78,35 @@ def schedule_figure(values: np.ndarray, steps_per_epoch: int, title: str, moment
     return figure
 
 
+def lr_find_figure(
+    rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, places: Mapping[str, int], title: str
+) -> Figure:
+    """Return loss over learning rate, with the suggestions marked.
+
+    Args:
+        rates: float, n; the learning rate of each step.
+        losses: float, n; of each step's batch.
+        smoothed: float, n.
+        places: step of each suggestion, by the name of its rule.
+        title: what is shown.
+    """
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(8, 4.6))
+        axes.plot(rates, losses, color="0.75", linewidth=1, label="loss of a batch")
+        axes.plot(rates, smoothed, color=_COLOURS[0], label="smoothed")
+        for (name, place), colour, marker in zip(places.items(), _COLOURS[1:], _MARKERS, strict=False):
+            label = f"{name}: {rates[place]:.3g}"
+            axes.plot(rates[place], smoothed[place], marker, color=colour, markersize=9, zorder=3, label=label)
+        axes.set_xscale("log")
+        # A diverged end would press everything else flat.
+        low, high = smoothed.min(), smoothed[: smoothed.argmin() + 1].max()
+        axes.set_ylim(low - 0.15 * (high - low) - 0.01, high + 0.25 * (high - low) + 0.01)
+        axes.set(xlabel="Learning rate", ylabel="Loss", title=title)
+        axes.grid(color="0.9")
+        axes.legend(frameon=False)
+    return figure
+
+
 def image_grid_figure(rows: Mapping[str, np.ndarray], columns: Sequence[str], title: str) -> Figure:
     """Return images in a grid, not smoothed.
 

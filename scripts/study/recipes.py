@@ -8,6 +8,9 @@ from typing import Any
 from study.configuration import check_schema, read_yaml
 from study.errors import StudyError
 
+# What a recipe writes instead of a learning rate to take the one that a search suggests.
+FROM_SEARCH = "from lr_find"
+
 
 def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe in `path` with `overrides` laid over it, checked, without its description.
@@ -38,6 +41,32 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
         result[key] = _merged(base[key], value) if both else value
     return result
+
+
+def searches_rate(recipe: Mapping[str, Any]) -> bool:
+    """Tell whether the recipe takes its learning rate from a search."""
+    return recipe["optimizer"]["lr"] == FROM_SEARCH
+
+
+def complete_recipe(path: str | Path, lr_find: str | Path | None = None) -> dict[str, Any]:
+    """Read a resolved recipe and put in the learning rate that a search found, if it asks for one.
+
+    Args:
+        path: a resolved recipe, .yaml.
+        lr_find: what `lr_find.py` wrote, .json.
+
+    Raises:
+        StudyError: the recipe asks for a search and there is none.
+    """
+    recipe = read_yaml(path)
+    if searches_rate(recipe):
+        if lr_find is None:
+            raise StudyError(
+                f"{path}: optimizer.lr is {FROM_SEARCH!r} but no search was given; pass --lr-find with what lr_find.py wrote, or "
+                "write a number"
+            )
+        recipe["optimizer"]["lr"] = json.loads(Path(lr_find).read_text())["learning_rate"]
+    return recipe
 
 
 def canonical(value: Any) -> str:

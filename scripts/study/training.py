@@ -258,14 +258,22 @@ class Trainer:
         clock = time.perf_counter() - epoch["seconds"]
         while epoch["done"] < count:
             positions = epoch["order"][epoch["done"] : epoch["done"] + self.batch_size]
-            epoch["totals"] += self._step(positions, len(self.history) + 1)
+            epoch["totals"] += self.step(positions, len(self.history) + 1)
             self.schedule.step()
             epoch["done"] += len(positions)
             epoch["seconds"] = time.perf_counter() - clock
             yield
 
-    def _step(self, positions: Tensor, epoch: int) -> Tensor:
-        """Change the weights by one batch; return its summed loss and its number of right answers, before the change."""
+    def step(self, positions: Tensor, epoch: int) -> Tensor:
+        """Change the weights by one batch, at the optimizer's current learning rate.
+
+        Args:
+            positions: int64, B; places in the training set.
+            epoch: number of the epoch, from 1, for the augmentation.
+
+        Returns:
+            The batch's summed loss and its number of right answers before the change, float64, 2, on the device.
+        """
         labels = self.train_set.labels[positions]
         images, own = self._input(positions, epoch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):

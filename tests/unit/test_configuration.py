@@ -94,6 +94,12 @@ def test_the_full_study_is_what_it_should_be():
         (changed(partitions=[{"name": "official", "size": 5}], combos=["official"]), ["another name"]),
         (changed(official={"val": 1}), ["official.val"]),
         (
+            changed(lr_find=CONFIG["lr_find"] | {"start": 10, "end": 1e-7}),
+            ["lr_find.start is 10", "expected start < end", "{start: 1.0e-07, end: 10}"],
+        ),
+        (changed(lr_find=CONFIG["lr_find"] | {"models": ["resnet9"]}), ["names 'resnet9'", "add it to 'models'"]),
+        (changed(lr_find=CONFIG["lr_find"] | {"steps": 5}), ["lr_find.steps", "5"]),
+        (
             changed(split={"train": 0.7, "val": 0.2, "test": 0.2}),
             ["sum to 1.1, expected 1", "split: {train: 0.6364, val: 0.1818, test: 0.1818}"],
         ),
@@ -151,8 +157,11 @@ def recipe_complaint(tmp_path, **changes) -> str:
         ),
         (
             {"optimizer": {"name": "adam", "lr": "1e-3"}},
-            ['optimizer.lr is "1e-3"', "expected a number; write optimizer.lr: 0.001"],
+            ['optimizer.lr is "1e-3"', "expected a number or 'from lr_find'; write optimizer.lr: 0.001"],
         ),
+        ({"optimizer": {"name": "adam", "lr": "lr_find"}}, ["expected a number or 'from lr_find'"]),
+        ({"optimizer": {"name": "adam", "lr": 0}}, ["optimizer.lr", "0"]),
+        ({"optimizer": {"name": "adam", "lr": True}}, ["optimizer.lr is true", "expected a number or text"]),
         ({"epoch": 3}, ["unknown key 'epoch'", "did you mean 'epochs'?"]),
     ],
 )

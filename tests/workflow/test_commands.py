@@ -175,7 +175,8 @@ def test_images_are_exported_on_request(finished):
 
 
 def test_second_then_third_command_from_scratch(tmp_path, archive):
-    project = Project(tmp_path / "project", archive, combos=["v2", "official"], seeds=[3])
+    searched = {"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": "from lr_find"}}}
+    project = Project(tmp_path / "project", archive, combos=["v2", "official"], seeds=[3], overrides=searched)
     project.succeeds("results/summary.csv")
     project.succeeds("--report")
     assert (project.folder / "report.html").stat().st_size > 100_000
@@ -185,6 +186,8 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
     assert partition["common_test_accuracy"] and official["test_accuracy"] and not official["common_test_accuracy"]
     history = rows(project.folder / "results" / "runs" / "official" / "cnn2" / "seed3" / "history.csv")
     assert float(history[-1]["test_accuracy"]) == pytest.approx(float(official["test_accuracy"]))
+    found = json.loads((project.folder / "results" / "lr_find" / "official" / "cnn2" / "suggestion.json").read_text())
+    assert float(history[0]["learning_rate"]) == found["learning_rate"] == found["suggestions"]["steepest"]
 
 
 def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):

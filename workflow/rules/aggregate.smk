@@ -73,6 +73,7 @@ rule summarize:
         ),
         hard_examples="results/hard_examples.html",
         models=expand("results/models/{model}/layers.html", model=MODELS),
+        searches=searches(),
     output:
         summary="results/summary.csv",
         groups="results/summary_by_group.csv",

@@ -13,7 +13,7 @@ from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
 from study.provenance import code_digest
-from study.recipes import canonical, resolve_recipe
+from study.recipes import canonical, resolve_recipe, searches_rate
 
 SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
 
@@ -93,6 +93,28 @@ def combo_splits(wildcards):
 def largest_combo_splits(wildcards):
     """Return the splits of the study's largest combo for its first seed, by which a recipe is shown."""
     return splits_of(max(COMBOS, key=combo_size), SEEDS[0])
+
+
+def searched_combo(combo):
+    """Return the combo on which the learning rate for a combo is searched."""
+    return combo if config["lr_find"]["per_combo"] else max(COMBOS, key=combo_size)
+
+
+def search_of(model, combo):
+    """Return the learning-rate search as an input, if the model's recipe takes its rate from one."""
+    if not searches_rate(RECIPES[model]):
+        return []
+    return [f"results/lr_find/{searched_combo(combo)}/{model}/suggestion.json"]
+
+
+def searches():
+    """Return all searches of the study: those asked for and those that recipes take their rates from."""
+    return [
+        f"results/lr_find/{combo}/{model}/suggestion.json"
+        for model in MODELS
+        if model in config["lr_find"]["models"] or searches_rate(RECIPES[model])
+        for combo in dict.fromkeys(map(searched_combo, COMBOS))
+    ]
 
 
 def combo_size(combo):

@@ -22,6 +22,9 @@ rule describe_model:
         index="results/data/index.csv",
         splits=largest_combo_splits,
         recipe="results/recipes/{model}.yaml",
+        lr_find=lambda wildcards: search_of(
+            wildcards.model, max(COMBOS, key=combo_size)
+        ),
     output:
         page=report(
             "results/models/{model}/layers.html",
@@ -56,7 +59,50 @@ rule describe_model:
         runtime=10,
     params:
         code=code("describe_model.py"),
+        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
         "python scripts/describe_model.py --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} --title {wildcards.model} --page {output.page} --text {output.text}"
+        " --recipe {input.recipe} {params.lr_find} --title {wildcards.model} --page {output.page} --text {output.text}"
         " --rates {output.rates} --schedule {output.schedule} --augmentation {output.augmentation} > {log} 2>&1"
+
+
+rule lr_find:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        splits=lambda wildcards: splits_of(wildcards.combo, SEEDS[0]),
+        recipe="results/recipes/{model}.yaml",
+    output:
+        table="results/lr_find/{combo}/{model}/losses.csv",
+        suggestion="results/lr_find/{combo}/{model}/suggestion.json",
+        figure=report(
+            "results/lr_find/{combo}/{model}/lr_find.svg",
+            caption="../report/lr_find.rst",
+            category="Models",
+            subcategory="{model}",
+            labels={
+                "model": "{model}",
+                "item": "learning-rate search on {combo}, figure",
+            },
+        ),
+    log:
+        "results/logs/lr_find/{combo}/{model}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code("lr_find.py"),
+        seed=SEEDS[0],
+        settings=[
+            f"--{name} {config['lr_find'][name]}"
+            for name in ("start", "end", "steps", "smoothing", "divergence", "rule")
+        ],
+    shell:
+        "python scripts/lr_find.py --images {input.images} --index {input.index} --splits {input.splits}"
+        " --recipe {input.recipe} --seed {params.seed} {params.settings} --gpus {resources.gpu} --threads {threads}"
+        " --title '{wildcards.model} on {wildcards.combo}' --table {output.table} --suggestion {output.suggestion}"
+        " --figure {output.figure} > {log} 2>&1"

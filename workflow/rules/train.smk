@@ -6,6 +6,7 @@ rule train:
         index="results/data/index.csv",
         splits=combo_splits,
         recipe="results/recipes/{model}.yaml",
+        lr_find=lambda wildcards: search_of(wildcards.model, wildcards.combo),
     output:
         weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
         history="results/runs/{combo}/{model}/seed{seed}/history.csv",
@@ -23,9 +24,10 @@ rule train:
         runtime=240,
     params:
         code=code("train.py"),
+        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
         "python scripts/train.py --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
+        " --recipe {input.recipe} {params.lr_find} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
         " --checkpoint results/scratch/train/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.pt --job"
         " --weights {output.weights} --history {output.history} --run {output.run} > {log} 2>&1"
 

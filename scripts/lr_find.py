@@ -1,0 +1,131 @@
+#!/usr/bin/env python
+"""Find a learning rate for a recipe: the loss on training images while the rate grows."""
+
+import argparse
+import sys
+import time
+
+from study.command import run
+from study.configuration import read_yaml
+from study.devices import device_name, lease_gpus, memory_advice, torch_device
+from study.errors import StudyError
+from study.files import write_csv, write_json
+from study.index import read_index
+from study.partitions import read_split, union
+from study.seeds import stream_seed
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the losses, the suggestions and the figure."""
+    if not 0 < arguments.start < arguments.end:
+        raise StudyError(
+            f"--start is {arguments.start:g} and --end {arguments.end:g}; expected 0 < start < end, such as 1e-7 and 10"
+        )
+    index = read_index(arguments.index)
+    train_ids = union([read_split(path) for path in arguments.splits], "train")
+    recipe = read_yaml(arguments.recipe)
+    recipe["optimizer"]["lr"] = arguments.start
+    if arguments.gpus:
+        lease_gpus(arguments.gpus)
+    # After the cheap checks: importing torch takes seconds.
+    import numpy as np
+    import torch
+
+    from study.lr_find import RULES, range_test
+    from study.models import build_recipe_model
+    from study.plots import lr_find_figure, save_figure
+    from study.training import ImageSet, Trainer
+
+    torch.set_num_threads(arguments.threads)
+    device = torch_device(arguments.gpus)
+    images = np.load(arguments.images, mmap_mode="r")
+    train_set = ImageSet(
+        torch.from_numpy(images[train_ids]).to(device), torch.from_numpy(index.labels[train_ids]).to(device)
+    )
+    # What the recipe chooses by validation images has no meaning here.
+    recipe = {key: value for key, value in recipe.items() if key not in ("keep", "patience")}
+    torch.manual_seed(stream_seed(arguments.seed, "init"))
+    model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
+    model.to(device, memory_format=torch.channels_last)
+    trainer = Trainer(
+        model,
+        recipe,
+        train_set,
+        ImageSet(train_set.images[:0], train_set.labels[:0]),
+        order=torch.Generator().manual_seed(stream_seed(arguments.seed, "order")),
+        augmentation=torch.Generator(device).manual_seed(stream_seed(arguments.seed, "augmentation")),
+    )
+    torch.manual_seed(stream_seed(arguments.seed, "dropout"))
+    clock = time.perf_counter()
+    with memory_advice():
+        test = range_test(
+            trainer,
+            start=arguments.start,
+            end=arguments.end,
+            steps=arguments.steps,
+            smoothing=arguments.smoothing,
+            divergence=arguments.divergence,
+        )
+    seconds = time.perf_counter() - clock
+    places = {name: rule(test) for name, rule in RULES.items()}
+    suggestions = {name: float(test.learning_rates[place]) for name, place in places.items()}
+    print(", ".join(f"{name}: {rate:.3g}" for name, rate in suggestions.items()), file=sys.stderr)
+
+    write_csv(
+        arguments.table,
+        ["step", "learning_rate", "loss", "smoothed_loss"],
+        zip(range(len(test.losses)), test.learning_rates, test.losses, test.smoothed, strict=True),
+    )
+    save_figure(lr_find_figure(*test[:3], places, f"{arguments.title}: learning-rate search"), arguments.figure)
+    write_json(
+        arguments.suggestion,
+        {
+            "learning_rate": suggestions[arguments.rule],
+            "rule": arguments.rule,
+            "suggestions": suggestions,
+            "steps": len(test.losses),
+            "ended": "the loss diverged" if test.diverged else "all steps taken",
+            "settings": {
+                name: getattr(arguments, name) for name in ("start", "end", "steps", "smoothing", "divergence", "seed")
+            },
+            "recipe": recipe,
+            "n_train": len(train_set),
+            "epochs": round(len(test.losses) * recipe["batch_size"] / len(train_set), 3),
+            "seconds": seconds,
+            "device": device_name(device),
+            "precision": "bf16" if trainer.bf16 else "fp32",
+        },
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--splits", required=True, nargs="+", help="splits whose training images are used, .csv")
+    parser.add_argument(
+        "--recipe", required=True, help="resolved recipe, .yaml; its learning rate and schedule are not used"
+    )
+    parser.add_argument("--seed", required=True, type=int, help="seed of weights, order and augmentation")
+    parser.add_argument("--start", type=float, default=1e-7, help="first learning rate (default: %(default)s)")
+    parser.add_argument("--end", type=float, default=10.0, help="last learning rate (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=100, help="training steps (default: %(default)s)")
+    parser.add_argument(
+        "--smoothing", type=float, default=0.05, help="weight of the newest loss in the average (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--divergence", type=float, default=5.0, help="stop at so many times the smallest loss (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rule",
+        choices=["steepest", "valley"],
+        default="steepest",
+        help="the suggestion to take (default: %(default)s)",
+    )
+    parser.add_argument("--title", required=True, help="name of the model, for the figure")
+    parser.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--table", required=True, help="table to write: a row a step, .csv")
+    parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")
+    parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
+    run(parser, main)
