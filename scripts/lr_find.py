@@ -12,7 +12,6 @@ from study.errors import StudyError
 from study.files import write_csv, write_json
 from study.index import read_index
 from study.partitions import read_split, union
-from study.seeds import stream_seed
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -24,38 +23,22 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     train_ids = union([read_split(path) for path in arguments.splits], "train")
     recipe = read_yaml(arguments.recipe)
-    recipe["optimizer"]["lr"] = arguments.start
     if arguments.gpus:
         lease_gpus(arguments.gpus)
     # After the cheap checks: importing torch takes seconds.
     import numpy as np
     import torch
 
-    from study.lr_find import RULES, range_test
-    from study.models import build_recipe_model
+    from study.lr_find import RULES, range_test, search_recipe
     from study.plots import lr_find_figure, save_figure
-    from study.training import ImageSet, Trainer
+    from study.training import ImageSet, new_trainer
 
     torch.set_num_threads(arguments.threads)
     device = torch_device(arguments.gpus)
     images = np.load(arguments.images, mmap_mode="r")
-    train_set = ImageSet(
-        torch.from_numpy(images[train_ids]).to(device), torch.from_numpy(index.labels[train_ids]).to(device)
-    )
-    # What the recipe chooses by validation images has no meaning here.
-    recipe = {key: value for key, value in recipe.items() if key not in ("keep", "patience")}
-    torch.manual_seed(stream_seed(arguments.seed, "init"))
-    model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
-    model.to(device, memory_format=torch.channels_last)
-    trainer = Trainer(
-        model,
-        recipe,
-        train_set,
-        ImageSet(train_set.images[:0], train_set.labels[:0]),
-        order=torch.Generator().manual_seed(stream_seed(arguments.seed, "order")),
-        augmentation=torch.Generator(device).manual_seed(stream_seed(arguments.seed, "augmentation")),
-    )
-    torch.manual_seed(stream_seed(arguments.seed, "dropout"))
+    train_set, nothing = (ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, train_ids[:0]))
+    recipe = search_recipe(recipe, arguments.start)
+    trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, nothing)
     clock = time.perf_counter()
     with memory_advice():
         test = range_test(

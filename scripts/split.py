@@ -5,7 +5,7 @@ import argparse
 
 from study.command import run
 from study.index import read_index
-from study.partitions import read_partition, split_partition, write_split
+from study.partitions import read_partition, split_partition, write_development, write_split
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -16,6 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
         {"train": arguments.train, "val": arguments.val, "test": arguments.test},
         arguments.seed,
     )
+    write_development(arguments.development, split)
     write_split(arguments.output, split)
 
 
@@ -28,4 +29,5 @@ if __name__ == "__main__":
     parser.add_argument("--val", required=True, type=float, help="share of the images for validation")
     parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
+    parser.add_argument("--development", required=True, help="the same without test images, to write, .csv")
     run(parser, main)

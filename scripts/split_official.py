@@ -5,13 +5,15 @@ import argparse
 
 from study.command import run
 from study.index import read_index
-from study.partitions import split_official, write_split
+from study.partitions import split_official, write_development, write_split
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the role of each image."""
     index = read_index(arguments.index)
-    write_split(arguments.output, split_official(index.source_split, index.labels, arguments.val, arguments.seed))
+    split = split_official(index.source_split, index.labels, arguments.val, arguments.seed)
+    write_development(arguments.development, split)
+    write_split(arguments.output, split)
 
 
 if __name__ == "__main__":
@@ -20,4 +22,5 @@ if __name__ == "__main__":
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
     parser.add_argument("--val", required=True, type=float, help="share of the training images for validation")
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
+    parser.add_argument("--development", required=True, help="the same without test images, to write, .csv")
     run(parser, main)

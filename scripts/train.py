@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from study.command import run
+from study.configuration import read_yaml
 from study.devices import device_name, lease_gpus, make_deterministic, memory_advice, torch_device
 from study.files import atomic_path, file_digest, read_json, write_csv, write_json
 from study.index import read_index
@@ -25,7 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
         stop_with_ancestors()
     index = read_index(arguments.index)
     splits = [read_split(path) for path in arguments.splits]
-    recipe = complete_recipe(arguments.recipe, arguments.lr_find)
+    recipe = complete_recipe(arguments.recipe, arguments.lr_find, arguments.tuned)
 
     if arguments.gpus:
         lease_gpus(arguments.gpus)
@@ -38,35 +39,15 @@ def main(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from study.checkpoints import identity, load_checkpoint, save_checkpoint
-    from study.models import build_recipe_model, count_parameters
-    from study.training import Diverged, Epoch, ImageSet, Trainer
+    from study.models import count_parameters
+    from study.training import Diverged, Epoch, ImageSet, new_trainer
 
     torch.set_num_threads(arguments.threads)
     device = torch_device(arguments.gpus)
     images = np.load(arguments.images, mmap_mode="r")
 
-    def image_set(role: str) -> ImageSet:
-        image_ids = union(splits, role)
-        return ImageSet(
-            torch.from_numpy(images[image_ids]).to(device), torch.from_numpy(index.labels[image_ids]).to(device)
-        )
-
-    train_set, val_set, test_set = (image_set(role) for role in ROLES)
-    torch.manual_seed(stream_seed(arguments.seed, "init"))
-    model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
-    model.to(device, memory_format=torch.channels_last)
-    trainer = Trainer(
-        model,
-        recipe,
-        train_set,
-        val_set,
-        test_set,
-        order=torch.Generator().manual_seed(stream_seed(arguments.seed, "order")),
-        augmentation=torch.Generator(device).manual_seed(stream_seed(arguments.seed, "augmentation")),
-    )
-
-    # Dropout draws from torch's own generator.
-    torch.manual_seed(stream_seed(arguments.seed, "dropout"))
+    train_set, val_set, test_set = (ImageSet.taken(images, index.labels, union(splits, role), device) for role in ROLES)
+    trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, val_set, test_set)
 
     key = ""
     if arguments.checkpoint:
@@ -125,12 +106,13 @@ def main(arguments: argparse.Namespace) -> None:
                 stream: stream_seed(arguments.seed, stream) for stream in ("init", "order", "augmentation", "dropout")
             },
             "recipe": recipe,
+            "tuned": read_yaml(arguments.tuned) if arguments.tuned else None,
             "lr_find": read_json(arguments.lr_find) if arguments.lr_find else None,
             "n_train": len(train_set),
             "n_val": len(val_set),
             "classes": index.classes,
             "image_shape": list(images.shape[1:]),
-            "parameters": count_parameters(model),
+            "parameters": count_parameters(trainer.model),
             "epochs": len(history),
             "kept_epoch": trainer.best["epoch"] if trainer.keep_best and status == "ok" else len(history),
             "train_seconds": training_seconds,
@@ -161,6 +143,7 @@ if __name__ == "__main__":
     parser.add_argument("--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv")
     parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
     parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
+    parser.add_argument("--tuned", help="keys to lay over the recipe, .yaml, such as the best ones of a search")
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
     parser.add_argument("--gpus", type=int, default=0, help="0: train on the CPU; 1: on a GPU (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")

@@ -140,6 +140,7 @@ class Project:
                 "models": [], "per_combo": False, "start": 1e-5, "end": 1.0, "steps": 40, "smoothing": 0.3, "divergence": 5,
                 "rule": "steepest",
             },
+            "tune": {},
             "device": "cpu",
         }  # fmt: skip
         self.configure(study | changes)

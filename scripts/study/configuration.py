@@ -131,7 +131,12 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     _check_partitions(config)
     _check_combos(config)
     _check_ratios(config["split"])
-    _check_search(config)
+    _check_rate_search(config)
+    unknown = [model for model in config["tune"] if model not in config["models"]]
+    if unknown:
+        raise StudyError(
+            f"config: tune names {unknown[0]!r}, which is not among the study's models; add it to 'models' or take it out"
+        )
 
 
 def _check_unique(key: str, values: list[Any]) -> None:
@@ -220,7 +225,7 @@ def _check_ratios(split: Mapping[str, float]) -> None:
         )
 
 
-def _check_search(config: Mapping[str, Any]) -> None:
+def _check_rate_search(config: Mapping[str, Any]) -> None:
     search, models = config["lr_find"], config["models"]
     unknown = [model for model in search["models"] if model not in models]
     if unknown:

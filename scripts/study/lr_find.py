@@ -4,10 +4,12 @@ Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", 201
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from study.errors import StudyError
 from study.training import Trainer
@@ -31,13 +33,19 @@ class RangeTest(NamedTuple):
     diverged: bool
 
 
+def search_recipe(recipe: Mapping[str, Any], start: float) -> dict[str, Any]:
+    """Return the recipe to search with: from the learning rate `start`, without a schedule and without choosing an epoch."""
+    kept = {key: value for key, value in recipe.items() if key not in ("keep", "patience")}
+    return kept | {"optimizer": {**recipe["optimizer"], "lr": start}, "schedule": {"name": "constant"}}
+
+
 def range_test(
     trainer: Trainer, *, start: float, end: float, steps: int, smoothing: float = 0.05, divergence: float = 5.0
 ) -> RangeTest:
     """Train `trainer` with a learning rate that grows exponentially, and return its losses.
 
     Args:
-        trainer: a fresh one, of a recipe whose learning rate is `start`; spoilt afterwards. The schedule is not used.
+        trainer: a fresh one, of what `search_recipe` returned; spoilt afterwards.
         start: learning rate of the first step.
         end: learning rate of the last step.
         steps: at most so many steps; training images come in random order, epoch after epoch.
@@ -66,7 +74,7 @@ def range_test(
     return RangeTest(rates[: len(losses)][finite], np.array(losses)[finite], np.array(smoothed)[finite], diverged)
 
 
-def _batches(trainer: Trainer):
+def _batches(trainer: Trainer) -> Iterator[tuple[int, Tensor]]:
     epoch = 0
     while True:
         epoch += 1

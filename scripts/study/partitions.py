@@ -106,6 +106,11 @@ def write_split(path: str | Path, split: Mapping[str, np.ndarray]) -> None:
     write_csv(path, ["image_id", "role"], sorted((int(i), role) for role, ids in split.items() for i in ids))
 
 
+def write_development(path: str | Path, split: Mapping[str, np.ndarray]) -> None:
+    """Write a split without its test images, for whatever may choose something: `read_split` reads it with an empty test."""
+    write_split(path, {role: ids for role, ids in split.items() if role != "test"})
+
+
 def read_split(path: str | Path) -> dict[str, np.ndarray]:
     """Read what `write_split` wrote: the sorted image_ids of each role, int64."""
     rows = read_csv(path)

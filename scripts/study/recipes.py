@@ -1,5 +1,6 @@
 """Recipes: a model with its training hyper-parameters, one YAML file each."""
 
+import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,19 +29,77 @@ def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], schema: Mappi
         )
     recipe = read_yaml(path)
     check_schema(recipe, schema, str(path))
-    resolved = _merged(recipe, overrides)
+    resolved = laid_over(recipe, overrides)
     check_schema(resolved, schema, f"config: overrides.{path.stem}")
     # Words about the recipe are no part of it: they may not fit its overrides, and another wording should re-run nothing.
     del resolved["description"]
     return resolved
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the keys of `over` replaced one by one, inside nested mappings too."""
     result = dict(base)
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
-        result[key] = _merged(base[key], value) if both else value
+        result[key] = laid_over(base[key], value) if both else value
     return result
+
+
+def overlay(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested mappings from dotted keys: {"optimizer.lr": 1} becomes {"optimizer": {"lr": 1}}."""
+    result: dict[str, Any] = {}
+    for key, value in params.items():
+        *path, last = key.split(".")
+        place = result
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return result
+
+
+def check_search(model: str, recipe: Mapping[str, Any], search: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Check that a hyper-parameter search fits the recipe of its model.
+
+    Args:
+        model: name of the model.
+        recipe: its resolved recipe.
+        search: its part of the configuration's `tune`.
+        schema: of recipes.
+
+    Raises:
+        StudyError: the recipe does not have a key that is searched, or a choice is no value for it, or a range is empty.
+    """
+    where = f"config: tune.{model}.keys"
+    for key, choices in search["keys"].items():
+        known = _dotted(recipe)
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else "take it out."
+            raise StudyError(
+                f"{where} searches {key!r}, which the recipe does not have; {hint} It has: {', '.join(known)}"
+            )
+        if isinstance(choices, Mapping):
+            if search["method"] == "grid":
+                raise StudyError(
+                    f"{where}.{key} is a range, but a grid needs a list; write {key}: [{choices['low']}, {choices['high']}]"
+                )
+            if choices["low"] >= choices["high"]:
+                raise StudyError(
+                    f"{where}.{key} has low {choices['low']} and high {choices['high']}, expected low < high"
+                )
+            if choices.get("log") and choices["low"] <= 0:
+                raise StudyError(f"{where}.{key} has low {choices['low']}, expected more than 0 with log: true")
+            choices = [choices["low"], choices["high"]]
+        for choice in choices:
+            complete = {"description": "", **laid_over(recipe, overlay({key: choice}))}
+            check_schema(complete, schema, f"{where}, with {key}: {choice}")
+
+
+def _dotted(recipe: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in recipe.items():
+        keys += _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
+    return keys
 
 
 def searches_rate(recipe: Mapping[str, Any]) -> bool:
@@ -48,17 +107,22 @@ def searches_rate(recipe: Mapping[str, Any]) -> bool:
     return recipe["optimizer"]["lr"] == FROM_SEARCH
 
 
-def complete_recipe(path: str | Path, lr_find: str | Path | None = None) -> dict[str, Any]:
-    """Read a resolved recipe and put in the learning rate that a search found, if it asks for one.
+def complete_recipe(
+    path: str | Path, lr_find: str | Path | None = None, tuned: str | Path | None = None
+) -> dict[str, Any]:
+    """Read a resolved recipe, with what tuning chose and, if it asks for one, the learning rate that a search found.
 
     Args:
         path: a resolved recipe, .yaml.
         lr_find: what `lr_find.py` wrote, .json.
+        tuned: keys to lay over the recipe, such as the best ones of a search, .yaml.
 
     Raises:
         StudyError: the recipe asks for a search and there is none.
     """
     recipe = read_yaml(path)
+    if tuned is not None:
+        recipe = laid_over(recipe, read_yaml(tuned))
     if searches_rate(recipe):
         if lr_find is None:
             raise StudyError(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,8 +16,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from study.augment import Draw, augmented, make_transforms, partner
 from study.devices import trains_in_bf16
 from study.errors import StudyError
+from study.models import build_recipe_model
 from study.optimizers import make_optimizer
 from study.schedules import make_schedule
+from study.seeds import stream_seed
 
 
 class Diverged(StudyError):
@@ -34,6 +37,11 @@ class ImageSet:
 
     images: Tensor
     labels: Tensor
+
+    @classmethod
+    def taken(cls, images: np.ndarray, labels: np.ndarray, image_ids: np.ndarray, device: torch.device) -> "ImageSet":
+        """Return these images of a whole data set, on the device."""
+        return cls(torch.from_numpy(images[image_ids]).to(device), torch.from_numpy(labels[image_ids]).to(device))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -96,6 +104,42 @@ class Epoch:
     def row(self) -> dict[str, float]:
         """Return the fields as a dictionary, in order."""
         return asdict(self)
+
+
+def new_trainer(
+    recipe: Mapping[str, Any],
+    seed: int,
+    num_classes: int,
+    train_set: ImageSet,
+    val_set: ImageSet,
+    test_set: ImageSet | None = None,
+) -> "Trainer":
+    """Return a trainer with a fresh model, all of whose randomness comes from the run's seed.
+
+    Args:
+        recipe: a resolved recipe.
+        seed: the run's seed.
+        num_classes: number of logits.
+        train_set: see `Trainer`, as the others; the model goes to its device.
+        val_set: may be empty.
+        test_set: may be left out.
+    """
+    device = train_set.labels.device
+    torch.manual_seed(stream_seed(seed, "init"))
+    model = build_recipe_model(recipe, num_classes=num_classes, image_shape=train_set.images.shape[1:])
+    model.to(device, memory_format=torch.channels_last)
+    trainer = Trainer(
+        model,
+        recipe,
+        train_set,
+        val_set,
+        test_set,
+        order=torch.Generator().manual_seed(stream_seed(seed, "order")),
+        augmentation=torch.Generator(device).manual_seed(stream_seed(seed, "augmentation")),
+    )
+    # Dropout draws from torch's own generator.
+    torch.manual_seed(stream_seed(seed, "dropout"))
+    return trainer
 
 
 class Trainer:

@@ -16,7 +16,7 @@ from study.datasets import SIZES
 from study.errors import StudyError
 from study.models import ARCHITECTURES
 from study.optimizers import OPTIMIZERS
-from study.recipes import canonical, resolve_recipe
+from study.recipes import canonical, check_search, resolve_recipe
 
 CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
@@ -93,6 +93,11 @@ def test_the_full_study_is_what_it_should_be():
         ),
         (changed(partitions=[{"name": "official", "size": 5}], combos=["official"]), ["another name"]),
         (changed(official={"val": 1}), ["official.val"]),
+        (changed(tune={"resnet9": {"method": "grid", "keys": {"epochs": [1]}}}), ["tune names 'resnet9'", "add it to 'models'"]),
+        (changed(tune={"cnn2": {"method": "grid", "keys": {}}}), ["tune.cnn2.keys"]),
+        (changed(tune={"cnn2": {"method": "grid", "keys": {"epochs": []}}}), ["tune.cnn2.keys.epochs"]),
+        (changed(tune={"cnn2": {"method": "grid", "keys": {"epochs": [1]}, "trials": 3}}), ["'trials'", "does not go with"]),
+        (changed(tune={"cnn2": {"method": "tpe", "keys": {"epochs": [1]}}}), ["no 'trials'"]),
         (
             changed(lr_find=CONFIG["lr_find"] | {"start": 10, "end": 1e-7}),
             ["lr_find.start is 10", "expected start < end", "{start: 1.0e-07, end: 10}"],
@@ -184,6 +189,28 @@ def test_overrides_change_single_keys_and_are_checked_too():
     assert "description" not in recipe
     with pytest.raises(StudyError, match=r"overrides.cnn2: unknown key 'lr'"):
         resolve_recipe(path, {"lr": 0.5}, RECIPE_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("keys", "fragments"),
+    [
+        ({"optimizer.rate": [0.1]}, ["'optimizer.rate', which the recipe does not have", "It has:", "optimizer.lr"]),
+        ({"architecture.filter": [8]}, ["did you mean 'architecture.filters'?"]),
+        ({"architecture.filters": [8, 0]}, ["tune.cnn2.keys, with architecture.filters: 0"]),
+        ({"optimizer.lr": {"low": 0.1, "high": 0.01}}, ["expected low < high"]),
+        ({"optimizer.lr": {"low": 0, "high": 0.01, "log": True}}, ["expected more than 0"]),
+        ({"optimizer.lr": {"low": 0, "high": 0.01}}, ["optimizer.lr: 0"]),
+    ],
+)
+def test_a_search_that_does_not_fit_its_recipe_is_refused(keys, fragments):
+    recipe = resolve_recipe(ROOT / "config/models/cnn2.yaml", {}, RECIPE_SCHEMA)
+    with pytest.raises(StudyError) as refused:
+        check_search("cnn2", recipe, {"method": "tpe", "keys": keys, "trials": 3}, RECIPE_SCHEMA)
+    for fragment in fragments:
+        assert fragment in str(refused.value), refused.value
+    check_search("cnn2", recipe, {"method": "grid", "keys": {"optimizer.lr": [0.1, 0.2]}}, RECIPE_SCHEMA)
+    with pytest.raises(StudyError, match="a grid needs a list"):
+        check_search("cnn2", recipe, {"method": "grid", "keys": {"optimizer.lr": {"low": 1, "high": 2}}}, RECIPE_SCHEMA)
 
 
 def test_a_file_that_is_not_yaml_is_named(tmp_path):

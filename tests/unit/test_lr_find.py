@@ -11,14 +11,14 @@ from test_training import make_image_set, trainer
 from study.errors import StudyError
 from study.files import read_csv
 from study.index import read_index
-from study.lr_find import RangeTest, range_test, steepest, valley
+from study.lr_find import RangeTest, range_test, search_recipe, steepest, valley
 from study.partitions import split_partition, write_split
 
 
 def search(**settings):
     settings = {"start": 1e-5, "end": 1.0, "steps": 41, "smoothing": 0.2} | settings
-    learner = trainer(make_image_set(), optimizer={"name": "sgd", "lr": settings["start"]})
-    return range_test(learner, **settings)
+    recipe = {"optimizer": {"name": "adam", "lr": 0.1}, "schedule": {"name": "one_cycle"}, "keep": "best"}
+    return range_test(trainer(make_image_set(), **search_recipe(recipe, settings["start"])), **settings)
 
 
 def seen(losses) -> RangeTest:
@@ -34,6 +34,7 @@ def test_rates_grow_exponentially_and_losses_are_smoothed_exponentially():
     for loss in test.losses[1:]:
         expected.append(0.2 * loss + 0.8 * expected[-1])
     assert test.smoothed == pytest.approx(expected)
+    assert test.smoothed.min() < 0.7 * test.smoothed[0]  # the rates are really trained with
 
 
 def test_the_search_repeats_itself_and_ends_when_the_loss_diverges():

@@ -176,7 +176,10 @@ def test_images_are_exported_on_request(finished):
 
 def test_second_then_third_command_from_scratch(tmp_path, archive):
     searched = {"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": "from lr_find"}}}
-    project = Project(tmp_path / "project", archive, combos=["v2", "official"], seeds=[3], overrides=searched)
+    tune = {"cnn2": {"method": "grid", "keys": {"architecture.filters": [4, 8], "batch_size": [16, 32]}, "workers": 2}}
+    project = Project(
+        tmp_path / "project", archive, combos=["v2", "official"], seeds=[3], overrides=searched, tune=tune
+    )
     project.succeeds("results/summary.csv")
     project.succeeds("--report")
     assert (project.folder / "report.html").stat().st_size > 100_000
@@ -188,6 +191,14 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
     assert float(history[-1]["test_accuracy"]) == pytest.approx(float(official["test_accuracy"]))
     found = json.loads((project.folder / "results" / "lr_find" / "official" / "cnn2" / "suggestion.json").read_text())
     assert float(history[0]["learning_rate"]) == found["learning_rate"] == found["suggestions"]["steepest"]
+    search = project.folder / "results" / "tune" / "official" / "cnn2" / "seed3"
+    best = max(rows(search / "trials.csv"), key=lambda trial: float(trial["val_accuracy"]))
+    record = json.loads((project.folder / "results/runs/official/cnn2/seed3/run.json").read_text())
+    assert record["recipe"]["architecture"]["filters"] == int(best["architecture.filters"])
+    assert float(history[-1]["val_accuracy"]) == float(best["val_accuracy"])
+    assert len(rows(search / "trials.csv")) == 4 and not list(
+        (project.folder / "results/scratch").rglob("worker*.json")
+    )
 
 
 def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):

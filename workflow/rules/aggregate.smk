@@ -74,6 +74,12 @@ rule summarize:
         hard_examples="results/hard_examples.html",
         models=expand("results/models/{model}/layers.html", model=MODELS),
         searches=searches(),
+        tuning=expand(
+            "results/tune/{combo}/{model}/seed{seed}/trials.svg",
+            combo=COMBOS,
+            model=config["tune"],
+            seed=SEEDS,
+        ),
     output:
         summary="results/summary.csv",
         groups="results/summary_by_group.csv",

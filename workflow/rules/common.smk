@@ -13,7 +13,7 @@ from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
 from study.provenance import code_digest
-from study.recipes import canonical, resolve_recipe, searches_rate
+from study.recipes import canonical, check_search, resolve_recipe, searches_rate
 
 SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
 
@@ -30,6 +30,8 @@ try:
         )
         for model in dict.fromkeys([*config["models"], *config["overrides"]])
     }
+    for model, search in config["tune"].items():
+        check_search(model, RECIPES[model], search, recipe_schema)
 except StudyError as error:
     sys.exit(f"error: {error}")
 
@@ -59,6 +61,7 @@ wildcard_constraints:
     combo="|".join(map(re.escape, COMBOS)),
     model="|".join(map(re.escape, MODELS)),
     seed="|".join(map(str, SEEDS)),
+    worker="[0-9]+",
 
 
 def code(script):
@@ -76,12 +79,13 @@ def recipe_json(wildcards):
     return canonical(RECIPES[wildcards.model])
 
 
-def splits_of(combo, seed):
-    """Return the splits of a combo's partitions, or the official one, for one seed."""
+def splits_of(combo, seed, kind=""):
+    """Return the splits of a combo's partitions, or the official one, for one seed; of the kind ".development", without tests."""
     return expand(
-        "results/splits/{partition}/seed{seed}.csv",
+        "results/splits/{partition}/seed{seed}{kind}.csv",
         partition=combo.split("+"),
         seed=seed,
+        kind=kind,
     )
 
 
@@ -115,6 +119,20 @@ def searches():
         if model in config["lr_find"]["models"] or searches_rate(RECIPES[model])
         for combo in dict.fromkeys(map(searched_combo, COMBOS))
     ]
+
+
+def tuned(wildcards):
+    """Return the settings that tuning chose for a run as an input, if its model is tuned."""
+    if wildcards.model not in config["tune"]:
+        return []
+    return [
+        f"results/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}/best.yaml"
+    ]
+
+
+def workers(model):
+    """Return how many jobs share a model's hyper-parameter search."""
+    return config["tune"].get(model, {}).get("workers", 1)
 
 
 def combo_size(combo):

@@ -77,6 +77,7 @@ rule split:
         partition="results/partitions/{partition}.csv",
     output:
         split="results/splits/{partition}/seed{seed}.csv",
+        development="results/splits/{partition}/seed{seed}.development.csv",
     log:
         "results/logs/split/{partition}/seed{seed}.log",
     conda:
@@ -90,7 +91,7 @@ rule split:
         ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
     shell:
         "python scripts/split.py --index {input.index} --partition {input.partition} --seed {wildcards.seed}"
-        " {params.ratios} --output {output.split} > {log} 2>&1"
+        " {params.ratios} --output {output.split} --development {output.development} > {log} 2>&1"
 
 
 rule split_official:
@@ -98,6 +99,7 @@ rule split_official:
         index="results/data/index.csv",
     output:
         split="results/splits/official/seed{seed}.csv",
+        development="results/splits/official/seed{seed}.development.csv",
     log:
         "results/logs/split/official/seed{seed}.log",
     conda:
@@ -111,7 +113,7 @@ rule split_official:
         val=config["official"]["val"],
     shell:
         "python scripts/split_official.py --index {input.index} --seed {wildcards.seed} --val {params.val}"
-        " --output {output.split} > {log} 2>&1"
+        " --output {output.split} --development {output.development} > {log} 2>&1"
 
 
 rule export_images:

@@ -70,7 +70,7 @@ rule lr_find:
     input:
         images="results/data/images.npy",
         index="results/data/index.csv",
-        splits=lambda wildcards: splits_of(wildcards.combo, SEEDS[0]),
+        splits=lambda wildcards: splits_of(wildcards.combo, SEEDS[0], ".development"),
         recipe="results/recipes/{model}.yaml",
     output:
         table="results/lr_find/{combo}/{model}/losses.csv",
@@ -106,3 +106,75 @@ rule lr_find:
         " --recipe {input.recipe} --seed {params.seed} {params.settings} --gpus {resources.gpu} --threads {threads}"
         " --title '{wildcards.model} on {wildcards.combo}' --table {output.table} --suggestion {output.suggestion}"
         " --figure {output.figure} > {log} 2>&1"
+
+
+rule tune:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        splits=lambda wildcards: splits_of(
+            wildcards.combo, wildcards.seed, ".development"
+        ),
+        recipe="results/recipes/{model}.yaml",
+        lr_find=lambda wildcards: search_of(wildcards.model, wildcards.combo),
+    output:
+        trials=temp("results/tune/{combo}/{model}/seed{seed}/worker{worker}.json"),
+    log:
+        "results/logs/tune/{combo}/{model}/seed{seed}_worker{worker}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+        runtime=720,
+    params:
+        code=code("tune.py"),
+        search=lambda wildcards: canonical(config["tune"][wildcards.model]),
+        workers=lambda wildcards: workers(wildcards.model),
+        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
+    shell:
+        "python scripts/tune.py --images {input.images} --index {input.index} --splits {input.splits}"
+        " --recipe {input.recipe} {params.lr_find} --search {params.search:q} --seed {wildcards.seed}"
+        " --workers {params.workers} --worker {wildcards.worker} --gpus {resources.gpu} --threads {threads}"
+        " --journals results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed} --job"
+        " --output {output.trials} > {log} 2>&1"
+
+
+rule collect_trials:
+    input:
+        trials=lambda wildcards: expand(
+            "results/tune/{{combo}}/{{model}}/seed{{seed}}/worker{worker}.json",
+            worker=range(workers(wildcards.model)),
+        ),
+    output:
+        table="results/tune/{combo}/{model}/seed{seed}/trials.csv",
+        best="results/tune/{combo}/{model}/seed{seed}/best.yaml",
+        record="results/tune/{combo}/{model}/seed{seed}/tune.json",
+        figure=report(
+            "results/tune/{combo}/{model}/seed{seed}/trials.svg",
+            caption="../report/trials.rst",
+            category="Tuning",
+            subcategory="{model}",
+            labels={
+                "combo": "{combo}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "figure": "trials",
+            },
+        ),
+    log:
+        "results/logs/collect_trials/{combo}/{model}/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("collect_trials.py"),
+    shell:
+        "python scripts/collect_trials.py --trials {input.trials}"
+        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
+        " --journals results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}"
+        " --table {output.table} --best {output.best} --record {output.record} --figure {output.figure} > {log} 2>&1"

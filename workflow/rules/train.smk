@@ -7,6 +7,7 @@ rule train:
         splits=combo_splits,
         recipe="results/recipes/{model}.yaml",
         lr_find=lambda wildcards: search_of(wildcards.model, wildcards.combo),
+        tuned=tuned,
     output:
         weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
         history="results/runs/{combo}/{model}/seed{seed}/history.csv",
@@ -24,10 +25,13 @@ rule train:
         runtime=240,
     params:
         code=code("train.py"),
-        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
+        options=lambda wildcards, input: [
+            f"--lr-find {path}" for path in input.lr_find
+        ]
+        + [f"--tuned {path}" for path in input.tuned],
     shell:
         "python scripts/train.py --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} {params.lr_find} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
+        " --recipe {input.recipe} {params.options} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
         " --checkpoint results/scratch/train/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.pt --job"
         " --weights {output.weights} --history {output.history} --run {output.run} > {log} 2>&1"
 
