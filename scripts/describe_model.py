@@ -54,6 +54,8 @@ def main(arguments: argparse.Namespace) -> None:
             "products.",
         ),
     )
+    with atomic_path(arguments.table) as temporary:
+        layers.to_csv(temporary, index=False)
     write_text(arguments.text, f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n")
 
     steps = math.ceil(len(train_ids) / recipe["batch_size"])
@@ -106,6 +108,7 @@ if __name__ == "__main__":
     parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
     parser.add_argument("--title", required=True, help="name of the model")
     parser.add_argument("--page", required=True, help="page to write: the layers, .html")
+    parser.add_argument("--table", required=True, help="table to write: a row a layer, the whole as the last, .csv")
     parser.add_argument("--text", required=True, help="the same as text, .txt")
     parser.add_argument("--rates", required=True, help="table to write: a row a training step, .csv")
     parser.add_argument("--schedule", required=True, help="figure to write: learning rate and momentum, .svg or .png")

@@ -73,7 +73,7 @@ def main(arguments: argparse.Namespace) -> None:
         if arguments.checkpoint:
             save_checkpoint(arguments.checkpoint, key, state)
 
-    epochs = recipe["epochs"]
+    epochs = trainer.last_epoch
     clock = time.perf_counter()
     # disable=None: a bar on a terminal, nothing in a log, where the line of each epoch tells as much.
     with tqdm(total=epochs, initial=len(trainer.history), unit="epoch", disable=None) as progress:

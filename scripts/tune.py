@@ -80,7 +80,7 @@ def main(arguments: argparse.Namespace) -> None:
         def report(epoch: Epoch) -> None:
             accuracies.append(epoch.val_accuracy)
             finished = [trial for journal in journals for trial in journal.trials()]
-            if len(accuracies) < trainer.epochs and sampler.hopeless(number, params, accuracies, finished):
+            if len(accuracies) < trainer.last_epoch and sampler.hopeless(number, params, accuracies, finished):
                 raise Hopeless
 
         trainer: Trainer = new_trainer(

@@ -141,6 +141,7 @@ class Project:
                 "rule": "steepest",
             },
             "tune": {},
+            "reproduce": {"systems": ["S0", "S1"], "tuned": False},
             "device": "cpu",
         }  # fmt: skip
         self.configure(study | changes)

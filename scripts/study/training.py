@@ -189,6 +189,7 @@ class Trainer:
         self.order, self.augmentation = order, augmentation
         self.device = train_set.labels.device
         self.epochs, self.batch_size = recipe["epochs"], recipe["batch_size"]
+        self.last_epoch = min(self.epochs, recipe.get("stop_after", self.epochs))
         self.label_smoothing = recipe.get("label_smoothing", 0.0)
         self.clip_norm = recipe.get("clip_norm")
         self.views = recipe.get("test_time", "plain")
@@ -216,8 +217,8 @@ class Trainer:
         return self.model if self.average is None else self.average.module
 
     def finished(self) -> bool:
-        """Tell whether all epochs are done or `patience` epochs went by without a better validation accuracy."""
-        if len(self.history) >= self.epochs:
+        """Tell whether the last epoch is done or `patience` epochs went by without a better validation accuracy."""
+        if len(self.history) >= self.last_epoch:
             return True
         return bool(self.patience) and self.best is not None and len(self.history) - self.best["epoch"] >= self.patience
 

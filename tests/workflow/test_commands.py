@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 import yaml
-from conftest import Project
+from conftest import ROOT, Project, assert_one_clear_line
 
 pytestmark = pytest.mark.workflow
 
@@ -199,6 +199,26 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
     assert len(rows(search / "trials.csv")) == 4 and not list(
         (project.folder / "results/scratch").rglob("worker*.json")
     )
+
+
+def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_needs_cifar10(project):
+    refused = project.snakemake("reproduce")
+    assert refused.returncode != 0
+    assert_one_clear_line(refused.stdout + refused.stderr, "published figures are of CIFAR-10")
+    study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    project.configure(study)
+    assert "reproduce " in project.succeeds("--dry-run")
+    project.configure(study | {"models": ["cnn2"]})
+    assert "reproduce " not in project.succeeds("--dry-run")
+    assert "reproduce " in project.succeeds("reproduce", "--dry-run")
+    project.configure(study | {"reproduce": {"systems": ["S3", "S4"], "tuned": True}})
+    jobs = project.succeeds("reproduce", "--dry-run", "--quiet", "rules")
+    assert (
+        re.search(r"train +12\b", jobs) and re.search(r"lr_find +1\b", jobs) and re.search(r"split_official +3\b", jobs)
+    )
+    project.configure(study | {"partitions": [{"name": "v1", "size": 30000}], "combos": ["v1"]})
+    refused = project.snakemake("reproduce", "--dry-run")
+    assert_one_clear_line(refused.stdout + refused.stderr, "S0 was measured on partition v1 of 20000 images")
 
 
 def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):

@@ -74,6 +74,7 @@ rule summarize:
         hard_examples="results/hard_examples.html",
         models=expand("results/models/{model}/layers.html", model=MODELS),
         searches=searches(),
+        reproduction=reproduction_of_the_study(),
         tuning=expand(
             "results/tune/{combo}/{model}/seed{seed}/trials.svg",
             combo=COMBOS,

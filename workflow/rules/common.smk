@@ -21,6 +21,10 @@ SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
 try:
     check_config(config, read_yaml(SCHEMAS / "config.schema.yaml"))
     recipe_schema = read_yaml(SCHEMAS / "recipe.schema.yaml")
+    PUBLISHED = read_yaml("config/published.yaml")
+    REPRODUCED = {name: PUBLISHED[name] for name in config["reproduce"]["systems"]}
+    KINDS = ("model", "tuned") if config["reproduce"]["tuned"] else ("model",)
+    compared = [system[kind] for system in REPRODUCED.values() for kind in KINDS]
     # Overrides of models that are not listed are checked too: a typing error there should not pass unseen.
     RECIPES = {
         model: resolve_recipe(
@@ -28,7 +32,7 @@ try:
             config["overrides"].get(model, {}),
             recipe_schema,
         )
-        for model in dict.fromkeys([*config["models"], *config["overrides"]])
+        for model in dict.fromkeys([*config["models"], *config["overrides"], *compared])
     }
     for model, search in config["tune"].items():
         check_search(model, RECIPES[model], search, recipe_schema)
@@ -56,10 +60,20 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
 
+def reproduced_combos():
+    """Return the combos that the compared systems were measured on."""
+    return dict.fromkeys(
+        claim["combo"]
+        for system in REPRODUCED.values()
+        for claim in system["claims"]
+        if "combo" in claim
+    )
+
+
 wildcard_constraints:
     partition="|".join(map(re.escape, PARTITIONS)),
-    combo="|".join(map(re.escape, COMBOS)),
-    model="|".join(map(re.escape, MODELS)),
+    combo="|".join(map(re.escape, {*COMBOS, *reproduced_combos()})),
+    model="|".join(map(re.escape, {*MODELS, *compared})),
     seed="|".join(map(str, SEEDS)),
     worker="[0-9]+",
 

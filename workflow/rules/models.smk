@@ -33,6 +33,7 @@ rule describe_model:
             subcategory="{model}",
             labels={"model": "{model}", "item": "layers, table"},
         ),
+        table="results/models/{model}/layers.csv",
         text="results/models/{model}/layers.txt",
         rates="results/models/{model}/schedule.csv",
         schedule=report(
@@ -62,7 +63,7 @@ rule describe_model:
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
         "python scripts/describe_model.py --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} {params.lr_find} --title {wildcards.model} --page {output.page} --text {output.text}"
+        " --recipe {input.recipe} {params.lr_find} --title {wildcards.model} --page {output.page} --table {output.table} --text {output.text}"
         " --rates {output.rates} --schedule {output.schedule} --augmentation {output.augmentation} > {log} 2>&1"
 
 

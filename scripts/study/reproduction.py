@@ -1,0 +1,145 @@
+"""Published figures beside ours: differences with intervals, and verdicts."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student_t
+
+_ACCURACIES = ("test_accuracy", "class_recall")
+
+
+class Difference(NamedTuple):
+    """A difference of two means with a confidence interval; the ends are NaN where it has no uncertainty that is known."""
+
+    value: float
+    low: float
+    high: float
+
+
+def difference(
+    ours: Sequence[float], published: Sequence[float], n_test: int | None, confidence: float = 0.95
+) -> Difference:
+    """Return mean(ours) - mean(published) with Welch's interval over runs.
+
+    Where one side is a single run its variance is unknown, and the binomial variance of an accuracy on `n_test` images stands
+    for it: p(1 - p)/n_test, with as many degrees of freedom. It leaves out what another seed would change, so that interval is
+    too narrow rather than too wide.
+
+    Args:
+        ours: accuracies of our runs, shares of 1.
+        published: the published ones.
+        n_test: images behind a published accuracy.
+        confidence: of the interval.
+    """
+    value = float(np.mean(ours) - np.mean(published))
+    if n_test is None:
+        return Difference(value, math.nan, math.nan)
+    variances, freedoms = [], []
+    for values in (ours, published):
+        if len(values) > 1:
+            variances.append(float(np.var(values, ddof=1)) / len(values))
+            freedoms.append(len(values) - 1)
+        else:
+            variances.append(float(values[0] * (1 - values[0])) / n_test)
+            freedoms.append(n_test - 1)
+    variance = sum(variances)
+    if variance == 0:
+        return Difference(value, value, value)
+    freedom = variance**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
+    half = float(student_t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(variance)
+    return Difference(value, value - half, value + half)
+
+
+def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
+    """Return what a comparison says: "reproduced" within the claim's tolerance, else "better" or "worse".
+
+    "not run" without results of ours. For a learning rate and for counts, outside the tolerance is "different".
+    """
+    if not len(ours):
+        return "not run"
+    mean, published = float(np.mean(ours)), float(np.mean(published_values(claim)))
+    if claim["measure"] == "lr_suggestion":
+        ratio = max(mean / published, published / mean)
+        return "reproduced" if ratio <= claim["tolerance"] else "different"
+    if abs(mean - published) <= claim["tolerance"] + 1e-12:
+        return "reproduced"
+    if claim["measure"] not in _ACCURACIES:
+        return "different"
+    return "better" if mean > published else "worse"
+
+
+def published_values(claim: Mapping[str, Any]) -> list[float]:
+    """Return the published figures of a claim, one a run."""
+    return list(claim["values"]) if "values" in claim else [claim["value"]]
+
+
+def measured_on(claim: Mapping[str, Any]) -> str:
+    """Return in words what a claim measures."""
+    measure = claim["measure"].replace("_", " ")
+    if "class" in claim:
+        measure += f", {claim['class']}"
+    return measure + (f" after epoch {claim['at_epoch']}" if "at_epoch" in claim else "")
+
+
+def reproduction_table(
+    systems: Mapping[str, Mapping[str, Any]],
+    measured: Callable[[str, Mapping[str, Any]], tuple[list[float], dict[str, Any]]],
+) -> pd.DataFrame:
+    """Return a row for each claim: the published figure, ours by the reported and by the tuned recipe, and the verdict.
+
+    Args:
+        systems: content of config/published.yaml, those to compare.
+        measured: gives, for a model and a claim, our figures, one a run, and facts of these runs (epochs, seconds, device).
+
+    Returns:
+        Columns system, model, combo, measure, published (mean), published_runs, ours, ours_sd, ours_runs, difference, low, high
+        (of a 95 % interval), verdict, tuned, tuned_sd, tuned_runs, tuned_difference, epochs, train_seconds, device, note.
+        Accuracies are shares of 1; missing figures are NaN.
+    """
+    rows = []
+    for name, system in systems.items():
+        for claim in system["claims"]:
+            published = published_values(claim)
+            ours, facts = measured(system["model"], claim)
+            # A tuned recipe has its own number of epochs, hence nothing to set beside a figure of some epoch, or of the network.
+            final = claim["measure"] in _ACCURACIES and "at_epoch" not in claim and "not_comparable" not in claim
+            tuned = measured(system["tuned"], claim)[0] if final else []
+            reason = claim.get("not_comparable")
+            gap = difference(ours, published, claim.get("n_test")) if ours else Difference(*[math.nan] * 3)
+            rows.append(
+                {
+                    "system": name,
+                    "model": system["model"],
+                    "combo": claim.get("combo", ""),
+                    "measure": measured_on(claim),
+                    "published": float(np.mean(published)),
+                    "published_runs": len(published),
+                    "ours": _mean(ours),
+                    "ours_sd": _sd(ours),
+                    "ours_runs": len(ours),
+                    "difference": gap.value,
+                    "low": gap.low,
+                    "high": gap.high,
+                    "verdict": "not comparable" if reason else verdict(claim, ours),
+                    "tuned": _mean(tuned),
+                    "tuned_sd": _sd(tuned),
+                    "tuned_runs": len(tuned),
+                    "tuned_difference": _mean(tuned) - float(np.mean(published)),
+                    "epochs": facts.get("epochs"),
+                    "train_seconds": facts.get("train_seconds"),
+                    "device": facts.get("device", ""),
+                    "note": reason or "",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+def _sd(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan

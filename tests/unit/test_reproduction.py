@@ -1,0 +1,134 @@
+"""Published figures beside ours."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CLASSES, ROOT, run_script
+from scipy import stats
+from test_training import facts, make_image_set, trainer
+
+from study.configuration import read_yaml
+from study.files import write_csv, write_json
+from study.reproduction import difference, published_values, verdict
+
+PUBLISHED = read_yaml(ROOT / "config/published.yaml")
+
+
+def test_the_difference_of_several_runs_is_welchs():
+    ours, theirs = [0.62, 0.64, 0.60], [0.60867, 0.62733, 0.63067]
+    expected = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    assert difference(ours, theirs, 3000) == pytest.approx((np.mean(ours) - np.mean(theirs), *expected))
+
+
+def test_a_single_run_has_the_uncertainty_of_its_test_images():
+    found = difference([0.90], [0.88], 10_000)
+    half = 1.96 * math.sqrt(0.9 * 0.1 / 10_000 + 0.88 * 0.12 / 10_000)
+    assert (found.low, found.high) == pytest.approx((0.02 - half, 0.02 + half), abs=1e-4)
+    assert math.isnan(difference([5e-4], [5.21e-4], None).low)
+
+
+@pytest.mark.parametrize(
+    ("claim", "ours", "expected"),
+    [
+        ({"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01}, [0.8854], "reproduced"),
+        ({"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01}, [0.90, 0.92], "better"),
+        ({"measure": "test_accuracy", "values": [0.6, 0.7], "tolerance": 0.01}, [0.63], "worse"),
+        ({"measure": "parameters", "value": 79690, "tolerance": 0}, [79690.0], "reproduced"),
+        ({"measure": "parameters", "value": 79690, "tolerance": 0}, [79691.0], "different"),
+        ({"measure": "lr_suggestion", "value": 5.21e-4, "tolerance": 3}, [1.8e-4], "reproduced"),
+        ({"measure": "lr_suggestion", "value": 5.21e-4, "tolerance": 3}, [1.7e-4], "different"),
+        ({"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01}, [], "not run"),
+    ],
+)
+def test_verdicts_follow_the_tolerance(claim, ours, expected):
+    assert verdict(claim, ours) == expected
+
+
+def test_the_published_file_is_whole():
+    assert list(PUBLISHED) == ["S0", "S1", "S2", "S3", "S4"]
+    for system in PUBLISHED.values():
+        for kind in ("model", "tuned"):
+            assert (ROOT / f"config/models/{system[kind]}.yaml").exists()
+        reported, tuned = (read_yaml(ROOT / f"config/models/{system[kind]}.yaml") for kind in ("model", "tuned"))
+        assert tuned["epochs"] <= reported["epochs"]
+        assert tuned["architecture"]["name"] == reported["architecture"]["name"]
+        for claim in system["claims"]:
+            assert {"measure", "tolerance"} <= set(claim) and published_values(claim)
+            assert ("n_test" in claim) == (claim["measure"] in ("test_accuracy", "class_recall"))
+        for curve in system.get("curves", []):
+            assert len(curve["values"]) == reported["epochs"]
+    finals = {name: PUBLISHED[name]["claims"][0]["value"] for name in ("S2", "S3", "S4")}
+    assert finals == {name: PUBLISHED[name]["curves"][0]["values"][-1] for name in finals}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two runs of cnn2 on v1, one of them diverged, one of cnn3, and one of resnet9 stopped after two epochs."""
+
+    def add(combo, model, seed, accuracy, status="ok", epochs=3, recipe_epochs=3, **recipe):
+        folder = tmp_path / "results" / "runs" / combo / model / f"seed{seed}"
+        record = {
+            "status": status,
+            "epochs": epochs,
+            "recipe": {"epochs": recipe_epochs, **recipe},
+            "train_seconds": 10.0,
+        }
+        write_json(folder / "run.json", record | {"device": "cpu"})
+        write_json(
+            folder / "metrics.json", {"overall_accuracy": accuracy, "class_accuracy": dict.fromkeys(CLASSES, 0.5)}
+        )
+        rows = [(epoch, 0.1 * epoch, 0.1 * epoch + 0.01) for epoch in range(1, epochs + 1)]
+        write_csv(folder / "history.csv", ["epoch", "val_accuracy", "test_accuracy"], rows)
+
+    add("v1", "cnn2", 42, 0.61)
+    add("v1", "cnn2", 7, None, status="diverged")
+    add("v1", "cnn2_tuned", 42, 0.75)
+    add("v1", "cnn3", 42, 0.66)
+    add("official", "resnet9", 42, 0.5, epochs=2, recipe_epochs=24, stop_after=2)
+    write_json(tmp_path / "results/lr_find/official/resnet9/suggestion.json", {"suggestions": {"steepest": 6e-4}})
+    write_csv(tmp_path / "results/models/cnn2/layers.csv", ["parameters", "receptive_field"], [(10, 3), (79690, "")])
+    write_csv(
+        tmp_path / "results/models/resnet9/layers.csv", ["parameters", "receptive_field"], [(10, 88), (6573130, "")]
+    )
+    return tmp_path
+
+
+def test_the_table_lays_runs_searches_and_models_beside_the_published_figures(results):
+    run_script(
+        "reproduce.py", "--published", ROOT / "config/published.yaml", "--systems", "S0", "S1", "S4", "--seeds", 42, 7,
+        "--results", results / "results", "--page", results / "r.html", "--figure", results / "r.svg", "--output",
+        results / "r.csv",
+    )  # fmt: skip
+    table = pd.read_csv(results / "r.csv", keep_default_na=True)
+
+    def row(system, measure, combo=None):
+        found = table[(table["system"] == system) & (table["measure"] == measure)]
+        return (found if combo is None else found[found["combo"] == combo]).iloc[0]
+
+    v1 = row("S0", "test accuracy", "v1")
+    assert (v1["ours"], v1["ours_runs"], v1["tuned"], v1["verdict"]) == (0.61, 1, 0.75, "reproduced")
+    assert v1["published"] == pytest.approx(0.62222, abs=1e-5) and v1["difference"] == pytest.approx(
+        0.61 - v1["published"]
+    )
+    assert v1["tuned_difference"] == pytest.approx(0.75 - v1["published"])
+    assert (row("S0", "test accuracy", "v2")["verdict"], row("S0", "parameters")["verdict"]) == (
+        "not run",
+        "reproduced",
+    )
+    assert row("S1", "class recall, cat")["ours"] == 0.5
+    leaky = table[(table["system"] == "S1") & (table["verdict"] == "not comparable")].iloc[0]
+    assert leaky["published"] == 0.7108 and "not cleared" in leaky["note"]
+    # Two epochs are compared with the published two, and are no result of the whole recipe.
+    assert row("S4", "test accuracy")["verdict"] == "not run"
+    assert row("S4", "test accuracy after epoch 2")["ours"] == pytest.approx(0.21)
+    assert row("S4", "test accuracy after epoch 19")["verdict"] == "not run"
+    assert row("S4", "lr suggestion")["verdict"] == "reproduced"
+    assert "not run" in (results / "r.html").read_text() and (results / "r.svg").stat().st_size > 1000
+
+
+def test_a_training_may_stop_early_on_the_schedule_of_the_whole():
+    spec = {"epochs": 4, "schedule": {"name": "one_cycle"}}
+    whole, stopped = trainer(make_image_set(), **spec), trainer(make_image_set(), stop_after=2, **spec)
+    assert [facts(epoch) for epoch in stopped.run()] == [facts(epoch) for epoch in whole.run()[:2]]
