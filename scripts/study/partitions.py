@@ -86,6 +86,26 @@ def split_official(source_split: np.ndarray, labels: np.ndarray, val: float, see
     return {"train": kept, "val": held_out, "test": test}
 
 
+def split_afresh(image_ids: np.ndarray, ratios: Mapping[str, float], seed: int) -> dict[str, np.ndarray]:
+    """Split the images of a combo without regard to the splits of its partitions, as the two DVC studies did: leaky.
+
+    A test image of one combo may be a training image of another at the same seed. For measuring what that does, nothing else.
+
+    Args:
+        image_ids: int, n; the images of the combo.
+        ratios: share of "train", "val" and "test"; they sum to 1.
+        seed: of scikit-learn's `train_test_split`, twice, not stratified.
+
+    Returns:
+        The sorted image_ids of each role, int64.
+    """
+    from sklearn.model_selection import train_test_split
+
+    train, rest = train_test_split(np.sort(image_ids), train_size=ratios["train"], random_state=seed)
+    val, test = train_test_split(rest, train_size=ratios["val"] / (ratios["val"] + ratios["test"]), random_state=seed)
+    return {"train": np.sort(train), "val": np.sort(val), "test": np.sort(test)}
+
+
 def union(splits: Iterable[Mapping[str, np.ndarray]], role: str) -> np.ndarray:
     """Return the sorted image_ids that have `role` in any of the splits: a combo's part, or the common test."""
     return np.sort(np.concatenate([split[role] for split in splits]))

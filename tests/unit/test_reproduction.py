@@ -11,6 +11,10 @@ from test_training import facts, make_image_set, trainer
 
 from study.configuration import read_yaml
 from study.files import write_csv, write_json
+from study.index import read_index
+from study.leaks import leak
+from study.partitions import read_split, split_afresh, split_partition, write_partition, write_split
+from study.predictions import Predictions, roles_in_run, save_predictions
 from study.reproduction import difference, published_values, verdict
 
 PUBLISHED = read_yaml(ROOT / "config/published.yaml")
@@ -132,3 +136,60 @@ def test_a_training_may_stop_early_on_the_schedule_of_the_whole():
     spec = {"epochs": 4, "schedule": {"name": "one_cycle"}}
     whole, stopped = trainer(make_image_set(), **spec), trainer(make_image_set(), stop_after=2, **spec)
     assert [facts(epoch) for epoch in stopped.run()] == [facts(epoch) for epoch in whole.run()[:2]]
+
+
+def test_splitting_afresh_leaks_about_as_much_as_in_the_dvc_studies():
+    ratios = {"train": 0.7, "val": 0.15, "test": 0.15}
+    v1, both = (split_afresh(np.arange(n), ratios, 42) for n in (20_000, 40_000))
+    assert [len(v1[role]) for role in ratios] == [14_000, 3_000, 3_000]
+    assert sorted(np.concatenate(list(both.values()))) == list(range(40_000))
+    trained = np.isin(v1["test"], both["train"]).mean()
+    assert trained == pytest.approx(0.61, abs=0.09)  # 61 to 62 % there, 70 % expected of unrelated splits
+
+
+def test_the_leak_is_the_accuracy_on_all_less_that_on_unseen_images():
+    labels = np.zeros(10, int)
+    right_answers, wrong_answers = [1.0, 0.0], [0.0, 1.0]
+    # Of the test images 0–3 the leaky model trained on 0 and 1 and knows them, validated on 2, and fails on 3.
+    logits = np.array([right_answers] * 3 + [wrong_answers] + [right_answers] * 6, np.float32)
+    roles = roles_in_run(10, {"train": np.array([0, 1, 8]), "val": np.array([2]), "test": np.array([3, 9])})
+    right = Predictions(np.array([right_answers] * 5 + [wrong_answers] * 5, np.float32), roles)
+    found = leak(Predictions(logits, roles), np.arange(4), right, np.array([4, 5]), labels)
+    assert found == {
+        "n_test": 4, "n_trained": 2, "share_trained": 0.5, "accuracy": 0.75, "accuracy_unseen": 0.0, "flattery": 0.75,
+        "accuracy_right": 0.5,
+    }  # fmt: skip
+
+
+def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
+    labels = read_index(decoded / "index.csv").labels
+    v1 = np.arange(100)
+    ratios = {"train": 0.7, "val": 0.15, "test": 0.15}
+    random = np.random.default_rng(0)
+    for partition, image_ids in {"v1": v1, "v2": np.arange(100, 200)}.items():
+        write_partition(tmp_path / f"{partition}.csv", image_ids)
+        write_split(tmp_path / f"splits/{partition}/seed5.csv", split_partition(image_ids, labels, ratios, 5))
+    for combo, parts in {"v1@afresh": ["v1"], "v1+v2@afresh": ["v1", "v2"]}.items():
+        run_script(
+            "split_afresh.py", "--partitions", *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
+            "--val", 0.15, "--test", 0.15, "--output", tmp_path / f"splits/{combo}/seed5.csv", "--development",
+            tmp_path / f"splits/{combo}/seed5.development.csv",
+        )  # fmt: skip
+    afresh = read_split(tmp_path / "splits/v1+v2@afresh/seed5.csv")
+    for combo in ("v1+v2", "v1+v2@afresh"):
+        logits = random.normal(size=(360, 10)).astype(np.float32)
+        logits[afresh["train"], labels[afresh["train"]]] += 100  # knows by heart what it trained on
+        predictions = Predictions(logits, roles_in_run(360, afresh))
+        save_predictions(tmp_path / f"runs/{combo}/cnn2/seed5/predictions.npz", predictions)
+    published = {"S0": {"model": "cnn2", "leak": {"partition": "v1", "combos": ["v1+v2"]}}}
+    write_json(tmp_path / "published.yaml", published)
+    run_script(
+        "measure_leak.py", "--published", tmp_path / "published.yaml", "--systems", "S0", "--seeds", 5, "--index",
+        decoded / "index.csv", "--results", tmp_path, "--suffix", "@afresh", "--page", tmp_path / "l.html", "--output",
+        tmp_path / "l.csv",
+    )  # fmt: skip
+    row = pd.read_csv(tmp_path / "l.csv").iloc[0]
+    test = read_split(tmp_path / "splits/v1@afresh/seed5.csv")["test"]
+    assert row["n_test"] == len(test) == 15 and row["n_trained"] == np.isin(test, afresh["train"]).sum() > 0
+    assert row["flattery"] > 0.3
+    assert "flatters by" in (tmp_path / "l.html").read_text()

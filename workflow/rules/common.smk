@@ -60,19 +60,29 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
 
+# A combo whose name ends so is split by itself and not by its partitions, as the two DVC studies did: it leaks.
+AFRESH = "@afresh"
+
+
 def reproduced_combos():
-    """Return the combos that the compared systems were measured on."""
-    return dict.fromkeys(
-        claim["combo"]
+    """Return the combos that the compared systems were measured on, as they split them too."""
+    return [
+        combo
         for system in REPRODUCED.values()
-        for claim in system["claims"]
-        if "combo" in claim
-    )
+        for combo in [
+            *(claim["combo"] for claim in system["claims"] if "combo" in claim),
+            *(
+                f"{combo}{AFRESH}"
+                for combo in system.get("leak", {"combos": []})["combos"]
+            ),
+        ]
+    ]
 
 
 wildcard_constraints:
     partition="|".join(map(re.escape, PARTITIONS)),
-    combo="|".join(map(re.escape, {*COMBOS, *reproduced_combos()})),
+    combo="|".join(map(re.escape, [*COMBOS, *reproduced_combos()])),
+    afresh=f"[^/]+{re.escape(AFRESH)}",
     model="|".join(map(re.escape, {*MODELS, *compared})),
     seed="|".join(map(str, SEEDS)),
     worker="[0-9]+",
@@ -97,7 +107,7 @@ def splits_of(combo, seed, kind=""):
     """Return the splits of a combo's partitions, or the official one, for one seed; of the kind ".development", without tests."""
     return expand(
         "results/splits/{partition}/seed{seed}{kind}.csv",
-        partition=combo.split("+"),
+        partition=[combo] if combo.endswith(AFRESH) else combo.split("+"),
         seed=seed,
         kind=kind,
     )

@@ -116,6 +116,31 @@ rule split_official:
         " --output {output.split} --development {output.development} > {log} 2>&1"
 
 
+rule split_afresh:
+    input:
+        partitions=lambda wildcards: expand(
+            "results/partitions/{partition}.csv",
+            partition=wildcards.afresh.removesuffix(AFRESH).split("+"),
+        ),
+    output:
+        split="results/splits/{afresh}/seed{seed}.csv",
+        development="results/splits/{afresh}/seed{seed}.development.csv",
+    log:
+        "results/logs/split/{afresh}/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("split_afresh.py"),
+        ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
+    shell:
+        "python scripts/split_afresh.py --partitions {input.partitions} --seed {wildcards.seed} {params.ratios}"
+        " --output {output.split} --development {output.development} > {log} 2>&1"
+
+
 rule export_images:
     input:
         images="results/data/images.npy",

@@ -56,8 +56,20 @@ def reproduction_of_the_study():
     return ["results/reproduction.csv"]
 
 
-# On request, `snakemake reproduce`, and part of a study that has all its runs.
+# On request: `snakemake reproduce`.
 rule reproduce:
+    input:
+        "results/reproduction.csv",
+        lambda wildcards: ["results/leak.csv"] if leaky_systems() else [],
+
+
+def leaky_systems():
+    """Return the compared systems whose splits leak."""
+    return [name for name, system in REPRODUCED.items() if "leak" in system]
+
+
+# Part of a study that has all its runs, too.
+rule compare_published:
     input:
         published="config/published.yaml",
         results=reproduction_inputs,
@@ -76,7 +88,7 @@ rule reproduce:
             labels={"item": "published figures and ours, figure"},
         ),
     log:
-        "results/logs/reproduce.log",
+        "results/logs/compare_published.log",
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -90,3 +102,47 @@ rule reproduce:
     shell:
         "python scripts/reproduce.py --published {input.published} --systems {params.systems} --seeds {params.seeds}"
         " --results results --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
+
+
+rule measure_leak:
+    input:
+        published="config/published.yaml",
+        index="results/data/index.csv",
+        splits=lambda wildcards: [
+            f"results/splits/{REPRODUCED[name]['leak']['partition']}{suffix}/seed{seed}.csv"
+            for name, suffix, seed in itertools.product(
+                leaky_systems(), ("", AFRESH), SEEDS
+            )
+        ],
+        predictions=lambda wildcards: [
+            f"results/runs/{combo}{suffix}/{REPRODUCED[name]['model']}/seed{seed}/predictions.npz"
+            for name, suffix, seed in itertools.product(
+                leaky_systems(), ("", AFRESH), SEEDS
+            )
+            for combo in REPRODUCED[name]["leak"]["combos"]
+        ],
+    output:
+        table="results/leak.csv",
+        page=report(
+            "results/leak.html",
+            caption="../report/leak.rst",
+            category="Reproduction",
+            labels={"item": "what splitting each combo afresh does, table"},
+        ),
+    log:
+        "results/logs/measure_leak.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("measure_leak.py"),
+        systems=leaky_systems(),
+        seeds=SEEDS,
+        suffix=AFRESH,
+    shell:
+        "python scripts/measure_leak.py --published {input.published} --systems {params.systems} --seeds {params.seeds}"
+        " --index {input.index} --results results --suffix {params.suffix} --page {output.page} --output {output.table}"
+        " > {log} 2>&1"
