@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
     layers[["receptive_field", "jump"]] = layers[["receptive_field", "jump"]].astype("Int64")
     total = layers.iloc[-1]
     heading = (
-        f"{arguments.title}: {name}, {total['parameters']:,} parameters, {total['multiply_adds'] / 1e6:,.1f} million "
+        f"{arguments.title}: {'' if name == arguments.title else name + ', '}{total['parameters']:,} parameters, {total['multiply_adds'] / 1e6:,.1f} million "
         "multiply-adds an image"
     )
     write_text(
@@ -88,11 +88,10 @@ def main(arguments: argparse.Namespace) -> None:
     for epoch in range(1, _ROWS + 1):
         draw = Draw(generator, torch.from_numpy(np.searchsorted(train_ids, shown)), epoch)
         rows[f"epoch {epoch}"] = augmented(originals, transforms, draw).round().clamp(0, 255).byte().numpy()
-    steps_text = ", ".join(step["name"] for step in recipe["augment"]) or "nothing"
+    changes = ", ".join(step["name"] for step in recipe["augment"])
+    shows = f"is shown changed images: {changes}" if changes else "is shown the images as they are"
     save_figure(
-        image_grid_figure(
-            rows, [index.classes[index.labels[i]] for i in shown], f"{arguments.title} changes: {steps_text}"
-        ),
+        image_grid_figure(rows, [index.classes[index.labels[i]] for i in shown], f"{arguments.title} {shows}"),
         arguments.augmentation,
     )
 

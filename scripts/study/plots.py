@@ -187,7 +187,8 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
             positions[key] = column.map(lambda value, names=names: names.index(str(value)) / max(1, len(names) - 1))
             ends = tuple((i / max(1, len(names) - 1), name) for i, name in enumerate(names))
         for height, value in ends:
-            parallel.text(place, height, f" {_value_text(value)}", va="center", fontsize=9, zorder=4)
+            background = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+            parallel.text(place + 0.03, height, _value_text(value), va="center", fontsize=9, zorder=4, bbox=background)
     colours = matplotlib.cm.ScalarMappable(cmap="viridis_r")
     colours.set_clim(complete["val_accuracy"].min(), complete["val_accuracy"].max())
     for row, accuracy in complete.sort_values("val_accuracy")["val_accuracy"].items():

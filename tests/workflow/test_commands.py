@@ -189,6 +189,8 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
     assert partition["common_test_accuracy"] and official["test_accuracy"] and not official["common_test_accuracy"]
     history = rows(project.folder / "results" / "runs" / "official" / "cnn2" / "seed3" / "history.csv")
     assert float(history[-1]["test_accuracy"]) == pytest.approx(float(official["test_accuracy"]))
+    # Each has a search of its own: official trains on test images of v2.
+    assert (project.folder / "results" / "lr_find" / "v2" / "cnn2" / "lr_find.svg").exists()
     found = json.loads((project.folder / "results" / "lr_find" / "official" / "cnn2" / "suggestion.json").read_text())
     assert float(history[0]["learning_rate"]) == found["learning_rate"] == found["suggestions"]["steepest"]
     search = project.folder / "results" / "tune" / "official" / "cnn2" / "seed3"

@@ -9,6 +9,7 @@ SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study.configuration import check_config, read_yaml
+from study.datasets import OFFICIAL
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
@@ -118,14 +119,25 @@ def combo_splits(wildcards):
     return splits_of(wildcards.combo, wildcards.seed)
 
 
+def largest_combo():
+    """Return the study's largest combo, by which a recipe is shown."""
+    return max(COMBOS, key=combo_size)
+
+
 def largest_combo_splits(wildcards):
-    """Return the splits of the study's largest combo for its first seed, by which a recipe is shown."""
-    return splits_of(max(COMBOS, key=combo_size), SEEDS[0])
+    """Return the splits of the study's largest combo for its first seed."""
+    return splits_of(largest_combo(), SEEDS[0])
 
 
 def searched_combo(combo):
-    """Return the combo on which the learning rate for a combo is searched."""
-    return combo if config["lr_find"]["per_combo"] else max(COMBOS, key=combo_size)
+    """Return the combo on which the learning rate for a combo is searched.
+
+    Never `official` for a combo of partitions, whose test images are among its training images.
+    """
+    partition_combos = [combo for combo in COMBOS if combo != OFFICIAL]
+    if config["lr_find"]["per_combo"] or combo == OFFICIAL or not partition_combos:
+        return combo
+    return max(partition_combos, key=combo_size)
 
 
 def search_of(model, combo):

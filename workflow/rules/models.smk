@@ -22,9 +22,7 @@ rule describe_model:
         index="results/data/index.csv",
         splits=largest_combo_splits,
         recipe="results/recipes/{model}.yaml",
-        lr_find=lambda wildcards: search_of(
-            wildcards.model, max(COMBOS, key=combo_size)
-        ),
+        lr_find=lambda wildcards: search_of(wildcards.model, largest_combo()),
     output:
         page=report(
             "results/models/{model}/layers.html",
@@ -34,7 +32,13 @@ rule describe_model:
             labels={"model": "{model}", "item": "layers, table"},
         ),
         table="results/models/{model}/layers.csv",
-        text="results/models/{model}/layers.txt",
+        text=report(
+            "results/models/{model}/layers.txt",
+            caption="../report/layers.rst",
+            category="Models",
+            subcategory="{model}",
+            labels={"model": "{model}", "item": "layers, text"},
+        ),
         rates="results/models/{model}/schedule.csv",
         schedule=report(
             "results/models/{model}/schedule.svg",
