@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     trials = sorted((Trial(**row) for path in arguments.trials for row in read_json(path)), key=lambda t: t.number)
     best = best_trial(trials)
     table = pd.DataFrame(
-        {"trial": t.number, **t.params, "state": t.state, "val_accuracy": t.accuracy, "epochs": len(t.accuracies),
+        {"trial": t.number, **t.params, "state": t.state, "val_accuracy": t.accuracy, "epochs_trained": len(t.accuracies),
          "train_seconds": t.train_seconds, "seconds": t.seconds}
         for t in trials
     )  # fmt: skip

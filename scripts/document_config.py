@@ -23,6 +23,9 @@ def rows(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
         yield from rows(value, f"{name}.")
         if value.get("type") == "array":
             yield from rows(value["items"], f"{name}[].")
+        each = value.get("additionalProperties")
+        if isinstance(each, Mapping):
+            yield from rows(each, f"{name}.<name>.")
 
 
 def _type_text(value: Mapping[str, Any]) -> str:

@@ -7,15 +7,18 @@ import time
 
 from study.command import run
 from study.configuration import read_yaml
-from study.devices import device_name, lease_gpus, memory_advice, torch_device
+from study.devices import device_name, lease_gpus, make_deterministic, memory_advice, torch_device
 from study.errors import StudyError
 from study.files import write_csv, write_json
 from study.index import read_index
 from study.partitions import read_split, union
+from study.processes import stop_with_ancestors
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the losses, the suggestions and the figure."""
+    if arguments.job:
+        stop_with_ancestors()
     if not 0 < arguments.start < arguments.end:
         raise StudyError(
             f"--start is {arguments.start:g} and --end {arguments.end:g}; expected 0 < start < end, such as 1e-7 and 10"
@@ -25,6 +28,8 @@ def main(arguments: argparse.Namespace) -> None:
     recipe = read_yaml(arguments.recipe)
     if arguments.gpus:
         lease_gpus(arguments.gpus)
+    if recipe.get("deterministic"):
+        make_deterministic()
     # After the cheap checks: importing torch takes seconds.
     import numpy as np
     import torch
@@ -50,7 +55,14 @@ def main(arguments: argparse.Namespace) -> None:
             divergence=arguments.divergence,
         )
     seconds = time.perf_counter() - clock
-    places = {name: rule(test) for name, rule in RULES.items()}
+    # A search may be wanted for its figure alone; a training that needs a suggestion that is not there says why.
+    places, failures = {}, {}
+    for name, rule in RULES.items():
+        try:
+            places[name] = rule(test)
+        except StudyError as error:
+            failures[name] = str(error)
+            print(f"{name}: {error}", file=sys.stderr)
     suggestions = {name: float(test.learning_rates[place]) for name, place in places.items()}
     print(", ".join(f"{name}: {rate:.3g}" for name, rate in suggestions.items()), file=sys.stderr)
 
@@ -63,9 +75,10 @@ def main(arguments: argparse.Namespace) -> None:
     write_json(
         arguments.suggestion,
         {
-            "learning_rate": suggestions[arguments.rule],
+            "learning_rate": suggestions.get(arguments.rule),
             "rule": arguments.rule,
             "suggestions": suggestions,
+            "failures": failures,
             "steps": len(test.losses),
             "ended": "the loss diverged" if test.diverged else "all steps taken",
             "settings": {
@@ -108,6 +121,7 @@ if __name__ == "__main__":
     parser.add_argument("--title", required=True, help="name of the model, for the figure")
     parser.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
     parser.add_argument("--table", required=True, help="table to write: a row a step, .csv")
     parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")

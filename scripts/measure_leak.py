@@ -8,6 +8,7 @@ import pandas as pd
 
 from study.command import run
 from study.configuration import read_yaml
+from study.errors import StudyError
 from study.files import atomic_path, write_text
 from study.index import read_index
 from study.leaks import leak
@@ -40,6 +41,8 @@ def main(arguments: argparse.Namespace) -> None:
                     {"system": name, "model": model, "trained_on": combo, "tested_on": partition, "seed": seed}
                     | dict(leak(leaky, test, right, right_test, labels))
                 )
+    if not rows:
+        raise StudyError("all these runs diverged: there is nothing to compare; lower 'optimizer.lr' in the recipes")
     table = pd.DataFrame(rows)
     with atomic_path(arguments.output) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")

@@ -23,14 +23,17 @@ class Results:
 
     Args:
         folder: the results folder.
+        models: those to look at; others may be of another study.
         seeds: of the runs to look at.
     """
 
-    def __init__(self, folder: Path, seeds: list[int]):
-        self.folder, self.seeds = folder, seeds
+    def __init__(self, folder: Path, models: list[str], seeds: list[int]):
+        self.folder, self.models, self.seeds = folder, models, seeds
 
     def runs(self, model: str, combo: str) -> list[Path]:
         """Return the folders of the runs that are there and did not diverge."""
+        if model not in self.models:
+            return []
         folders = (self.folder / "runs" / combo / model / f"seed{seed}" for seed in self.seeds)
         return [
             path
@@ -48,7 +51,7 @@ class Results:
             layers = pd.read_csv(path)
             return [float(layers[measure].iloc[-1] if measure == "parameters" else layers[measure].max())], {}
         if measure == "lr_suggestion":
-            path = self.folder / "lr_find" / claim["combo"] / model / "suggestion.json"
+            path = self.folder / "lr_find" / claim["combo"] / model / f"seed{self.seeds[0]}" / "suggestion.json"
             return ([read_json(path)["suggestions"]["steepest"]], {}) if path.exists() else ([], {})
         values, records = [], []
         for path in self.runs(model, claim["combo"]):
@@ -88,7 +91,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the table, the page and the figure."""
     published = read_yaml(arguments.published)
     systems = {name: published[name] for name in arguments.systems}
-    results = Results(Path(arguments.results), arguments.seeds)
+    kinds = ("model", "tuned") if arguments.tuned else ("model",)
+    models = [system[kind] for system in systems.values() for kind in kinds]
+    results = Results(Path(arguments.results), models, arguments.seeds)
     table = reproduction_table(systems, results.measured)
     counts = table["verdict"].value_counts()
     heading = "Published figures and ours: " + ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -115,6 +120,7 @@ if __name__ == "__main__":
     parser.add_argument("--published", required=True, help="published figures, .yaml")
     parser.add_argument("--systems", required=True, nargs="+", help="which of them, such as S0 S1")
     parser.add_argument("--seeds", required=True, nargs="+", type=int, help="seeds of our runs")
+    parser.add_argument("--tuned", action="store_true", help="compare the tuned recipes too")
     parser.add_argument("--results", required=True, help="results folder with runs, models and learning-rate searches")
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from study.command import run
 from study.configuration import read_yaml
-from study.devices import lease_gpus, memory_advice, torch_device
+from study.devices import lease_gpus, make_deterministic, memory_advice, torch_device
 from study.errors import StudyError
 from study.files import write_json
 from study.index import read_index
 from study.partitions import read_split, union
 from study.processes import stop_with_ancestors
 from study.provenance import code_digest
-from study.recipes import canonical, complete_recipe, laid_over, overlay
+from study.recipes import canonical, complete_recipe, laid_over, overlay, value_at
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -40,8 +40,17 @@ def main(arguments: argparse.Namespace) -> None:
     if "epochs" in search:
         recipe["epochs"] = search["epochs"]
 
+    whole = [
+        key
+        for key, choices in searched.items()
+        if isinstance(choices, dict)
+        and all(isinstance(v, int) for v in (choices["low"], choices["high"], value_at(recipe, key)))
+    ]
+
     if arguments.gpus:
         lease_gpus(arguments.gpus)
+    if recipe.get("deterministic"):
+        make_deterministic()
     # After the cheap checks: importing torch takes seconds.
     import numpy as np
     import torch
@@ -70,7 +79,7 @@ def main(arguments: argparse.Namespace) -> None:
         own,
         *(Journal(folder / f"worker{w}.json", key) for w in range(arguments.workers) if w != arguments.worker),
     ]
-    sampler = Grid(searched) if search["method"] == "grid" else Tpe(searched, search["trials"], arguments.seed)
+    sampler = Grid(searched) if search["method"] == "grid" else Tpe(searched, whole, search["trials"], arguments.seed)
 
     def trained(number: int, params: dict) -> Trial:
         """Train one trial to its end, or until it diverges or there is no hope for it."""
@@ -94,6 +103,9 @@ def main(arguments: argparse.Namespace) -> None:
             state = "pruned"
         except Diverged:
             state = "diverged"
+        except StudyError as error:  # out of memory: other settings may fit
+            print(error, file=sys.stderr)
+            state = "failed"
         kept = (
             trainer.best["accuracy"] if trainer.keep_best and trainer.best else accuracies[-1] if accuracies else None
         )

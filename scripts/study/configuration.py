@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError, best_match
 
 from study.datasets import OFFICIAL, OFFICIALLY_SPLIT, SIZES
@@ -33,6 +33,21 @@ def read_yaml(path: str | Path) -> Any:
         raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
 
 
+def _is_integer(checker: TypeChecker, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: TypeChecker, value: Any) -> bool:
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON schema takes 42.0 for a whole number, and YAML can write .nan and .inf: neither is meant anywhere here.
+_VALIDATOR = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
+)
+
+
 def check_schema(value: Any, schema: Mapping[str, Any], name: str) -> None:
     """Check `value` against a JSON schema.
 
@@ -44,7 +59,7 @@ def check_schema(value: Any, schema: Mapping[str, Any], name: str) -> None:
     Raises:
         StudyError: the most telling of the violations, in one line.
     """
-    errors = list(Draft202012Validator(schema).iter_errors(value))
+    errors = list(_VALIDATOR(schema).iter_errors(value))
     if errors:
         best = best_match(errors)
         # Of like errors in one list, the first.
@@ -103,7 +118,7 @@ def _number_hint(error: ValidationError, where: str) -> str:
     except ValueError:
         return ""
     return (
-        f"; write {where}: {number:g}, without quotes (in YAML 1e-3 is text but 0.001 and 1.0e-3 are numbers; --config "
+        f"; write {where}: {one_line(yaml.safe_dump(number)).split()[0]}, without quotes (in YAML 1e-3 is text but 0.001 and 1.0e-3 are numbers; --config "
         "passes lists as text, so put them into a YAML file and give it by --configfile)"
     )
 

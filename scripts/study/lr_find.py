@@ -52,8 +52,8 @@ def range_test(
         smoothing: weight of the newest loss in the average; 1 does not smooth.
         divergence: stop when the average exceeds its smallest value so many times.
     """
-    # Muon has learning rates of other groups that are not searched.
-    groups = [group for group in trainer.optimizer.param_groups if group["lr"] == start]
+    # Muon's other groups have learning rates of their own, which are not searched.
+    groups = [group for group in trainer.optimizer.param_groups if group.get("orthogonal", True)]
     rates = start * (end / start) ** (np.arange(steps) / max(1, steps - 1))
     losses: list[float] = []
     smoothed: list[float] = []

@@ -118,6 +118,8 @@ def trials_figure(trials: pd.DataFrame, keys: Sequence[str], title: str) -> Figu
         keys: the searched recipe keys.
         title: what is shown.
     """
+    listed = [key for key in keys if trials[key].map(lambda value: isinstance(value, list)).any()]
+    trials = trials.assign(**{key: trials[key].map(str) for key in listed})
     with plt.rc_context(_STYLE):
         if len(keys) == 2 and not trials.duplicated(list(keys)).any() and _is_grid(trials, keys):
             figure = _trials_heat_map(trials, keys)

@@ -1,12 +1,14 @@
 """Recipes: a model with its training hyper-parameters, one YAML file each."""
 
 import difflib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from study.configuration import check_schema, read_yaml
+from study.datasets import OFFICIAL
 from study.errors import StudyError
 
 # What a recipe writes instead of a learning rate to take the one that a search suggests.
@@ -73,8 +75,8 @@ def check_search(model: str, recipe: Mapping[str, Any], search: Mapping[str, Any
     for key, choices in search["keys"].items():
         known = _dotted(recipe)
         if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else "take it out."
+            close = difflib.get_close_matches(str(key), known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"give it a value in overrides.{model} or take it out."
             raise StudyError(
                 f"{where} searches {key!r}, which the recipe does not have; {hint} It has: {', '.join(known)}"
             )
@@ -89,10 +91,47 @@ def check_search(model: str, recipe: Mapping[str, Any], search: Mapping[str, Any
                 )
             if choices.get("log") and choices["low"] <= 0:
                 raise StudyError(f"{where}.{key} has low {choices['low']}, expected more than 0 with log: true")
-            choices = [choices["low"], choices["high"]]
-        for choice in choices:
-            complete = {"description": "", **laid_over(recipe, overlay({key: choice}))}
-            check_schema(complete, schema, f"{where}, with {key}: {choice}")
+    ends = {key: [c["low"], c["high"]] if isinstance(c, Mapping) else c for key, c in search["keys"].items()}
+    if FROM_SEARCH in ends.get("optimizer.lr", []):
+        raise StudyError(f"{where} has {FROM_SEARCH!r} among the choices of optimizer.lr; write numbers")
+    # Every point: a choice may be right by itself and wrong beside another one.
+    for values in itertools.product(*ends.values()):
+        point = dict(zip(ends, values, strict=True))
+        text = ", ".join(f"{key}: {value}" for key, value in point.items())
+        check_schema({"description": "", **laid_over(recipe, overlay(point))}, schema, f"{where}, with {text}")
+
+
+def check_chooses(
+    model: str, recipe: Mapping[str, Any], tuned: bool, combos: Sequence[str], val: Mapping[str, float]
+) -> None:
+    """Check that there are validation images where something is chosen by them.
+
+    Args:
+        model: name of the model.
+        recipe: its resolved recipe.
+        tuned: whether its hyper-parameters are searched.
+        combos: of the study.
+        val: share of validation images by configuration key, "split.val" and "official.val".
+
+    Raises:
+        StudyError: there are none.
+    """
+    reason = (
+        "tune"
+        if tuned
+        else "keep: best"
+        if recipe.get("keep") == "best"
+        else "patience"
+        if recipe.get("patience")
+        else ""
+    )
+    for combo in combos if reason else []:
+        key = "official.val" if combo == OFFICIAL else "split.val"
+        if val[key] == 0:
+            raise StudyError(
+                f"config: {model} chooses by validation images ({reason}), but {key} is 0, so {combo} has none; write for example "
+                f"{key.split('.')[0]}: {{val: 0.1}}" + (" with a smaller train" if key == "split.val" else "")
+            )
 
 
 def _dotted(recipe: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -100,6 +139,14 @@ def _dotted(recipe: Mapping[str, Any], prefix: str = "") -> list[str]:
     for key, value in recipe.items():
         keys += _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
     return keys
+
+
+def value_at(recipe: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a dotted key."""
+    value: Any = recipe
+    for part in key.split("."):
+        value = value[part]
+    return value
 
 
 def searches_rate(recipe: Mapping[str, Any]) -> bool:
@@ -129,7 +176,10 @@ def complete_recipe(
                 f"{path}: optimizer.lr is {FROM_SEARCH!r} but no search was given; pass --lr-find with what lr_find.py wrote, or "
                 "write a number"
             )
-        recipe["optimizer"]["lr"] = json.loads(Path(lr_find).read_text())["learning_rate"]
+        found = json.loads(Path(lr_find).read_text())
+        if found["learning_rate"] is None:
+            raise StudyError(f"{lr_find} holds no suggestion: {found['failures'][found['rule']]}")
+        recipe["optimizer"]["lr"] = found["learning_rate"]
     return recipe
 
 

@@ -26,7 +26,8 @@ class Trial:
     Attributes:
         number: from 0, in the order of the search.
         params: value by recipe key, such as {"optimizer.lr": 0.001}.
-        state: "complete", "pruned" (stopped because others were better at the same epoch) or "diverged".
+        state: "complete", "pruned" (stopped because others were better at the same epoch), "diverged" or "failed" (out of
+            memory).
         accuracies: validation accuracy after each epoch.
         accuracy: that of the weights the recipe keeps; None unless complete.
         seconds: of the whole trial.
@@ -57,7 +58,7 @@ class Journal:
         self.path, self.identity = Path(path), identity
         if self.path.exists() and read_json(self.path)["identity"] != identity:
             raise StudyError(
-                f"{path} holds the trials of another recipe, search, data or code; to start anew, delete it: rm '{path}'"
+                f"{path} holds the trials of another recipe, search, data or code; to start anew, delete their folder: rm -r '{self.path.parent}'"
             )
 
     def trials(self) -> list[Trial]:
@@ -90,7 +91,10 @@ class Grid:
 
 
 class Tpe:
-    """Optuna's tree-structured Parzen estimator, with asynchronous successive halving; the same suggestions each time.
+    """Optuna's tree-structured Parzen estimator, with asynchronous successive halving.
+
+    One worker makes the same suggestions each time; with several they depend on which trials have ended. The first ten are
+    random.
 
     The halving is our own few lines, because Optuna's needs its storage, and what survives a kill here is the journal.
 
@@ -99,12 +103,13 @@ class Tpe:
 
     Args:
         search: by recipe key, a list of choices or {"low", "high", "log"}.
+        whole: keys whose ranges hold whole numbers.
         trials: how many.
         seed: of the suggestions.
     """
 
-    def __init__(self, search: Mapping[str, Any], trials: int, seed: int):
-        self.distributions = {key: _distribution(choices) for key, choices in search.items()}
+    def __init__(self, search: Mapping[str, Any], whole: Sequence[str], trials: int, seed: int):
+        self.distributions = {key: _distribution(choices, key in whole) for key, choices in search.items()}
         self.trials, self.seed = trials, seed
         optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -130,26 +135,28 @@ class Tpe:
 
     def _study(self, finished: Sequence[Trial], sampler: optuna.samplers.BaseSampler) -> optuna.Study:
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        states = {"complete": optuna.trial.TrialState.COMPLETE, "pruned": optuna.trial.TrialState.PRUNED}
         for trial in sorted(finished, key=lambda trial: trial.number):
-            state = states.get(trial.state, optuna.trial.TrialState.FAIL)
+            # Optuna learns nothing from failed trials; settings that diverge are to be known as bad ones.
+            bad = trial.state in ("diverged", "failed")
             study.add_trial(
                 optuna.trial.create_trial(
-                    state=state,
+                    state=optuna.trial.TrialState.PRUNED
+                    if trial.state == "pruned"
+                    else optuna.trial.TrialState.COMPLETE,
                     params=trial.params,
                     distributions=self.distributions,
-                    value=trial.accuracy,
-                    intermediate_values=dict(enumerate(trial.accuracies, 1)) if trial.state != "diverged" else {},
+                    value=0.0 if bad else trial.accuracy,
+                    intermediate_values={} if bad else dict(enumerate(trial.accuracies, 1)),
                 )
             )
         return study
 
 
-def _distribution(choices: Any) -> optuna.distributions.BaseDistribution:
+def _distribution(choices: Any, whole: bool) -> optuna.distributions.BaseDistribution:
     if not isinstance(choices, Mapping):
         return optuna.distributions.CategoricalDistribution(list(choices))
     low, high, log = choices["low"], choices["high"], choices.get("log", False)
-    if isinstance(low, int) and isinstance(high, int):
+    if whole:
         return optuna.distributions.IntDistribution(low, high, log=log)
     return optuna.distributions.FloatDistribution(float(low), float(high), log=log)
 

@@ -16,7 +16,7 @@ from study.datasets import SIZES
 from study.errors import StudyError
 from study.models import ARCHITECTURES
 from study.optimizers import OPTIMIZERS
-from study.recipes import canonical, check_search, resolve_recipe
+from study.recipes import canonical, check_chooses, check_search, resolve_recipe
 
 CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
@@ -98,6 +98,12 @@ def test_the_full_study_is_what_it_should_be():
         (changed(tune={"cnn2": {"method": "grid", "keys": {"epochs": []}}}), ["tune.cnn2.keys.epochs"]),
         (changed(tune={"cnn2": {"method": "grid", "keys": {"epochs": [1]}, "trials": 3}}), ["'trials'", "does not go with"]),
         (changed(tune={"cnn2": {"method": "tpe", "keys": {"epochs": [1]}}}), ["no 'trials'"]),
+        (changed(tune={"cnn2": {"method": "random", "keys": {"epochs": [1]}}}), ["tune.cnn2.method is", "grid, tpe"]),
+        (changed(seeds=[42.0]), ["seeds[0] is 42.0", "a whole number"]),
+        (changed(official={"val": float("nan")}), ["official.val is NaN", "a number"]),
+        (changed(lr_find=CONFIG["lr_find"] | {"end": float("inf")}), ["lr_find.end is Infinity", "a number"]),
+        (changed(lr_find=CONFIG["lr_find"] | {"start": "1e-7"}), ["write lr_find.start: 1.0e-07"]),
+        (changed(reproduce={"systems": ["S0", "S0"], "tuned": False}), ["repeats"]),
         (
             changed(lr_find=CONFIG["lr_find"] | {"start": 10, "end": 1e-7}),
             ["lr_find.start is 10", "expected start < end", "{start: 1.0e-07, end: 10}"],
@@ -200,6 +206,12 @@ def test_overrides_change_single_keys_and_are_checked_too():
         ({"optimizer.lr": {"low": 0.1, "high": 0.01}}, ["expected low < high"]),
         ({"optimizer.lr": {"low": 0, "high": 0.01, "log": True}}, ["expected more than 0"]),
         ({"optimizer.lr": {"low": 0, "high": 0.01}}, ["optimizer.lr: 0"]),
+        ({"optimizer.lr": ["from lr_find", 0.01]}, ["write numbers"]),
+        ({1: [32]}, ["searches 1, which the recipe does not have"]),
+        (
+            {"optimizer.name": ["adam", "sgd"], "schedule.name": ["constant", "step"]},
+            ["optimizer.name: adam, schedule.name: step"],
+        ),
     ],
 )
 def test_a_search_that_does_not_fit_its_recipe_is_refused(keys, fragments):
@@ -211,6 +223,18 @@ def test_a_search_that_does_not_fit_its_recipe_is_refused(keys, fragments):
     check_search("cnn2", recipe, {"method": "grid", "keys": {"optimizer.lr": [0.1, 0.2]}}, RECIPE_SCHEMA)
     with pytest.raises(StudyError, match="a grid needs a list"):
         check_search("cnn2", recipe, {"method": "grid", "keys": {"optimizer.lr": {"low": 1, "high": 2}}}, RECIPE_SCHEMA)
+
+
+def test_choosing_without_validation_images_is_refused():
+    recipe = resolve_recipe(ROOT / "config/models/cnn2.yaml", {}, RECIPE_SCHEMA)
+    none, some = {"split.val": 0.15, "official.val": 0}, {"split.val": 0.15, "official.val": 0.1}
+    check_chooses("cnn2", recipe, False, ["v1", "official"], none)
+    check_chooses("cnn2", recipe, True, ["v1", "official"], some)
+    for chooses, tuned in ((recipe, True), (recipe | {"keep": "best"}, False), (recipe | {"patience": 3}, False)):
+        with pytest.raises(
+            StudyError, match=r"official.val is 0, so official has none; write for example official: \{val: 0.1\}"
+        ):
+            check_chooses("cnn2", chooses, tuned, ["v1", "official"], none)
 
 
 def test_a_file_that_is_not_yaml_is_named(tmp_path):

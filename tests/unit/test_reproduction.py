@@ -91,7 +91,9 @@ def results(tmp_path):
     add("v1", "cnn2_tuned", 42, 0.75)
     add("v1", "cnn3", 42, 0.66)
     add("official", "resnet9", 42, 0.5, epochs=2, recipe_epochs=24, stop_after=2)
-    write_json(tmp_path / "results/lr_find/official/resnet9/suggestion.json", {"suggestions": {"steepest": 6e-4}})
+    write_json(
+        tmp_path / "results/lr_find/official/resnet9/seed42/suggestion.json", {"suggestions": {"steepest": 6e-4}}
+    )
     write_csv(tmp_path / "results/models/cnn2/layers.csv", ["parameters", "receptive_field"], [(10, 3), (79690, "")])
     write_csv(
         tmp_path / "results/models/resnet9/layers.csv", ["parameters", "receptive_field"], [(10, 88), (6573130, "")]
@@ -101,7 +103,7 @@ def results(tmp_path):
 
 def test_the_table_lays_runs_searches_and_models_beside_the_published_figures(results):
     run_script(
-        "reproduce.py", "--published", ROOT / "config/published.yaml", "--systems", "S0", "S1", "S4", "--seeds", 42, 7,
+        "reproduce.py", "--published", ROOT / "config/published.yaml", "--systems", "S0", "S1", "S4", "--seeds", 42, 7, "--tuned",
         "--results", results / "results", "--page", results / "r.html", "--figure", results / "r.svg", "--output",
         results / "r.csv",
     )  # fmt: skip

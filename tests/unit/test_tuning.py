@@ -45,7 +45,7 @@ def test_suggestions_repeat_themselves_stay_in_range_and_learn():
               "kind": ["a", "b"]}  # fmt: skip
 
     def searched(seed, count=40):
-        tpe, finished = Tpe(search, count, seed), []
+        tpe, finished = Tpe(search, ["n"], count, seed), []
         for number in range(count):
             params = tpe.suggest(number, finished)
             finished.append(trial(number, 1 - (params["x"] - 0.3) ** 2 - 0.1 * (params["kind"] == "b"), **params))
@@ -59,8 +59,22 @@ def test_suggestions_repeat_themselves_stay_in_range_and_learn():
     assert np.mean(late) < 0.2 and abs(best_trial(finished).params["x"] - 0.3) < 0.1
 
 
+def test_settings_that_diverge_are_learnt_to_be_bad():
+    tpe, finished = Tpe({"lr": {"low": 1e-4, "high": 10.0, "log": True}}, [], 50, 1), []
+    for number in range(50):
+        lr = tpe.suggest(number, finished)["lr"]
+        finished.append(trial(number, None, "diverged", lr=lr) if lr > 0.01 else trial(number, 0.5 + 10 * lr, lr=lr))
+    assert sum(t.state == "diverged" for t in finished[20:]) <= 15  # of thirty; eighteen at random
+
+
+def test_ranges_of_numbers_are_whole_only_where_that_is_meant():
+    search = {"x": {"low": 0, "high": 1}}
+    assert 0 < Tpe(search, [], 1, 1).suggest(0, [])["x"] < 1
+    assert Tpe(search, ["x"], 1, 1).suggest(0, [])["x"] in (0, 1)
+
+
 def test_a_trial_that_falls_behind_is_hopeless_and_a_leader_is_not():
-    tpe = Tpe({"x": {"low": 0.0, "high": 1.0}}, 20, 1)
+    tpe = Tpe({"x": {"low": 0.0, "high": 1.0}}, [], 20, 1)
     finished = [Trial(i, {"x": 0.5}, "complete", [i / 10] * 8, i / 10, 1, 1) for i in range(8)]
     stops = [tpe.hopeless(8, {}, [accuracy] * 3, finished) for accuracy in (0.0, 0.45, 0.55, 0.9)]
     assert stops == [True, True, False, False]  # of nine, the best three go on
@@ -76,7 +90,7 @@ def test_a_journal_remembers_and_refuses_another_search(tmp_path):
     journal.append(trial(0, 0.5, x=1))
     journal.append(trial(1, None, "diverged", x=2))
     assert Journal(path, "mine").trials() == [trial(0, 0.5, x=1), trial(1, None, "diverged", x=2)]
-    with pytest.raises(StudyError, match=r"worker0.json holds the trials of another recipe.*delete it: rm"):
+    with pytest.raises(StudyError, match=r"worker0.json holds the trials of another recipe.*delete their folder: rm"):
         Journal(path, "other")
 
 
@@ -95,6 +109,13 @@ def test_a_grid_of_two_keys_is_a_heat_map_in_the_order_of_the_search():
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["16", "8"]
     (best,) = axes.patches
     assert best.get_xy() == (0.5, -0.5)
+
+
+def test_choices_that_are_lists_are_drawn():
+    keys = ["architecture.widths", "optimizer.lr"]
+    rows = [(0, [4, 8, 8], 0.1, "complete", 0.6), (1, [8, 8, 8], 0.1, "complete", 0.7)]
+    axes = trials_figure(table(keys, rows), keys, "t").axes[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["[4, 8, 8]", "[8, 8, 8]"]
 
 
 def test_another_search_is_drawn_by_trial_and_in_parallel_coordinates():

@@ -190,8 +190,10 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
     history = rows(project.folder / "results" / "runs" / "official" / "cnn2" / "seed3" / "history.csv")
     assert float(history[-1]["test_accuracy"]) == pytest.approx(float(official["test_accuracy"]))
     # Each has a search of its own: official trains on test images of v2.
-    assert (project.folder / "results" / "lr_find" / "v2" / "cnn2" / "lr_find.svg").exists()
-    found = json.loads((project.folder / "results" / "lr_find" / "official" / "cnn2" / "suggestion.json").read_text())
+    assert (project.folder / "results" / "lr_find" / "v2" / "cnn2" / "seed3" / "lr_find.svg").exists()
+    found = json.loads(
+        (project.folder / "results" / "lr_find" / "official" / "cnn2" / "seed3" / "suggestion.json").read_text()
+    )
     assert float(history[0]["learning_rate"]) == found["learning_rate"] == found["suggestions"]["steepest"]
     search = project.folder / "results" / "tune" / "official" / "cnn2" / "seed3"
     best = max(rows(search / "trials.csv"), key=lambda trial: float(trial["val_accuracy"]))
@@ -219,9 +221,21 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
     assert (
         re.search(r"train +12\b", jobs) and re.search(r"lr_find +1\b", jobs) and re.search(r"split_official +3\b", jobs)
     )
-    project.configure(study | {"partitions": [{"name": "v1", "size": 30000}], "combos": ["v1"]})
-    refused = project.snakemake("reproduce", "--dry-run")
-    assert_one_clear_line(refused.stdout + refused.stderr, "S0 was measured on partition v1 of 20000 images")
+    for changes, fragment in (
+        ({"partitions": [{"name": "v1", "size": 30000}], "combos": ["v1"]}, "measured on partition v1 of 20000 images"),
+        ({"overrides": {"cnn2": {"epochs": 1}}}, "S0 was trained by the recipe cnn2, which overrides.cnn2 changes"),
+        ({"split": {"train": 0.8, "val": 0.1, "test": 0.1}}, "S0 needs split: {'train': 0.7"),
+        ({"tune": {"cnn3": {"method": "grid", "keys": {"batch_size": [8]}}}}, "S1 did not search what tune.cnn3 does"),
+        ({"reproduce": {"systems": ["S2"], "tuned": False}, "official": {"val": 0.1}}, "S2 needs official: {'val': 0}"),
+    ):
+        project.configure(study | changes)
+        refused = project.snakemake("reproduce", "--dry-run")
+        assert refused.returncode != 0
+        assert_one_clear_line(refused.stdout + refused.stderr, fragment)
+        assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
+    allowed = {"cnn2": {"method": "grid", "keys": {"optimizer.lr": [0.001, 0.0005]}}}
+    project.configure(study | {"tune": allowed})
+    assert "compare_published " in project.succeeds("--dry-run", "--quiet", "rules")
 
 
 def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):

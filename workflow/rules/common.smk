@@ -14,7 +14,13 @@ from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
 from study.provenance import code_digest
-from study.recipes import canonical, check_search, resolve_recipe, searches_rate
+from study.recipes import (
+    canonical,
+    check_chooses,
+    check_search,
+    resolve_recipe,
+    searches_rate,
+)
 
 SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
 
@@ -37,6 +43,11 @@ try:
     }
     for model, search in config["tune"].items():
         check_search(model, RECIPES[model], search, recipe_schema)
+    shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
+    for model in config["models"]:
+        check_chooses(
+            model, RECIPES[model], model in config["tune"], config["combos"], shares
+        )
 except StudyError as error:
     sys.exit(f"error: {error}")
 
@@ -140,20 +151,31 @@ def searched_combo(combo):
     return max(partition_combos, key=combo_size)
 
 
-def search_of(model, combo):
-    """Return the learning-rate search as an input, if the model's recipe takes its rate from one."""
-    if not searches_rate(RECIPES[model]):
+def takes_rate(model):
+    """Tell whether a model's runs take their learning rate from a search, and not from tuning."""
+    return (
+        searches_rate(RECIPES[model])
+        and "optimizer.lr" not in config["tune"].get(model, {"keys": {}})["keys"]
+    )
+
+
+def search_of(model, combo, seed):
+    """Return the learning-rate search as an input, if the model's runs take their rate from one."""
+    if not takes_rate(model):
         return []
-    return [f"results/lr_find/{searched_combo(combo)}/{model}/suggestion.json"]
+    return [
+        f"results/lr_find/{searched_combo(combo)}/{model}/seed{seed}/suggestion.json"
+    ]
 
 
 def searches():
     """Return all searches of the study: those asked for and those that recipes take their rates from."""
     return [
-        f"results/lr_find/{combo}/{model}/suggestion.json"
+        f"results/lr_find/{combo}/{model}/seed{seed}/suggestion.json"
         for model in MODELS
-        if model in config["lr_find"]["models"] or searches_rate(RECIPES[model])
+        if model in config["lr_find"]["models"] or takes_rate(model)
         for combo in dict.fromkeys(map(searched_combo, COMBOS))
+        for seed in (SEEDS if takes_rate(model) else SEEDS[:1])
     ]
 
 

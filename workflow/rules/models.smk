@@ -1,3 +1,6 @@
+import json
+
+
 rule resolve_recipe:
     output:
         recipe="results/recipes/{model}.yaml",
@@ -22,7 +25,7 @@ rule describe_model:
         index="results/data/index.csv",
         splits=largest_combo_splits,
         recipe="results/recipes/{model}.yaml",
-        lr_find=lambda wildcards: search_of(wildcards.model, largest_combo()),
+        lr_find=lambda wildcards: search_of(wildcards.model, largest_combo(), SEEDS[0]),
     output:
         page=report(
             "results/models/{model}/layers.html",
@@ -75,23 +78,25 @@ rule lr_find:
     input:
         images="results/data/images.npy",
         index="results/data/index.csv",
-        splits=lambda wildcards: splits_of(wildcards.combo, SEEDS[0], ".development"),
+        splits=lambda wildcards: splits_of(
+            wildcards.combo, wildcards.seed, ".development"
+        ),
         recipe="results/recipes/{model}.yaml",
     output:
-        table="results/lr_find/{combo}/{model}/losses.csv",
-        suggestion="results/lr_find/{combo}/{model}/suggestion.json",
+        table="results/lr_find/{combo}/{model}/seed{seed}/losses.csv",
+        suggestion="results/lr_find/{combo}/{model}/seed{seed}/suggestion.json",
         figure=report(
-            "results/lr_find/{combo}/{model}/lr_find.svg",
+            "results/lr_find/{combo}/{model}/seed{seed}/lr_find.svg",
             caption="../report/lr_find.rst",
             category="Models",
             subcategory="{model}",
             labels={
                 "model": "{model}",
-                "item": "learning-rate search on {combo}, figure",
+                "item": "learning-rate search on {combo}, seed {seed}, figure",
             },
         ),
     log:
-        "results/logs/lr_find/{combo}/{model}.log",
+        "results/logs/lr_find/{combo}/{model}/seed{seed}.log",
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -101,16 +106,19 @@ rule lr_find:
         runtime=60,
     params:
         code=code("lr_find.py"),
-        seed=SEEDS[0],
         settings=[
             f"--{name} {config['lr_find'][name]}"
             for name in ("start", "end", "steps", "smoothing", "divergence", "rule")
         ],
     shell:
         "python scripts/lr_find.py --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} --seed {params.seed} {params.settings} --gpus {resources.gpu} --threads {threads}"
-        " --title '{wildcards.model} on {wildcards.combo}' --table {output.table} --suggestion {output.suggestion}"
+        " --recipe {input.recipe} --seed {wildcards.seed} {params.settings} --job --gpus {resources.gpu} --threads {threads}"
+        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}' --table {output.table} --suggestion {output.suggestion}"
         " --figure {output.figure} > {log} 2>&1"
+
+
+# Matches no model where none is tuned.
+TUNED = "|".join(map(re.escape, config["tune"])) or "(?!)"
 
 
 rule tune:
@@ -121,11 +129,15 @@ rule tune:
             wildcards.combo, wildcards.seed, ".development"
         ),
         recipe="results/recipes/{model}.yaml",
-        lr_find=lambda wildcards: search_of(wildcards.model, wildcards.combo),
+        lr_find=lambda wildcards: search_of(
+            wildcards.model, wildcards.combo, wildcards.seed
+        ),
     output:
         trials=temp("results/tune/{combo}/{model}/seed{seed}/worker{worker}.json"),
     log:
         "results/logs/tune/{combo}/{model}/seed{seed}_worker{worker}.log",
+    wildcard_constraints:
+        model=TUNED,
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -135,7 +147,8 @@ rule tune:
         runtime=720,
     params:
         code=code("tune.py"),
-        search=lambda wildcards: canonical(config["tune"][wildcards.model]),
+        # In the order it was written in, which is that of a grid's trials.
+        search=lambda wildcards: json.dumps(config["tune"][wildcards.model]),
         workers=lambda wildcards: workers(wildcards.model),
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
@@ -170,6 +183,8 @@ rule collect_trials:
         ),
     log:
         "results/logs/collect_trials/{combo}/{model}/seed{seed}.log",
+    wildcard_constraints:
+        model=TUNED,
     conda:
         "../../envs/analysis.yaml"
     threads: 1

@@ -20,6 +20,20 @@ def why_not_reproduced():
     if DATASET["name"] != "cifar10" or DATASET["checksums"]:
         return "the published figures are of CIFAR-10; write dataset: {name: cifar10, checksums: ''}"
     for name, system in REPRODUCED.items():
+        model = system["model"]
+        reported = resolve_recipe(f"config/models/{model}.yaml", {}, recipe_schema)
+        used = {
+            key: value for key, value in RECIPES[model].items() if key != "stop_after"
+        }
+        if used != reported:
+            return f"{name} was trained by the recipe {model}, which overrides.{model} changes; take that out"
+        if set(config["tune"].get(model, {"keys": {}})["keys"]) - set(
+            system.get("searched", [])
+        ):
+            return f"{name} did not search what tune.{model} does; take that out"
+        for key, value in system["split"].items():
+            if config[key] != value:
+                return f"{name} needs {key}: {value}; write that or take {name} out of reproduce.systems"
         for partition, size in system.get("partitions", {}).items():
             if PARTITIONS.get(partition) != size:
                 return (
@@ -29,11 +43,16 @@ def why_not_reproduced():
     return None
 
 
-def reproduction_inputs(wildcards):
-    """Return the runs, models and searches that are compared; end with one line if there is nothing to compare."""
+def insist_on_reproduction():
+    """End with one line if this study cannot be compared with the published figures."""
     reason = why_not_reproduced()
     if reason:
         sys.exit(f"error: config: {reason}")
+
+
+def reproduction_inputs(wildcards):
+    """Return the runs, models and searches that are compared."""
+    insist_on_reproduction()
     files = [
         f"results/runs/{combo}/{model}/seed{seed}/metrics.json"
         for (combo, model), seed in itertools.product(reproduced_runs(), SEEDS)
@@ -41,7 +60,7 @@ def reproduction_inputs(wildcards):
     for system in REPRODUCED.values():
         files.append(f"results/models/{system['model']}/layers.csv")
         files += [
-            f"results/lr_find/{claim['combo']}/{system['model']}/suggestion.json"
+            f"results/lr_find/{claim['combo']}/{system['model']}/seed{SEEDS[0]}/suggestion.json"
             for claim in system["claims"]
             if claim["measure"] == "lr_suggestion"
         ]
@@ -99,28 +118,42 @@ rule compare_published:
         code=code("reproduce.py"),
         systems=list(REPRODUCED),
         seeds=SEEDS,
+        tuned="--tuned" if config["reproduce"]["tuned"] else "",
     shell:
         "python scripts/reproduce.py --published {input.published} --systems {params.systems} --seeds {params.seeds}"
-        " --results results --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
+        " {params.tuned} --results results --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
+
+
+def leak_files(pattern):
+    """Return an input function for the files that the leak is measured from, split right and afresh."""
+
+    def files(wildcards):
+        insist_on_reproduction()
+        return [
+            pattern.format(
+                place=place + suffix, model=REPRODUCED[name]["model"], seed=seed
+            )
+            for name, suffix, seed in itertools.product(
+                leaky_systems(), ("", AFRESH), SEEDS
+            )
+            for place in (
+                REPRODUCED[name]["leak"]["combos"]
+                if "{model}" in pattern
+                else [REPRODUCED[name]["leak"]["partition"]]
+            )
+        ]
+
+    return files
 
 
 rule measure_leak:
     input:
         published="config/published.yaml",
         index="results/data/index.csv",
-        splits=lambda wildcards: [
-            f"results/splits/{REPRODUCED[name]['leak']['partition']}{suffix}/seed{seed}.csv"
-            for name, suffix, seed in itertools.product(
-                leaky_systems(), ("", AFRESH), SEEDS
-            )
-        ],
-        predictions=lambda wildcards: [
-            f"results/runs/{combo}{suffix}/{REPRODUCED[name]['model']}/seed{seed}/predictions.npz"
-            for name, suffix, seed in itertools.product(
-                leaky_systems(), ("", AFRESH), SEEDS
-            )
-            for combo in REPRODUCED[name]["leak"]["combos"]
-        ],
+        splits=leak_files("results/splits/{place}/seed{seed}.csv"),
+        predictions=leak_files(
+            "results/runs/{place}/{model}/seed{seed}/predictions.npz"
+        ),
     output:
         table="results/leak.csv",
         page=report(

@@ -6,7 +6,9 @@ rule train:
         index="results/data/index.csv",
         splits=combo_splits,
         recipe="results/recipes/{model}.yaml",
-        lr_find=lambda wildcards: search_of(wildcards.model, wildcards.combo),
+        lr_find=lambda wildcards: search_of(
+            wildcards.model, wildcards.combo, wildcards.seed
+        ),
         tuned=tuned,
     output:
         weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
