@@ -54,12 +54,15 @@ def difference(
 
 
 def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
-    """Return what a comparison says: "reproduced" within the claim's tolerance, else "better" or "worse".
+    """Return what a comparison says.
 
-    "not run" without results of ours. For a learning rate and for counts, outside the tolerance is "different".
+    "reproduced" within the claim's tolerance; beyond it "better" or "worse", or "undecided" where the difference's interval holds
+    zero: too few runs or images to tell. For a learning rate and for counts, beyond the tolerance is "different". "not run"
+    without results of ours.
     """
     if not len(ours):
         return "not run"
+    gap = difference(ours, published_values(claim), claim.get("n_test"))
     mean, published = float(np.mean(ours)), float(np.mean(published_values(claim)))
     if claim["measure"] == "lr_suggestion":
         ratio = max(mean / published, published / mean)
@@ -68,7 +71,9 @@ def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
         return "reproduced"
     if claim["measure"] not in _ACCURACIES:
         return "different"
-    return "better" if mean > published else "worse"
+    if gap.low <= 0 <= gap.high:
+        return "undecided"
+    return "better" if gap.value > 0 else "worse"
 
 
 def published_values(claim: Mapping[str, Any]) -> list[float]:

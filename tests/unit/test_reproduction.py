@@ -36,9 +36,15 @@ def test_a_single_run_has_the_uncertainty_of_its_test_images():
 @pytest.mark.parametrize(
     ("claim", "ours", "expected"),
     [
-        ({"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01}, [0.8854], "reproduced"),
-        ({"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01}, [0.90, 0.92], "better"),
-        ({"measure": "test_accuracy", "values": [0.6, 0.7], "tolerance": 0.01}, [0.63], "worse"),
+        ({"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01, "n_test": 10_000}, [0.8854], "reproduced"),
+        (
+            {"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01, "n_test": 10_000},
+            [0.91, 0.92, 0.915],
+            "better",
+        ),
+        ({"measure": "test_accuracy", "value": 0.8954, "tolerance": 0.01, "n_test": 10_000}, [0.87], "worse"),
+        ({"measure": "test_accuracy", "values": [0.6, 0.7], "tolerance": 0.01, "n_test": 3_000}, [0.63], "undecided"),
+        ({"measure": "class_recall", "value": 0.6, "tolerance": 0.02, "n_test": 300}, [0.55], "undecided"),
         ({"measure": "parameters", "value": 79690, "tolerance": 0}, [79690.0], "reproduced"),
         ({"measure": "parameters", "value": 79690, "tolerance": 0}, [79691.0], "different"),
         ({"measure": "lr_suggestion", "value": 5.21e-4, "tolerance": 3}, [1.8e-4], "reproduced"),
