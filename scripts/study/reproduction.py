@@ -62,7 +62,6 @@ def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
     """
     if not len(ours):
         return "not run"
-    gap = difference(ours, published_values(claim), claim.get("n_test"))
     mean, published = float(np.mean(ours)), float(np.mean(published_values(claim)))
     if claim["measure"] == "lr_suggestion":
         ratio = max(mean / published, published / mean)
@@ -71,6 +70,7 @@ def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
         return "reproduced"
     if claim["measure"] not in _ACCURACIES:
         return "different"
+    gap = difference(ours, published_values(claim), claim.get("n_test"))
     if gap.low <= 0 <= gap.high:
         return "undecided"
     return "better" if gap.value > 0 else "worse"

@@ -15,6 +15,8 @@ from study.index import read_index
 from study.leaks import leak
 from study.partitions import read_split, split_afresh, split_partition, write_partition, write_split
 from study.predictions import Predictions, roles_in_run, save_predictions
+from study.published import why_not_comparable
+from study.recipes import resolve_recipe
 from study.reproduction import difference, published_values, verdict
 
 PUBLISHED = read_yaml(ROOT / "config/published.yaml")
@@ -54,6 +56,38 @@ def test_a_single_run_has_the_uncertainty_of_its_test_images():
 )
 def test_verdicts_follow_the_tolerance(claim, ours, expected):
     assert verdict(claim, ours) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"tune": {"cnn2": {"keys": {"optimizer.lr": [0.001]}}}}, None),
+        ({"overrides": {"cnn2": {"stop_after": 1}}}, None),
+        ({"reproduce": []}, "reproduce.systems is empty"),
+        ({"dataset": {"name": "digits", "checksums": ""}}, "figures are of CIFAR-10"),
+        ({"partitions": [{"name": "v1", "size": 30000}]}, "S0 was measured on partition v1 of 20000 images"),
+        ({"overrides": {"cnn2": {"epochs": 1}}}, "S0 was trained by the recipe cnn2, which overrides.cnn2 changes"),
+        ({"split": {"train": 0.8, "val": 0.1, "test": 0.1}}, "S0 needs split: {'train': 0.7"),
+        ({"tune": {"cnn3": {"keys": {"batch_size": [8]}}}}, "S1 did not search what tune.cnn3 does"),
+        ({"reproduce": ["S2"], "official": {"val": 0.1}}, "S2 needs official: {'val': 0}"),
+    ],
+)
+def test_a_changed_study_is_no_reproduction(changes, reason):
+    config = read_yaml(ROOT / "config/config.yaml") | changes
+    systems = {name: PUBLISHED[name] for name in changes.get("reproduce", ["S0", "S1"])}
+    schema = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
+    recipes, reported = (
+        {
+            system["model"]: resolve_recipe(
+                ROOT / f"config/models/{system['model']}.yaml", over.get(system["model"], {}), schema
+            )
+            for system in systems.values()
+        }
+        for over in (config["overrides"], {})
+    )
+    found = why_not_comparable(systems, config, recipes, reported)
+    assert found is None if reason is None else reason in found
 
 
 def test_the_published_file_is_whole():

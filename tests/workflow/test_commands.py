@@ -212,6 +212,8 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     project.configure(study)
     assert "compare_published " in project.succeeds("--dry-run", "--quiet", "rules")
+    project.configure(study | {"overrides": {"cnn2": {"epochs": 1}}})  # no longer what was published
+    assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
     project.configure(study | {"models": ["cnn2"]})
     assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
     jobs = project.succeeds("reproduce", "--dry-run", "--quiet", "rules")
@@ -221,21 +223,6 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
     assert (
         re.search(r"train +12\b", jobs) and re.search(r"lr_find +1\b", jobs) and re.search(r"split_official +3\b", jobs)
     )
-    for changes, fragment in (
-        ({"partitions": [{"name": "v1", "size": 30000}], "combos": ["v1"]}, "measured on partition v1 of 20000 images"),
-        ({"overrides": {"cnn2": {"epochs": 1}}}, "S0 was trained by the recipe cnn2, which overrides.cnn2 changes"),
-        ({"split": {"train": 0.8, "val": 0.1, "test": 0.1}}, "S0 needs split: {'train': 0.7"),
-        ({"tune": {"cnn3": {"method": "grid", "keys": {"batch_size": [8]}}}}, "S1 did not search what tune.cnn3 does"),
-        ({"reproduce": {"systems": ["S2"], "tuned": False}, "official": {"val": 0.1}}, "S2 needs official: {'val': 0}"),
-    ):
-        project.configure(study | changes)
-        refused = project.snakemake("reproduce", "--dry-run")
-        assert refused.returncode != 0
-        assert_one_clear_line(refused.stdout + refused.stderr, fragment)
-        assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
-    allowed = {"cnn2": {"method": "grid", "keys": {"optimizer.lr": [0.001, 0.0005]}}}
-    project.configure(study | {"tune": allowed})
-    assert "compare_published " in project.succeeds("--dry-run", "--quiet", "rules")
 
 
 def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):

@@ -1,5 +1,7 @@
 import itertools
 
+from study.published import why_not_comparable
+
 
 def reproduced_runs():
     """Return (combo, model) of each run that the comparison with published figures reads."""
@@ -13,41 +15,23 @@ def reproduced_runs():
     ]
 
 
-def why_not_reproduced():
-    """Return why this study cannot be compared with the published figures, or None."""
-    if not REPRODUCED:
-        return "reproduce.systems is empty; write reproduce: {systems: [S0, S1]}"
-    if DATASET["name"] != "cifar10" or DATASET["checksums"]:
-        return "the published figures are of CIFAR-10; write dataset: {name: cifar10, checksums: ''}"
-    for name, system in REPRODUCED.items():
-        model = system["model"]
-        reported = resolve_recipe(f"config/models/{model}.yaml", {}, recipe_schema)
-        used = {
-            key: value for key, value in RECIPES[model].items() if key != "stop_after"
-        }
-        if used != reported:
-            return f"{name} was trained by the recipe {model}, which overrides.{model} changes; take that out"
-        if set(config["tune"].get(model, {"keys": {}})["keys"]) - set(
-            system.get("searched", [])
-        ):
-            return f"{name} did not search what tune.{model} does; take that out"
-        for key, value in system["split"].items():
-            if config[key] != value:
-                return f"{name} needs {key}: {value}; write that or take {name} out of reproduce.systems"
-        for partition, size in system.get("partitions", {}).items():
-            if PARTITIONS.get(partition) != size:
-                return (
-                    f"{name} was measured on partition {partition} of {size} images; add it to 'partitions' or take {name} out of "
-                    "reproduce.systems"
-                )
-    return None
+WHY_NOT_REPRODUCED = why_not_comparable(
+    REPRODUCED,
+    config,
+    RECIPES,
+    {
+        system["model"]: resolve_recipe(
+            f"config/models/{system['model']}.yaml", {}, recipe_schema
+        )
+        for system in REPRODUCED.values()
+    },
+)
 
 
 def insist_on_reproduction():
     """End with one line if this study cannot be compared with the published figures."""
-    reason = why_not_reproduced()
-    if reason:
-        sys.exit(f"error: config: {reason}")
+    if WHY_NOT_REPRODUCED:
+        sys.exit(f"error: config: {WHY_NOT_REPRODUCED}")
 
 
 def reproduction_inputs(wildcards):
@@ -70,7 +54,7 @@ def reproduction_inputs(wildcards):
 def reproduction_of_the_study():
     """Return the comparison as an input of the summary, where it needs no other runs than the study has."""
     runs = set(itertools.product(COMBOS, MODELS))
-    if why_not_reproduced() or not runs.issuperset(reproduced_runs()):
+    if WHY_NOT_REPRODUCED or not runs.issuperset(reproduced_runs()):
         return []
     return ["results/reproduction.csv"]
 
