@@ -330,6 +330,29 @@ def test_the_table_in_the_readme_is_that_of_the_reference_files():
         assert f"| {combo} | {' | '.join(cells)} |" in text
 
 
+def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
+    folder = ROOT / "results/reference/reproduction"
+    table, leak, text = (
+        pd.read_csv(folder / "reproduction.csv"),
+        pd.read_csv(folder / "leak.csv"),
+        (ROOT / "README.md").read_text(),
+    )
+    finals = table[(table["measure"] == "test accuracy") & (table["verdict"] != "not comparable")]
+    assert len(finals) == 6
+    for row in finals.itertuples():
+        gap = f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f})"
+        sides = f"{row.published:.1%} ({row.published_runs}) | {row.ours:.1%} ({row.ours_runs})".replace("%", " %")
+        assert f"| {row.system} | {row.model} on {row.combo} | {sides} | {gap} | {row.verdict} |" in text
+    for (model, combo), mean in (
+        leak.groupby(["model", "trained_on"])[["accuracy", "accuracy_unseen", "flattery"]].mean().iterrows()
+    ):
+        accuracies = f"{mean['accuracy']:.1%} | {mean['accuracy_unseen']:.1%}".replace("%", " %")
+        assert re.search(
+            rf"\| {model} on {re.escape(combo)} \| \d+ % \| {re.escape(accuracies)} \| {100 * mean['flattery']:.1f} \|",
+            text,
+        )
+
+
 def test_the_reference_study_orders_the_combos_for_every_model_and_seed():
     runs = pd.read_csv(ROOT / "results/reference/laptop/summary.csv")
     table = runs.pivot(index=["model", "seed"], columns="combo", values="common_test_accuracy")
