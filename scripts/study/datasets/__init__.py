@@ -1,7 +1,7 @@
 """The data sets a study can use: where each comes from and how it becomes one array and one table.
 
-To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES` and to
-`dataset_module`.
+To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES`, to `dataset_module` and,
+if its publisher set test images apart, to `OFFICIALLY_SPLIT`.
 """
 
 from dataclasses import dataclass, field
