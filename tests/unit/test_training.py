@@ -362,11 +362,11 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
     started(tmp_path / "undisturbed").join()
     *expected, seconds = torch.load(tmp_path / "undisturbed" / "result.pt")
     kills = went_on = 0
-    for attempt in range(10):
+    for attempt in range(40):
         folder = tmp_path / f"killed{attempt}"
         while not (folder / "result.pt").exists():
             process = started(folder)
-            process.join(0.02 + random.uniform(0, seconds))
+            process.join(0.02 + random.uniform(0, 0.6 * seconds))
             went_on += int((folder / "started").read_text()) > 0
             if process.is_alive():
                 process.kill()
@@ -374,9 +374,9 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
                 kills += 1
         *found, _ = torch.load(folder / "result.pt")
         assert same(found[0], expected[0]) and found[1] == expected[1]
-        if kills >= 20:
+        if kills >= 12 and went_on >= 3:
             break
-    assert kills >= 10 and went_on >= 5, (kills, went_on, seconds)
+    assert kills >= 12 and went_on >= 3, (kills, went_on, seconds)
 
 
 def facts(epoch: Epoch) -> tuple:

@@ -1,3 +1,4 @@
+import itertools
 import math
 import os
 import re
@@ -14,6 +15,7 @@ from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
 from study.provenance import code_digest
+from study.published import why_not_comparable
 from study.recipes import (
     canonical,
     check_chooses,
@@ -196,3 +198,86 @@ def workers(model):
 def combo_size(combo):
     """Return how many images a combo has; the official one has all."""
     return sum(PARTITIONS.get(part, math.inf) for part in combo.split("+"))
+
+
+def reproduced_runs():
+    """Return (combo, model) of each run that the comparison with published figures reads."""
+    return [
+        (combo, system[kind])
+        for system in REPRODUCED.values()
+        for kind in KINDS
+        for combo in dict.fromkeys(
+            claim["combo"] for claim in system["claims"] if "combo" in claim
+        )
+    ]
+
+
+WHY_NOT_REPRODUCED = why_not_comparable(
+    REPRODUCED,
+    config,
+    RECIPES,
+    {
+        system["model"]: resolve_recipe(
+            f"config/models/{system['model']}.yaml", {}, recipe_schema
+        )
+        for system in REPRODUCED.values()
+    },
+)
+
+
+def insist_on_reproduction():
+    """End with one line if this study cannot be compared with the published figures."""
+    if WHY_NOT_REPRODUCED:
+        sys.exit(f"error: config: {WHY_NOT_REPRODUCED}")
+
+
+def reproduction_inputs(wildcards):
+    """Return the runs, models and searches that are compared."""
+    insist_on_reproduction()
+    files = [
+        f"results/runs/{combo}/{model}/seed{seed}/metrics.json"
+        for (combo, model), seed in itertools.product(reproduced_runs(), SEEDS)
+    ]
+    for system in REPRODUCED.values():
+        files.append(f"results/models/{system['model']}/layers.csv")
+        files += [
+            f"results/lr_find/{claim['combo']}/{system['model']}/seed{SEEDS[0]}/suggestion.json"
+            for claim in system["claims"]
+            if claim["measure"] == "lr_suggestion"
+        ]
+    return files
+
+
+def reproduction_of_the_study():
+    """Return the comparison as an input of the summary, where it needs no other runs than the study has."""
+    runs = set(itertools.product(COMBOS, MODELS))
+    if WHY_NOT_REPRODUCED or not runs.issuperset(reproduced_runs()):
+        return []
+    return ["results/reproduction.csv"]
+
+
+def leaky_systems():
+    """Return the compared systems whose splits leak."""
+    return [name for name, system in REPRODUCED.items() if "leak" in system]
+
+
+def leak_files(pattern):
+    """Return an input function for the files that the leak is measured from, split right and afresh."""
+
+    def files(wildcards):
+        insist_on_reproduction()
+        return [
+            pattern.format(
+                place=place + suffix, model=REPRODUCED[name]["model"], seed=seed
+            )
+            for name, suffix, seed in itertools.product(
+                leaky_systems(), ("", AFRESH), SEEDS
+            )
+            for place in (
+                REPRODUCED[name]["leak"]["combos"]
+                if "{model}" in pattern
+                else [REPRODUCED[name]["leak"]["partition"]]
+            )
+        ]
+
+    return files

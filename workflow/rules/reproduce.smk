@@ -1,74 +1,8 @@
-import itertools
-
-from study.published import why_not_comparable
-
-
-def reproduced_runs():
-    """Return (combo, model) of each run that the comparison with published figures reads."""
-    return [
-        (combo, system[kind])
-        for system in REPRODUCED.values()
-        for kind in KINDS
-        for combo in dict.fromkeys(
-            claim["combo"] for claim in system["claims"] if "combo" in claim
-        )
-    ]
-
-
-WHY_NOT_REPRODUCED = why_not_comparable(
-    REPRODUCED,
-    config,
-    RECIPES,
-    {
-        system["model"]: resolve_recipe(
-            f"config/models/{system['model']}.yaml", {}, recipe_schema
-        )
-        for system in REPRODUCED.values()
-    },
-)
-
-
-def insist_on_reproduction():
-    """End with one line if this study cannot be compared with the published figures."""
-    if WHY_NOT_REPRODUCED:
-        sys.exit(f"error: config: {WHY_NOT_REPRODUCED}")
-
-
-def reproduction_inputs(wildcards):
-    """Return the runs, models and searches that are compared."""
-    insist_on_reproduction()
-    files = [
-        f"results/runs/{combo}/{model}/seed{seed}/metrics.json"
-        for (combo, model), seed in itertools.product(reproduced_runs(), SEEDS)
-    ]
-    for system in REPRODUCED.values():
-        files.append(f"results/models/{system['model']}/layers.csv")
-        files += [
-            f"results/lr_find/{claim['combo']}/{system['model']}/seed{SEEDS[0]}/suggestion.json"
-            for claim in system["claims"]
-            if claim["measure"] == "lr_suggestion"
-        ]
-    return files
-
-
-def reproduction_of_the_study():
-    """Return the comparison as an input of the summary, where it needs no other runs than the study has."""
-    runs = set(itertools.product(COMBOS, MODELS))
-    if WHY_NOT_REPRODUCED or not runs.issuperset(reproduced_runs()):
-        return []
-    return ["results/reproduction.csv"]
-
-
 # On request: `snakemake reproduce`.
 rule reproduce:
     input:
         "results/reproduction.csv",
         lambda wildcards: ["results/leak.csv"] if leaky_systems() else [],
-
-
-def leaky_systems():
-    """Return the compared systems whose splits leak."""
-    return [name for name, system in REPRODUCED.items() if "leak" in system]
 
 
 # Part of a study that has all its runs, too.
@@ -106,28 +40,6 @@ rule compare_published:
     shell:
         "python scripts/reproduce.py --published {input.published} --systems {params.systems} --seeds {params.seeds}"
         " {params.tuned} --results results --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
-
-
-def leak_files(pattern):
-    """Return an input function for the files that the leak is measured from, split right and afresh."""
-
-    def files(wildcards):
-        insist_on_reproduction()
-        return [
-            pattern.format(
-                place=place + suffix, model=REPRODUCED[name]["model"], seed=seed
-            )
-            for name, suffix, seed in itertools.product(
-                leaky_systems(), ("", AFRESH), SEEDS
-            )
-            for place in (
-                REPRODUCED[name]["leak"]["combos"]
-                if "{model}" in pattern
-                else [REPRODUCED[name]["leak"]["partition"]]
-            )
-        ]
-
-    return files
 
 
 rule measure_leak:
