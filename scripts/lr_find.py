@@ -5,9 +5,9 @@ import argparse
 import sys
 import time
 
-from study.command import run
+from study.command import device_options, run
 from study.configuration import read_yaml
-from study.devices import device_name, lease_gpus, make_deterministic, memory_advice, torch_device
+from study.devices import device_name, memory_advice, take_device
 from study.errors import StudyError
 from study.files import write_csv, write_json
 from study.index import read_index
@@ -26,20 +26,14 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     train_ids = union([read_split(path) for path in arguments.splits], "train")
     recipe = read_yaml(arguments.recipe)
-    if arguments.gpus:
-        lease_gpus(arguments.gpus)
-    if recipe.get("deterministic"):
-        make_deterministic()
     # After the cheap checks: importing torch takes seconds.
+    device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
     import numpy as np
-    import torch
 
     from study.lr_find import RULES, range_test, search_recipe
     from study.plots import lr_find_figure, save_figure
     from study.training import ImageSet, new_trainer
 
-    torch.set_num_threads(arguments.threads)
-    device = torch_device(arguments.gpus)
     images = np.load(arguments.images, mmap_mode="r")
     train_set, nothing = (ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, train_ids[:0]))
     recipe = search_recipe(recipe, arguments.start)
@@ -119,8 +113,7 @@ if __name__ == "__main__":
         help="the suggestion to take (default: %(default)s)",
     )
     parser.add_argument("--title", required=True, help="name of the model, for the figure")
-    parser.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    device_options(parser)
     parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
     parser.add_argument("--table", required=True, help="table to write: a row a step, .csv")
     parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")

@@ -3,8 +3,8 @@
 
 import argparse
 
-from study.command import run
-from study.devices import lease_gpus, memory_advice, torch_device
+from study.command import device_options, run
+from study.devices import memory_advice, take_device
 from study.files import read_json
 from study.partitions import ROLES, read_split, union
 
@@ -14,9 +14,8 @@ def main(arguments: argparse.Namespace) -> None:
     splits = [read_split(path) for path in arguments.splits]
     record = read_json(arguments.run)
 
-    if arguments.gpus:
-        lease_gpus(arguments.gpus)
     # After the cheap checks: importing torch takes seconds.
+    device = take_device(arguments.gpus, arguments.threads)
     import numpy as np
     import torch
     from safetensors.torch import load_file
@@ -25,8 +24,6 @@ def main(arguments: argparse.Namespace) -> None:
     from study.predictions import Predictions, no_predictions, roles_in_run, save_predictions
     from study.training import Normalize, predict
 
-    torch.set_num_threads(arguments.threads)
-    device = torch_device(arguments.gpus)
     images = np.load(arguments.images, mmap_mode="r")
     recipe = record["recipe"]
     roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
@@ -52,7 +49,6 @@ if __name__ == "__main__":
     parser.add_argument("--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv")
     parser.add_argument("--weights", required=True, help="the run's weights, .safetensors")
     parser.add_argument("--run", required=True, help="record of the run, .json")
-    parser.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    device_options(parser)
     parser.add_argument("--output", required=True, help="predictions to write, .npz")
     run(parser, main)

@@ -3,9 +3,9 @@
 
 import argparse
 
-from study.command import run
+from study.command import run, share_options
 from study.index import read_index
-from study.partitions import read_partition, split_partition, write_development, write_split
+from study.partitions import ROLES, read_partition, split_partition, write_development, write_split
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -13,7 +13,7 @@ def main(arguments: argparse.Namespace) -> None:
     split = split_partition(
         read_partition(arguments.partition),
         read_index(arguments.index).labels,
-        {"train": arguments.train, "val": arguments.val, "test": arguments.test},
+        {role: getattr(arguments, role) for role in ROLES},
         arguments.seed,
     )
     write_development(arguments.development, split)
@@ -25,9 +25,7 @@ if __name__ == "__main__":
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--partition", required=True, help="list of the partition's image_ids, .csv")
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
-    parser.add_argument("--train", required=True, type=float, help="share of the images to train on")
-    parser.add_argument("--val", required=True, type=float, help="share of the images for validation")
-    parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
+    share_options(parser)
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
     parser.add_argument("--development", required=True, help="the same without test images, to write, .csv")
     run(parser, main)

@@ -5,7 +5,7 @@ import argparse
 
 import numpy as np
 
-from study.command import run
+from study.command import run, share_options
 from study.partitions import ROLES, read_partition, split_afresh, write_development, write_split
 
 
@@ -21,9 +21,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--partitions", required=True, nargs="+", help="lists of the partitions' image_ids, .csv")
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
-    parser.add_argument("--train", required=True, type=float, help="share of the images to train on")
-    parser.add_argument("--val", required=True, type=float, help="share of the images for validation")
-    parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
+    share_options(parser)
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
     parser.add_argument("--development", required=True, help="the same without test images, to write, .csv")
     run(parser, main)

@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from study.command import run
+from study.command import device_options, run
 from study.configuration import read_yaml
-from study.devices import device_name, lease_gpus, make_deterministic, memory_advice, torch_device
+from study.devices import device_name, memory_advice, take_device
 from study.files import atomic_path, file_digest, read_json, write_csv, write_json
 from study.index import read_index
 from study.partitions import ROLES, read_split, union
@@ -28,11 +28,8 @@ def main(arguments: argparse.Namespace) -> None:
     splits = [read_split(path) for path in arguments.splits]
     recipe = complete_recipe(arguments.recipe, arguments.lr_find, arguments.tuned)
 
-    if arguments.gpus:
-        lease_gpus(arguments.gpus)
-    if recipe.get("deterministic"):
-        make_deterministic()
     # After the cheap checks: importing torch takes seconds.
+    device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
     import numpy as np
     import torch
     from safetensors.torch import save_file
@@ -42,8 +39,6 @@ def main(arguments: argparse.Namespace) -> None:
     from study.models import count_parameters
     from study.training import Diverged, Epoch, ImageSet, new_trainer
 
-    torch.set_num_threads(arguments.threads)
-    device = torch_device(arguments.gpus)
     images = np.load(arguments.images, mmap_mode="r")
 
     train_set, val_set, test_set = (ImageSet.taken(images, index.labels, union(splits, role), device) for role in ROLES)
@@ -114,7 +109,7 @@ def main(arguments: argparse.Namespace) -> None:
             "image_shape": list(images.shape[1:]),
             "parameters": count_parameters(trainer.model),
             "epochs": len(history),
-            "kept_epoch": trainer.best["epoch"] if trainer.keep_best and status == "ok" else len(history),
+            "kept_epoch": trainer.kept_epoch.epoch if status == "ok" else len(history),
             "train_seconds": training_seconds,
             "images_per_s": n_visited / training_seconds if history else None,
             "total_seconds": seconds,
@@ -145,8 +140,7 @@ if __name__ == "__main__":
     parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
     parser.add_argument("--tuned", help="keys to lay over the recipe, .yaml, such as the best ones of a search")
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
-    parser.add_argument("--gpus", type=int, default=0, help="0: train on the CPU; 1: on a GPU (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    device_options(parser)
     parser.add_argument("--checkpoint", help="where to keep an unfinished training, and to go on from if it is there")
     parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
     parser.add_argument("--weights", required=True, help="weights to write, .safetensors")

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from study.command import run
+from study.command import device_options, run
 from study.configuration import read_yaml
-from study.devices import lease_gpus, make_deterministic, memory_advice, torch_device
+from study.devices import memory_advice, take_device
 from study.errors import StudyError
 from study.files import write_json
 from study.index import read_index
@@ -47,11 +47,8 @@ def main(arguments: argparse.Namespace) -> None:
         and all(isinstance(v, int) for v in (choices["low"], choices["high"], value_at(recipe, key)))
     ]
 
-    if arguments.gpus:
-        lease_gpus(arguments.gpus)
-    if recipe.get("deterministic"):
-        make_deterministic()
     # After the cheap checks: importing torch takes seconds.
+    device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
     import numpy as np
     import torch
 
@@ -59,8 +56,6 @@ def main(arguments: argparse.Namespace) -> None:
     from study.training import Diverged, Epoch, ImageSet, Trainer, new_trainer
     from study.tuning import Grid, Journal, Tpe, Trial
 
-    torch.set_num_threads(arguments.threads)
-    device = torch_device(arguments.gpus)
     images = np.load(arguments.images, mmap_mode="r")
     train_set, val_set = (ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, val_ids))
 
@@ -106,15 +101,12 @@ def main(arguments: argparse.Namespace) -> None:
         except StudyError as error:  # out of memory: other settings may fit
             print(error, file=sys.stderr)
             state = "failed"
-        kept = (
-            trainer.best["accuracy"] if trainer.keep_best and trainer.best else accuracies[-1] if accuracies else None
-        )
         return Trial(
             number,
             params,
             state,
             accuracies,
-            kept if state == "complete" else None,
+            trainer.kept_epoch.val_accuracy if state == "complete" else None,
             time.perf_counter() - clock,
             sum(epoch.seconds for epoch in trainer.history),
         )
@@ -155,8 +147,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", required=True, type=int, help="seed of every trial's training and of the suggestions")
     parser.add_argument("--workers", type=int, default=1, help="how many share the trials (default: %(default)s)")
     parser.add_argument("--worker", type=int, default=0, help="which of them this is, from 0 (default: %(default)s)")
-    parser.add_argument("--gpus", type=int, default=0, help="0: train on the CPU; 1: on a GPU (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    device_options(parser)
     parser.add_argument(
         "--journals", required=True, help="folder for the trials that ended, to go on from after a kill"
     )

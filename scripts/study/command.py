@@ -11,6 +11,19 @@ from study.errors import StudyError, one_line
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+def device_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what a job computes on."""
+    parser.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+
+
+def share_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a split divides its images."""
+    parser.add_argument("--train", required=True, type=float, help="share of the images to train on")
+    parser.add_argument("--val", required=True, type=float, help="share of the images for validation")
+    parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
+
+
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
     """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1."""
     arguments = parser.parse_args()

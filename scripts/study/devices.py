@@ -115,14 +115,24 @@ def _lock(path: Path) -> bool:
     return True
 
 
-def torch_device(gpus: int) -> "torch.device":
-    """Return the device for a job that was given `gpus` GPUs; call `lease_gpus` before.
+def take_device(gpus: int, threads: int, deterministic: bool = False) -> "torch.device":
+    """Return the device for a job and set torch up for it; imports torch, which takes seconds, and must be the first to do so.
+
+    Args:
+        gpus: how many GPUs the job was given; 0: it computes on the CPU.
+        threads: of the CPU.
+        deterministic: repeat results to the bit on a GPU too, where torch knows how.
 
     Raises:
-        StudyError: a GPU was given but torch can use none.
+        StudyError: fewer GPUs are visible, or torch can use none.
     """
+    if gpus:
+        lease_gpus(gpus)
+    if deterministic:
+        _make_deterministic()
     import torch
 
+    torch.set_num_threads(threads)
     if gpus == 0:
         return torch.device("cpu")
     if torch.cuda.is_available():
@@ -156,8 +166,7 @@ def trains_in_bf16(precision: str, device: "torch.device") -> bool:
     return False
 
 
-def make_deterministic() -> None:
-    """Make torch repeat itself to the bit on a GPU too, where it knows how; call before torch is imported elsewhere."""
+def _make_deterministic() -> None:
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts
     import torch
 

@@ -216,6 +216,11 @@ class Trainer:
         """The model that is validated and kept: the average of the weights where the recipe asks for one."""
         return self.model if self.average is None else self.average.module
 
+    @property
+    def kept_epoch(self) -> Epoch:
+        """The epoch whose weights a finished training keeps."""
+        return self.history[self.best["epoch"] - 1 if self.keep_best else -1]
+
     def finished(self) -> bool:
         """Tell whether the last epoch is done or `patience` epochs went by without a better validation accuracy."""
         if len(self.history) >= self.last_epoch:

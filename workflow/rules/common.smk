@@ -78,13 +78,20 @@ if "gpu" not in workflow.global_resources:
 AFRESH = "@afresh"
 
 
+def claimed_combos(system):
+    """Return the combos that a compared system was measured on."""
+    return dict.fromkeys(
+        claim["combo"] for claim in system["claims"] if "combo" in claim
+    )
+
+
 def reproduced_combos():
     """Return the combos that the compared systems were measured on, as they split them too."""
     return [
         combo
         for system in REPRODUCED.values()
         for combo in [
-            *(claim["combo"] for claim in system["claims"] if "combo" in claim),
+            *claimed_combos(system),
             *(
                 f"{combo}{AFRESH}"
                 for combo in system.get("leak", {"combos": []})["combos"]
@@ -206,9 +213,7 @@ def reproduced_runs():
         (combo, system[kind])
         for system in REPRODUCED.values()
         for kind in KINDS
-        for combo in dict.fromkeys(
-            claim["combo"] for claim in system["claims"] if "combo" in claim
-        )
+        for combo in claimed_combos(system)
     ]
 
 
