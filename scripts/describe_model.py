@@ -8,7 +8,7 @@ from study.command import run
 from study.files import atomic_path, write_text
 from study.index import read_index
 from study.partitions import read_split, union
-from study.recipes import complete_recipe
+from study.recipes import complete_recipe, epochs_of
 
 _COLUMNS, _ROWS = 10, 4
 
@@ -60,8 +60,9 @@ def main(arguments: argparse.Namespace) -> None:
 
     steps = math.ceil(len(train_ids) / recipe["batch_size"])
     optimizer = make_optimizer(model, **recipe["optimizer"])
-    schedule = make_schedule(optimizer, steps_per_epoch=steps, epochs=recipe["epochs"], **recipe["schedule"])
-    values = schedule_values(optimizer, schedule, steps * recipe["epochs"])
+    epochs = epochs_of(recipe, steps)
+    schedule = make_schedule(optimizer, steps_per_epoch=steps, epochs=epochs, **recipe["schedule"])
+    values = schedule_values(optimizer, schedule, steps * epochs)
     with atomic_path(arguments.rates) as temporary:
         table = pd.DataFrame(values, columns=["learning_rate", "momentum"])
         table.insert(0, "step", range(len(table)))

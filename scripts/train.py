@@ -41,7 +41,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     images = np.load(arguments.images, mmap_mode="r")
 
-    train_set, val_set, test_set = (ImageSet.taken(images, index.labels, union(splits, role), device) for role in ROLES)
+    image_ids = {role: union(splits, role) for role in ROLES}
+    train_set, val_set, test_set = (ImageSet.taken(images, index.labels, image_ids[role], device) for role in ROLES)
     trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, val_set, test_set)
 
     key = ""
@@ -87,6 +88,9 @@ def main(arguments: argparse.Namespace) -> None:
             history, status = trainer.history, "diverged"
     seconds = time.perf_counter() - clock
 
+    if arguments.dynamics:
+        with atomic_path(arguments.dynamics) as temporary:
+            np.savez(temporary, image_id=image_ids["train"].astype(np.int32), **trainer.dynamics.table())
     write_csv(arguments.history, Epoch.columns(), (list(epoch.row().values()) for epoch in history))
     with atomic_path(arguments.weights) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}, temporary)
@@ -145,5 +149,6 @@ if __name__ == "__main__":
     parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
     parser.add_argument("--weights", required=True, help="weights to write, .safetensors")
     parser.add_argument("--history", required=True, help="table to write: a row an epoch, .csv")
+    parser.add_argument("--dynamics", help="statistics of each training image over the epochs to write, .npz")
     parser.add_argument("--run", required=True, help="record of the run to write, .json")
     run(parser, main)

@@ -39,6 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
         recipe = complete_recipe(arguments.recipe, arguments.lr_find)
     if "epochs" in search:
         recipe["epochs"] = search["epochs"]
+        recipe.pop("steps", None)
 
     whole = [
         key

@@ -149,6 +149,13 @@ def value_at(recipe: Mapping[str, Any], key: str) -> Any:
     return value
 
 
+def epochs_of(recipe: Mapping[str, Any], steps_per_epoch: int) -> int:
+    """Return how many epochs a recipe trains: its `epochs`, or the whole number of epochs nearest to its `steps`, at least one."""
+    if "steps" in recipe:
+        return max(1, round(recipe["steps"] / steps_per_epoch))
+    return recipe["epochs"]
+
+
 def searches_rate(recipe: Mapping[str, Any]) -> bool:
     """Tell whether the recipe takes its learning rate from a search."""
     return recipe["optimizer"]["lr"] == FROM_SEARCH

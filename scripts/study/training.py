@@ -15,9 +15,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from study.augment import Draw, augmented, make_transforms, partner
 from study.devices import trains_in_bf16
+from study.dynamics import Dynamics
 from study.errors import StudyError
 from study.models import build_recipe_model
 from study.optimizers import make_optimizer
+from study.recipes import epochs_of
 from study.schedules import make_schedule
 from study.seeds import stream_seed
 
@@ -188,7 +190,9 @@ class Trainer:
         self.train_set, self.val_set, self.test_set = train_set, val_set, test_set
         self.order, self.augmentation = order, augmentation
         self.device = train_set.labels.device
-        self.epochs, self.batch_size = recipe["epochs"], recipe["batch_size"]
+        self.batch_size = recipe["batch_size"]
+        steps = math.ceil(len(train_set) / self.batch_size)
+        self.epochs = epochs_of(recipe, steps)
         self.last_epoch = min(self.epochs, recipe.get("stop_after", self.epochs))
         self.label_smoothing = recipe.get("label_smoothing", 0.0)
         self.clip_norm = recipe.get("clip_norm")
@@ -201,12 +205,12 @@ class Trainer:
             model.fit_to_data(self.normalize(train_set.images[::spread]))
         self.forward = torch.compile(model) if recipe.get("compile") else model
         self.optimizer = make_optimizer(model, **recipe["optimizer"])
-        steps = math.ceil(len(train_set) / self.batch_size)
         self.schedule = make_schedule(self.optimizer, steps_per_epoch=steps, epochs=self.epochs, **recipe["schedule"])
         decay = recipe.get("ema")
         self.average = (
             None if decay is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
         )
+        self.dynamics = Dynamics(len(train_set), self.device)
         self.history: list[Epoch] = []
         self.best: dict[str, Any] | None = None
         self.unfinished: dict[str, Any] | None = None  # an epoch in progress: order, position, totals, seconds
@@ -238,6 +242,7 @@ class Trainer:
             "augmentation": self.augmentation.get_state(),
             "dropout": torch.get_rng_state(),
             "dropout_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "dynamics": self.dynamics.state_dict(),
             "history": [epoch.row() for epoch in self.history],
             "best": self.best,
             "unfinished": self.unfinished,
@@ -255,6 +260,7 @@ class Trainer:
         torch.set_rng_state(state["dropout"].cpu())
         if state["dropout_cuda"] is not None:
             torch.cuda.set_rng_state(state["dropout_cuda"].cpu(), self.device)
+        self.dynamics.load_state_dict(state["dynamics"])
         self.history = [Epoch(**row) for row in state["history"]]
         self.best = state["best"]
         self.unfinished = state["unfinished"]
@@ -338,6 +344,7 @@ class Trainer:
         if self.average is not None:
             self.average.update_parameters(self.model)
         with torch.no_grad():
+            self.dynamics.see(positions, logits, labels, epoch)
             return torch.stack([loss * len(labels), (logits.argmax(1) == labels).sum()])
 
     def _loss(self, logits: Tensor, labels: Tensor, own: Tensor | None) -> Tensor:

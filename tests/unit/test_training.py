@@ -244,6 +244,13 @@ def test_an_empty_training_set_is_refused_and_an_empty_validation_set_is_not(ima
         trainer(image_set, val=empty, keep="best")
 
 
+def test_a_recipe_may_count_steps_instead_of_epochs(image_set):
+    small = ImageSet(image_set.images[:40], image_set.labels[:40])
+    epochs = [len(trainer(images, epochs=9, steps=7).run()) for images in (image_set, small)]  # 4 and 2 steps an epoch
+    assert epochs == [2, 4]
+    assert len(trainer(image_set, steps=1).run()) == 1
+
+
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(image_set):
     wrong = ImageSet(image_set.images, (image_set.labels + 1) % 3)  # the better it learns, the worse it validates
     learner = trainer(image_set, val=wrong, keep="best", patience=2, epochs=30)
@@ -327,6 +334,8 @@ def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(image_set, t
     resumed.load_state_dict(load_checkpoint(tmp_path / "c.pt", "key", torch.device("cpu")))
     resumed.run()
     assert same(weights(undisturbed), weights(resumed))
+    tables = undisturbed.dynamics.table(), resumed.dynamics.table()
+    assert all(np.array_equal(tables[0][name], tables[1][name]) for name in tables[0])
     assert [facts(epoch) for epoch in resumed.history] == [facts(epoch) for epoch in undisturbed.history]
 
 
@@ -439,6 +448,7 @@ def run_folder(decoded, tmp_path_factory):
             "train.py", "--images", decoded / "images.npy", "--index", decoded / "index.csv", "--splits", folder / "v1.csv",
             "--recipe", folder / "recipe.yaml", "--seed", 5, "--weights", folder / attempt / "model.safetensors",
             "--history", folder / attempt / "history.csv", "--run", folder / attempt / "run.json",
+            "--dynamics", folder / attempt / "dynamics.npz",
         )  # fmt: skip
     run_script(
         "predict.py", "--images", decoded / "images.npy", "--splits", folder / "v1.csv", "--weights",
@@ -459,6 +469,14 @@ def test_a_run_repeated_is_the_same_to_the_bit(run_folder):
     columns = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
     rows = [[[row[c] for c in columns] for row in read_csv(run_folder / x / "history.csv")] for x in "ab"]
     assert rows[0] == rows[1] and len(rows[0]) == 3
+
+
+def test_a_run_tells_how_it_learnt_each_training_image(run_folder):
+    with np.load(run_folder / "a" / "dynamics.npz", allow_pickle=False) as dynamics:
+        split = read_split(run_folder / "v1.csv")
+        assert np.array_equal(np.sort(dynamics["image_id"]), np.sort(split["train"]))
+        accuracies = [float(row["train_accuracy"]) for row in read_csv(run_folder / "a" / "history.csv")]
+        assert dynamics["correctness"].mean() == pytest.approx(np.mean(accuracies))
 
 
 def test_the_record_of_a_run_says_what_was_done(run_folder):

@@ -13,6 +13,7 @@ rule train:
     output:
         weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
         history="results/runs/{combo}/{model}/seed{seed}/history.csv",
+        dynamics="results/runs/{combo}/{model}/seed{seed}/dynamics.npz",
         run="results/runs/{combo}/{model}/seed{seed}/run.json",
     log:
         "results/logs/train/{combo}/{model}/seed{seed}.log",
@@ -35,7 +36,7 @@ rule train:
         "python scripts/train.py --images {input.images} --index {input.index} --splits {input.splits}"
         " --recipe {input.recipe} {params.options} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
         " --checkpoint results/scratch/train/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.pt --job"
-        " --weights {output.weights} --history {output.history} --run {output.run} > {log} 2>&1"
+        " --weights {output.weights} --history {output.history} --dynamics {output.dynamics} --run {output.run} > {log} 2>&1"
 
 
 rule predict:

@@ -1,0 +1,74 @@
+"""Whether a model's probabilities are as good as they claim to be."""
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from study.errors import StudyError
+
+_BINS = 15
+
+
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, edges: np.ndarray) -> float:
+    """Return the mean distance of accuracy and confidence over bins, weighted by their images; NaN without images.
+
+    Args:
+        confidence: float, n; probability of the predicted class.
+        correct: bool, n.
+        edges: ends of the bins, as `equal_width_edges` and `adaptive_edges` return them.
+
+    Source: M. Pakdaman Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
+    """
+    if len(confidence) == 0:
+        return float("nan")
+    count, mean_confidence, accuracy = reliability(confidence, correct, edges)
+    full = count > 0
+    return float((count[full] * np.abs(accuracy[full] - mean_confidence[full])).sum() / len(confidence))
+
+
+def reliability(
+    confidence: np.ndarray, correct: np.ndarray, edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each bin's number of images, mean confidence and accuracy; NaN for a bin without images.
+
+    A bin holds its upper end but not its lower one.
+    """
+    bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, len(edges) - 2)
+    count = np.bincount(bins, minlength=len(edges) - 1)
+    with np.errstate(invalid="ignore"):
+        return count, *(np.bincount(bins, values, len(edges) - 1) / count for values in (confidence, correct))
+
+
+def equal_width_edges(bins: int = _BINS) -> np.ndarray:
+    """Return the ends of bins of equal width from 0 to 1."""
+    return np.linspace(0, 1, bins + 1)
+
+
+def adaptive_edges(confidence: np.ndarray, bins: int = _BINS) -> np.ndarray:
+    """Return the ends of bins that hold equally many images, as far as ties allow."""
+    inner = np.quantile(confidence, np.linspace(0, 1, bins + 1)[1:-1])
+    return np.concatenate([[0.0], inner, [1.0]])
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature T > 0 by which logits are to be divided for the smallest log loss on these images.
+
+    Args:
+        logits: float, n×K; of images that were neither trained on nor are scored with T: validation images.
+        labels: int, n.
+
+    Raises:
+        StudyError: there are no images.
+
+    Source: C. Guo et al., "On Calibration of Modern Neural Networks", 2017.
+    """
+    if len(labels) == 0:
+        raise StudyError("a temperature is fitted on validation images and there are none")
+    logits = logits.astype(np.float64)
+    rows = np.arange(len(labels))
+
+    # The loss is convex in 1/T; the search is over log T, in which it has one valley too.
+    def loss(log_temperature: float) -> float:
+        return -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean()
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.01), np.log(100)), method="bounded").x))
