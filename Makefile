@@ -27,7 +27,7 @@ $(VENV):
 	rm -rf $(VENV); \
 	if uv --version >/dev/null 2>&1; then \
 		uv venv --quiet --python "$$base" $(VENV); \
-		install() { uv pip install --quiet --python $(VENV) "$$@"; }; \
+		install() { uv pip install --quiet --compile-bytecode --python $(VENV) "$$@"; }; \
 	else \
 		"$$base" -m venv $(VENV); \
 		install() { $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; }; \

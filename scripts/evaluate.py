@@ -1,26 +1,39 @@
 #!/usr/bin/env python
-"""Measure one run on its own test split and on the common test."""
+"""Measure one run on its own test split, on the common test and on every image that it may judge."""
 
 import argparse
 
 import numpy as np
 
+from study.calibration import fit_temperature
 from study.command import run
+from study.duplicates import read_duplicates
 from study.errors import StudyError
 from study.files import write_csv, write_json, write_text
 from study.index import read_index
-from study.metrics import classification_metrics, confusion, report_by_class, text_report
+from study.metrics import (
+    METRICS,
+    calibrated_metrics,
+    classification_metrics,
+    confusion,
+    report_by_class,
+    text_report,
+)
 from study.partitions import read_split, union
 from study.plots import confusion_matrix_figure, message_figure, save_figure
 from study.predictions import load_predictions
 
-_NOTHING = {"n": 0, "overall_accuracy": None, "macro_f1": None, "nll": None}
+_NOTHING = {"n": 0, "class_accuracy": {}} | dict.fromkeys(METRICS)
 _MISCLASSIFIED = ["image_id", "file", "true", "pred", "confidence"]
 
 
 def write_diverged(arguments: argparse.Namespace) -> None:
     """Write files that say that there is nothing to measure, for those who read the results of all runs alike."""
-    write_json(arguments.metrics, {"status": "diverged"} | _NOTHING | {"common_test": _NOTHING})
+    nothing = {"n": 0, "overall_accuracy": None}
+    parts = dict.fromkeys(("train", "val", "out_of_sample"), nothing)
+    write_json(
+        arguments.metrics, {"status": "diverged"} | _NOTHING | {"common_test": _NOTHING} | parts | {"temperature": None}
+    )
     write_text(arguments.report, "The training diverged: no predictions.\n")
     write_json(arguments.classification_report, {"status": "diverged", "accuracy": None, "classification_report": None})
     write_csv(arguments.misclassified, _MISCLASSIFIED, [])
@@ -31,22 +44,39 @@ def main(arguments: argparse.Namespace) -> None:
     """Write metrics, reports, the misclassified images and the confusion matrix of one run."""
     index = read_index(arguments.index)
     predictions = load_predictions(arguments.predictions)
+    if len(predictions.logits) != len(index.labels):
+        raise StudyError(
+            f"{arguments.predictions} has {len(predictions.logits)} images and {arguments.index} {len(index.labels)}; "
+            "predict again with this data set"
+        )
     if predictions.diverged:
         write_diverged(arguments)
         return
     log_probabilities = predictions.log_probabilities()
     predicted = log_probabilities.argmax(axis=1)
-    own = np.flatnonzero(predictions.has_role("test"))
+    own, val = (np.flatnonzero(predictions.has_role(role)) for role in ("test", "val"))
     common = union([read_split(path) for path in arguments.splits], "test")
     if len(own) == 0:
         raise StudyError("the test split is empty; give 'split.test' a larger share or the partition more images")
+    temperature = fit_temperature(predictions.logits[val], index.labels[val]) if len(val) else None
 
     def measured(image_ids: np.ndarray) -> dict:
-        return classification_metrics(log_probabilities[image_ids], index.labels[image_ids], index.classes)
+        labels = index.labels[image_ids]
+        metrics = _NOTHING | classification_metrics(log_probabilities[image_ids], labels, index.classes)
+        if temperature is not None:
+            metrics |= calibrated_metrics(predictions.logits[image_ids], labels, temperature)
+        return metrics
+
+    def accuracy(mask: np.ndarray) -> dict:
+        right = (predicted == index.labels)[mask]
+        return {"n": len(right), "overall_accuracy": float(right.mean()) if len(right) else None}
 
     # The combo official trains on images of the common test: its score there would say nothing.
     comparable = not predictions.has_role("train", "val")[common].any()
     metrics = {"status": "ok"} | measured(own) | {"common_test": measured(common) if comparable else _NOTHING}
+    metrics |= {role: accuracy(predictions.has_role(role)) for role in ("train", "val")}
+    metrics["out_of_sample"] = accuracy(predictions.may_judge(read_duplicates(arguments.duplicates)))
+    metrics["temperature"] = temperature
     labels, answers = index.labels[own], predicted[own]
     matrix = confusion(labels, answers, len(index.classes))
     wrong = own[labels != answers]
@@ -74,6 +104,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--splits", required=True, nargs="+", help="splits of all partitions, .csv; their tests are the common test"
     )
+    parser.add_argument("--duplicates", required=True, help="pairs of images that are nearly the same, .csv")
     parser.add_argument("--title", required=True, help="name of the run, for the figure")
     parser.add_argument("--metrics", required=True, help="metrics to write, .json")
     parser.add_argument("--report", required=True, help="plain-text report to write, .txt")

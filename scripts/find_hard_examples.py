@@ -1,58 +1,153 @@
 #!/usr/bin/env python
-"""Rank images by how often the runs that may judge them get them wrong."""
+"""Rank all images by how hard they stay for runs that may judge them, and say how far the ranking can be relied on."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from study.command import run
+from study.duplicates import read_duplicates
 from study.files import atomic_path, write_text
-from study.hardness import hard_examples
-from study.index import read_index
+from study.hardness import Judge, Reliability, growth, hardness_table, split_half
+from study.index import Index, read_index
 from study.partitions import read_partition
+from study.plots import confusion_pairs_figure, growth_figure, hardness_map_figure, message_figure, save_figure
 from study.predictions import load_predictions
+from study.seeds import stream_seed
 from study.tables import html_page
 
-_SHOWN = 100
+_PAGE = ["image_id", "partition", "class", "hardness", "label_suspicion", "error_rate", "n_eligible", "p_label_mean", "consensus",
+         "consensus_share", "kind", "cl_issue"]  # fmt: skip
+
+
+def judges(runs: pd.DataFrame, folder: Path) -> Iterator[Judge]:
+    """Read the runs one by one."""
+    for row in runs.itertuples():
+        place = folder / row.combo / row.model / f"seed{row.seed}"
+        with np.load(place / "dynamics.npz", allow_pickle=False) as dynamics:
+            yield Judge(row.model, load_predictions(place / "predictions.npz"), dict(dynamics))
+
+
+def described(table: pd.DataFrame, index: Index, partitions: list[str], duplicates: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with what is known of the images in front, names instead of label numbers, hardest first."""
+    n = len(index.labels)
+    partition = np.full(n, "", dtype=object)
+    for path in partitions:
+        partition[read_partition(path)] = Path(path).stem
+    names = np.array([*index.classes, ""])  # -1, no class, is the last
+    first = pd.DataFrame(
+        {
+            "image_id": np.arange(n),
+            "file": index.files,
+            "source_split": index.source_split,
+            "partition": partition,
+            "class": names[index.labels],
+        }
+    )
+    table = pd.concat([first, table], axis=1)
+    for column in ("consensus", "second"):
+        table[column] = names[table[column]]
+    nearest = pd.concat(
+        [duplicates, duplicates.rename(columns={"image_id": "other_id", "other_id": "image_id"})], ignore_index=True
+    )
+    nearest = nearest.sort_values("distance").drop_duplicates("image_id").set_index("image_id")
+    table["near_duplicate"] = nearest["other_id"].reindex(table["image_id"]).astype("Int64").to_numpy()
+    table["near_duplicate_distance"] = nearest["distance"].reindex(table["image_id"]).to_numpy()
+    return table.sort_values(
+        ["hardness", "p_label_mean", "image_id"], ascending=[False, True, True], ignore_index=True, na_position="last"
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the ranking of all judged images, and a page with the hardest ones."""
+    """Write the ranking, its top, how reliable it is, the page and the figures."""
     index = read_index(arguments.index)
-    classes = np.array(index.classes)
     runs = pd.read_csv(arguments.runs, dtype=str)
-    table = hard_examples(
-        (
-            load_predictions(Path(arguments.folder, run.combo, run.model, f"seed{run.seed}", "predictions.npz"))
-            for run in runs.itertuples()
-        ),
-        index.labels,
-        len(classes),
+    scores, judgements = hardness_table(
+        judges(runs, Path(arguments.folder)), index.labels, len(index.classes), read_duplicates(arguments.duplicates)
     )
-    partition = np.full(len(index.labels), "", dtype=object)
-    for path in arguments.partitions:
-        partition[read_partition(path)] = Path(path).stem
-    table.insert(1, "file", np.array(index.files)[table["image_id"]])
-    table.insert(2, "partition", partition[table["image_id"]])
-    table.insert(3, "class", classes[table.pop("label")])
-    table["predicted"] = classes[table["predicted"]]
-    with atomic_path(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+    pairs = pd.read_csv(arguments.duplicates)
+    pairs["distance"] = pairs[["pixel_distance", "low_frequency_distance"]].min(axis=1)
+    table = described(scores, index, arguments.partitions, pairs)
+    judged = table[table["n_eligible"] > 0]
+    top = judged.head(arguments.top)
 
-    top = table.head(_SHOWN)
+    random = np.random.default_rng(stream_seed(0, "reliability"))
+    halves = split_half(judgements, random)
+    reliability = pd.DataFrame(
+        [half._asdict() | {f"overlap_top_{top}": share for top, share in half.overlap.items()} for half in halves],
+        columns=None if halves else ["score", "correlation", "full"],
+    ).drop(columns="overlap", errors="ignore")
+    settling = pd.DataFrame(growth(judgements, random), columns=["n_runs", "score", "overlap"])
+    hard = judged[judged["error_rate"] >= 0.5]
+    confusions = (
+        hard[hard["consensus"] != hard["class"]]
+        .groupby(["class", "consensus"])
+        .size()
+        .sort_values(ascending=False, kind="stable")
+        .reset_index(name="n")
+        .rename(columns={"class": "label"})
+    )
+
+    for path, written in (
+        (arguments.top_table, top),
+        (arguments.reliability, reliability),
+        (arguments.growth, settling),
+        (arguments.confusions, confusions),
+    ):
+        with atomic_path(path) as temporary:
+            written.to_csv(temporary, index=False, float_format="%.6f")
+    suspects = int((judged["kind"] == "consensus other").sum())
+    found = f"{len(judged):,} images: on {len(hard):,} at least half the runs are wrong, on {suspects:,} of these they agree"
+    save_figure(
+        hardness_map_figure(judged, found) if len(judged) else message_figure("No run may judge any image."),
+        arguments.map_figure,
+    )
+    save_figure(growth_of_the_list(settling, halves), arguments.growth_figure)
+    save_figure(
+        confusion_pairs_figure(
+            confusions.head(15),
+            f"{len(hard):,} images that at least half the runs get wrong: label → what most runs say",
+        )
+        if len(confusions)
+        else message_figure("No image is wrong for at least half the runs that may judge it."),
+        arguments.confusions_figure,
+    )
     images = np.load(arguments.images, mmap_mode="r")
-    wrong_always = int((table["error_rate"] == 1).sum())
+    wrong_always = int((judged["error_rate"] == 1).sum())
+    agreement = next((half.overlap.get(1000) for half in halves if half.score == "hardness"), None)
     write_text(
         arguments.page,
         html_page(
-            top,
-            f"The {len(top)} hardest of {len(table)} images",
-            f"{wrong_always} images were misclassified by every run that neither trained on them nor validated on them. "
-            "Ranked by error rate over those runs, then by the mean probability of the label.",
+            top[_PAGE],
+            f"The {len(top)} hardest of {len(judged):,} images",
+            "hardness: mean rank of the label's loss within a run, 0 easy to 1 hard, over runs that neither trained nor validated on the "
+            "image or on one nearly the same; models weigh equally. label_suspicion: half of 1 less the mean margin of the label's "
+            "probability over the largest other one. consensus: what most of these runs say. cl_issue: flagged by confident learning. "
+            f"{wrong_always:,} images were misclassified by every run that may judge them."
+            + (
+                f" Lists of 1,000 from two random halves of the runs share {agreement:.0%}."
+                if agreement is not None
+                else ""
+            ),
             [np.asarray(images[i]) for i in top["image_id"]],
         ),
+    )
+    with atomic_path(arguments.output) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f")
+
+
+def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability]) -> Figure:
+    """Return the figure of how the list settles, or why there is none."""
+    shares = {half.score: half.overlap.get(1000) for half in halves}
+    if settling.empty or shares.get("hardness") is None:
+        return message_figure("Too few runs or images to say how reliable the list of the 1,000 hardest is.")
+    return growth_figure(
+        settling,
+        f"Halves of the runs share {shares['hardness']:.0%} of the 1,000 hardest; counted by errors, {shares['error_rate']:.0%}",
     )
 
 
@@ -63,6 +158,19 @@ if __name__ == "__main__":
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv")
-    parser.add_argument("--output", required=True, help="table to write: a row a judged image, .csv")
+    parser.add_argument("--duplicates", required=True, help="pairs of images that are nearly the same, .csv")
+    parser.add_argument(
+        "--top", type=int, default=100, help="how many are shown and listed apart (default: %(default)s)"
+    )
+    parser.add_argument("--output", required=True, help="table to write: a row an image, hardest first, .csv")
+    parser.add_argument("--top-table", required=True, help="its first rows, to write, .csv")
+    parser.add_argument("--reliability", required=True, help="table to write: how far halves of the runs agree, .csv")
+    parser.add_argument(
+        "--growth", required=True, help="table to write: how the list settles with the number of runs, .csv"
+    )
+    parser.add_argument("--confusions", required=True, help="table to write: label and consensus of hard images, .csv")
     parser.add_argument("--page", required=True, help="page to write with the hardest images, .html")
+    parser.add_argument("--map-figure", required=True, help="figure to write, .svg or .png")
+    parser.add_argument("--growth-figure", required=True, help="figure to write, .svg or .png")
+    parser.add_argument("--confusions-figure", required=True, help="figure to write, .svg or .png")
     run(parser, main)

@@ -136,12 +136,16 @@ class Project:
             "seeds": [42, 7],
             "models": ["cnn2"],
             "overrides": {"cnn2": {"epochs": 2, "architecture": {"filters": 16}}},
+            "near_duplicates": {"threshold": 0.35},
             "lr_find": {
                 "models": [], "per_combo": False, "start": 1e-5, "end": 1.0, "steps": 40, "smoothing": 0.3, "divergence": 5,
                 "rule": "steepest",
             },
             "tune": {},
             "reproduce": {"systems": ["S0", "S1"], "tuned": False},
+            "human_votes": [],
+            "compare": {"draws": 200, "precision": 0.005},
+            "claims": "",
             "device": "cpu",
         }  # fmt: skip
         self.configure(study | changes)

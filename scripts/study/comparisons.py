@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
-from statsmodels.stats.multitest import multipletests
 
 from study.resampling import bootstrap_means, percentile_interval
 from study.statistics import t_interval
@@ -150,9 +149,21 @@ def compare(
         )
     table = pd.DataFrame(rows)
     if len(table):
-        table.insert(8, "p_holm", multipletests(table["p"], method="holm")[1])
+        table.insert(8, "p_holm", holm(table["p"].to_numpy()))
         table.insert(9, "verdict", [_verdict(row, smaller_is_better) for row in table.itertuples()])
     return table
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p-values adjusted for their number, so that the chance of any wrong rejection is kept.
+
+    Source: S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979. statsmodels' form collects garbage at each
+    call, which takes longer than all else here.
+    """
+    order = np.argsort(p)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
 
 
 def bootstrap_p(draws: np.ndarray) -> float:

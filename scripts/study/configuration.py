@@ -7,7 +7,7 @@ import difflib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     _check_combos(config)
     _check_ratios(config["split"])
     _check_rate_search(config)
+    _check_human_votes(config)
     unknown = [model for model in config["tune"] if model not in config["models"]]
     if unknown:
         raise StudyError(
@@ -257,5 +258,50 @@ def _check_rate_search(config: Mapping[str, Any]) -> None:
         )
 
 
+def _check_human_votes(config: Mapping[str, Any]) -> None:
+    kinds, dataset = [votes["kind"] for votes in config["human_votes"]], config["dataset"]["name"]
+    repeated = [kind for kind, count in Counter(kinds).items() if count > 1]
+    if repeated:
+        raise StudyError(f"config: human_votes has {repeated[0]!r} more than once; name one file of a kind")
+    foreign = [position for position, kind in enumerate(kinds) if kind != "csv"]
+    if foreign and dataset != "cifar10":
+        raise StudyError(
+            f"config: human_votes[{foreign[0]}].kind is {kinds[foreign[0]]!r}, votes on images of CIFAR-10, but dataset.name is "
+            f"{dataset!r}; take it out or give votes on these images as kind: csv"
+        )
+
+
 def _yaml(key: str, value: Any) -> str:
     return one_line(yaml.safe_dump({key: value}, default_flow_style=True, sort_keys=False, width=10_000))[1:-1]
+
+
+def check_claims(claims: Sequence[Mapping[str, Any]], models: Sequence[str], combos: Sequence[str]) -> None:
+    """Check that claims are about combos and models of the study.
+
+    Args:
+        claims: content of a claims file, which fits its schema.
+        models: of the study.
+        combos: of the study.
+
+    Raises:
+        StudyError: a claim names something else, or compares a combo with a model.
+    """
+    for claim in claims:
+        for key, known in (("models", models), ("combos", combos)):
+            _insist(claim, claim.get(key, []), known, f"{key} of the study")
+        if "better" in claim:
+            pair = [claim["better"], claim["than"]]
+            both = [known for known in (models, combos) if set(pair) <= set(known)]
+            if not both or pair[0] == pair[1]:
+                raise StudyError(
+                    f"claims: {claim['claim']!r} compares {pair[0]!r} with {pair[1]!r}, expected two models "
+                    f"({', '.join(models)}) or two combos ({', '.join(combos)}) of the study"
+                )
+
+
+def _insist(claim: Mapping[str, Any], names: Sequence[str], known: Sequence[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise StudyError(
+                f"claims: {claim['claim']!r} is about {name!r}, which is not among the {what}: {', '.join(known)}"
+            )

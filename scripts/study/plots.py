@@ -1,6 +1,6 @@
 """Figures, one function each, from a table or an array; every one states its finding and names its axes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +297,33 @@ def image_grid_figure(rows: Mapping[str, np.ndarray], columns: Sequence[str], ti
     return figure
 
 
+def image_pairs_figure(panels: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray, str]]], title: str) -> Figure:
+    """Return pairs of images beside each other, not smoothed, in panels side by side.
+
+    Args:
+        panels: name of each panel and its pairs: two images, uint8 H×W×C (in grey unless C is 3), and what is written above them.
+        title: what is shown.
+    """
+    across = 3  # pairs in a row of a panel
+    down = max(-(-len(pairs) // across) for pairs in panels.values())
+    with plt.rc_context(_STYLE):
+        figure = plt.figure(figsize=(2.1 * across * len(panels), 1.45 * down + 0.8))
+        parts = figure.subfigures(1, len(panels), wspace=0.04, squeeze=False)[0]
+        for part, (name, pairs) in zip(parts, panels.items(), strict=True):
+            part.suptitle(name, x=0.01, ha="left", fontsize=11)
+            grid = list(part.subplots(down, across, squeeze=False).flat)
+            for axes in grid:
+                axes.axis("off")
+            for axes, (left, right, caption) in zip(grid, pairs, strict=False):
+                gap = np.full((len(left), max(1, left.shape[1] // 16), left.shape[2]), 255, np.uint8)
+                both = np.concatenate([left, gap, right], axis=1)
+                both = both if both.shape[2] == 3 else both.mean(axis=2)
+                axes.imshow(both, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                axes.set_title(caption, fontsize=7, loc="left")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
 def message_figure(message: str) -> Figure:
     """Return a figure that holds nothing but a line of text, where there is nothing to draw."""
     with plt.rc_context(_STYLE):
@@ -375,3 +402,299 @@ def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
     best, worst = means.idxmax(), means.idxmin()
     gap = 100 * (means[best] - means[worst])
     return f"{best} leads {worst} by {gap:.1f} points on the common test (mean over models and seeds)"
+
+
+def comparisons_figure(pairs: pd.DataFrame) -> Figure:
+    """Return the differences of accuracy in points: a matrix of combos a model, and for each pair of models a row over combos.
+
+    Decided differences are bold, undecided ones in brackets.
+
+    Args:
+        pairs: rows of `study.contrasts.comparisons` with `compared`, `within`, `a`, `b`, `difference` and `verdict`.
+    """
+    panels = []
+    for model, family in pairs[pairs["compared"] == "combos"].groupby("within", sort=False):
+        mirrored = family.rename(columns={"a": "b", "b": "a"}).assign(difference=-family["difference"])
+        both = pd.concat([family, mirrored], ignore_index=True)
+        panels.append(
+            (f"{model}: row less column", *_cells(both, "b", "a", dict.fromkeys([*family["a"], *family["b"]])))
+        )
+    models = pairs[pairs["compared"] == "models"]
+    if len(models):
+        models = models.assign(pair=models["b"] + " less " + models["a"])
+        panels.append(("models, on each combo", *_cells(models, "pair", "within")))
+    decided = int((pairs["verdict"] != "undecided").sum())
+    most = max(0.1, 100 * float(pairs["difference"].abs().max()))
+    columns = min(2, len(panels))
+    lines = -(-len(panels) // columns)
+    with plt.rc_context(_STYLE):
+        widest = max(values.shape[1] for _, values, _ in panels)
+        heights = [
+            1.3 + 0.55 * max(len(v) for _, v, _ in panels[i * columns : (i + 1) * columns]) for i in range(lines)
+        ]
+        figure, grid = plt.subplots(
+            lines,
+            columns,
+            figsize=(columns * (1.7 + 0.75 * widest) + 1, sum(heights) + 0.5),
+            height_ratios=heights,
+            squeeze=False,
+        )
+        for axes in grid.flat[len(panels) :]:
+            axes.set_visible(False)
+        for axes, (title, values, real) in zip(grid.flat, panels, strict=False):
+            image = axes.imshow(100 * values.to_numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+            for place, value in np.ndenumerate(100 * values.to_numpy()):
+                if not np.isnan(value):
+                    text = f"{value:+.1f}" if real.iat[place] else f"({value:+.1f})"
+                    look = {
+                        "color": "white" if abs(value) > 0.6 * most else "black",
+                        "weight": "bold" if real.iat[place] else None,
+                    }
+                    axes.text(*place[::-1], text, ha="center", va="center", **look)
+            axes.set_xticks(range(len(values.columns)), values.columns, rotation=35, ha="right", rotation_mode="anchor")
+            axes.set_yticks(range(len(values)), values.index)
+            axes.spines[:].set_visible(False)
+            axes.tick_params(length=0)
+            axes.set_title(title)
+        figure.colorbar(image, ax=grid, label="Difference of accuracy, points", shrink=0.8)
+        title = f"{decided} of {len(pairs)} differences are real (bold: p ≤ 5 %, Holm)"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def _cells(
+    pairs: pd.DataFrame, rows: str, columns: str, order: Iterable[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the differences, and whether they are decided, as tables; in an order of rows and columns, or as they come."""
+    pairs = pairs.assign(real=(pairs["verdict"] != "undecided").astype(float))
+    order = None if order is None else list(order)
+    index, names = (order or list(dict.fromkeys(pairs[key])) for key in (rows, columns))
+    values, real = (pairs.pivot(index=rows, columns=columns, values=key) for key in ("difference", "real"))
+    return values.reindex(index, columns=names), real.reindex(index, columns=names) > 0
+
+
+def scaling_figure(
+    points: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    fits: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    title: str,
+) -> Figure:
+    """Return error over training images on logarithmic axes, with the fits.
+
+    Args:
+        points: by model the number of training images and the error of each run.
+        fits: by model the fitted error; a model may have none.
+        title: what is shown.
+    """
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(7, 4.8))
+        everywhere = np.concatenate([n for n, _ in points.values()])
+        line = np.geomspace(everywhere.min(), everywhere.max(), 50)
+        styles = zip(points.items(), _COLOURS * len(points), _MARKERS * len(points), strict=False)
+        for place, ((model, (n, error)), colour, marker) in enumerate(styles):
+            shift = 1.015 ** (place - (len(points) - 1) / 2)  # so that models do not hide each other
+            axes.plot(n * shift, error, marker, color=colour, alpha=0.75, label=model)
+            if model in fits:
+                axes.plot(line, fits[model](line), color=colour, linewidth=1.2)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        ticks = np.unique(everywhere)
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.xaxis.minorticks_off()
+        for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        axes.set(xlabel="Training images", ylabel="Error on the common test", title=title)
+        axes.grid(color="0.9", which="both")
+        axes.legend(frameon=False)
+    return figure
+
+
+def calibration_figure(
+    bins: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]], title: str
+) -> Figure:
+    """Return reliability diagrams: accuracy over confidence, a panel a model, as trained and after temperature scaling.
+
+    Args:
+        bins: by model and state what `study.calibration.reliability` returned: count, mean confidence and accuracy of each bin.
+        title: what is shown.
+    """
+    columns = min(4, len(bins))
+    lines = -(-len(bins) // columns)
+    with plt.rc_context(_STYLE):
+        figure, grid = plt.subplots(
+            lines, columns, figsize=(1 + 3.6 * columns, 0.8 + 3.6 * lines), sharex=True, sharey=True, squeeze=False
+        )
+        for axes in grid.flat[len(bins) :]:
+            axes.set_visible(False)
+        for axes, (model, states) in zip(grid.flat, bins.items(), strict=False):
+            axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
+            for (state, (count, confidence, accuracy)), colour, marker in zip(
+                states.items(), _COLOURS, _MARKERS, strict=False
+            ):
+                area = 12 + 160 * count / count.sum()
+                axes.plot(confidence, accuracy, color=colour, linewidth=1)
+                axes.scatter(confidence, accuracy, area, color=colour, marker=marker, label=state)
+            errors = (
+                np.nansum(count * np.abs(accuracy - confidence)) / count.sum()
+                for count, confidence, accuracy in states.values()
+            )
+            axes.set_title(f"{model}: calibration error {' → '.join(f'{error:.1%}' for error in errors)}")
+            axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+            axes.grid(color="0.92")
+            axes.set_axisbelow(True)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        grid[0, 0].legend(handles, labels, frameon=False, loc="upper left", markerscale=0.7)
+        figure.supxlabel("Confidence")
+        figure.supylabel("Accuracy")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def precision_recall_figure(
+    sources: Mapping[str, pd.DataFrame],
+    scores: Sequence[str],
+    targets: Mapping[str, str],
+    curve: Callable[[pd.Series, pd.Series], tuple[np.ndarray, np.ndarray]],
+    agreement: pd.DataFrame,
+    title: str,
+) -> Figure:
+    """Return precision over recall of scores of hardness, a row for each source of human votes and a panel for each target.
+
+    Args:
+        sources: one row an image with the scores and the targets, by the name of the source.
+        scores: columns, larger is harder.
+        targets: columns of yes or no, and what yes means.
+        curve: gives precision and recall, from a score and a target.
+        agreement: one row a source, target, score and metric with its `value`, among them `average_precision`.
+        title: what is shown.
+    """
+    average_precision = agreement[agreement["metric"] == "average_precision"].set_index(["source", "target", "score"])
+    with plt.rc_context(_STYLE):
+        figure, grid = plt.subplots(
+            len(sources), len(targets), figsize=(1 + 5 * len(targets), 0.6 + 3.8 * len(sources)), squeeze=False
+        )
+        for line, (source, images) in zip(grid, sources.items(), strict=True):
+            for axes, (target, meaning) in zip(line, targets.items(), strict=True):
+                prevalence = highest = images[target].mean()
+                axes.set_title(f"{source}: {images[target].sum()} of {len(images)} images {meaning}")
+                for score, colour, dashes in zip(scores, _COLOURS, ("-", "--", "-.", ":"), strict=False):
+                    if prevalence:
+                        precision, recall = curve(images[score], images[target])
+                        mean = average_precision.loc[(source, target, score), "value"]
+                        axes.plot(recall, precision, dashes, color=colour, label=f"{score}: {mean:.3f}")
+                        # The first few images decide how a curve begins: that may leave the picture.
+                        highest = max(highest, precision[recall >= 0.05].max())
+                axes.axhline(prevalence, color="0.5", linewidth=1, label=f"any order: {prevalence:.3f}")
+                axes.set(xlim=(0, 1), ylim=(0, min(1, 1.5 * highest) or 1), xlabel="Recall")
+                axes.grid(color="0.9")
+                axes.legend(frameon=False, title="Average precision", loc="upper right", ncols=2)
+            line[0].set_ylabel("Precision")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
+    """Return a map of all judged images: mean over the spread of the label's probability among runs that have not seen them.
+
+    Args:
+        table: columns `p_label_mean`, `p_label_std`, `error_rate`; NaN where no run may judge.
+        title: what is shown.
+    """
+    judged = table[table["error_rate"].notna()]
+    with plt.rc_context(_STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.6), sharex=True, sharey=True)
+        x, y = judged["p_label_std"], judged["p_label_mean"]
+        grid = {"gridsize": 40, "extent": (0, 0.5, 0, 1), "linewidths": 0.1}
+        dense = left.hexbin(x, y, bins="log", cmap="Greys", mincnt=1, **grid)
+        wrong = right.hexbin(x, y, judged["error_rate"], cmap="cividis", vmin=0, vmax=1, mincnt=1, **grid)
+        figure.colorbar(dense, ax=left, label="Images")
+        bar = figure.colorbar(wrong, ax=right, label="Share of runs that are wrong")
+        bar.formatter = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
+        for axes in (left, right):
+            axes.set_xlabel("Standard deviation over runs of p(label)")
+        left.set_ylabel("Mean of p(label) over runs")
+        for height, word in ((0.97, "easy"), (0.03, "hard")):
+            left.text(0.49, height, word, ha="right", va="center", color="0.3", style="italic")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
+    """Return how much of the list of hardest images fewer runs find.
+
+    Args:
+        growth: rows of `study.hardness.growth`: `n_runs`, `score`, `overlap`.
+        title: what is shown.
+    """
+    names = {"hardness": "mean rank of the loss", "error_rate": "share of wrong runs"}
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(7, 4.2))
+        for (score, rows), colour, marker in zip(growth.groupby("score", sort=False), _COLOURS, _MARKERS, strict=False):
+            axes.plot(rows["n_runs"], rows["overlap"], marker=marker, color=colour, label=f"by {names[score]}")
+        axes.set_xscale("log", base=2)
+        ticks = growth["n_runs"].unique()
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.xaxis.minorticks_off()
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        axes.set(xlabel="Runs", ylabel="Share of the whole study's list", title=title)
+        axes.grid(color="0.9")
+        axes.legend(frameon=False)
+    return figure
+
+
+def confusion_pairs_figure(pairs: pd.DataFrame, title: str) -> Figure:
+    """Return bars for the most frequent confusions among hard images, label → consensus of the runs.
+
+    Args:
+        pairs: columns `label`, `consensus` (names) and `n`, most frequent first.
+        title: what is shown.
+    """
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(7, 0.9 + 0.3 * max(1, len(pairs))))
+        names = [f"{row.label} → {row.consensus}" for row in pairs.itertuples()]
+        bars = axes.barh(names, pairs["n"], color=_COLOURS[0])
+        axes.bar_label(bars, padding=3)
+        axes.invert_yaxis()
+        axes.set(xlabel="Images", title=title)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def human_error_figure(
+    tables: Mapping[str, np.ndarray], groups: Mapping[str, pd.DataFrame], names: Sequence[str], title: str
+) -> Figure:
+    """Return, a row for each source of human votes, what is hard for models and for people, and human error over hardness.
+
+    Args:
+        tables: int 2×2 by source; rows easy and hard for models, columns easy and hard for people.
+        groups: by source, one row a group of images of like hardness with `hardness`, `human_error`, `low` and `high`.
+        names: what makes an image hard for models, and for people.
+        title: what is shown.
+    """
+    with plt.rc_context(_STYLE):
+        figure, grid = plt.subplots(len(tables), 2, figsize=(11, 0.6 + 3.8 * len(tables)), squeeze=False)
+        for (cells, axes), (source, table) in zip(grid, tables.items(), strict=True):
+            share = table / table.sum()
+            cells.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            for (row, column), count in np.ndenumerate(table):
+                colour = "white" if share[row, column] > 0.5 else "black"
+                text = f"{count}\n{share[row, column]:.1%}"
+                cells.text(column, row, text, ha="center", va="center", color=colour)
+            cells.set_xticks(range(2), ["easy for people", f"hard for people\n({names[1]})"])
+            cells.set_yticks(range(2), ["easy for\nmodels", f"hard for\nmodels\n({names[0]})"])
+            cells.spines[:].set_visible(False)
+            cells.set_title(f"{source}: {table.sum()} images")
+            group = groups[source]
+            label = f"mean of {table.sum() // len(group)} images, 95 % interval"
+            axes.plot(group["hardness"], group["human_error"], "o-", color=_COLOURS[0], label=label)
+            axes.vlines(group["hardness"], group["low"], group["high"], color=_COLOURS[0], linewidth=1)
+            axes.set(xlim=(0, 1), xlabel="Hardness for models (mean rank of the loss)", ylabel="Human error")
+            axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
+            axes.grid(color="0.9")
+            axes.legend(frameon=False, loc="upper left")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure

@@ -37,6 +37,23 @@ class Predictions(NamedTuple):
         """Return a mask, bool N, of the images that have one of `roles` in this run."""
         return np.isin(self.roles, [ROLE_CODES[role] for role in roles])
 
+    def may_judge(self, duplicates: np.ndarray | None = None) -> np.ndarray:
+        """Return a mask, bool N, of the images that this run may judge; none if it diverged.
+
+        It neither trained nor validated on the image, nor on one that is nearly the same.
+
+        Args:
+            duplicates: int64, P×2; pairs of image_ids that are nearly the same.
+        """
+        if self.diverged:
+            return np.zeros(len(self.roles), bool)
+        seen = self.has_role("train", "val")
+        known = seen.copy()
+        if duplicates is not None and len(duplicates):
+            for one, other in (duplicates.T, duplicates.T[::-1]):
+                known[one[seen[other]]] = True
+        return ~known
+
 
 def roles_in_run(n_images: int, image_ids: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the role codes, uint8 N, of all images, given the image_ids of train, val and test."""

@@ -13,7 +13,7 @@ from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 
 from study.agreement import error_consistency
-from study.comparisons import bootstrap_p, detectable, differences, letters, resample, residual, seeds_needed
+from study.comparisons import bootstrap_p, detectable, differences, holm, letters, resample, residual, seeds_needed
 from study.comparisons import compare as compare_pairs
 from study.resampling import bootstrap_means, percentile_interval
 from study.scaling import fit_scaling
@@ -65,6 +65,8 @@ def test_p_values_are_adjusted_by_holm_and_verdicts_name_the_better_group():
     table = compare(names, simulated(random, 0.12, seeds=6, images=2000), draws=100, random=random)
     assert list(table["p_holm"]) == pytest.approx(list(multipletests(table["p"], method="holm")[1]))
     assert set(table["verdict"]) == {"x", "y", "z"} and (table["verdict"] == table["b"]).all()
+    p = random.random(20) ** 3
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
     losses = [1 - of_seed for of_seed in simulated(random, 0.12, seeds=6, images=2000)]
     losing = compare(names, losses, draws=100, random=random, smaller_is_better=True)
     assert (losing["verdict"] == losing["b"]).all() and (losing["difference"] < 0).all()

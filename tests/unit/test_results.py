@@ -10,10 +10,27 @@ import pandas as pd
 import pytest
 from conftest import ROOT, run_script
 from PIL import Image
+from scipy.special import log_softmax, softmax
+from sklearn import metrics as skm
+from statsmodels.stats.proportion import proportion_confint
 
+from study.calibration import (
+    adaptive_edges,
+    equal_width_edges,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+)
+from study.errors import StudyError
 from study.files import atomic_path, read_json, write_json
-from study.hardness import hard_examples
-from study.metrics import classification_metrics, confusion, report_by_class, text_report
+from study.metrics import (
+    METRICS,
+    calibrated_metrics,
+    classification_metrics,
+    confusion,
+    report_by_class,
+    text_report,
+)
 from study.plots import (
     accuracy_by_combo_figure,
     confusion_matrix_figure,
@@ -77,22 +94,6 @@ def test_the_t_interval_is_the_textbook_one():
 def run_of(predicted, roles):
     logits = log_probabilities(np.array(predicted)).astype(np.float32)
     return Predictions(logits, np.array([ROLE_CODES[role] for role in roles], np.uint8))
-
-
-def test_only_runs_that_neither_trained_nor_selected_on_an_image_judge_it():
-    labels = np.array([0, 1, 2, 0])
-    runs = [
-        run_of([1, 1, 0, 1], ["test", "test", "unseen", "train"]),
-        run_of([1, 0, 2, 1], ["unseen", "train", "unseen", "val"]),
-        run_of([0, 0, 1, 1], ["train", "val", "test", "train"]),
-    ]
-    table = hard_examples(iter(runs), labels, 3).set_index("image_id")
-    assert list(table.index) == [0, 2, 1]  # 3 was never judged
-    assert table["n_eligible"].to_dict() == {0: 2, 2: 3, 1: 1}
-    assert table["n_wrong"].to_dict() == {0: 2, 2: 2, 1: 0}
-    assert table["error_rate"].to_dict() == pytest.approx({0: 1, 2: 2 / 3, 1: 0})
-    assert table.loc[0, "predicted"] == 1 and table.loc[0, "predicted_share"] == 1
-    assert table.loc[2, "mean_probability"] == pytest.approx((0.1 + 0.8 + 0.1) / 3, abs=1e-6)
 
 
 def test_predictions_read_back_to_the_bit(tmp_path):
@@ -218,17 +219,31 @@ def test_summarising_gives_a_row_a_run_and_a_row_a_group(tmp_path):
         csv.writer(stream).writerows([("combo", "model", "seed"), ("v1", "m", 1), ("v1", "m", 2), ("v1", "m", 3)])
     for seed, accuracy in ((1, 0.5), (2, 0.7), (3, None)):
         folder = tmp_path / "runs" / "v1" / "m" / f"seed{seed}"
-        metrics = {"overall_accuracy": accuracy, "macro_f1": accuracy, "nll": 1.0}
-        write_json(folder / "metrics.json", metrics | {"common_test": metrics})
-        record = dict.fromkeys(("n_train", "parameters", "epochs", "train_seconds", "images_per_s"), 3)
-        write_json(folder / "run.json", record | {"device": "cpu", "status": "ok" if accuracy else "diverged"})
+        measured = dict.fromkeys(METRICS, accuracy) | {"n": 10 if accuracy else 0, "class_accuracy": {"cat": accuracy}}
+        parts = {part: {"n": 5, "overall_accuracy": accuracy} for part in ("train", "val", "out_of_sample")}
+        write_json(folder / "metrics.json", measured | {"common_test": measured, "temperature": None} | parts)
+        sizes = dict.fromkeys(
+            ("n_train", "n_val", "parameters", "epochs", "kept_epoch", "train_seconds", "images_per_s"), 3
+        )
+        record = sizes | {"device": "cpu", "precision": "fp32", "peak_memory_mb": 1.0, "versions": {"torch": "2"}}
+        record |= {"classes": ["cat"], "recipe": {"batch_size": 2}, "status": "ok" if accuracy else "diverged"}
+        write_json(folder / "run.json", record)
+    ends = [f"{kind}_{end}" for kind in ("two_level", "images") for end in ("low", "high")]
+    compared = pd.DataFrame(
+        [["v1", "m", "a", "", *[0.5] * 4]], columns=["combo", "model", "letters_of_combos", "letters_of_models", *ends]
+    )
+    compared.to_csv(tmp_path / "c.csv", index=False)
     run_script(
-        "summarize.py", "--runs", tmp_path / "runs.csv", "--folder", tmp_path / "runs", "--groups", tmp_path / "g.csv",
-        "--page", tmp_path / "p.html", "--figure", tmp_path / "f.svg", "--output", tmp_path / "s.csv",
+        "summarize.py", "--runs", tmp_path / "runs.csv", "--folder", tmp_path / "runs", "--compared", tmp_path / "c.csv",
+        "--groups", tmp_path / "g.csv", "--page", tmp_path / "p.html", "--figure", tmp_path / "f.svg", "--output",
+        tmp_path / "s.csv",
     )  # fmt: skip
     runs, groups = pd.read_csv(tmp_path / "s.csv"), pd.read_csv(tmp_path / "g.csv")
     assert runs["test_accuracy"].tolist()[:2] == [0.5, 0.7] and runs["seed"].tolist() == [1, 2, 3]
     assert math.isnan(runs["test_accuracy"][2]) and runs["status"].tolist() == ["ok", "ok", "diverged"]
+    assert runs["steps"].tolist() == [6, 6, 6] and runs["images_seen"].tolist() == [9, 9, 9]  # two steps an epoch
+    assert runs["measured_on"].tolist() == ["common_test", "common_test", "test"] and runs["recall_cat"][0] == 0.5
+    assert groups["letters_of_combos"].tolist() == ["a"]
     assert "1 of them diverged" in (tmp_path / "p.html").read_text()
     assert groups["n"].tolist() == [2]
     assert groups["common_test_accuracy_mean"][0] == pytest.approx(0.6)
@@ -290,8 +305,82 @@ def test_every_entry_point_has_help(script):
 
 
 def test_what_comes_after_the_predictions_never_imports_torch():
-    for name in ("metrics", "statistics", "hardness", "plots", "tables", "predictions", "partitions"):
+    for name in (
+        "agreement",
+        "calibration",
+        "claims",
+        "comparisons",
+        "contrasts",
+        "duplicates",
+        "hard_to_learn",
+        "hardness",
+        "metrics",
+        "scaling",
+        "shapley",
+        "statistics",
+        "variance",
+        "people",
+        "validation",
+        "plots",
+        "tables",
+        "predictions",
+        "partitions",
+    ):
         tree = ast.parse((ROOT / f"scripts/study/{name}.py").read_text())
         imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not any(module == "torch" or module.startswith(("torch.", "study.training")) for module in imported)
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Log probabilities of 500 images of 4 classes that are too sure of themselves, and labels."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 4, 500)
+    logits = random.normal(0, 1, (500, 4))
+    logits[np.arange(500), labels] += 1.2
+    return 3 * logits, labels
+
+
+def test_metrics_agree_with_scikit_learn(answers):
+    logits, labels = answers
+    log_p = log_softmax(logits, axis=1)
+    p, predicted = np.exp(log_p), log_p.argmax(axis=1)
+    metrics = classification_metrics(log_p, labels, list("abcd"))
+    assert metrics["nll"] == pytest.approx(skm.log_loss(labels, p))
+    assert metrics["balanced_accuracy"] == pytest.approx(skm.balanced_accuracy_score(labels, predicted))
+    assert metrics["macro_precision"] == pytest.approx(skm.precision_score(labels, predicted, average="macro"))
+    assert metrics["macro_recall"] == pytest.approx(skm.recall_score(labels, predicted, average="macro"))
+    assert metrics["top2_accuracy"] == pytest.approx(skm.top_k_accuracy_score(labels, p, k=2))
+    assert metrics["brier"] == pytest.approx(((p - np.eye(4)[labels]) ** 2).sum(axis=1).mean())
+    low, high = proportion_confint((predicted == labels).sum(), 500, method="wilson")
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx((low, high))
+    assert set(METRICS) - set(metrics) == {"nll_scaled", "ece_scaled"}
+
+
+def test_the_calibration_error_is_the_weighted_gap_of_the_bins():
+    confidence = np.array([0.55, 0.58, 0.95, 0.97, 0.99, 1.0])
+    correct = np.array([True, False, True, True, True, False])
+    # Bins of a tenth: (0.5, 0.6] has 2 of 6 images, 50 % right at 56.5 %; (0.9, 1] has 4, 75 % right at 97.75 %.
+    error = expected_calibration_error(confidence, correct, equal_width_edges(10))
+    assert error == pytest.approx(2 / 6 * 0.065 + 4 / 6 * 0.2275)
+    halves = expected_calibration_error(confidence, correct, adaptive_edges(confidence, 2))
+    assert halves == pytest.approx(abs(2 / 3 - confidence[:3].mean()) / 2 + abs(2 / 3 - confidence[3:].mean()) / 2)
+    count, _, accuracy = reliability(confidence, correct, equal_width_edges(10))
+    assert list(count) == [0, 0, 0, 0, 0, 2, 0, 0, 0, 4] and np.isnan(accuracy[0]) and accuracy[9] == 0.75
+    assert math.isnan(expected_calibration_error(confidence[:0], correct[:0], equal_width_edges()))
+
+
+def test_the_temperature_minimises_the_log_loss_and_calibrates(answers):
+    logits, labels = answers
+    temperature = fit_temperature(logits, labels)
+    losses = {
+        t: skm.log_loss(labels, softmax(logits / t, axis=1))
+        for t in (0.98 * temperature, temperature, 1.02 * temperature)
+    }
+    assert min(losses, key=losses.get) == temperature and temperature > 1.5
+    before = classification_metrics(log_softmax(logits, axis=1), labels, list("abcd"))
+    after = calibrated_metrics(logits, labels, temperature)
+    assert after["nll_scaled"] == pytest.approx(losses[temperature]) and after["ece_scaled"] < before["ece"] / 2
+    with pytest.raises(StudyError, match="validation images"):
+        fit_temperature(logits[:0], labels[:0])

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from study.checkpoints import load_checkpoint, save_checkpoint
 from study.errors import StudyError
 from study.files import read_csv, read_json
-from study.hardness import hard_examples
+from study.hardness import Judge, hardness_table
 from study.index import read_index
 from study.models import build_model
 from study.optimizers import make_optimizer, orthogonalize
@@ -443,6 +443,7 @@ def run_folder(decoded, tmp_path_factory):
             folder / f"{name}.csv", split_partition(image_ids, labels, {"train": 0.7, "val": 0.15, "test": 0.15}, 5)
         )
     (folder / "recipe.yaml").write_text(RECIPE)
+    (folder / "none.csv").write_text("image_id,other_id\n")
     for attempt in ("a", "b"):
         run_script(
             "train.py", "--images", decoded / "images.npy", "--index", decoded / "index.csv", "--splits", folder / "v1.csv",
@@ -456,7 +457,7 @@ def run_folder(decoded, tmp_path_factory):
     )  # fmt: skip
     run_script(
         "evaluate.py", "--predictions", folder / "a" / "predictions.npz", "--index", decoded / "index.csv",
-        "--splits", folder / "v1.csv", folder / "v2.csv", "--title", "cnn2", "--metrics", folder / "a" / "metrics.json",
+        "--splits", folder / "v1.csv", folder / "v2.csv", "--duplicates", folder / "none.csv", "--title", "cnn2", "--metrics", folder / "a" / "metrics.json",
         "--report", folder / "a" / "report.txt", "--classification-report", folder / "a" / "classes.json",
         "--misclassified", folder / "a" / "misclassified.csv", "--confusion-matrix", folder / "a" / "confusion.svg",
     )  # fmt: skip
@@ -503,7 +504,7 @@ def test_a_diverged_run_is_a_result_and_not_a_failure(run_folder, decoded, tmp_p
     assert predictions.diverged and predictions.has_role("train").sum() == 105
     run_script(
         "evaluate.py", "--predictions", tmp_path / "predictions.npz", "--index", decoded / "index.csv",
-        "--splits", run_folder / "v1.csv", "--title", "cnn2", "--metrics", tmp_path / "metrics.json",
+        "--splits", run_folder / "v1.csv", "--duplicates", run_folder / "none.csv", "--title", "cnn2", "--metrics", tmp_path / "metrics.json",
         "--report", tmp_path / "report.txt", "--classification-report", tmp_path / "classes.json",
         "--misclassified", tmp_path / "misclassified.csv", "--confusion-matrix", tmp_path / "confusion.svg",
     )  # fmt: skip
@@ -511,8 +512,8 @@ def test_a_diverged_run_is_a_result_and_not_a_failure(run_folder, decoded, tmp_p
     assert "diverged" in (tmp_path / "report.txt").read_text()
     labels = read_index(decoded / "index.csv").labels
     sound = load_predictions(run_folder / "a" / "predictions.npz")
-    with_it = hard_examples([sound, predictions], labels, 10)
-    assert with_it.equals(hard_examples([sound], labels, 10))
+    with_it, _ = hardness_table([Judge("a", sound), Judge("b", predictions)], labels, 10)
+    assert with_it.equals(hardness_table([Judge("a", sound)], labels, 10)[0])
 
 
 def test_every_image_is_scored_with_its_role(run_folder, decoded):

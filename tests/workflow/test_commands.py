@@ -17,9 +17,11 @@ from conftest import ROOT, Project, assert_one_clear_line
 pytestmark = pytest.mark.workflow
 
 FULL = ("--cores", "4", "--resources", "gpu=1")
+# Of all the columns; those that readers of earlier summaries know.
 SUMMARY_COLUMNS = [
     "combo", "model", "seed", "status", "n_train", "parameters", "test_accuracy", "common_test_accuracy", "macro_f1",
-    "nll", "epochs", "train_seconds", "images_per_s", "device",
+    "nll", "epochs", "train_seconds", "images_per_s", "device", "out_of_sample_accuracy", "ece", "temperature", "ece_scaled",
+    "recall_cat",
 ]  # fmt: skip
 
 
@@ -46,7 +48,8 @@ def finished(tmp_path_factory, archive):
 def test_the_first_command_makes_the_whole_results_tree(finished):
     results = finished.folder / "results"
     summary = rows(results / "summary.csv")
-    assert list(summary[0]) == SUMMARY_COLUMNS
+    assert set(SUMMARY_COLUMNS) <= set(summary[0])
+    assert all(row[column] for row in summary for column in SUMMARY_COLUMNS)
     assert [(row["combo"], row["model"], row["seed"]) for row in summary] == [
         ("v1", "cnn2", "42"), ("v1", "cnn2", "7"), ("v1+v2", "cnn2", "42"), ("v1+v2", "cnn2", "7"),
     ]  # fmt: skip
@@ -54,7 +57,7 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for combo in ("v1", "v1+v2"):
         run = results / "runs" / combo / "cnn2" / "seed42"
         assert sorted(path.name for path in run.iterdir()) == [
-            "classification_report.json", "confusion_matrix.svg", "history.csv", "metrics.json", "misclassified.csv",
+            "classification_report.json", "confusion_matrix.svg", "dynamics.npz", "history.csv", "metrics.json", "misclassified.csv",
             "model.safetensors", "predictions.npz", "report.txt", "run.json",
         ]  # fmt: skip
         assert len(rows(run / "history.csv")) == 2
@@ -62,6 +65,13 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for name in ("summary_by_group.csv", "summary.html", "hard_examples.csv", "hard_examples.html", "runs.csv"):
         assert (results / name).stat().st_size > 0
     assert (results / "figures" / "accuracy_by_combo.svg").exists()
+    pairs = rows(results / "comparisons" / "comparisons.csv")
+    assert [(row["a"], row["b"], row["measure"]) for row in pairs] == [
+        ("v1", "v1+v2", measure) for measure in ("accuracy", "nll", "brier")
+    ]
+    assert len(rows(results / "hard_examples.csv")) == 360  # every image
+    assert "none of the models on v1, v1+v2 learnt" in (results / "hard_to_learn" / "v1_report.txt").read_text()
+    assert {row["letters_of_combos"] for row in rows(results / "summary_by_group.csv")} <= {"a", "b", "ab"}
     model = results / "models" / "cnn2"
     assert "13,018 parameters" in (model / "layers.txt").read_text()
     assert len(rows(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
@@ -164,7 +174,7 @@ def test_the_report_opens_in_a_browser_without_errors(finished, tmp_path):
     assert result.returncode == 0
     errors = [line for line in result.stderr.splitlines() if "CONSOLE" in line and "error" in line.lower()]
     assert errors == []
-    for category in ("Results", "Hard examples", "Runs"):
+    for category in ("Data", "Results", "Comparisons", "Hard examples", "Runs"):
         assert category in result.stdout
     assert "How much do the data partition" in result.stdout
 

@@ -19,6 +19,90 @@ rule list_runs:
         " --output {output.runs} > {log} 2>&1"
 
 
+rule compare:
+    input:
+        runs="results/runs.csv",
+        index="results/data/index.csv",
+        predictions=expand(
+            "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+        metrics=expand(
+            "results/runs/{combo}/{model}/seed{seed}/metrics.json",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+        records=expand(
+            "results/runs/{combo}/{model}/seed{seed}/run.json",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+        splits=expand(
+            "results/splits/{partition}/seed{seed}.csv",
+            partition=PARTITIONS,
+            seed=SEEDS,
+        ),
+    output:
+        tables=expand(
+            "results/comparisons/{table}.csv",
+            table=[
+                "comparisons",
+                "groups",
+                "power",
+                "variance",
+                "scaling",
+                "agreement",
+                "shapley",
+            ],
+        ),
+        page=report(
+            "results/comparisons/comparisons.html",
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+            labels={"item": "differences of accuracy, table"},
+        ),
+        differences=report(
+            "results/figures/comparisons.svg",
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+            labels={"item": "differences of accuracy, figure"},
+        ),
+        scaling=report(
+            "results/figures/scaling.svg",
+            caption="../report/scaling.rst",
+            category="Comparisons",
+            labels={"item": "error over training images, figure"},
+        ),
+        calibration=report(
+            "results/figures/calibration.svg",
+            caption="../report/calibration.rst",
+            category="Comparisons",
+            labels={"item": "calibration, figure"},
+        ),
+    log:
+        "results/logs/compare.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("compare.py"),
+        partitions=list(PARTITIONS),
+        draws=config["compare"]["draws"],
+        precision=config["compare"]["precision"],
+    shell:
+        "python scripts/compare.py --runs {input.runs} --folder results/runs --index {input.index} --splits results/splits"
+        " --partitions {params.partitions} --draws {params.draws} --precision {params.precision}"
+        " --tables $(dirname {output.page}) --page {output.page} --comparisons-figure {output.differences}"
+        " --scaling-figure {output.scaling} --calibration-figure {output.calibration} > {log} 2>&1"
+
+
 rule find_hard_examples:
     input:
         runs="results/runs.csv",
@@ -28,16 +112,45 @@ rule find_hard_examples:
             model=MODELS,
             seed=SEEDS,
         ),
+        dynamics=expand(
+            "results/runs/{combo}/{model}/seed{seed}/dynamics.npz",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
         index="results/data/index.csv",
         images="results/data/images.npy",
         partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+        duplicates="results/data/near_duplicates.csv",
     output:
         table="results/hard_examples.csv",
+        top="results/hard_examples_top.csv",
+        reliability="results/hard_examples/reliability.csv",
+        growth="results/hard_examples/growth.csv",
+        confusions="results/hard_examples/confusions.csv",
         page=report(
             "results/hard_examples.html",
             caption="../report/hard_examples.rst",
             category="Hard examples",
-            labels={"table": "hardest images"},
+            labels={"item": "hardest images, table"},
+        ),
+        map=report(
+            "results/figures/hard_examples_map.svg",
+            caption="../report/hard_examples_map.rst",
+            category="Hard examples",
+            labels={"item": "map of all images, figure"},
+        ),
+        growth_figure=report(
+            "results/figures/hard_examples_growth.svg",
+            caption="../report/hard_examples_growth.rst",
+            category="Hard examples",
+            labels={"item": "how reliable the list is, figure"},
+        ),
+        confusions_figure=report(
+            "results/figures/hard_examples_confusions.svg",
+            caption="../report/hard_examples_confusions.rst",
+            category="Hard examples",
+            labels={"item": "confusions of hard images, figure"},
         ),
     log:
         "results/logs/find_hard_examples.log",
@@ -51,8 +164,44 @@ rule find_hard_examples:
         code=code("find_hard_examples.py"),
     shell:
         "python scripts/find_hard_examples.py --runs {input.runs} --folder results/runs --index {input.index}"
-        " --images {input.images} --partitions {input.partitions} --output {output.table} --page {output.page}"
-        " > {log} 2>&1"
+        " --images {input.images} --partitions {input.partitions} --duplicates {input.duplicates} --output {output.table}"
+        " --top-table {output.top} --reliability {output.reliability} --growth {output.growth}"
+        " --confusions {output.confusions} --page {output.page} --map-figure {output.map}"
+        " --growth-figure {output.growth_figure} --confusions-figure {output.confusions_figure} > {log} 2>&1"
+
+
+rule find_hard_to_learn:
+    input:
+        runs="results/runs.csv",
+        predictions=expand(
+            "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+        index="results/data/index.csv",
+        partition="results/partitions/{partition}.csv",
+    output:
+        table="results/hard_to_learn/{partition}.csv",
+        report=report(
+            "results/hard_to_learn/{partition}_report.txt",
+            caption="../report/hard_to_learn.rst",
+            category="Hard examples",
+            labels={"item": "images of {partition} that no model learnt, text"},
+        ),
+    log:
+        "results/logs/find_hard_to_learn/{partition}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("find_hard_to_learn.py"),
+    shell:
+        "python scripts/find_hard_to_learn.py --runs {input.runs} --folder results/runs --index {input.index}"
+        " --partition {input.partition} --table {output.table} --report {output.report} > {log} 2>&1"
 
 
 # The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads only metrics.
@@ -71,10 +220,14 @@ rule summarize:
             model=MODELS,
             seed=SEEDS,
         ),
+        compared="results/comparisons/groups.csv",
+        claims=["results/claims.csv"] if config["claims"] else [],
         hard_examples="results/hard_examples.html",
+        hard_to_learn=hard_to_learn_reports(),
         models=expand("results/models/{model}/layers.html", model=MODELS),
         searches=searches(),
         reproduction=reproduction_of_the_study(),
+        validation=["results/validation.csv"] if config["human_votes"] else [],
         tuning=expand(
             "results/tune/{combo}/{model}/seed{seed}/trials.svg",
             combo=COMBOS,
@@ -107,5 +260,6 @@ rule summarize:
     params:
         code=code("summarize.py"),
     shell:
-        "python scripts/summarize.py --runs {input.runs} --folder results/runs --groups {output.groups}"
+        "python scripts/summarize.py --runs {input.runs} --folder results/runs --compared {input.compared}"
+        " --groups {output.groups}"
         " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"

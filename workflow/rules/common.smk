@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from study.configuration import check_config, read_yaml
+from study.configuration import check_claims, check_config, check_schema, read_yaml
 from study.datasets import OFFICIAL
 from study.devices import wants_gpu
 from study.errors import StudyError
@@ -50,6 +50,11 @@ try:
         check_chooses(
             model, RECIPES[model], model in config["tune"], config["combos"], shares
         )
+    if config["claims"]:
+        claims = read_yaml(config["claims"])
+        claims_schema = read_yaml(SCHEMAS / "claims.schema.yaml")
+        check_schema(claims, claims_schema, config["claims"])
+        check_claims(claims, config["models"], config["combos"])
 except StudyError as error:
     sys.exit(f"error: {error}")
 
@@ -261,6 +266,24 @@ def reproduction_of_the_study():
     return ["results/reproduction.csv"]
 
 
+def hard_to_learn_reports():
+    """Return the reports on partitions that are combos by themselves: there a chain of combos starts."""
+    return [
+        f"results/hard_to_learn/{partition}_report.txt"
+        for partition in PARTITIONS
+        if partition in COMBOS
+    ]
+
+
+def claims_file(wildcards):
+    """Return the file of claims, or end with one line if the study has none."""
+    if not config["claims"]:
+        sys.exit(
+            "error: config: claims is empty, so there is nothing to judge; write for example claims: config/claims.yaml"
+        )
+    return config["claims"]
+
+
 def leaky_systems():
     """Return the compared systems whose splits leak."""
     return [name for name, system in REPRODUCED.items() if "leak" in system]
@@ -285,4 +308,20 @@ def leak_files(pattern):
             )
         ]
 
+    return files
+
+
+def human_votes_files(wildcards):
+    """Return the files with people's votes, or end with one line if none is named or one is not there."""
+    if not config["human_votes"]:
+        sys.exit(
+            "error: config: human_votes is empty, so there is nothing to compare hardness with; write for example "
+            "human_votes: [{kind: cifar10h, path: cifar10h-counts.npy}]"
+        )
+    files = [Path(votes["path"]).expanduser() for votes in config["human_votes"]]
+    for position, path in enumerate(files):
+        if not path.is_file():
+            sys.exit(
+                f"error: config: human_votes[{position}].path is {path}, where there is no file; README.md says where to get it"
+            )
     return files

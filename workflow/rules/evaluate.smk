@@ -5,6 +5,7 @@ rule evaluate:
         splits=expand(
             "results/splits/{partition}/seed{{seed}}.csv", partition=PARTITIONS
         ),
+        duplicates="results/data/near_duplicates.csv",
     output:
         metrics="results/runs/{combo}/{model}/seed{seed}/metrics.json",
         report="results/runs/{combo}/{model}/seed{seed}/report.txt",
@@ -34,6 +35,7 @@ rule evaluate:
         code=code("evaluate.py"),
     shell:
         "python scripts/evaluate.py --predictions {input.predictions} --index {input.index} --splits {input.splits}"
+        " --duplicates {input.duplicates}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}' --metrics {output.metrics}"
         " --report {output.report} --classification-report {output.classification_report}"
         " --misclassified {output.misclassified} --confusion-matrix {output.confusion_matrix} > {log} 2>&1"

@@ -4,9 +4,7 @@ Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 
 """
 
 import hashlib
-import io
 import os
-import pickle
 import sys
 import tarfile
 import zlib
@@ -19,6 +17,7 @@ import numpy as np
 from study.datasets import Decoded, Source
 from study.datasets.download import download
 from study.errors import StudyError
+from study.pickles import load_arrays
 
 ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_VARIABLE = "CIFAR10_ARCHIVE"
@@ -207,25 +206,9 @@ def _store(raw: Path, members: dict[str, bytes]) -> None:
         (raw / name).write_bytes(content)
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Loads arrays, containers, numbers and text; refuses everything else, whoever vouched for the file."""
-
-    # Old and new homes of the same numpy functions.
-    _ALLOWED = frozenset(
-        (module, name)
-        for core in ("numpy.core", "numpy._core")
-        for module, name in ((f"{core}.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype"))
-    ) | {("_codecs", "encode")}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"refused to load {module}.{name}")
-        return super().find_class(module, name)
-
-
 def _unpickle(name: str, content: bytes) -> dict[Any, Any]:
     try:
-        value = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+        value = load_arrays(content)
     except Exception as error:  # a pickle can fail in any way; all mean the same here
         raise StudyError(f"{name}: not a CIFAR-10 batch ({error}); {_ADVICE}") from error
     if not isinstance(value, dict):

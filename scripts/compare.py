@@ -1,0 +1,139 @@
+#!/usr/bin/env python
+"""Say which differences between combos and between models are real, where the spread comes from and what more data brings."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from study.calibration import equal_width_edges, reliability
+from study.command import run
+from study.contrasts import Study, agreements, answers, comparisons, confidences, scalings, variances, worths
+from study.datasets import OFFICIAL
+from study.files import atomic_path, read_json, write_text
+from study.index import read_index
+from study.partitions import read_split, union
+from study.plots import calibration_figure, comparisons_figure, message_figure, save_figure, scaling_figure
+from study.predictions import load_predictions
+from study.scaling import Scaling
+from study.tables import html_page
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the tables, the pages and the figures."""
+    index = read_index(arguments.index)
+    listed = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    runs, n_train = {}, {}
+    for row in listed.itertuples():
+        folder = Path(arguments.folder, row.combo, row.model, f"seed{row.seed}")
+        n_train[row.combo] = read_json(folder / "run.json")["n_train"]
+        predictions = load_predictions(folder / "predictions.npz")
+        if predictions.diverged:
+            continue
+        if row.combo == OFFICIAL:
+            test = np.flatnonzero(predictions.has_role("test"))
+        else:
+            splits = [Path(arguments.splits, name, f"seed{row.seed}.csv") for name in arguments.partitions]
+            test = union([read_split(path) for path in splits], "test")
+        temperature = read_json(folder / "metrics.json")["temperature"]
+        runs[row.combo, row.model, row.seed] = answers(predictions, test, index.labels, temperature)
+    names = (list(dict.fromkeys(listed[column])) for column in ("combo", "model", "seed"))
+    study = Study(runs, *names, arguments.partitions)
+
+    pairs, groups, power = comparisons(study, arguments.draws, arguments.precision)
+    scaling, fits = scalings(study, n_train, arguments.draws)
+    tables = {
+        "comparisons": pairs,
+        "groups": groups,
+        "power": power,
+        "variance": variances(study),
+        "scaling": scaling,
+        "agreement": agreements(study),
+        "shapley": worths(study, index.labels, index.classes),
+    }
+    for name, table in tables.items():
+        with atomic_path(Path(arguments.tables, f"{name}.csv")) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g")
+
+    accuracy = pairs[pairs["measure"] == "accuracy"]
+    if len(accuracy):
+        save_figure(comparisons_figure(accuracy), arguments.comparisons_figure)
+    else:
+        save_figure(message_figure("Nothing to compare: one combo and one model."), arguments.comparisons_figure)
+    save_figure(scaling_or_reason(study, fits, n_train), arguments.scaling_figure)
+    pooled = confidences(study)
+    bins = {
+        model: {state: reliability(*answers_of, equal_width_edges()) for state, answers_of in states.items()}
+        for model, states in pooled.items()
+    }
+    save_figure(
+        calibration_figure(bins, "Accuracy of answers by their confidence: all runs of a model, on test images")
+        if bins
+        else message_figure("No calibration: all runs diverged."),
+        arguments.calibration_figure,
+    )
+    seeds = len(study.seeds)
+    decided = int((accuracy["verdict"] != "undecided").sum()) if len(accuracy) else 0
+    write_text(
+        arguments.page,
+        html_page(
+            accuracy.drop(columns="measure"),
+            f"{decided} of {len(accuracy)} differences of accuracy are real",
+            "difference is b less a, on the same test images of each seed. low and high: 95 % interval of Student's t over seeds, with "
+            "the noise of all groups in the family: what other seeds and test images might give. seeds: the pair's own paired t "
+            "interval. two_level: bootstrap over seeds and images, too narrow where few seeds differ much. images: bootstrap over "
+            "images, for these trained models alone. p_holm is adjusted over the pairs of a family; verdict names the better one at 5 %. "
+            + (
+                "With one seed nothing is known of other seeds: the intervals are those over images, for these trained models."
+                if seeds == 1
+                else ""
+            ),
+        ),
+    )
+
+
+def scaling_or_reason(study: Study, fits: Mapping[str, Scaling], n_train: Mapping[str, int]) -> Figure:
+    """Return the scaling figure, or why there is none."""
+    if not fits:
+        return message_figure("No data scaling: the study has combos of one size only.")
+    points = {}
+    for model in fits:
+        runs = [
+            (n_train[combo], 1 - run.values["accuracy"].mean())
+            for (combo, m, _), run in study.runs.items()
+            if m == model and combo != OFFICIAL
+        ]
+        n, error = np.array(runs).T
+        points[model] = n.astype(int), error
+    gains = ", ".join(f"{1 - 2**-fit.exponent:.0%} ({model})" for model, fit in fits.items())
+    title = f"Twice the training images: less error by {gains}"
+    return scaling_figure(points, {model: fit.error for model, fit in fits.items()}, title)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
+    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--splits", required=True, help="folder of splits, <partition>/seed<seed>.csv")
+    parser.add_argument("--partitions", required=True, nargs="+", help="names of all partitions")
+    parser.add_argument("--draws", type=int, default=2000, help="of each bootstrap (default: %(default)s)")
+    parser.add_argument(
+        "--precision",
+        type=float,
+        default=0.005,
+        help="half-width of a difference's interval to plan for (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tables",
+        required=True,
+        help="folder to write comparisons, groups, power, variance, scaling, agreement and shapley to, .csv",
+    )
+    parser.add_argument("--page", required=True, help="page of comparisons to write, .html")
+    parser.add_argument("--comparisons-figure", required=True, help="figure to write, .svg or .png")
+    parser.add_argument("--scaling-figure", required=True, help="figure to write, .svg or .png")
+    parser.add_argument("--calibration-figure", required=True, help="figure to write, .svg or .png")
+    run(parser, main)

@@ -1,0 +1,76 @@
+#!/usr/bin/env python
+"""List the images of a partition that none of the models on a growing chain of combos learnt."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from study.command import run
+from study.errors import StudyError
+from study.files import atomic_path, write_text
+from study.hard_to_learn import Chain, chain_of, hard_to_learn, text_report
+from study.index import read_index
+from study.partitions import read_partition
+from study.predictions import load_predictions
+
+
+class Chains:
+    """The chains of all models and seeds, read anew whenever they are gone through."""
+
+    def __init__(self, folder: Path, combos: list[str], models: list[str], seeds: list[int]):
+        self.folder, self.combos, self.models, self.seeds = folder, combos, models, seeds
+
+    def __iter__(self) -> Iterator[Chain]:
+        for model in self.models:
+            for seed in self.seeds:
+                paths = {
+                    combo: self.folder / combo / model / f"seed{seed}" / "predictions.npz" for combo in self.combos
+                }
+                yield Chain(model, seed, {combo: load_predictions(path) for combo, path in paths.items()})
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the list and the report."""
+    index = read_index(arguments.index)
+    runs = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    combos, models, seeds = (list(dict.fromkeys(runs[column])) for column in ("combo", "model", "seed"))
+    partition = Path(arguments.partition).stem
+    chain = chain_of(combos, partition)
+    if not chain:
+        raise StudyError(
+            f"the study has no runs on {partition} alone, from which the chain of combos starts; add {partition} to 'combos'"
+        )
+    chains = Chains(Path(arguments.folder), chain, models, seeds)
+    images, counts = hard_to_learn(chains, read_partition(arguments.partition), index.labels)
+    report = text_report(images, counts, index.classes, partition, chain)
+    names = np.array(index.classes)
+    table = pd.DataFrame(
+        {
+            "Image": images["image_id"],
+            "True Label": names[images["true"]],
+            "Predicted Label": names[images["predicted"]],
+            "file": np.array(index.files)[images["image_id"]],
+            "judged": images["judged"],
+            "model": images["model"],
+            "seed": images["seed"].map(lambda seed: "all" if seed == -1 else seed),
+        }
+    )
+    with atomic_path(arguments.table) as temporary:
+        table.to_csv(temporary, index=False)
+    write_text(arguments.report, report)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
+    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--partition", required=True, help="list of the partition's image_ids, <name>.csv")
+    parser.add_argument(
+        "--table", required=True, help="table to write: a row an image, model, seed and way of judging, .csv"
+    )
+    parser.add_argument("--report", required=True, help="report to write, .txt")
+    run(parser, main)

@@ -1,0 +1,43 @@
+#!/usr/bin/env python
+"""Hold statements about the study against its results."""
+
+import argparse
+
+import pandas as pd
+
+from study.claims import VERDICTS, judge_claims
+from study.command import run
+from study.configuration import read_yaml
+from study.files import atomic_path, write_text
+from study.tables import html_page
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write what the results say of each claim."""
+    names = {"combo": str, "model": str, "a": str, "b": str, "within": str}
+    tables = (pd.read_csv(path, dtype=names) for path in (arguments.comparisons, arguments.groups, arguments.variance))
+    judged = judge_claims(read_yaml(arguments.claims), *tables)
+    verdicts = judged.drop_duplicates("claim")["verdict"]
+    counts = ", ".join(f"{(verdicts == verdict).sum()} {verdict}" for verdict in VERDICTS)
+    with atomic_path(arguments.output) as temporary:
+        judged.to_csv(temporary, index=False, float_format="%.6g")
+    write_text(
+        arguments.page,
+        html_page(
+            judged,
+            f"{len(verdicts)} claims: {counts}",
+            "A claim about several cases is supported if all of them are, contradicted if one of them is, else undecided. value with the "
+            "ends of its 95 % interval: the difference of accuracy, the mean accuracy over seeds or the standard deviation over seeds.",
+        ),
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--claims", required=True, help="statements, .yaml")
+    parser.add_argument("--comparisons", required=True, help="differences of all pairs, .csv")
+    parser.add_argument("--groups", required=True, help="accuracies of combos and models, .csv")
+    parser.add_argument("--variance", required=True, help="where the spread comes from, .csv")
+    parser.add_argument("--page", required=True, help="page to write, .html")
+    parser.add_argument("--output", required=True, help="table to write: a row a case, .csv")
+    run(parser, main)

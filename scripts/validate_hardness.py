@@ -1,0 +1,98 @@
+#!/usr/bin/env python
+"""Compare scores of hardness with people's judgements of the same images."""
+
+import argparse
+
+import pandas as pd
+
+from study.command import run
+from study.errors import StudyError
+from study.files import atomic_path, write_text
+from study.index import read_index
+from study.people import HARD_FOR_PEOPLE, READERS, human_targets, read_votes
+from study.plots import human_error_figure, precision_recall_figure, save_figure
+from study.tables import html_page
+from study.validation import (
+    HARD_FOR_MODELS,
+    SCORES,
+    agreement,
+    finding,
+    human_error_by_hardness,
+    judged_images,
+    models_and_people,
+    precision_and_recall,
+)
+
+_MEANINGS = {"human_rejects": "rejected by people", "human_hard": "hard for people"}
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the figures, the page, and last the table: a row a target, source, score and metric."""
+    if len(arguments.kinds) != len(arguments.votes) or arguments.resamples < 1:
+        raise StudyError("expected as many --kinds as --votes, and --resamples from 1 on; see --help")
+    index = read_index(arguments.index)
+    hard_examples = pd.read_csv(arguments.hard_examples)
+    images = {}
+    for kind, path in zip(arguments.kinds, arguments.votes, strict=True):
+        targets = human_targets(read_votes(kind, path, index))
+        try:
+            images[kind] = judged_images(hard_examples, targets)
+        except StudyError as error:
+            raise StudyError(f"{arguments.hard_examples} and {path}: {error}") from error
+    tables = []
+    for kind, judged in images.items():
+        table = agreement(judged, arguments.resamples, arguments.seed)
+        table.insert(1, "source", kind)
+        tables.append(table)
+    results = pd.concat(tables, ignore_index=True)
+    found = finding(results)
+    crossed = {kind: models_and_people(judged) for kind, judged in images.items()}
+    both = {kind: table[1, 1] / max(1, table[1].sum()) for kind, table in crossed.items()}
+    save_figure(
+        precision_recall_figure(images, SCORES, _MEANINGS, precision_and_recall, results, found),
+        arguments.precision_recall,
+    )
+    save_figure(
+        human_error_figure(
+            crossed,
+            {kind: human_error_by_hardness(judged) for kind, judged in images.items()},
+            [f"p(label) < {HARD_FOR_MODELS}", f"human error ≥ {HARD_FOR_PEOPLE}"],
+            "Of the images hard for models, hard for people too: "
+            + ", ".join(f"{share:.0%} ({kind})" for kind, share in both.items()),
+        ),
+        arguments.human_error,
+    )
+    counts = "; ".join(
+        f"{kind}: {table[1, 1]} hard for both, {table[1, 0]} for models only, {table[0, 1]} for people only, {table[0, 0]} for "
+        "neither"
+        for kind, table in crossed.items()
+    )
+    write_text(
+        arguments.page,
+        html_page(
+            results,
+            found,
+            f"Scores of hardness against what people said of the same images; low and high are the ends of 95 % intervals from "
+            f"{arguments.resamples} bootstrap resamples of the images, the same for all scores. Hard for models: mean probability of the label below {HARD_FOR_MODELS}; hard for people: at least "
+            f"{HARD_FOR_PEOPLE:.0%} of them chose otherwise. {counts}.",
+        ),
+    )
+    with atomic_path(arguments.output) as temporary:
+        results.to_csv(temporary, index=False, float_format="%.6f")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hard-examples", required=True, help="scores of all images, .csv")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--kinds", required=True, nargs="+", choices=READERS, help="what each file of --votes is")
+    parser.add_argument("--votes", required=True, nargs="+", help="files with people's votes")
+    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples of the images")
+    parser.add_argument("--seed", type=int, default=0, help="of the resamples")
+    parser.add_argument("--page", required=True, help="page to write, .html")
+    parser.add_argument(
+        "--precision-recall", required=True, help="figure to write: precision over recall, .svg or .png"
+    )
+    parser.add_argument("--human-error", required=True, help="figure to write: what is hard for whom, .svg or .png")
+    parser.add_argument("--output", required=True, help="table to write, .csv")
+    run(parser, main)
