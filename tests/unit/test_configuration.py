@@ -353,6 +353,40 @@ def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
         )
 
 
+def test_the_differences_in_the_readme_are_those_of_the_reference_files():
+    folder, text = ROOT / "results/reference/laptop", (ROOT / "README.md").read_text()
+    pairs = pd.read_csv(folder / "comparisons.csv")
+    pairs = pairs[pairs["measure"] == "accuracy"]
+    decided = pairs["verdict"] != "undecided"
+    assert f"{decided.sum()} of {len(pairs)} differences on the common test are real" in text
+    listed = re.findall(r"^\| (?:on )?(\S+) \| (\S+) less (\S+) \| (.*) \|$", text, re.MULTILINE)
+    assert len(listed) == 10
+    for within, b, a, rest in listed:
+        row = pairs[(pairs["within"] == within) & (pairs["a"] == a) & (pairs["b"] == b)].iloc[0]
+        ends = [f"{100 * row[f'{kind}low']:+.1f} to {100 * row[f'{kind}high']:+.1f}" for kind in ("", "images_")]
+        verdict = "undecided" if row["verdict"] == "undecided" else "real"
+        assert rest == " | ".join([f"{100 * row['difference']:+.1f}", *ends, f"{row['p_holm']:.2g}", verdict])
+    overlap = pd.read_csv(folder / "reliability.csv").set_index("score")["overlap_top_1000"]
+    assert f"share **{overlap['hardness']:.0%}**".replace("%", " %") in text
+    assert f"counting wrong runs share {overlap['error_rate']:.0%}".replace("%", " %") in text
+    assert overlap["hardness"] >= 0.6  # what the ranking is chosen for
+
+
+@pytest.mark.parametrize("system", ["S2", "S4"])
+def test_the_first_epochs_of_the_large_systems_are_near_the_published_ones(system):
+    published = read_yaml(ROOT / "config/published.yaml")[system]
+    history = pd.read_csv(ROOT / f"results/reference/first_epochs/{published['model']}/history.csv").set_index("epoch")
+    claims = [claim for claim in published["claims"] if claim.get("at_epoch") in (1, 2)]
+    assert len(claims) == 2
+    for claim in claims:
+        ours = history.loc[claim["at_epoch"], "test_accuracy"]
+        assert abs(ours - claim["value"]) <= claim["tolerance"] == 0.06
+        cell = (
+            f"| {system} | {published['model']} after epoch {claim['at_epoch']} | {claim['value']:.1%} | {ours:.1%} |"
+        )
+        assert cell.replace("%", " %") in (ROOT / "README.md").read_text()
+
+
 def test_the_reference_study_orders_the_combos_for_every_model_and_seed():
     runs = pd.read_csv(ROOT / "results/reference/laptop/summary.csv")
     table = runs.pivot(index=["model", "seed"], columns="combo", values="common_test_accuracy")
