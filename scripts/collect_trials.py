@@ -8,9 +8,10 @@ import pandas as pd
 import yaml
 
 from study.command import run
-from study.files import atomic_path, read_json, write_json, write_text
+from study.files import read_json, write_json, write_text
 from study.plots import save_figure, trials_figure
 from study.recipes import overlay
+from study.tables import write_table
 from study.tuning import Trial, best_trial
 
 
@@ -23,8 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
          "train_seconds": t.train_seconds, "seconds": t.seconds}
         for t in trials
     )  # fmt: skip
-    with atomic_path(arguments.table) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(arguments.table, table)
     chosen = ", ".join(f"{key.split('.')[-1]} {value:.4g}" if isinstance(value, float) else f"{key.split('.')[-1]} {value}"
                        for key, value in best.params.items())  # fmt: skip
     title = f"{arguments.title}: {best.accuracy:.1%} on validation with {chosen}"

@@ -13,13 +13,13 @@ from study.calibration import equal_width_edges, reliability
 from study.command import run
 from study.contrasts import Study, agreements, answers, comparisons, confidences, scalings, variances, worths
 from study.datasets import OFFICIAL
-from study.files import atomic_path, read_json, write_text
+from study.files import read_json, write_text
 from study.index import read_index
 from study.partitions import read_split, union
 from study.plots import calibration_figure, comparisons_figure, message_figure, save_figure, scaling_figure
 from study.predictions import load_predictions
 from study.scaling import Scaling
-from study.tables import html_page
+from study.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -55,8 +55,7 @@ def main(arguments: argparse.Namespace) -> None:
         "shapley": worths(study, index.labels, index.classes),
     }
     for name, table in tables.items():
-        with atomic_path(Path(arguments.tables, f"{name}.csv")) as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g")
+        write_table(Path(arguments.tables, f"{name}.csv"), table, "%.6g")
 
     accuracy = pairs[pairs["measure"] == "accuracy"]
     if len(accuracy):

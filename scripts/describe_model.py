@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     from study.optimizers import make_optimizer
     from study.plots import image_grid_figure, save_figure, schedule_figure
     from study.schedules import make_schedule, schedule_values
-    from study.tables import html_page
+    from study.tables import html_page, write_table
 
     images = np.load(arguments.images, mmap_mode="r")
     torch.manual_seed(0)
@@ -54,8 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
             "products.",
         ),
     )
-    with atomic_path(arguments.table) as temporary:
-        layers.to_csv(temporary, index=False)
+    write_table(arguments.table, layers)
     write_text(arguments.text, f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n")
 
     steps = math.ceil(len(train_ids) / recipe["batch_size"])

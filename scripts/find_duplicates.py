@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 from study.command import run
 from study.duplicates import near_duplicates
 from study.errors import StudyError
-from study.files import atomic_path
 from study.index import read_index
 from study.plots import image_pairs_figure, message_figure, save_figure
+from study.tables import write_table
 
 _SHOWN = 24  # pairs, nearest and at the threshold each
 
@@ -34,8 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
     ):
         table[name], table[f"other_{name}"] = values[table["image_id"]], values[table["other_id"]]
     table["labels_differ"] = table["class"] != table["other_class"]
-    with atomic_path(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+    write_table(arguments.output, table, "%.6f")
 
     nearest, rest = table.head(_SHOWN), table.iloc[_SHOWN:].tail(_SHOWN)
     panels = {"Nearest": nearest, f"Last ones up to the threshold, {arguments.threshold:g}": rest}

@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 from study.command import run
 from study.duplicates import read_duplicates
-from study.files import atomic_path, write_text
+from study.files import write_text
 from study.hardness import Judge, Reliability, growth, hardness_table, split_half
 from study.index import Index, read_index
 from study.partitions import read_partition
 from study.plots import confusion_pairs_figure, growth_figure, hardness_map_figure, message_figure, save_figure
 from study.predictions import load_predictions
 from study.seeds import stream_seed
-from study.tables import html_page
+from study.tables import html_page, write_table
 
 _PAGE = ["image_id", "partition", "class", "hardness", "label_suspicion", "error_rate", "n_eligible", "p_label_mean", "consensus",
          "consensus_share", "kind", "cl_issue"]  # fmt: skip
@@ -98,8 +98,7 @@ def main(arguments: argparse.Namespace) -> None:
         (arguments.growth, settling),
         (arguments.confusions, confusions),
     ):
-        with atomic_path(path) as temporary:
-            written.to_csv(temporary, index=False, float_format="%.6f")
+        write_table(path, written, "%.6f")
     suspects = int((judged["kind"] == "consensus other").sum())
     found = f"{len(judged):,} images: on {len(hard):,} at least half the runs are wrong, on {suspects:,} of these they agree"
     save_figure(
@@ -136,8 +135,7 @@ def main(arguments: argparse.Namespace) -> None:
             [np.asarray(images[i]) for i in top["image_id"]],
         ),
     )
-    with atomic_path(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+    write_table(arguments.output, table, "%.6f")
 
 
 def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability]) -> Figure:

@@ -10,11 +10,12 @@ import pandas as pd
 
 from study.command import run
 from study.errors import StudyError
-from study.files import atomic_path, write_text
+from study.files import write_text
 from study.hard_to_learn import Chain, chain_of, hard_to_learn, text_report
 from study.index import read_index
 from study.partitions import read_partition
 from study.predictions import load_predictions
+from study.tables import write_table
 
 
 class Chains:
@@ -58,8 +59,7 @@ def main(arguments: argparse.Namespace) -> None:
             "seed": images["seed"].map(lambda seed: "all" if seed == -1 else seed),
         }
     )
-    with atomic_path(arguments.table) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(arguments.table, table)
     write_text(arguments.report, report)
 
 

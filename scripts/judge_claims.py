@@ -8,8 +8,8 @@ import pandas as pd
 from study.claims import VERDICTS, judge_claims
 from study.command import run
 from study.configuration import read_yaml
-from study.files import atomic_path, write_text
-from study.tables import html_page
+from study.files import write_text
+from study.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -19,8 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     judged = judge_claims(read_yaml(arguments.claims), *tables)
     verdicts = judged.drop_duplicates("claim")["verdict"]
     counts = ", ".join(f"{(verdicts == verdict).sum()} {verdict}" for verdict in VERDICTS)
-    with atomic_path(arguments.output) as temporary:
-        judged.to_csv(temporary, index=False, float_format="%.6g")
+    write_table(arguments.output, judged, "%.6g")
     write_text(
         arguments.page,
         html_page(

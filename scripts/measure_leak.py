@@ -9,12 +9,12 @@ import pandas as pd
 from study.command import run
 from study.configuration import read_yaml
 from study.errors import StudyError
-from study.files import atomic_path, write_text
+from study.files import write_text
 from study.index import read_index
 from study.leaks import leak
 from study.partitions import read_split
 from study.predictions import load_predictions
-from study.tables import html_page
+from study.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -44,8 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
     if not rows:
         raise StudyError("all these runs diverged: there is nothing to compare; lower 'optimizer.lr' in the recipes")
     table = pd.DataFrame(rows)
-    with atomic_path(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+    write_table(arguments.output, table, "%.6f")
     flattery = 100 * table["flattery"]
     write_text(
         arguments.page,

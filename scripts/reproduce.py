@@ -5,10 +5,10 @@ import argparse
 
 from study.command import run
 from study.configuration import read_yaml
-from study.files import atomic_path, write_text
+from study.files import write_text
 from study.plots import reproduction_figure, save_figure
 from study.reproduction import Results, reproduction_table
-from study.tables import html_page
+from study.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -35,8 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
             f"run the binomial one of its test images, which knows nothing of other seeds. {notes}",
         ),
     )
-    with atomic_path(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.8g")
+    write_table(arguments.output, table, "%.8g")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from study.command import run
-from study.files import atomic_path, read_json, write_text
+from study.files import read_json, write_text
 from study.metrics import METRICS
 from study.plots import accuracy_by_combo_figure, save_figure
 from study.statistics import t_interval
-from study.tables import html_page
+from study.tables import html_page, write_table
 
 # Measured on the common test where there is one.
 _QUALITY = [name for name in METRICS if name not in ("overall_accuracy", "accuracy_low", "accuracy_high")]
@@ -77,8 +77,7 @@ def main(arguments: argparse.Namespace) -> None:
     groups = pd.DataFrame(
         [dict(zip(keys, key, strict=True)) | group_row(group) for key, group in summary.groupby(keys, sort=False)]
     ).merge(pd.read_csv(arguments.compared, dtype={"combo": str, "model": str})[_COMPARED], on=keys, how="left")
-    with atomic_path(arguments.groups) as temporary:
-        groups.to_csv(temporary, index=False, float_format="%.6f")
+    write_table(arguments.groups, groups, "%.6f")
     diverged = int((summary["status"] == "diverged").sum())
     save_figure(accuracy_by_combo_figure(summary, groups), arguments.figure)
     write_text(
@@ -92,8 +91,7 @@ def main(arguments: argparse.Namespace) -> None:
             "logits by the temperature that was fitted on validation images. summary.csv has all columns.",
         ),
     )
-    with atomic_path(arguments.output) as temporary:
-        summary.to_csv(temporary, index=False, float_format="%.6f")
+    write_table(arguments.output, summary, "%.6f")
 
 
 if __name__ == "__main__":

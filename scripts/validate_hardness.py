@@ -7,11 +7,11 @@ import pandas as pd
 
 from study.command import run
 from study.errors import StudyError
-from study.files import atomic_path, write_text
+from study.files import write_text
 from study.index import read_index
 from study.people import HARD_FOR_PEOPLE, READERS, human_targets, read_votes
 from study.plots import human_error_figure, precision_recall_figure, save_figure
-from study.tables import html_page
+from study.tables import html_page, write_table
 from study.validation import (
     HARD_FOR_MODELS,
     SCORES,
@@ -77,8 +77,7 @@ def main(arguments: argparse.Namespace) -> None:
             f"{HARD_FOR_PEOPLE:.0%} of them chose otherwise. {counts}.",
         ),
     )
-    with atomic_path(arguments.output) as temporary:
-        results.to_csv(temporary, index=False, float_format="%.6f")
+    write_table(arguments.output, results, "%.6f")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,13 @@ def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, edge
     """
     if len(confidence) == 0:
         return float("nan")
-    count, mean_confidence, accuracy = reliability(confidence, correct, edges)
+    return error_of_bins(*reliability(confidence, correct, edges))
+
+
+def error_of_bins(count: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray) -> float:
+    """Return the calibration error of what `reliability` returned for at least one image."""
     full = count > 0
-    return float((count[full] * np.abs(accuracy[full] - mean_confidence[full])).sum() / len(confidence))
+    return float((count[full] * np.abs(accuracy[full] - confidence[full])).sum() / count.sum())
 
 
 def reliability(

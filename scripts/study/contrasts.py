@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 from study.agreement import error_consistency
 from study.comparisons import Resampled, compare, detectable, differences, letters, resample, residual, seeds_needed
 from study.datasets import OFFICIAL
+from study.metrics import losses
 from study.predictions import Predictions
 from study.resampling import percentile_interval
 from study.scaling import Scaling, fit_scaling
@@ -89,16 +90,12 @@ def answers(predictions: Predictions, test: np.ndarray, labels: np.ndarray, temp
     """
     tested = predictions.logits[test].astype(np.float64)
     log_p = log_softmax(tested, axis=1)
-    p, of_label = np.exp(log_p), log_p[np.arange(len(test)), labels[test]]
+    nll, brier = losses(log_p, labels[test])
     right = predictions.logits.argmax(axis=1) == labels
-    confidence = {"as trained": p.max(axis=1)}
+    confidence = {"as trained": np.exp(log_p.max(axis=1))}
     if temperature is not None:
         confidence["after temperature scaling"] = np.exp(log_softmax(tested / temperature, axis=1).max(axis=1))
-    values = {
-        "accuracy": right[test].astype(float),
-        "nll": -of_label,
-        "brier": (p**2).sum(axis=1) - 2 * np.exp(of_label) + 1,
-    }
+    values = {"accuracy": right[test].astype(float), "nll": nll, "brier": brier}
     return Run(test, values, right, predictions.may_judge(), confidence)
 
 
@@ -157,7 +154,7 @@ class Study:
                 tables.append(np.stack([run.values[measure] if run else missing for run in runs], axis=1))
         return tables
 
-    def accuracies(self, combos: list[str], model: str) -> np.ndarray:
+    def accuracies(self, combos: Sequence[str], model: str) -> np.ndarray:
         """Return accuracies, float C×S; NaN where a run is missing."""
         return np.array(
             [
@@ -232,8 +229,8 @@ def comparisons(study: Study, draws: int, precision: float) -> tuple[pd.DataFram
     for group in itertools.product(study.combos, study.models):
         row = {"combo": group[0], "model": group[1], "letters_of_combos": "", "letters_of_models": ""}
         row |= lettered.get(group, {})
-        runs = [study.runs[*group, seed] for seed in study.seeds if (*group, seed) in study.runs]
-        interval = t_interval([run.values["accuracy"].mean() for run in runs])
+        (accuracies,) = study.accuracies(group[:1], group[1])
+        interval = t_interval(accuracies[~np.isnan(accuracies)])
         row |= {
             "accuracy": interval.mean,
             "n_seeds": interval.n,

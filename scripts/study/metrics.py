@@ -59,7 +59,7 @@ def classification_metrics(log_probabilities: np.ndarray, labels: np.ndarray, cl
     low, high = accuracy_interval(int(correct.sum()), len(labels))
     of_label = log_probabilities[rows, labels]
     better = (log_probabilities > of_label[:, None]).sum(axis=1)
-    distance = (probabilities**2).sum(axis=1) - 2 * probabilities[rows, labels] + 1
+    nll, brier = losses(log_probabilities, labels)
     confidence = probabilities[rows, predicted]
     return {
         "n": len(labels),
@@ -72,8 +72,8 @@ def classification_metrics(log_probabilities: np.ndarray, labels: np.ndarray, cl
         "macro_recall": float(recall),
         "macro_f1": float(f1),
         "top2_accuracy": float((better < 2).mean()),
-        "nll": float(-of_label.mean()),
-        "brier": float(distance.mean()),
+        "nll": float(nll.mean()),
+        "brier": float(brier.mean()),
         "ece": expected_calibration_error(confidence, correct, equal_width_edges()),
         "ece_adaptive": expected_calibration_error(confidence, correct, adaptive_edges(confidence)),
     }
@@ -87,6 +87,12 @@ def calibrated_metrics(logits: np.ndarray, labels: np.ndarray, temperature: floa
         "nll_scaled": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
         "ece_scaled": expected_calibration_error(confidence, correct, equal_width_edges()),
     }
+
+
+def losses(log_probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each image, of log-probabilities n×K, the negative log-likelihood of its label and the Brier score, float n."""
+    of_label = log_probabilities[np.arange(len(labels)), labels]
+    return -of_label, (np.exp(log_probabilities) ** 2).sum(axis=1) - 2 * np.exp(of_label) + 1
 
 
 def accuracy_interval(n_correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

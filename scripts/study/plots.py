@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from study.calibration import error_of_bins
 from study.files import atomic_path
 
 # Okabe & Ito's palette: told apart with colour-blindness and, with the markers, in grey print.
@@ -533,10 +534,7 @@ def calibration_figure(
                 area = 12 + 160 * count / count.sum()
                 axes.plot(confidence, accuracy, color=colour, linewidth=1)
                 axes.scatter(confidence, accuracy, area, color=colour, marker=marker, label=state)
-            errors = (
-                np.nansum(count * np.abs(accuracy - confidence)) / count.sum()
-                for count, confidence, accuracy in states.values()
-            )
+            errors = (error_of_bins(*of_state) for of_state in states.values())
             axes.set_title(f"{model}: calibration error {' → '.join(f'{error:.1%}' for error in errors)}")
             axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
             axes.grid(color="0.92")

@@ -5,10 +5,13 @@ import html
 import io
 import numbers
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+
+from study.files import atomic_path
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -42,6 +45,12 @@ img {{ display: block; width: 64px; height: 64px; image-rendering: pixelated; }}
 </body>
 </html>
 """
+
+
+def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None = None) -> None:
+    """Write a table as .csv, without its index, atomically; floats by `float_format`, such as "%.6f", else in full."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, float_format=float_format)
 
 
 def html_page(table: pd.DataFrame, title: str, description: str, images: Sequence[np.ndarray] | None = None) -> str:

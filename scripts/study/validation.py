@@ -7,7 +7,6 @@ a difference held the truth in 86 of 100 cases, AUROC's in 95.
 """
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
 from study.errors import StudyError
+from study.resampling import percentile_interval
 from study.statistics import t_interval
 
 # Larger is harder.
@@ -28,7 +28,6 @@ COMPARISONS = [(target, "spearman") for target in GRADED_TARGETS] + [
 ]
 # Below this mean probability of the label an image counts as hard for the models.
 HARD_FOR_MODELS = 0.5
-CONFIDENCE = 0.95
 
 # Resamples at a time: enough for numpy to be busy, few enough for the processor's cache.
 _BLOCK = 16
@@ -93,9 +92,9 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
             np.concatenate([block[target, name, metric] for block in blocks]) for name in (score, BASELINE)
         )
         value, of_baseline = values[target, score, metric][0], values[target, BASELINE, metric][0]
-        low, high = _percentile_interval(samples, value)
+        low, high = percentile_interval(samples)
         difference = value - of_baseline
-        difference_low, difference_high = _percentile_interval(samples - baseline, difference)
+        difference_low, difference_high = percentile_interval(samples - baseline)
         rows.append(
             {
                 "target": target,
@@ -112,15 +111,6 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
             }
         )
     return pd.DataFrame(rows).astype({"n_positive": "Int64"})
-
-
-def _percentile_interval(samples: np.ndarray, value: float) -> tuple[float, float]:
-    if math.isnan(value):
-        return math.nan, math.nan
-    tail = (1 - CONFIDENCE) / 2
-    # A resample without any positive image says nothing.
-    low, high = np.nanquantile(samples, (tail, 1 - tail))
-    return float(low), float(high)
 
 
 def _resampled(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -248,6 +238,6 @@ def human_error_by_hardness(images: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for places in np.array_split(np.arange(len(images)), min(_GROUPS, max(1, len(images) // _GROUP_SIZE))):
         group = ordered.iloc[places]
-        interval = t_interval(group["human_error"].tolist(), CONFIDENCE)
+        interval = t_interval(group["human_error"].tolist())
         rows.append((group["hardness"].mean(), interval.mean, interval.low, interval.high))
     return pd.DataFrame(rows, columns=["hardness", "human_error", "low", "high"])
