@@ -9,7 +9,8 @@ import yaml
 
 from study.command import run
 from study.files import read_json, write_json, write_text
-from study.plots import save_figure, trials_figure
+from study.plots.style import save_figure
+from study.plots.tuning import trials_figure
 from study.recipes import overlay
 from study.tables import write_table
 from study.tuning import Trial, best_trial

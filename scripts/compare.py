@@ -16,7 +16,8 @@ from study.datasets import OFFICIAL
 from study.files import read_json, write_text
 from study.index import read_index
 from study.partitions import read_split, union
-from study.plots import calibration_figure, comparisons_figure, message_figure, save_figure, scaling_figure
+from study.plots.comparisons import calibration_figure, comparisons_figure, scaling_figure
+from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
 from study.scaling import Scaling
 from study.tables import html_page, write_table

@@ -28,7 +28,9 @@ def main(arguments: argparse.Namespace) -> None:
     from study.models import build_recipe_model
     from study.models.layers import describe_layers
     from study.optimizers import make_optimizer
-    from study.plots import image_grid_figure, save_figure, schedule_figure
+    from study.plots.images import image_grid_figure
+    from study.plots.models import schedule_figure
+    from study.plots.style import save_figure
     from study.schedules import make_schedule, schedule_values
     from study.tables import html_page, write_table
 

@@ -20,7 +20,8 @@ from study.metrics import (
     text_report,
 )
 from study.partitions import read_split, union
-from study.plots import confusion_matrix_figure, message_figure, save_figure
+from study.plots.runs import confusion_matrix_figure
+from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
 
 _NOTHING = {"n": 0, "class_accuracy": {}} | dict.fromkeys(METRICS)

@@ -11,7 +11,8 @@ from study.command import run
 from study.duplicates import near_duplicates
 from study.errors import StudyError
 from study.index import read_index
-from study.plots import image_pairs_figure, message_figure, save_figure
+from study.plots.images import image_pairs_figure
+from study.plots.style import message_figure, save_figure
 from study.tables import write_table
 
 _SHOWN = 24  # pairs, nearest and at the threshold each

@@ -15,7 +15,8 @@ from study.files import write_text
 from study.hardness import Judge, Reliability, growth, hardness_table, split_half
 from study.index import Index, read_index
 from study.partitions import read_partition
-from study.plots import confusion_pairs_figure, growth_figure, hardness_map_figure, message_figure, save_figure
+from study.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
+from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
 from study.seeds import stream_seed
 from study.tables import html_page, write_table

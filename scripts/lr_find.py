@@ -31,7 +31,8 @@ def main(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from study.lr_find import RULES, range_test, search_recipe
-    from study.plots import lr_find_figure, save_figure
+    from study.plots.models import lr_find_figure
+    from study.plots.style import save_figure
     from study.training import ImageSet, new_trainer
 
     images = np.load(arguments.images, mmap_mode="r")

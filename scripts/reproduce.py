@@ -6,7 +6,8 @@ import argparse
 from study.command import run
 from study.configuration import read_yaml
 from study.files import write_text
-from study.plots import reproduction_figure, save_figure
+from study.plots.reproduction import reproduction_figure
+from study.plots.style import save_figure
 from study.reproduction import Results, reproduction_table
 from study.tables import html_page, write_table
 

@@ -10,7 +10,8 @@ import pandas as pd
 from study.command import run
 from study.files import read_json, write_text
 from study.metrics import METRICS
-from study.plots import accuracy_by_combo_figure, save_figure
+from study.plots.accuracy import accuracy_by_combo_figure
+from study.plots.style import save_figure
 from study.statistics import t_interval
 from study.tables import html_page, write_table
 

@@ -10,7 +10,8 @@ from study.errors import StudyError
 from study.files import write_text
 from study.index import read_index
 from study.people import HARD_FOR_PEOPLE, READERS, human_targets, read_votes
-from study.plots import human_error_figure, precision_recall_figure, save_figure
+from study.plots.style import save_figure
+from study.plots.validation import human_error_figure, precision_recall_figure
 from study.tables import html_page, write_table
 from study.validation import (
     HARD_FOR_MODELS,

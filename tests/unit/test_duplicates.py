@@ -15,7 +15,7 @@ from study.configuration import check_config, read_yaml
 from study.datasets import Source, dataset_module
 from study.duplicates import near_duplicates, read_duplicates
 from study.errors import StudyError
-from study.plots import image_pairs_figure
+from study.plots.images import image_pairs_figure
 
 CONFIG = read_yaml(ROOT / "config/config.yaml")
 CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")

@@ -16,7 +16,7 @@ from study.errors import StudyError
 from study.files import read_csv, read_json
 from study.index import read_index
 from study.partitions import read_split, split_partition, write_development, write_split
-from study.plots import trials_figure
+from study.plots.tuning import trials_figure
 from study.tuning import Grid, Journal, Tpe, Trial, best_trial
 
 

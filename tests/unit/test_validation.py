@@ -19,7 +19,7 @@ from study.configuration import check_config, read_yaml
 from study.errors import StudyError
 from study.index import Index, read_index
 from study.people import HumanVotes, human_targets, read_votes
-from study.plots import human_error_figure, precision_recall_figure
+from study.plots.validation import human_error_figure, precision_recall_figure
 from study.validation import (
     SCORES,
     _metrics,

@@ -146,7 +146,7 @@ def test_a_change_re_runs_what_uses_it_and_nothing_else(finished, changes, jobs)
 
 
 def test_a_change_of_code_is_seen_by_its_content(finished):
-    plots = finished.folder / "scripts" / "study" / "plots.py"
+    plots = finished.folder / "scripts" / "study" / "plots" / "style.py"
     before = plots.read_text()
     plots.write_text(before + "\n\nUNUSED = 1\n")
     counts = dict(re.findall(r"^(\w+) +(\d+)$", finished.succeeds("--dry-run"), re.MULTILINE))

@@ -1,0 +1,82 @@
+"""The figure of accuracy by combo."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from study.plots.style import STYLE, message_figure, model_looks
+
+
+def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
+    """Return accuracy by combo, one panel for the common test and one for the combos' own tests.
+
+    Every run is a point; a bar is the mean over seeds with its 95 % t-interval. Runs that diverged have no accuracies and the
+    combo `official` none on the common test: these are not drawn.
+
+    Args:
+        summary: one row a run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
+        groups: one row a combo and model, with `<metric>_mean`, `<metric>_low` and `<metric>_high`.
+    """
+    summary = summary.dropna(subset=["test_accuracy"])
+    if summary.empty:
+        return message_figure("Every training diverged: there is no accuracy to draw.")
+    combos = list(dict.fromkeys(summary["combo"]))
+    models = list(dict.fromkeys(summary["model"]))
+    looks = model_looks(models)
+    panels = {
+        "common_test_accuracy": "Common test: same images for every combo",
+        "test_accuracy": "Own test: each combo's images, not comparable",
+    }
+    with plt.rc_context(STYLE):
+        figure, row = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True)
+        for axes, (metric, title) in zip(row, panels.items(), strict=True):
+            for m, model in enumerate(models):
+                colour, marker = looks[model]["color"], looks[model]["marker"]
+                offset = (m - (len(models) - 1) / 2) * 0.6 / max(len(models), 1)
+                for c, combo in enumerate(combos):
+                    at = (summary["combo"] == combo) & (summary["model"] == model)
+                    if not at.any():
+                        continue
+                    values = summary.loc[at, metric].to_numpy(float)
+                    spread = np.linspace(-0.04, 0.04, len(values)) if len(values) > 1 else np.zeros(len(values))
+                    axes.plot(c + offset + spread, values, marker, color=colour, alpha=0.55, markersize=5, zorder=2)
+                    group = groups[(groups["combo"] == combo) & (groups["model"] == model)].iloc[0]
+                    mean, low, high = (group[f"{metric}_{part}"] for part in ("mean", "low", "high"))
+                    axes.hlines(mean, c + offset - 0.12, c + offset + 0.12, color=colour, linewidth=2, zorder=3)
+                    if np.isfinite(low):
+                        axes.vlines(c + offset, low, high, color=colour, linewidth=1, zorder=1)
+                axes.plot([], [], marker, color=colour, label=model)
+            axes.set_xticks(range(len(combos)), combos)
+            axes.set_xlim(-0.6, len(combos) - 0.4)
+            axes.grid(axis="y", color="0.9")
+            axes.set_axisbelow(True)
+            axes.set(title=title, xlabel="Combo of partitions")
+        row[0].set_ylabel("Accuracy")
+        row[0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        row[0].set_ylim(*_accuracy_limits(summary[list(panels)].to_numpy(float), groups))
+        row[1].legend(title="Model", loc="lower right", frameon=False)
+        figure.suptitle(_finding(groups, combos), x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, float]:
+    """Return limits that hold every point, and the intervals unless few seeds make them wider than the data."""
+    ends = groups.filter(regex="accuracy_(low|high)$").to_numpy()
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    spread = max(highest - lowest, 0.04)
+    low = np.nanmin([lowest - spread / 20, max(np.nanmin(ends, initial=1), lowest - spread / 2)])
+    high = np.nanmax([highest + spread / 20, min(np.nanmax(ends, initial=0), highest + spread / 2)])
+    return max(0, low - spread / 20), min(1.005, high + spread / 20)
+
+
+def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
+    means = groups.groupby("combo")["common_test_accuracy_mean"].mean().reindex(combos).dropna()
+    if means.empty:
+        return f"{combos[0]} reaches {groups['test_accuracy_mean'].mean():.1%} on its test"
+    if len(means) < 2:
+        return f"{means.index[0]} reaches {means.iloc[0]:.1%} on the common test"
+    best, worst = means.idxmax(), means.idxmin()
+    gap = 100 * (means[best] - means[worst])
+    return f"{best} leads {worst} by {gap:.1f} points on the common test (mean over models and seeds)"

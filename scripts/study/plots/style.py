@@ -1,0 +1,52 @@
+"""How every figure looks, and how it is written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from study.files import atomic_path
+
+# Okabe & Ito's palette: told apart with colour-blindness and, with the markers, in grey print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "study",  # same figure, same bytes
+    "figure.constrained_layout.use": True,
+}
+
+
+def model_looks(models: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return each model's colour and marker, as matplotlib's keywords.
+
+    Args:
+        models: all models of the study, in its order, so that a model looks the same in every figure.
+    """
+    return {
+        model: {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+        for place, model in enumerate(models)
+    }
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write the figure in the format of the path's suffix, atomically and without a date, then close it."""
+    with atomic_path(path) as temporary, plt.rc_context(STYLE):
+        figure.savefig(temporary, metadata={"Date": None} if temporary.suffix == ".svg" else None, dpi=150)
+    plt.close(figure)
+
+
+def message_figure(message: str) -> Figure:
+    """Return a figure that holds nothing but a line of text, where there is nothing to draw."""
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(8, 1))
+        figure.text(0.02, 0.5, message, va="center")
+    return figure
