@@ -15,6 +15,7 @@ from study.files import write_text
 from study.hardness import Judge, Reliability, growth, hardness_table, split_half
 from study.index import Index, read_index
 from study.partitions import read_partition
+from study.people import READERS, human_columns, read_votes
 from study.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
 from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
@@ -33,8 +34,10 @@ def judges(runs: pd.DataFrame, folder: Path) -> Iterator[Judge]:
             yield Judge(row.model, load_predictions(place / "predictions.npz"), dict(dynamics))
 
 
-def described(table: pd.DataFrame, index: Index, partitions: list[str], duplicates: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with what is known of the images in front, names instead of label numbers, hardest first."""
+def described(
+    table: pd.DataFrame, index: Index, partitions: list[str], duplicates: pd.DataFrame, people: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the table with what is known of the images in front, what people say behind, names for labels; hardest first."""
     n = len(index.labels)
     partition = np.full(n, "", dtype=object)
     for path in partitions:
@@ -58,7 +61,7 @@ def described(table: pd.DataFrame, index: Index, partitions: list[str], duplicat
     nearest = nearest.sort_values("distance").drop_duplicates("image_id").set_index("image_id")
     table["near_duplicate"] = nearest["other_id"].reindex(table["image_id"]).astype("Int64").to_numpy()
     table["near_duplicate_distance"] = nearest["distance"].reindex(table["image_id"]).to_numpy()
-    return table.sort_values(
+    return pd.concat([table, people], axis=1).sort_values(
         ["hardness", "p_label_mean", "image_id"], ascending=[False, True, True], ignore_index=True, na_position="last"
     )
 
@@ -72,7 +75,9 @@ def main(arguments: argparse.Namespace) -> None:
     )
     pairs = pd.read_csv(arguments.duplicates)
     pairs["distance"] = pairs[["pixel_distance", "low_frequency_distance"]].min(axis=1)
-    table = described(scores, index, arguments.partitions, pairs)
+    votes = {kind: read_votes(kind, path, index) for kind, path in zip(arguments.kinds, arguments.votes, strict=True)}
+    people = human_columns(votes, index.classes, len(index.labels))
+    table = described(scores, index, arguments.partitions, pairs, people)
     judged = table[table["n_eligible"] > 0]
     top = judged.head(arguments.top)
 
@@ -158,6 +163,10 @@ if __name__ == "__main__":
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv")
     parser.add_argument("--duplicates", required=True, help="pairs of images that are nearly the same, .csv")
+    parser.add_argument("--kinds", nargs="*", default=[], choices=READERS, help="what each file of --votes is")
+    parser.add_argument(
+        "--votes", nargs="*", default=[], help="files with people's votes, for columns beside the scores"
+    )
     parser.add_argument(
         "--top", type=int, default=100, help="how many are shown and listed apart (default: %(default)s)"
     )

@@ -11,6 +11,7 @@
 
 import csv
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,38 @@ def human_targets(people: HumanVotes) -> pd.DataFrame:
             "human_hard": error >= HARD_FOR_PEOPLE,
         }
     )
+
+
+def human_columns(sources: Mapping[str, HumanVotes], classes: Sequence[str], n: int) -> pd.DataFrame:
+    """Return what people said of each image, in columns that stand beside what runs say of it.
+
+    Args:
+        sources: votes by the name of their source; of two sources for one image the first counts.
+        classes: K names.
+        n: how many images the data set has.
+
+    Returns:
+        n rows, in order of image_id. Of votes for classes: `human_source` and `human_top` (the answer that most people gave, of equal ones
+        the first; "none" if most chose no class), empty where nobody was asked; `human_n` people; `human_error`, `human_entropy` and
+        `human_rejects` as `human_targets` says. Of reviews of labels: `review_<answer>`, how many gave it. No columns without
+        sources of a kind.
+    """
+    answers = np.array([*classes, "none"])
+    columns = pd.DataFrame(index=pd.RangeIndex(n))
+    for name, people in sources.items():
+        if people.reviews:
+            table = pd.DataFrame(people.votes, people.image_ids, [f"review_{answer}" for answer in REVIEW_ANSWERS])
+            table = table.astype("Int64")
+        else:
+            table = human_targets(people).set_index("image_id").drop(columns="human_hard")
+            table.insert(0, "human_source", name)
+            table.insert(1, "human_n", pd.array(people.votes.sum(axis=1), "Int64"))
+            table.insert(4, "human_top", answers[people.votes.argmax(axis=1)])
+            table["human_rejects"] = table["human_rejects"].astype("boolean")
+        new = table.reindex(columns.index)
+        order = list(dict.fromkeys([*columns, *new]))
+        columns = columns.combine_first(new)[order]
+    return columns
 
 
 def _read_cifar10h(path: Path, index: Index) -> HumanVotes:

@@ -83,7 +83,7 @@ class Study:
         assert result.returncode == 0
         return {path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in out.glob("*.csv")}
 
-    def hard_examples(self):
+    def hard_examples(self, *options):
         out = self.folder / "hard"
         names = ("output", "top-table", "reliability", "growth", "confusions")
         files = [a for name in names for a in (f"--{name}", out / f"{name}.csv")]
@@ -92,7 +92,7 @@ class Study:
             "find_hard_examples.py", "--runs", self.folder / "runs.csv", "--folder", self.folder / "runs", "--index",
             self.folder / "index.csv", "--images", self.folder / "images.npy", "--partitions",
             *(self.folder / f"{name}.csv" for name in PARTITIONS), "--duplicates", self.folder / "duplicates.csv",
-            "--page", out / "h.html", *files, *figures,
+            "--page", out / "h.html", *files, *figures, *options,
         )  # fmt: skip
         return {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
 
@@ -149,6 +149,19 @@ def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(
     assert alone < other.max()
     assert by_id.loc[0, "partition"] == "v1" and by_id.loc[0, "class"] == "cat"
     assert set(tables["reliability"]["score"]) == {"hardness", "error_rate"}
+    assert not set(table.columns) & {"human_source", "human_error"}
+
+
+def test_votes_of_people_stand_in_the_row_of_their_image(whole, tmp_path):
+    (tmp_path / "votes.csv").write_text("image_id,n_votes,cat,dog,fox\n7,4,3,1,0\n0,2,2,0,0\n")
+    tables = whole.hard_examples("--kinds", "csv", "--votes", tmp_path / "votes.csv")
+    by_id = tables["output"].set_index("image_id")
+    assert by_id["human_source"].notna().sum() == 2
+    voted = by_id.loc[7]  # a dog
+    assert voted[["human_source", "human_n", "human_error", "human_top", "human_rejects"]].tolist() == [
+        "csv", 4, 0.75, "cat", True,
+    ]  # fmt: skip
+    assert by_id.loc[0, "human_error"] == 0
 
 
 def test_hard_to_learn_lists_real_image_ids(whole, tmp_path):

@@ -21,5 +21,7 @@ def test_the_comparison_with_people_needs_their_votes_and_is_then_part_of_the_st
     assert_one_clear_line(refused.stdout + refused.stderr, "human_votes[0].path", "my votes.npy", "no file")
     np.save(path, np.zeros(1))
     assert "validate_hardness " in project.succeeds(*DRY)
+    hard_examples = project.succeeds("results/hard_examples.csv", "--dry-run", "--printshellcmds")
+    assert hard_examples.count(f"--kinds cifar10h --votes '{path}'") == 1
     plan = project.succeeds("validate_hardness", "--dry-run", "--printshellcmds")
-    assert f"--kinds cifar10h --votes '{path}'" in plan and "rule summarize:" not in plan
+    assert plan.count(f"--kinds cifar10h --votes '{path}'") == 2 and "rule summarize:" not in plan

@@ -122,6 +122,7 @@ rule find_hard_examples:
         images="results/data/images.npy",
         partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
         duplicates="results/data/near_duplicates.csv",
+        votes=human_votes_files if config["human_votes"] else [],
     output:
         table="results/hard_examples.csv",
         top="results/hard_examples_top.csv",
@@ -162,9 +163,10 @@ rule find_hard_examples:
         runtime=30,
     params:
         code=code("find_hard_examples.py"),
+        kinds=[votes["kind"] for votes in config["human_votes"]],
     shell:
         "python scripts/find_hard_examples.py --runs {input.runs} --folder results/runs --index {input.index}"
-        " --images {input.images} --partitions {input.partitions} --duplicates {input.duplicates} --output {output.table}"
+        " --images {input.images} --partitions {input.partitions} --duplicates {input.duplicates} --kinds {params.kinds} --votes {input.votes:q} --output {output.table}"
         " --top-table {output.top} --reliability {output.reliability} --growth {output.growth}"
         " --confusions {output.confusions} --page {output.page} --map-figure {output.map}"
         " --growth-figure {output.growth_figure} --confusions-figure {output.confusions_figure} > {log} 2>&1"
