@@ -16,7 +16,7 @@ from study.datasets import OFFICIAL
 from study.files import read_json, write_text
 from study.index import read_index
 from study.partitions import read_split, union
-from study.plots.comparisons import calibration_figure, comparisons_figure, scaling_figure
+from study.plots.comparisons import calibration_figure, comparisons_figure, scaling_figure, variance_figure
 from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
 from study.scaling import Scaling
@@ -46,6 +46,11 @@ def main(arguments: argparse.Namespace) -> None:
 
     pairs, groups, power = comparisons(study, arguments.draws, arguments.precision)
     scaling, fits = scalings(study, n_train, arguments.draws)
+    pooled = confidences(study)
+    bins = {
+        model: {state: reliability(*answers_of, equal_width_edges()) for state, answers_of in states.items()}
+        for model, states in pooled.items()
+    }
     tables = {
         "comparisons": pairs,
         "groups": groups,
@@ -54,6 +59,7 @@ def main(arguments: argparse.Namespace) -> None:
         "scaling": scaling,
         "agreement": agreements(study),
         "shapley": worths(study, index.labels, index.classes),
+        "calibration": calibration_table(bins),
     }
     for name, table in tables.items():
         write_table(Path(arguments.tables, f"{name}.csv"), table, "%.6g")
@@ -63,12 +69,8 @@ def main(arguments: argparse.Namespace) -> None:
         save_figure(comparisons_figure(accuracy), arguments.comparisons_figure)
     else:
         save_figure(message_figure("Nothing to compare: one combo and one model."), arguments.comparisons_figure)
+    save_figure(variance_or_reason(tables["variance"]), arguments.variance_figure)
     save_figure(scaling_or_reason(study, fits, n_train), arguments.scaling_figure)
-    pooled = confidences(study)
-    bins = {
-        model: {state: reliability(*answers_of, equal_width_edges()) for state, answers_of in states.items()}
-        for model, states in pooled.items()
-    }
     save_figure(
         calibration_figure(bins, "Accuracy of answers by their confidence: all runs of a model, on test images")
         if bins
@@ -92,6 +94,33 @@ def main(arguments: argparse.Namespace) -> None:
                 else ""
             ),
         ),
+    )
+
+
+def calibration_table(bins: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]) -> pd.DataFrame:
+    """Return what the calibration figure shows: a row a model, state (before or after temperature scaling) and bin."""
+    rows = [
+        (model, state, *values)
+        for model, states in bins.items()
+        for state, of_bins in states.items()
+        for values in zip(*of_bins, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["model", "state", "n", "confidence", "accuracy"])
+
+
+def variance_or_reason(components: pd.DataFrame) -> Figure:
+    """Return the figure of where the spread comes from, or why there is none."""
+    if components.empty or components["sd"].isna().all():
+        return message_figure(
+            "Where the spread comes from is unknown: it takes several partitions as combos, or several seeds."
+        )
+    partition = components[(components["source"] == "partition") & components["p"].notna()]
+    found = ", ".join(f"p = {row.p:.2g} ({row.model})" for row in partition.itertuples())
+    return variance_figure(
+        components,
+        f"Do partitions of equal size differ beyond their seeds? {found}"
+        if found
+        else "Spread of accuracy by its sources",
     )
 
 
@@ -130,10 +159,11 @@ if __name__ == "__main__":
     parser.add_argument(
         "--tables",
         required=True,
-        help="folder to write comparisons, groups, power, variance, scaling, agreement and shapley to, .csv",
+        help="folder to write comparisons, groups, power, variance, scaling, agreement, shapley and calibration to, .csv",
     )
     parser.add_argument("--page", required=True, help="page of comparisons to write, .html")
     parser.add_argument("--comparisons-figure", required=True, help="figure to write, .svg or .png")
+    parser.add_argument("--variance-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--scaling-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--calibration-figure", required=True, help="figure to write, .svg or .png")
     run(parser, main)

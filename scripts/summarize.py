@@ -10,8 +10,8 @@ import pandas as pd
 from study.command import run
 from study.files import read_json, write_text
 from study.metrics import METRICS
-from study.plots.accuracy import accuracy_by_combo_figure
-from study.plots.style import save_figure
+from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
+from study.plots.style import message_figure, save_figure
 from study.statistics import t_interval
 from study.tables import html_page, write_table
 
@@ -20,6 +20,7 @@ _QUALITY = [name for name in METRICS if name not in ("overall_accuracy", "accura
 _GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *_QUALITY]
 _COMPARED = ["combo", "model", "letters_of_combos", "letters_of_models", "two_level_low", "two_level_high", "images_low",
              "images_high"]  # fmt: skip
+_GROUP = ["model", "combo"]
 _SHOWN = [
     "combo", "model", "seed", "status", "n_train", "parameters", "common_test_accuracy", "test_accuracy", "macro_f1", "nll",
     "ece", "temperature", "ece_scaled", "epochs", "train_seconds", "device",
@@ -55,6 +56,60 @@ def run_row(folder: Path) -> dict:
     return row | {f"recall_{name}": judged["class_accuracy"].get(name) for name in record["classes"]}
 
 
+def job_seconds(benchmarks: Path, run: str) -> dict[str, float]:
+    """Return how long the jobs of a run took, start-up and all, where Snakemake has measured it.
+
+    A benchmark is not an input of the summary: were one lost, the training would be run again only to be timed.
+    """
+    files = {rule: benchmarks / rule / f"{run}.tsv" for rule in ("train", "predict")}
+    return {
+        f"{rule}_job_seconds": pd.read_csv(path, sep="\t")["s"].iloc[0] if path.exists() else math.nan
+        for rule, path in files.items()
+    }
+
+
+def draw(summary: pd.DataFrame, groups: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    """Write the figures, and beside them the tables of what they show."""
+    models = list(summary["model"].unique())
+    place = {model: number for number, model in enumerate(models)}
+    ok = summary[summary["status"] == "ok"].sort_values("model", key=lambda column: column.map(place), kind="stable")
+    by_group = ok.assign(accuracy=ok["common_test_accuracy"].fillna(ok["test_accuracy"])).groupby(_GROUP, sort=False)
+    recalls = by_group[[name for name in summary if name.startswith("recall_")]].mean()
+    recalls = recalls.rename(columns=lambda name: name.removeprefix("recall_"))
+    costs = by_group[["accuracy", "train_seconds", "parameters", "multiply_adds"]].mean().reset_index()
+    used = summary[[*_GROUP, "seed", "train_seconds", "train_job_seconds", "predict_job_seconds", "peak_memory_mb"]]
+    total, most = used["train_seconds"].sum() / 60, used["peak_memory_mb"].max()
+    nothing = message_figure("Every training diverged: there is no accuracy to draw.")
+    for name, table, figure in (
+        (
+            "class_accuracy",
+            recalls.reset_index(),
+            class_accuracy_figure(recalls, by_class(recalls)) if len(ok) else nothing,
+        ),
+        ("cost", costs, cost_figure(costs, models, of_costs(costs)) if len(ok) else nothing),
+        (
+            "resources",
+            used,
+            resources_figure(used, f"{len(used)} trainings: {total:,.0f} minutes in all, at most {most:,.0f} MB"),
+        ),
+    ):
+        write_table(Path(arguments.figures, f"{name}.csv"), table, "%.6g")
+        save_figure(figure, Path(arguments.figures, f"{name}.svg"))
+    save_figure(accuracy_by_combo_figure(summary, groups), arguments.figure)
+
+
+def by_class(recalls: pd.DataFrame) -> str:
+    """Return which classes are hardest and easiest over all models and combos."""
+    means = recalls.mean().sort_values()
+    return f"{means.index[0]} is recognised least ({means.iloc[0]:.0%}), {means.index[-1]} best ({means.iloc[-1]:.0%}): mean recall"
+
+
+def of_costs(costs: pd.DataFrame) -> str:
+    """Return what is most accurate and what that costs."""
+    best = costs.loc[costs["accuracy"].idxmax()]
+    return f"Most accurate: {best['model']} on {best['combo']}, {best['accuracy']:.1%} after {best['train_seconds']:,.0f} s of training"
+
+
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """Return mean, sd, n and 95 % t-interval over seeds of each metric, for the runs of one combo and model that did not diverge."""
     runs = runs[runs["status"] == "ok"]
@@ -71,16 +126,22 @@ def main(arguments: argparse.Namespace) -> None:
     rows = [
         {"combo": run.combo, "model": run.model, "seed": run.seed}
         | run_row(Path(arguments.folder, run.combo, run.model, f"seed{run.seed}"))
+        | job_seconds(Path(arguments.benchmarks), f"{run.combo}/{run.model}/seed{run.seed}")
         for run in runs.itertuples()
     ]
     summary = pd.DataFrame(rows)
+    multiply_adds = {
+        model: pd.read_csv(Path(arguments.models, model, "layers.csv"))["multiply_adds"].sum()
+        for model in summary["model"].unique()
+    }
+    summary.insert(summary.columns.get_loc("parameters") + 1, "multiply_adds", summary["model"].map(multiply_adds))
     keys = ["combo", "model"]
     groups = pd.DataFrame(
         [dict(zip(keys, key, strict=True)) | group_row(group) for key, group in summary.groupby(keys, sort=False)]
     ).merge(pd.read_csv(arguments.compared, dtype={"combo": str, "model": str})[_COMPARED], on=keys, how="left")
     write_table(arguments.groups, groups, "%.6f")
     diverged = int((summary["status"] == "diverged").sum())
-    save_figure(accuracy_by_combo_figure(summary, groups), arguments.figure)
+    draw(summary, groups, arguments)
     write_text(
         arguments.page,
         html_page(
@@ -102,8 +163,13 @@ if __name__ == "__main__":
     parser.add_argument(
         "--compared", required=True, help="letters and bootstrap intervals of each combo and model, .csv"
     )
+    parser.add_argument("--models", required=True, help="where models are described, <model>/layers.csv")
+    parser.add_argument(
+        "--benchmarks", required=True, help="where times of jobs may lie, <rule>/<combo>/<model>/seed<seed>.tsv"
+    )
     parser.add_argument("--groups", required=True, help="table to write: a row a combo and model, .csv")
     parser.add_argument("--page", required=True, help="page to write with the table of runs, .html")
     parser.add_argument("--figure", required=True, help="figure to write: accuracy by combo, .svg or .png")
+    parser.add_argument("--figures", required=True, help="folder to write further figures and their tables to")
     parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
     run(parser, main)

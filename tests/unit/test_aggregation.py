@@ -77,8 +77,8 @@ class Study:
         result = run_script(
             "compare.py", "--runs", self.folder / "runs.csv", "--folder", self.folder / "runs", "--index",
             self.folder / "index.csv", "--splits", self.folder, "--partitions", *PARTITIONS, "--draws", 200, "--tables", out,
-            "--page", out / "c.html", "--comparisons-figure", out / "c.svg", "--scaling-figure", out / "s.svg",
-            "--calibration-figure", out / "k.svg",
+            "--page", out / "c.html", "--comparisons-figure", out / "c.svg", "--variance-figure", out / "v.svg",
+            "--scaling-figure", out / "s.svg", "--calibration-figure", out / "k.svg",
         )  # fmt: skip
         assert result.returncode == 0
         return {path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in out.glob("*.csv")}

@@ -57,6 +57,7 @@ rule compare:
                 "scaling",
                 "agreement",
                 "shapley",
+                "calibration",
             ],
         ),
         page=report(
@@ -70,6 +71,12 @@ rule compare:
             caption="../report/comparisons.rst",
             category="Comparisons",
             labels={"item": "differences of accuracy, figure"},
+        ),
+        variance=report(
+            "results/figures/variance.svg",
+            caption="../report/variance.rst",
+            category="Comparisons",
+            labels={"item": "where the spread comes from, figure"},
         ),
         scaling=report(
             "results/figures/scaling.svg",
@@ -100,7 +107,38 @@ rule compare:
         "python scripts/compare.py --runs {input.runs} --folder results/runs --index {input.index} --splits results/splits"
         " --partitions {params.partitions} --draws {params.draws} --precision {params.precision}"
         " --tables $(dirname {output.page}) --page {output.page} --comparisons-figure {output.differences}"
-        " --scaling-figure {output.scaling} --calibration-figure {output.calibration} > {log} 2>&1"
+        " --variance-figure {output.variance} --scaling-figure {output.scaling} --calibration-figure {output.calibration} > {log} 2>&1"
+
+
+rule plot_curves:
+    input:
+        runs="results/runs.csv",
+        histories=expand(
+            "results/runs/{combo}/{{model}}/seed{seed}/history.csv",
+            combo=COMBOS,
+            seed=SEEDS,
+        ),
+    output:
+        figure=report(
+            "results/figures/learning_curves/{model}.svg",
+            caption="../report/learning_curves.rst",
+            category="Results",
+            labels={"item": "learning curves of {model}, figure"},
+        ),
+        table="results/figures/learning_curves/{model}.csv",
+    log:
+        "results/logs/plot_curves/{model}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("plot_curves.py"),
+    shell:
+        "python scripts/plot_curves.py --runs {input.runs} --folder results/runs --model {wildcards.model}"
+        " --figure {output.figure} --output {output.table} > {log} 2>&1"
 
 
 rule find_hard_examples:
@@ -206,7 +244,7 @@ rule find_hard_to_learn:
         " --partition {input.partition} --table {output.table} --report {output.report} > {log} 2>&1"
 
 
-# The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads only metrics.
+# The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads little of them.
 rule summarize:
     input:
         runs="results/runs.csv",
@@ -226,6 +264,8 @@ rule summarize:
         claims=["results/claims.csv"] if config["claims"] else [],
         hard_examples="results/hard_examples.html",
         hard_to_learn=hard_to_learn_reports(),
+        curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
+        layers=expand("results/models/{model}/layers.csv", model=MODELS),
         models=expand("results/models/{model}/layers.html", model=MODELS),
         searches=searches(),
         reproduction=reproduction_of_the_study(),
@@ -251,6 +291,28 @@ rule summarize:
             category="Results",
             labels={"item": "accuracy by combo, figure"},
         ),
+        class_accuracy=report(
+            "results/figures/class_accuracy.svg",
+            caption="../report/class_accuracy.rst",
+            category="Results",
+            labels={"item": "accuracy by class, figure"},
+        ),
+        cost=report(
+            "results/figures/cost.svg",
+            caption="../report/cost.rst",
+            category="Results",
+            labels={"item": "accuracy and what it costs, figure"},
+        ),
+        resources=report(
+            "results/figures/resources.svg",
+            caption="../report/resources.rst",
+            category="Results",
+            labels={"item": "time and memory of trainings, figure"},
+        ),
+        tables=expand(
+            "results/figures/{figure}.csv",
+            figure=["class_accuracy", "cost", "resources"],
+        ),
     log:
         "results/logs/summarize.log",
     conda:
@@ -263,5 +325,6 @@ rule summarize:
         code=code("summarize.py"),
     shell:
         "python scripts/summarize.py --runs {input.runs} --folder results/runs --compared {input.compared}"
+        " --models results/models --benchmarks results/benchmarks --figures $(dirname {output.figure})"
         " --groups {output.groups}"
         " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"

@@ -1,4 +1,6 @@
-"""The figure of accuracy by combo."""
+"""Figures of accuracy: by combo, by class, and for what it costs."""
+
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -80,3 +82,98 @@ def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
     best, worst = means.idxmax(), means.idxmin()
     gap = 100 * (means[best] - means[worst])
     return f"{best} leads {worst} by {gap:.1f} points on the common test (mean over models and seeds)"
+
+
+def class_accuracy_figure(recalls: pd.DataFrame, title: str) -> Figure:
+    """Return a heat map of accuracy by class.
+
+    Args:
+        recalls: a row a model and combo, named so in its index, a column a class; mean recall over seeds, NaN where there is none.
+        title: what is shown.
+    """
+    values = recalls.to_numpy(float)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(3.2 + 0.75 * values.shape[1], 1.7 + 0.36 * len(values)))
+        image = axes.imshow(values, cmap="cividis", aspect="auto")
+        middle = (image.norm.vmin + image.norm.vmax) / 2
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                colour = "white" if value < middle else "black"
+                axes.text(column, row, f"{value:.0%}", ha="center", va="center", color=colour, fontsize=9)
+        axes.set_xticks(range(values.shape[1]), recalls.columns, rotation=35, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(values)), [" on ".join(name) for name in recalls.index])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(image, ax=axes, label="Recall, mean over seeds")
+        bar.formatter = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def cost_figure(costs: pd.DataFrame, models: Sequence[str], title: str) -> Figure:
+    """Return accuracy over what it costs: training time, parameters and multiply-adds, on logarithmic axes; a point a combo and model.
+
+    Args:
+        costs: a row a combo and model, with `combo`, `model`, `accuracy`, `train_seconds`, `parameters` and `multiply_adds` of
+            one image.
+        models: all models of the study.
+        title: what is shown.
+    """
+    looks = model_looks(models)
+    panels = {
+        "train_seconds": "Training, seconds",
+        "parameters": "Parameters",
+        "multiply_adds": "Multiply-adds for an image",
+    }
+    with plt.rc_context(STYLE):
+        figure, row = plt.subplots(1, len(panels), figsize=(11, 4.2), sharey=True)
+        for axes, (column, name) in zip(row, panels.items(), strict=True):
+            for model, points in costs.sort_values(column).groupby("model", sort=False):
+                axes.plot(points[column], points["accuracy"], **looks[model], linewidth=0.8)
+            # A decade at least, so that models of like size are not torn apart.
+            least, most = costs[column].min(), costs[column].max()
+            widen = max(1.5, (10 * least / most) ** 0.5)
+            axes.set(xscale="log", xlim=(least / widen, most * widen), xlabel=name)
+            axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+            axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep=""))
+            axes.xaxis.minorticks_off()
+            axes.grid(color="0.9")
+            axes.set_axisbelow(True)
+        best = costs.loc[costs.groupby("model")["accuracy"].idxmax()]
+        for point in best.itertuples():
+            place = {"xy": (point.train_seconds, point.accuracy), "xytext": (-6, 4), "textcoords": "offset points"}
+            row[0].annotate(point.combo, **place, ha="right", fontsize=8, color="0.3")
+        row[0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        row[0].set_ylabel("Accuracy, mean over seeds")
+        handles = [plt.Line2D([], [], **looks[model], linewidth=0.8, label=model) for model in models]
+        row[-1].legend(handles=handles, frameon=False, title="Model", loc="lower right")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def resources_figure(runs: pd.DataFrame, title: str) -> Figure:
+    """Return training time and peak memory of every run, by combo.
+
+    Args:
+        runs: a row a run, with `combo`, `model`, `train_seconds` and `peak_memory_mb`.
+        title: what is shown.
+    """
+    combos, models = (list(dict.fromkeys(runs[column])) for column in ("combo", "model"))
+    looks = model_looks(models)
+    with plt.rc_context(STYLE):
+        figure, row = plt.subplots(1, 2, figsize=(10.5, 4.2))
+        for axes, (column, name) in zip(
+            row, {"train_seconds": "Training, seconds", "peak_memory_mb": "Peak memory, MB"}.items(), strict=True
+        ):
+            for m, model in enumerate(models):
+                of = runs[runs["model"] == model]
+                place = of["combo"].map(combos.index) + (m - (len(models) - 1) / 2) * 0.5 / len(models)
+                axes.plot(place, of[column], linestyle="", **looks[model], alpha=0.75, label=model)
+            axes.set_xticks(range(len(combos)), combos)
+            axes.set(xlim=(-0.6, len(combos) - 0.4), xlabel="Combo of partitions", ylabel=name)
+            axes.set_ylim(bottom=0)
+            axes.grid(axis="y", color="0.9")
+            axes.set_axisbelow(True)
+        row[0].legend(frameon=False, title="Model", loc="upper left")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure

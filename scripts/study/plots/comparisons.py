@@ -1,4 +1,4 @@
-"""Figures of comparisons between runs: differences, data scaling, calibration."""
+"""Figures of comparisons between runs: differences, where the spread comes from, data scaling, calibration."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -79,6 +79,43 @@ def _cells(
     index, names = (order or list(dict.fromkeys(pairs[key])) for key in (rows, columns))
     values, real = (pairs.pivot(index=rows, columns=columns, values=key) for key in ("difference", "real"))
     return values.reindex(index, columns=names), real.reindex(index, columns=names) > 0
+
+
+def variance_figure(components: pd.DataFrame, title: str) -> Figure:
+    """Return the standard deviations of accuracy by what they come from, with their intervals.
+
+    Args:
+        components: rows of `study.variance.variance_components`, with `model`, `source`, `sd`, `low` and `high`; NaN is not drawn.
+        title: what is shown.
+    """
+    models, sources = (list(dict.fromkeys(components[column])) for column in ("model", "source"))
+    looks = model_looks(models)
+    # Chi-square intervals of two degrees of freedom reach so far that nothing else would be seen: their ends leave the picture.
+    most = 100 * max(components["sd"].max(), components.loc[components["source"] == "seed", "high"].max())
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(8, 1.4 + 0.28 * len(components)))
+        for row in components.itertuples():
+            if np.isnan(row.sd):
+                continue
+            height = sources.index(row.source) + (models.index(row.model) - (len(models) - 1) / 2) * 0.7 / len(models)
+            look = looks[row.model]
+            axes.barh(height, 100 * row.sd, 0.6 / len(models), color=look["color"], alpha=0.35)
+            axes.plot(100 * row.sd, height, look["marker"], color=look["color"])
+            if np.isfinite(row.low):
+                axes.hlines(height, 100 * row.low, 100 * row.high, color=look["color"], linewidth=1.2)
+            text = f" {100 * row.sd:.2f}"
+            axes.annotate(text, (100 * row.sd, height), (3, 5), textcoords="offset points", fontsize=8)
+        for model in models:
+            axes.plot([], [], linestyle="", **looks[model], label=model)
+        axes.set_yticks(range(len(sources)), sources)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.15 * most if most > 0 else 1)
+        axes.set(xlabel="Standard deviation of accuracy, points (lines: 95 % intervals, cut off at the right edge)")
+        axes.grid(axis="x", color="0.9")
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, loc="center right")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
 
 
 def scaling_figure(

@@ -1,0 +1,24 @@
+"""Learning curves of runs, brought together over seeds."""
+
+import pandas as pd
+
+SPLITS, MEASURES = ("train", "val", "test"), ("loss", "accuracy")
+
+
+def seed_bands(histories: pd.DataFrame) -> pd.DataFrame:
+    """Return the course of loss and accuracy over the epochs, as mean, least and most over seeds.
+
+    Args:
+        histories: a row an epoch and run, with `combo`, `model`, `seed`, `epoch` and, of each split, `<split>_loss` and
+            `<split>_accuracy`; a split may be absent or NaN.
+
+    Returns:
+        A row a model, combo, split, measure and epoch, in the order of `histories`: `mean`, `lowest`, `highest`, `n` seeds. Epochs in
+        which no run has a value are left out.
+    """
+    columns = [f"{split}_{measure}" for split in SPLITS for measure in MEASURES]
+    keys = ["combo", "model", "seed", "epoch"]
+    long = histories.reindex(columns=[*keys, *columns]).melt(keys, columns).dropna(subset="value")
+    long[["split", "measure"]] = long.pop("variable").str.split("_", expand=True).to_numpy()
+    grouped = long.groupby(["model", "combo", "split", "measure", "epoch"], sort=False)["value"]
+    return grouped.agg(mean="mean", lowest="min", highest="max", n="size").reset_index()
