@@ -9,7 +9,7 @@ from study.calibration import fit_temperature
 from study.command import run
 from study.duplicates import read_duplicates
 from study.errors import StudyError
-from study.files import write_csv, write_json, write_text
+from study.files import file_digest, write_csv, write_json, write_text
 from study.index import read_index
 from study.metrics import (
     METRICS,
@@ -31,10 +31,9 @@ _MISCLASSIFIED = ["image_id", "file", "true", "pred", "confidence"]
 def write_diverged(arguments: argparse.Namespace) -> None:
     """Write files that say that there is nothing to measure, for those who read the results of all runs alike."""
     nothing = {"n": 0, "overall_accuracy": None}
-    parts = dict.fromkeys(("train", "val", "out_of_sample"), nothing)
-    write_json(
-        arguments.metrics, {"status": "diverged"} | _NOTHING | {"common_test": _NOTHING} | parts | {"temperature": None}
-    )
+    metrics = {"status": "diverged"} | _NOTHING | {"common_test": _NOTHING, "temperature": None}
+    metrics |= dict.fromkeys(("train", "val", "out_of_sample"), nothing)
+    write_json(arguments.metrics, metrics | {"sha256": {"predictions": file_digest(arguments.predictions)}})
     write_text(arguments.report, "The training diverged: no predictions.\n")
     write_json(arguments.classification_report, {"status": "diverged", "accuracy": None, "classification_report": None})
     write_csv(arguments.misclassified, _MISCLASSIFIED, [])
@@ -78,6 +77,7 @@ def main(arguments: argparse.Namespace) -> None:
     metrics |= {role: accuracy(predictions.has_role(role)) for role in ("train", "val")}
     metrics["out_of_sample"] = accuracy(predictions.may_judge(read_duplicates(arguments.duplicates)))
     metrics["temperature"] = temperature
+    metrics["sha256"] = {"predictions": file_digest(arguments.predictions)}
     labels, answers = index.labels[own], predicted[own]
     matrix = confusion(labels, answers, len(index.classes))
     wrong = own[labels != answers]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from study.command import device_options, run
 from study.configuration import read_yaml
-from study.devices import device_name, memory_advice, take_device
+from study.devices import device_name, gpu_versions, memory_advice, take_device
 from study.files import atomic_path, file_digest, read_json, write_csv, write_json
 from study.index import read_index
 from study.partitions import ROLES, read_split, union
 from study.processes import stop_with_ancestors
-from study.provenance import code_digest, library_versions, machine, peak_memory_mb
+from study.provenance import code_digest, library_versions, machine, peak_memory_mb, repository
 from study.recipes import canonical, complete_recipe
 from study.seeds import stream_seed
 
@@ -94,6 +94,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(arguments.history, Epoch.columns(), (list(epoch.row().values()) for epoch in history))
     with atomic_path(arguments.weights) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}, temporary)
+    parents = [*arguments.splits, arguments.recipe, *filter(None, (arguments.lr_find, arguments.tuned))]
     training_seconds = sum(epoch.seconds for epoch in history)
     n_visited = len(history) * len(train_set)
     write_json(
@@ -127,7 +128,11 @@ def main(arguments: argparse.Namespace) -> None:
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "sha256": {"weights": file_digest(arguments.weights)},
-            "versions": library_versions(),
+            "parents": {path: file_digest(path) for path in parents},
+            "images": {"train": train_set.digest(), "val": val_set.digest()},
+            "code": code_digest(Path(__file__)),
+            "repository": repository(),
+            "versions": library_versions() | gpu_versions(device),
             "machine": machine(),
         },
     )

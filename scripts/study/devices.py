@@ -200,3 +200,15 @@ def device_name(device: "torch.device") -> str:
     import torch
 
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
+
+
+def gpu_versions(device: "torch.device", proc: Path = Path("/proc")) -> dict[str, str]:
+    """Return the versions of CUDA, cuDNN and the driver that a job on an NVIDIA GPU runs with; nothing for other devices."""
+    if device.type != "cuda":
+        return {}
+    import torch
+
+    versions = {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
+    driver = proc / "driver" / "nvidia" / "version"
+    found = re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", driver.read_text()) if driver.is_file() else None
+    return versions | ({"driver": found[1]} if found else {})

@@ -8,6 +8,7 @@ import io
 import os
 import platform
 import re
+import subprocess
 import sys
 import tokenize
 from pathlib import Path
@@ -93,6 +94,35 @@ def library_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
+    """Return what is known of the copy of the project that runs: its commit, whether files differ from it, and its lock.
+
+    Args:
+        root: folder of the project; that of this file unless given.
+
+    Returns:
+        `commit` and `dirty` (tracked files differ), None without git; `lock`, the sha256 of requirements.lock, None without one.
+    """
+    root = Path(root) if root else Path(__file__).resolve().parents[2]
+    commit, changes = (_git(root, *command) for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno")))
+    lock = root / "requirements.lock"
+    return {
+        "commit": commit,
+        "dirty": None if changes is None else bool(changes),
+        "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+    }
+
+
+def _git(root: Path, *command: str) -> str | None:
+    if not (root / ".git").exists():  # else git would find a repository above, which is not this project's
+        return None
+    try:
+        result = subprocess.run(["git", "-C", root, *command], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
 
 
 def machine() -> dict[str, str | int]:

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, Project, assert_one_clear_line
+from conftest import ROOT, Project, assert_one_clear_line, run_script
 
 pytestmark = pytest.mark.workflow
 
@@ -107,6 +107,39 @@ def test_every_score_can_be_recomputed_from_the_stored_logits(finished):
         ]
         assert float(row["test_accuracy"]) == pytest.approx(right[roles == 3].mean(), abs=1e-6)
         assert float(row["common_test_accuracy"]) == pytest.approx(right[common].mean(), abs=1e-6)
+
+
+def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
+    output = finished.succeeds("verify")
+    assert "checks passed" in output and "FAILED" not in output
+    results = finished.folder / "results"
+    run = results / "runs" / "v1" / "cnn2" / "seed42"
+    twins = rows(results / "verification_near_duplicates.csv")
+    assert [(row["combo"], row["seed"]) for row in twins] == [
+        ("v1", "42"),
+        ("v1", "7"),
+        ("v1+v2", "42"),
+        ("v1+v2", "7"),
+    ]
+    weights = (run / "model.safetensors").read_bytes()
+    summary = (results / "summary.csv").read_text()
+    for path, content, message in (
+        (results / "summary.csv", summary.replace("ok,70,15,15,45,", "ok,70,15,15,44,", 1).encode(), "n_common_test is 44"),
+        (run / "model.safetensors", weights[:-1] + bytes([weights[-1] ^ 1]), "sha256 differs"),
+        (results / "splits" / "v1" / "seed42.csv", b"image_id,role\n1,train\n", "does not divide its partition"),
+    ):  # fmt: skip
+        before, times = path.read_bytes(), path.stat()
+        assert content != before
+        path.write_bytes(content)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        refused = run_script("verify.py", "--results", results, "--partitions", "v1", "v2", "v3", "--twins", results / "t.csv",
+                             "--output", results / "v.csv", check=False)  # fmt: skip
+        path.write_bytes(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert refused.returncode == 1
+        assert_one_clear_line(refused.stderr, message, "checks failed")
+    for name in ("t.csv", "v.csv"):
+        (results / name).unlink()
 
 
 def test_the_second_command_then_finds_nothing_to_do(finished):

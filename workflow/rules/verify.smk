@@ -1,0 +1,20 @@
+# On request: `snakemake verify` fails unless the study's files are what was recorded and its numbers follow from them. It has no outputs,
+# so that it looks again each time.
+rule verify:
+    input:
+        summary="results/summary.csv",
+        duplicates="results/data/near_duplicates.csv",
+    log:
+        "results/logs/verify.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code("verify.py"),
+        partitions=list(PARTITIONS),
+    shell:
+        "python scripts/verify.py --results results --partitions {params.partitions} --twins results/verification_near_duplicates.csv"
+        " --output results/verification.csv 2>&1 | tee {log}"
