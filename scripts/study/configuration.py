@@ -59,12 +59,22 @@ def check_schema(value: Any, schema: Mapping[str, Any], name: str) -> None:
     Raises:
         StudyError: the most telling of the violations, in one line.
     """
+    _check_keys(value, name)
     errors = list(_VALIDATOR(schema).iter_errors(value))
     if errors:
         best = best_match(errors)
         # Of like errors in one list, the first.
         first = next((e for e in errors if e.absolute_schema_path == best.absolute_schema_path), best)
         raise StudyError(f"{name}: {_explain(first)}")
+
+
+def _check_keys(value: Any, where: str) -> None:
+    """Refuse keys that are no text, as YAML makes of unquoted numbers and of yes and no: JSON schemas know no others."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        if isinstance(value, Mapping) and not isinstance(key, str):
+            raise StudyError(f"{where}: the key {one_line(key)} is no text; write it in quotes, or take it out")
+        _check_keys(item, where)
 
 
 def _explain(error: ValidationError) -> str:

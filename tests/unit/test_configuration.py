@@ -392,3 +392,16 @@ def test_the_reference_study_orders_the_combos_for_every_model_and_seed():
     table = runs.pivot(index=["model", "seed"], columns="combo", values="common_test_accuracy")
     assert len(table) == 6
     assert ((table["v1"] < table["v1+v2"]) & (table["v1+v2"] < table["v1+v2+v3"])).all()
+
+
+def test_planted_wrong_labels_were_found_three_times_as_well_as_by_counting():
+    table = pd.read_csv(ROOT / "results/reference/label_suspicion/agreement.csv")
+    precision = table[table["metric"] == "average_precision"].set_index("score")["value"]
+    assert precision["label_suspicion"] >= 3 * precision["error_rate"]
+    readme = (ROOT / "README.md").read_text()
+    for score, text in (
+        ("hardness", "by `hardness`"),
+        ("label_suspicion", "by `label_suspicion`"),
+        ("error_rate", "by the plain count"),
+    ):
+        assert f"{precision[score]:.2f} {text}" in readme

@@ -9,55 +9,22 @@ from pathlib import Path
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from study.configuration import check_claims, check_config, check_schema, read_yaml
 from study.datasets import OFFICIAL
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
 from study.provenance import code_digest
-from study.published import why_not_comparable
-from study.recipes import (
-    canonical,
-    check_chooses,
-    check_search,
-    resolve_recipe,
-    searches_rate,
-)
-
-SCHEMAS = SCRIPTS.parent / "workflow" / "schemas"
+from study.recipes import canonical, searches_rate
+from study.studies import check_study
 
 # A wrong configuration ends here, before any job, with the one line that says what to write instead.
 try:
-    check_config(config, read_yaml(SCHEMAS / "config.schema.yaml"))
-    recipe_schema = read_yaml(SCHEMAS / "recipe.schema.yaml")
-    PUBLISHED = read_yaml("config/published.yaml")
-    REPRODUCED = {name: PUBLISHED[name] for name in config["reproduce"]["systems"]}
-    KINDS = ("model", "tuned") if config["reproduce"]["tuned"] else ("model",)
-    compared = [system[kind] for system in REPRODUCED.values() for kind in KINDS]
-    # Overrides of models that are not listed are checked too: a typing error there should not pass unseen.
-    RECIPES = {
-        model: resolve_recipe(
-            f"config/models/{model}.yaml",
-            config["overrides"].get(model, {}),
-            recipe_schema,
-        )
-        for model in dict.fromkeys([*config["models"], *config["overrides"], *compared])
-    }
-    for model, search in config["tune"].items():
-        check_search(model, RECIPES[model], search, recipe_schema)
-    shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
-    for model in config["models"]:
-        check_chooses(
-            model, RECIPES[model], model in config["tune"], config["combos"], shares
-        )
-    if config["claims"]:
-        claims = read_yaml(config["claims"])
-        claims_schema = read_yaml(SCHEMAS / "claims.schema.yaml")
-        check_schema(claims, claims_schema, config["claims"])
-        check_claims(claims, config["models"], config["combos"])
+    STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
 except StudyError as error:
     sys.exit(f"error: {error}")
 
+RECIPES = STUDY.recipes
+REPRODUCED = STUDY.systems
 PARTITIONS = {
     partition["name"]: partition["size"] for partition in config["partitions"]
 }
@@ -109,7 +76,7 @@ wildcard_constraints:
     partition="|".join(map(re.escape, PARTITIONS)),
     combo="|".join(map(re.escape, [*COMBOS, *reproduced_combos()])),
     afresh=f"[^/]+{re.escape(AFRESH)}",
-    model="|".join(map(re.escape, {*MODELS, *compared})),
+    model="|".join(map(re.escape, RECIPES)),
     seed="|".join(map(str, SEEDS)),
     worker="[0-9]+",
 
@@ -217,28 +184,15 @@ def reproduced_runs():
     return [
         (combo, system[kind])
         for system in REPRODUCED.values()
-        for kind in KINDS
+        for kind in STUDY.kinds
         for combo in claimed_combos(system)
     ]
 
 
-WHY_NOT_REPRODUCED = why_not_comparable(
-    REPRODUCED,
-    config,
-    RECIPES,
-    {
-        system["model"]: resolve_recipe(
-            f"config/models/{system['model']}.yaml", {}, recipe_schema
-        )
-        for system in REPRODUCED.values()
-    },
-)
-
-
 def insist_on_reproduction():
     """End with one line if this study cannot be compared with the published figures."""
-    if WHY_NOT_REPRODUCED:
-        sys.exit(f"error: config: {WHY_NOT_REPRODUCED}")
+    if STUDY.why_not_comparable:
+        sys.exit(f"error: config: {STUDY.why_not_comparable}")
 
 
 def reproduction_inputs(wildcards):
@@ -261,7 +215,7 @@ def reproduction_inputs(wildcards):
 def reproduction_of_the_study():
     """Return the comparison as an input of the summary, where it needs no other runs than the study has."""
     runs = set(itertools.product(COMBOS, MODELS))
-    if WHY_NOT_REPRODUCED or not runs.issuperset(reproduced_runs()):
+    if STUDY.why_not_comparable or not runs.issuperset(reproduced_runs()):
         return []
     return ["results/reproduction.csv"]
 

@@ -48,7 +48,7 @@ def precision_recall_figure(
                 axes.axhline(prevalence, color="0.5", linewidth=1, label=f"any order: {prevalence:.3f}")
                 axes.set(xlim=(0, 1), ylim=(0, min(1, 1.5 * highest) or 1), xlabel="Recall")
                 axes.grid(color="0.9")
-                axes.legend(frameon=False, title="Average precision", loc="upper right", ncols=2)
+                axes.legend(framealpha=0.85, edgecolor="none", title="Average precision", loc="upper right", ncols=2)
             line[0].set_ylabel("Precision")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
