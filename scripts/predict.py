@@ -18,9 +18,8 @@ def main(arguments: argparse.Namespace) -> None:
     device = take_device(arguments.gpus, arguments.threads)
     import numpy as np
     import torch
-    from safetensors.torch import load_file
 
-    from study.models import build_recipe_model
+    from study.models.weights import load_model
     from study.predictions import Predictions, no_predictions, roles_in_run, save_predictions
     from study.training import Normalize, predict
 
@@ -30,9 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
     if record["status"] == "diverged":
         save_predictions(arguments.output, no_predictions(roles, len(record["classes"])))
         return
-    model = build_recipe_model(recipe, num_classes=len(record["classes"]), image_shape=record["image_shape"])
-    model.load_state_dict(load_file(arguments.weights))
-    model.to(device, memory_format=torch.channels_last)
+    model = load_model(arguments.weights, record, device)
     with memory_advice():
         logits = predict(
             model,
