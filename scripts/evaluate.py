@@ -4,12 +4,13 @@
 import argparse
 
 import numpy as np
+import pandas as pd
 
 from study.calibration import fit_temperature
 from study.command import run
 from study.duplicates import read_duplicates
 from study.errors import StudyError
-from study.files import file_digest, write_csv, write_json, write_text
+from study.files import file_digest, read_json, write_json, write_text
 from study.index import read_index
 from study.metrics import (
     METRICS,
@@ -20,9 +21,11 @@ from study.metrics import (
     text_report,
 )
 from study.partitions import read_split, union
-from study.plots.runs import confusion_matrix_figure
+from study.plots.images import captioned_images_figure
+from study.plots.runs import confusion_matrix_figure, curves_figure, learning_finding
 from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
+from study.tables import write_table
 
 _NOTHING = {"n": 0, "class_accuracy": {}} | dict.fromkeys(METRICS)
 _MISCLASSIFIED = ["image_id", "file", "true", "pred", "confidence"]
@@ -36,8 +39,38 @@ def write_diverged(arguments: argparse.Namespace) -> None:
     write_json(arguments.metrics, metrics | {"sha256": {"predictions": file_digest(arguments.predictions)}})
     write_text(arguments.report, "The training diverged: no predictions.\n")
     write_json(arguments.classification_report, {"status": "diverged", "accuracy": None, "classification_report": None})
-    write_csv(arguments.misclassified, _MISCLASSIFIED, [])
-    save_figure(message_figure(f"{arguments.title}: the training diverged"), arguments.confusion_matrix)
+    write_table(arguments.misclassified, pd.DataFrame(columns=_MISCLASSIFIED))
+    for path in (arguments.confusion_matrix, arguments.mistakes):
+        save_figure(message_figure(f"{arguments.title}: the training diverged"), path)
+
+
+def draw_curves(arguments: argparse.Namespace, diverged: bool) -> None:
+    """Write the figure of how the run learnt, as far as it did."""
+    history = pd.read_csv(arguments.history)
+    if diverged:
+        kept_epoch, finding = None, f"the training diverged in epoch {len(history) + 1}"
+    else:
+        kept_epoch = read_json(arguments.run)["kept_epoch"]
+        finding = learning_finding(history, kept_epoch)
+    title = f"{arguments.title}: {finding}"
+    save_figure(message_figure(title) if history.empty else curves_figure(history, kept_epoch, title), arguments.curves)
+
+
+def draw_mistakes(arguments: argparse.Namespace, wrong: pd.DataFrame, n: int) -> None:
+    """Write the sheet of the first rows of the table of misclassified images, of n images of the test split."""
+    if wrong.empty:
+        figure = message_figure(f"{arguments.title}: no mistakes on {n:,} test images")
+    else:
+        shown = wrong.head(arguments.count)
+        figure = captioned_images_figure(
+            np.load(arguments.images, mmap_mode="r")[shown["image_id"]],
+            [
+                f"image {row.image_id}\ntrue {row.true}\npredicted {row.pred} {row.confidence:.1%}"
+                for row in shown.itertuples()
+            ],
+            f"{arguments.title}: the {len(shown)} most confident of {len(wrong):,} mistakes on {n:,} test images",
+        )
+    save_figure(figure, arguments.mistakes)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -51,6 +84,7 @@ def main(arguments: argparse.Namespace) -> None:
         )
     if predictions.diverged:
         write_diverged(arguments)
+        draw_curves(arguments, diverged=True)
         return
     log_probabilities = predictions.log_probabilities()
     predicted = log_probabilities.argmax(axis=1)
@@ -80,21 +114,25 @@ def main(arguments: argparse.Namespace) -> None:
     metrics["sha256"] = {"predictions": file_digest(arguments.predictions)}
     labels, answers = index.labels[own], predicted[own]
     matrix = confusion(labels, answers, len(index.classes))
-    wrong = own[labels != answers]
-    confidence = np.exp(log_probabilities[wrong, predicted[wrong]])
+    image_ids = predictions.confident_mistakes(index.labels, "test")
+    names = np.array(index.classes)
+    wrong = pd.DataFrame(
+        {
+            "image_id": image_ids,
+            "file": [index.files[i] for i in image_ids],
+            "true": names[index.labels[image_ids]],
+            "pred": names[predicted[image_ids]],
+            "confidence": np.exp(log_probabilities[image_ids].max(axis=1)),
+        }
+    )
 
     write_json(arguments.metrics, metrics)
     write_text(arguments.report, text_report(metrics, matrix))
     write_json(arguments.classification_report, report_by_class(labels, answers, index.classes))
-    write_csv(
-        arguments.misclassified,
-        _MISCLASSIFIED,
-        (
-            [i, index.files[i], index.classes[index.labels[i]], index.classes[predicted[i]], f"{p:.6f}"]
-            for i, p in zip(wrong, confidence, strict=True)
-        ),
-    )
-    title = f"{arguments.title}: {metrics['overall_accuracy']:.1%} of {len(own)} test images right"
+    write_table(arguments.misclassified, wrong, "%.6f")
+    draw_curves(arguments, diverged=False)
+    draw_mistakes(arguments, wrong, len(own))
+    title = f"{arguments.title}: {metrics['overall_accuracy']:.1%} of {len(own):,} test images right"
     save_figure(confusion_matrix_figure(matrix, index.classes, title), arguments.confusion_matrix)
 
 
@@ -106,10 +144,16 @@ if __name__ == "__main__":
         "--splits", required=True, nargs="+", help="splits of all partitions, .csv; their tests are the common test"
     )
     parser.add_argument("--duplicates", required=True, help="pairs of images that are nearly the same, .csv")
-    parser.add_argument("--title", required=True, help="name of the run, for the figure")
+    parser.add_argument("--history", required=True, help="how the run learnt: a row an epoch, .csv")
+    parser.add_argument("--run", required=True, help="record of the run, .json")
+    parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--title", required=True, help="name of the run, for the figures")
+    parser.add_argument("--count", type=int, default=20, help="how many mistakes are shown (default: %(default)s)")
     parser.add_argument("--metrics", required=True, help="metrics to write, .json")
     parser.add_argument("--report", required=True, help="plain-text report to write, .txt")
     parser.add_argument("--classification-report", required=True, help="report by class to write, .json")
-    parser.add_argument("--misclassified", required=True, help="table to write: wrong test images, .csv")
+    parser.add_argument("--misclassified", required=True, help="table to write: wrong test images, surest first, .csv")
+    parser.add_argument("--mistakes", required=True, help="figure to write: the first of them, .svg or .png")
+    parser.add_argument("--curves", required=True, help="figure to write: loss and accuracy by epoch, .svg or .png")
     parser.add_argument("--confusion-matrix", required=True, help="figure to write, .svg or .png")
     run(parser, main)

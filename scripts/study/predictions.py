@@ -54,6 +54,22 @@ class Predictions(NamedTuple):
                 known[one[seen[other]]] = True
         return ~known
 
+    def confident_mistakes(self, labels: np.ndarray, *roles: str) -> np.ndarray:
+        """Return the image_ids, int64, of the images with one of `roles` that the run got wrong, the surest answer first.
+
+        Ties are in order of image_id. None if the run diverged.
+
+        Args:
+            labels: int64, N.
+            roles: parts of the split.
+        """
+        if self.diverged:
+            return np.zeros(0, np.int64)
+        image_ids = np.flatnonzero(self.has_role(*roles))
+        log_probabilities = log_softmax(self.logits[image_ids].astype(np.float64), axis=1)
+        wrong = log_probabilities.argmax(axis=1) != labels[image_ids]
+        return image_ids[wrong][np.argsort(-log_probabilities[wrong].max(axis=1), kind="stable")]
+
 
 def roles_in_run(n_images: int, image_ids: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the role codes, uint8 N, of all images, given the image_ids of train, val and test."""

@@ -34,7 +34,6 @@ from study.metrics import (
 from study.plots.accuracy import accuracy_by_combo_figure
 from study.plots.images import image_grid_figure
 from study.plots.models import schedule_figure
-from study.plots.runs import confusion_matrix_figure
 from study.plots.style import save_figure
 from study.predictions import ROLE_CODES, Predictions, load_predictions, roles_in_run, save_predictions
 from study.provenance import code_digest
@@ -171,14 +170,6 @@ def test_a_combo_without_a_common_test_is_drawn_in_the_other_panel_only(summary)
     groups.loc[:, groups.filter(regex="^common").columns] = np.nan
     runs["common_test_accuracy"] = np.nan
     assert "on its test" in accuracy_by_combo_figure(runs, groups).get_suptitle()
-
-
-def test_the_confusion_figure_writes_every_count_with_true_classes_in_rows():
-    figure = confusion_matrix_figure(confusion(LABELS, PREDICTED, 3), CLASSES, "title")
-    axes = figure.axes[0]
-    counts = {(round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in axes.texts}
-    assert counts[0, 1] == "1" and counts[1, 0] == "0" and counts[1, 1] == "2"
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted", "True")
 
 
 def test_the_schedule_figure_draws_rate_and_momentum_over_epochs():

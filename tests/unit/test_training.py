@@ -458,6 +458,8 @@ def run_folder(decoded, tmp_path_factory):
     run_script(
         "evaluate.py", "--predictions", folder / "a" / "predictions.npz", "--index", decoded / "index.csv",
         "--splits", folder / "v1.csv", folder / "v2.csv", "--duplicates", folder / "none.csv", "--title", "cnn2", "--metrics", folder / "a" / "metrics.json",
+        "--history", folder / "a" / "history.csv", "--run", folder / "a" / "run.json", "--images", decoded / "images.npy",
+        "--mistakes", folder / "a" / "misclassified.svg", "--curves", folder / "a" / "curves.svg",
         "--report", folder / "a" / "report.txt", "--classification-report", folder / "a" / "classes.json",
         "--misclassified", folder / "a" / "misclassified.csv", "--confusion-matrix", folder / "a" / "confusion.svg",
     )  # fmt: skip
@@ -505,11 +507,15 @@ def test_a_diverged_run_is_a_result_and_not_a_failure(run_folder, decoded, tmp_p
     run_script(
         "evaluate.py", "--predictions", tmp_path / "predictions.npz", "--index", decoded / "index.csv",
         "--splits", run_folder / "v1.csv", "--duplicates", run_folder / "none.csv", "--title", "cnn2", "--metrics", tmp_path / "metrics.json",
+        "--history", tmp_path / "history.csv", "--run", tmp_path / "run.json", "--images", decoded / "images.npy",
+        "--mistakes", tmp_path / "misclassified.svg", "--curves", tmp_path / "curves.svg",
         "--report", tmp_path / "report.txt", "--classification-report", tmp_path / "classes.json",
         "--misclassified", tmp_path / "misclassified.csv", "--confusion-matrix", tmp_path / "confusion.svg",
     )  # fmt: skip
     assert read_json(tmp_path / "metrics.json")["overall_accuracy"] is None
     assert "diverged" in (tmp_path / "report.txt").read_text()
+    assert (tmp_path / "misclassified.csv").read_text() == "image_id,file,true,pred,confidence\n"
+    assert all("<svg" in (tmp_path / f"{name}.svg").read_text() for name in ("misclassified", "curves", "confusion"))
     labels = read_index(decoded / "index.csv").labels
     sound = load_predictions(run_folder / "a" / "predictions.npz")
     with_it, _ = hardness_table([Judge("a", sound), Judge("b", predictions)], labels, 10)
@@ -535,6 +541,7 @@ def test_an_evaluation_agrees_with_the_predictions(run_folder, decoded):
     assert metrics["common_test"]["overall_accuracy"] == pytest.approx(right[common].mean())
     assert metrics["common_test"]["n"] == len(common)
     wrong = read_csv(run_folder / "a" / "misclassified.csv")
-    assert [int(row["image_id"]) for row in wrong] == own[~right[own]].tolist()
+    assert sorted(int(row["image_id"]) for row in wrong) == own[~right[own]].tolist()
     assert all(row["true"] != row["pred"] for row in wrong)
-    assert "<svg" in (run_folder / "a" / "confusion.svg").read_text()
+    for name in ("confusion", "misclassified", "curves"):
+        assert "<svg" in (run_folder / "a" / f"{name}.svg").read_text()

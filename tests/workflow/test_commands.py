@@ -57,8 +57,9 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for combo in ("v1", "v1+v2"):
         run = results / "runs" / combo / "cnn2" / "seed42"
         assert sorted(path.name for path in run.iterdir()) == [
-            "classification_report.json", "confusion_matrix.svg", "dynamics.npz", "history.csv", "metrics.json", "misclassified.csv",
-            "model.safetensors", "predictions.npz", "report.txt", "run.json",
+            "classification_report.json", "confusion_matrix.svg", "curves.svg", "dynamics.npz",
+            "history.csv", "metrics.json", "misclassified.csv", "misclassified.svg", "model.safetensors", "predictions.npz",
+            "report.txt", "run.json",
         ]  # fmt: skip
         assert len(rows(run / "history.csv")) == 2
         assert set(json.loads((run / "metrics.json").read_text())) >= {"overall_accuracy", "class_accuracy"}
@@ -190,7 +191,15 @@ def test_a_change_of_code_is_seen_by_its_content(finished):
 def test_the_third_command_makes_a_report_offline(finished):
     finished.succeeds("--report", prefix=without_network())
     report = (finished.folder / "report.html").read_text()
-    for text in ("accuracy_by_combo.svg", "summary.html", "hard_examples.html", "Hard examples", "confusion matrix"):
+    for text in (
+        "accuracy_by_combo.svg",
+        "summary.html",
+        "hard_examples.html",
+        "Hard examples",
+        "confusion matrix",
+        "loss and accuracy by epoch",
+        "most confident mistakes",
+    ):
         assert text in report
 
 

@@ -6,6 +6,9 @@ rule evaluate:
             "results/splits/{partition}/seed{{seed}}.csv", partition=PARTITIONS
         ),
         duplicates="results/data/near_duplicates.csv",
+        history="results/runs/{combo}/{model}/seed{seed}/history.csv",
+        run="results/runs/{combo}/{model}/seed{seed}/run.json",
+        images="results/data/images.npy",
     output:
         metrics="results/runs/{combo}/{model}/seed{seed}/metrics.json",
         report="results/runs/{combo}/{model}/seed{seed}/report.txt",
@@ -23,6 +26,30 @@ rule evaluate:
                 "figure": "confusion matrix",
             },
         ),
+        curves=report(
+            "results/runs/{combo}/{model}/seed{seed}/curves.svg",
+            caption="../report/curves.rst",
+            category="Runs",
+            subcategory="{model}",
+            labels={
+                "combo": "{combo}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "figure": "loss and accuracy by epoch",
+            },
+        ),
+        mistakes=report(
+            "results/runs/{combo}/{model}/seed{seed}/misclassified.svg",
+            caption="../report/misclassified.rst",
+            category="Runs",
+            subcategory="{model}",
+            labels={
+                "combo": "{combo}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "figure": "most confident mistakes",
+            },
+        ),
     log:
         "results/logs/evaluate/{combo}/{model}/seed{seed}.log",
     conda:
@@ -35,7 +62,7 @@ rule evaluate:
         code=code("evaluate.py"),
     shell:
         "python scripts/evaluate.py --predictions {input.predictions} --index {input.index} --splits {input.splits}"
-        " --duplicates {input.duplicates}"
+        " --duplicates {input.duplicates} --history {input.history} --run {input.run} --images {input.images}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}' --metrics {output.metrics}"
         " --report {output.report} --classification-report {output.classification_report}"
-        " --misclassified {output.misclassified} --confusion-matrix {output.confusion_matrix} > {log} 2>&1"
+        " --misclassified {output.misclassified} --mistakes {output.mistakes} --curves {output.curves} --confusion-matrix {output.confusion_matrix} > {log} 2>&1"

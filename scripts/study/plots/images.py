@@ -1,9 +1,11 @@
 """Sheets of images."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.plots.style import STYLE
@@ -58,3 +60,64 @@ def image_pairs_figure(panels: Mapping[str, Sequence[tuple[np.ndarray, np.ndarra
                 axes.set_title(caption, fontsize=7, loc="left")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
+
+
+def captioned_images_figure(images: np.ndarray, captions: Sequence[str], title: str) -> Figure:
+    """Return images in rows of five, not smoothed, with a caption below each.
+
+    Args:
+        images: uint8 n×H×W×C, n ≥ 1; in grey unless C is 3.
+        captions: n, of up to three lines.
+        title: what is shown.
+    """
+    images = in_colour(images)
+    n, height, width = images.shape[:3]
+    pixel = 1.2 / width  # inches
+    down, right = height + round(0.55 / pixel), width + round(0.5 / pixel)
+    tops, lefts = [down * row for row in range(-(-n // 5))], [right * column for column in range(5)]
+    places = [(top, left) for top in tops for left in lefts][:n]
+    with plt.rc_context(STYLE):
+        figure, axes = sheet(images, places, pixel, title, size=(down * len(tops), right * 5))
+        for (top, left), caption in zip(places, captions, strict=True):
+            axes.text(left, top + height + 0.04 / pixel, caption, va="top", fontsize=7.5)
+    return figure
+
+
+def in_colour(images: np.ndarray) -> np.ndarray:
+    """Return images, uint8 …×C, as uint8 …×3; in grey, by the mean of their channels, unless C is 3."""
+    if images.shape[-1] == 3:
+        return images
+    grey = images.mean(axis=-1, keepdims=True).round().astype(np.uint8)
+    return np.repeat(grey, 3, axis=-1)
+
+
+def sheet(
+    images: np.ndarray, places: Sequence[tuple[int, int]], pixel: float, title: str, size: tuple[int, int]
+) -> tuple[Figure, Axes]:
+    """Return a figure of one white picture into which the images are pasted, and its axes, in which a unit is a pixel.
+
+    A picture for all images and not one for each: hundreds of axes take seconds.
+
+    Args:
+        images: uint8 n×H×W×3.
+        places: row and column of each image's first pixel.
+        pixel: side of a pixel, inches.
+        title: wrapped to the width.
+        size: height and width of the picture, pixels.
+    """
+    height, width = images.shape[1:3]
+    picture = np.full((*size, 3), 255, np.uint8)
+    for image, (top, left) in zip(images, places, strict=True):
+        picture[top : top + height, left : left + width] = image
+    margin = 0.12 / pixel
+    lines = textwrap.wrap(title, int(11 * pixel * size[1]))
+    above = (0.1 + 0.2 * len(lines)) / pixel + margin
+    inches = (pixel * (size[1] + 2 * margin), pixel * (size[0] + above + margin))
+    figure = plt.figure(figsize=inches, layout="none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    # "none" puts the pixels themselves into an .svg, to be enlarged unsmoothed.
+    axes.imshow(picture, interpolation="none", extent=(0, size[1], size[0], 0), aspect="auto")
+    axes.set(xlim=(-margin, size[1] + margin), ylim=(size[0] + margin, -above))
+    axes.text(0, margin - above, "\n".join(lines), va="top", fontsize=11)
+    return figure, axes
