@@ -310,6 +310,7 @@ def test_every_entry_point_has_help(script):
 
 def test_what_comes_after_the_predictions_never_imports_torch():
     for name in (
+        "activation_maps",
         "agreement",
         "calibration",
         "claims",

@@ -57,7 +57,7 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for combo in ("v1", "v1+v2"):
         run = results / "runs" / combo / "cnn2" / "seed42"
         assert sorted(path.name for path in run.iterdir()) == [
-            "classification_report.json", "confusion_matrix.svg", "curves.svg", "dynamics.npz",
+            "classification_report.json", "confusion_matrix.svg", "curves.svg", "dynamics.npz", "gradcam.npz", "gradcam.svg",
             "history.csv", "metrics.json", "misclassified.csv", "misclassified.svg", "model.safetensors", "predictions.npz",
             "report.txt", "run.json",
         ]  # fmt: skip
@@ -72,6 +72,7 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     ]
     assert len(rows(results / "hard_examples.csv")) == 360  # every image
     assert "none of the models on v1, v1+v2 learnt" in (results / "hard_to_learn" / "v1_report.txt").read_text()
+    assert (results / "hard_examples" / "gradcam" / "cnn2.npz").exists()
     assert {row["letters_of_combos"] for row in rows(results / "summary_by_group.csv")} <= {"a", "b", "ab"}
     model = results / "models" / "cnn2"
     assert "13,018 parameters" in (model / "layers.txt").read_text()
@@ -199,6 +200,8 @@ def test_the_third_command_makes_a_report_offline(finished):
         "confusion matrix",
         "loss and accuracy by epoch",
         "most confident mistakes",
+        "Grad-CAM of the most confident mistakes",
+        "Grad-CAM of the hardest images by cnn2",
     ):
         assert text in report
 

@@ -266,6 +266,15 @@ rule summarize:
         hard_to_learn=hard_to_learn_reports(),
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
         layers=expand("results/models/{model}/layers.csv", model=MODELS),
+        explained=expand(
+            "results/runs/{combo}/{model}/seed{seed}/gradcam.npz",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+        explained_hard_examples=expand(
+            "results/hard_examples/gradcam/{model}.npz", model=MODELS
+        ),
         models=expand("results/models/{model}/layers.html", model=MODELS),
         searches=searches(),
         reproduction=reproduction_of_the_study(),
