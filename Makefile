@@ -52,6 +52,7 @@ demo: spare setup ## run the whole workflow on the embedded digits and build rep
 	@echo
 	@echo "Done. Look at:"
 	@echo "  report.html                the study's tables and figures, in a browser"
+	@echo "  results/gallery.html       every image that some run got wrong, with what each run says, in a browser"
 	@echo "  results/summary.csv        a row a run"
 	@echo "  results/hard_examples.csv  the images that stay hard"
 

@@ -13,13 +13,17 @@ import sys
 import tokenize
 from pathlib import Path
 
+# What pages are put together from; such files belong to the package that they lie in.
+_PAGE_SOURCES = {".html", ".css", ".js"}
+
 
 @functools.cache
 def code_digest(script: Path) -> str:
     """Return a digest of an entry script and of every `study` module that it imports, directly or not.
 
     Comments and blank lines do not count, so that re-wording a comment re-runs nothing. Imports are found in
-    the syntax tree, inside functions too; nothing is executed.
+    the syntax tree, inside functions too; nothing is executed. Of a package that is imported, the sources of pages (.html, .css,
+    .js) count as they are.
 
     Args:
         script: an entry script whose folder holds the `study` package.
@@ -29,9 +33,11 @@ def code_digest(script: Path) -> str:
     """
     script = Path(script)
     digest = hashlib.sha256()
-    for path in sorted({script, *_imported_modules(script, script.parent)}):
+    code = {script, *_imported_modules(script, script.parent)}
+    for path in sorted(code | _page_sources(code)):
         digest.update(path.relative_to(script.parent).as_posix().encode() + b"\0")
-        digest.update(_without_comments(path).encode() + b"\0")
+        digest.update(_without_comments(path).encode() if path in code else path.read_bytes())
+        digest.update(b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -72,6 +78,11 @@ def _module_files(name: str, root: Path) -> set[Path]:
     files = {root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)}
     files.add(root.joinpath(*parts).with_suffix(".py"))
     return {path for path in files if path.is_file()}
+
+
+def _page_sources(modules: set[Path]) -> set[Path]:
+    packages = {path.parent for path in modules if path.name == "__init__.py"}
+    return {path for package in packages for path in package.iterdir() if path.suffix in _PAGE_SOURCES}
 
 
 @functools.cache

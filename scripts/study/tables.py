@@ -60,7 +60,7 @@ def html_page(table: pd.DataFrame, title: str, description: str, images: Sequenc
         table: columns become headings, floats are shown with four decimals, missing values as a dash.
         title: heading of the page.
         description: what is seen and how it was computed.
-        images: one uint8 H×W×3 image a row, shown before the first column.
+        images: one uint8 H×W×C image a row, C 1 or 3, shown before the first column.
     """
     numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table.columns]
     heads = ["<th>image</th>"] if images is not None else []
@@ -90,6 +90,6 @@ def _shown(value: object) -> str:
 
 def _image_cell(image: np.ndarray) -> str:
     stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG")
+    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(stream, "PNG")
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<td><img alt="" src="data:image/png;base64,{data}"></td>'

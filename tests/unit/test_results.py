@@ -274,8 +274,15 @@ def code(tmp_path):
     package.mkdir()
     for name, text in {"__init__": "", "used": "VALUE = 1\n", "unused": "VALUE = 2\n"}.items():
         (package / f"{name}.py").write_text(text)
+    for name in ("page", "other"):
+        (package / f"{name}s").mkdir()
+        (package / f"{name}s" / "__init__.py").write_text("")
+        (package / f"{name}s" / "program.py").write_text("VALUE = 1\n")
+        (package / f"{name}s" / "page.js").write_text("// a page\n")
     script = tmp_path / "script.py"
-    script.write_text("def main():\n    from study.used import VALUE\n    return VALUE\n")
+    script.write_text(
+        "def main():\n    from study.pages.program import NAME\n    from study.used import VALUE\n    return VALUE, NAME\n"
+    )
     return tmp_path
 
 
@@ -294,6 +301,8 @@ def digest_of(folder: Path) -> str:
         ("script.py", "print()\n", True),
         ("study/unused.py", "VALUE = 3\n", False),
         ("study/used.py", "\n# a remark\n", False),
+        ("study/pages/page.js", "run();\n", True),
+        ("study/others/page.js", "run();\n", False),
     ],
 )
 def test_the_digest_of_code_follows_what_the_code_does(code, file, addition, changes):
@@ -327,6 +336,7 @@ def test_what_comes_after_the_predictions_never_imports_torch():
         "people",
         "validation",
         "plots/*",
+        "gallery/*",
         "tables",
         "predictions",
         "partitions",

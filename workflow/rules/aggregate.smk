@@ -263,6 +263,7 @@ rule summarize:
         compared="results/comparisons/groups.csv",
         claims=["results/claims.csv"] if config["claims"] else [],
         hard_examples="results/hard_examples.html",
+        gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
         layers=expand("results/models/{model}/layers.csv", model=MODELS),

@@ -1,0 +1,1 @@
+"""The gallery of hard images: one page that works offline, and the data in it."""

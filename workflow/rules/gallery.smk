@@ -1,0 +1,31 @@
+# A file of its own and no part of the report, which would hold all of it.
+rule build_gallery:
+    input:
+        runs="results/runs.csv",
+        predictions=expand(
+            "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+        index="results/data/index.csv",
+        images="results/data/images.npy",
+        duplicates="results/data/near_duplicates.csv",
+        table="results/hard_examples.csv",
+        top="results/hard_examples_top.csv",
+    output:
+        page="results/gallery.html",
+    log:
+        "results/logs/build_gallery.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("build_gallery.py"),
+    shell:
+        "python scripts/build_gallery.py --runs {input.runs} --folder results/runs --index {input.index}"
+        " --images {input.images} --duplicates {input.duplicates} --table {input.table} --top-table {input.top}"
+        " --output {output.page} > {log} 2>&1"
