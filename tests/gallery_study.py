@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.duplicates import read_duplicates
 from study.index import read_index
 from study.predictions import Predictions, load_predictions, no_predictions, roles_in_run, save_predictions
 
@@ -17,7 +16,7 @@ CLASSES = ("cat", "</script><b>", "NA", "ship & boat")
 
 
 class GalleryStudy:
-    """Files of a study of invented answers: partitions v1, v2 and a rest; image 3 and the last one are near-duplicates."""
+    """Files of a study of invented answers: partitions v1, v2 and a rest, and one pair of near-duplicates."""
 
     def __init__(
         self,
@@ -42,26 +41,29 @@ class GalleryStudy:
         names = [classes[label] for label in self.labels]
         columns = {"image_id": range(n), "label": self.labels, "class": names, "source_split": source, "file": files}
         pd.DataFrame(columns).to_csv(folder / "index.csv", index=False)
-        (folder / "duplicates.csv").write_text(
-            f"image_id,other_id,pixel_distance,low_frequency_distance\n3,{n - 1},0.1,0.2\n"
-        )
         third = n // 3
         partitions = {"v1": np.arange(third), "v2": np.arange(third, 2 * third)}
         for name, ids in partitions.items():
             pd.DataFrame({"image_id": ids}).to_csv(folder / f"{name}.csv", index=False)
+        splits = {}
+        for seed, (name, ids) in itertools.product(seeds, partitions.items()):
+            parts = np.split(np.random.default_rng(seed).permutation(ids), [7 * third // 10, 8 * third // 10])
+            splits[name, seed] = dict(zip(("train", "val", "test"), parts, strict=True))
+        # The last image is nearly the same as one of v1 that is trained on with the first seed and tested with the last one.
+        twin = np.setdiff1d(splits["v1", seeds[0]]["train"], splits["v1", seeds[-1]]["train"])
+        twin = np.append(np.setdiff1d(twin, splits["v1", seeds[-1]]["val"]), 3)[0]
+        self.pairs = np.array([[twin, n - 1]])
+        (folder / "duplicates.csv").write_text(
+            f"image_id,other_id,pixel_distance,low_frequency_distance\n{twin},{n - 1},0.1,0.2\n"
+        )
         self.runs = list(itertools.product(combos, models, seeds))
         pd.DataFrame(self.runs, columns=["combo", "model", "seed"]).to_csv(folder / "runs.csv", index=False)
         for combo, model, seed in self.runs:
-            roles: dict[str, list] = {"train": [], "val": [], "test": []}
-            for part in combo.split("+"):
-                order = np.random.default_rng(seed).permutation(
-                    partitions[part] if part in partitions else np.arange(n)
-                )
-                for role, ids in zip(roles, np.split(order, [7 * len(order) // 10, 8 * len(order) // 10]), strict=True):
-                    roles[role].extend(ids)
-            codes = roles_in_run(n, {role: np.array(ids, int) for role, ids in roles.items()})
+            own = [splits[part, seed] for part in combo.split("+")]
+            codes = roles_in_run(n, {role: np.concatenate([s[role] for s in own]) for role in ("train", "val", "test")})
             logits = random.normal(0, 1, (n, len(classes))).astype(np.float32)
             logits[np.arange(n), self.labels] += strength
+            logits[-1, self.labels[-1]] -= 2 * strength
             place = folder / "runs" / combo / model / f"seed{seed}"
             place.mkdir(parents=True)
             lost = (combo, model, seed) in diverged
@@ -113,13 +115,12 @@ class GalleryStudy:
 
     def wrong(self, model: str | None = None, combo: str | None = None, said: int | None = None) -> np.ndarray:
         """Return a mask of the images that some run gets wrong that may judge them: of a model, on a combo, as a class."""
-        duplicates = read_duplicates(self.folder / "duplicates.csv")
         found = np.zeros(len(self.labels), bool)
         for run in self.runs:
             if model in (None, run[1]) and combo in (None, run[0]):
                 predictions = self.predictions(*run)
                 predicted = predictions.logits.argmax(axis=1)
-                mask = predictions.may_judge(duplicates) & (predicted != self.labels)
+                mask = predictions.may_judge(self.pairs) & (predicted != self.labels)
                 found |= mask if said is None else mask & (predicted == said)
         return found
 

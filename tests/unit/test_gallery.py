@@ -179,10 +179,11 @@ def test_the_page_has_what_each_run_says(study):
         name: study.elements.blocks(name, len(study.runs)) for name in ("predicted", "confidence", "p_label", "roles")
     }
     assert sum(name.startswith("roles-") for name in study.elements.scripts) > 1  # more than one block
-    pair = np.array([[3, 599]])
     for i, run in enumerate(study.runs):
         predictions = study.predictions(*run)
-        assert (arrays["roles"][i] == predictions.roles[ids] + MAY_JUDGE * predictions.may_judge(pair)[ids]).all()
+        assert (
+            arrays["roles"][i] == predictions.roles[ids] + MAY_JUDGE * predictions.may_judge(study.pairs)[ids]
+        ).all()
         if predictions.diverged:
             assert (arrays["predicted"][i] == 255).all()
             continue
@@ -198,7 +199,7 @@ def test_neighbours_are_training_images_of_the_best_run_and_have_thumbnails(stud
     accuracies = []
     for run in study.runs:
         predictions = study.predictions(*run)
-        may = predictions.may_judge(np.array([[3, 599]]))
+        may = predictions.may_judge(study.pairs)
         accuracies.append(
             np.nan if predictions.diverged else (predictions.logits.argmax(1) == study.labels)[may].mean()
         )

@@ -4,6 +4,20 @@ const study = JSON.parse(document.getElementById("study").textContent);
 const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
 const unpacked = new Map();
 
+const parsed = new Promise((resolve) => {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", resolve);
+  else resolve();
+});
+
+// Resolves to the element of a part; the program starts before all of them have been read.
+async function partElement(name) {
+  const found = document.getElementById(name);
+  // An element counts as read when something follows it.
+  if (found?.nextSibling) return found;
+  await parsed;
+  return document.getElementById(name);
+}
+
 function bytesOf(element) {
   const text = atob(element.textContent);
   const bytes = new Uint8Array(text.length);
@@ -18,13 +32,14 @@ async function inflated(bytes) {
 
 // Resolves to an array of numbers, or to a value, by the kind of the part.
 function unpack(name) {
-  if (!unpacked.has(name)) {
-    const element = document.getElementById(name);
-    const kind = element.dataset.kind;
-    unpacked.set(name, inflated(bytesOf(element)).then((buffer) =>
-      kind === "json" ? JSON.parse(new TextDecoder().decode(buffer)) : new ARRAYS[kind](buffer)));
-  }
+  if (!unpacked.has(name)) unpacked.set(name, partElement(name).then(unpackedFrom));
   return unpacked.get(name);
+}
+
+async function unpackedFrom(element) {
+  const buffer = await inflated(bytesOf(element));
+  const { kind } = element.dataset;
+  return kind === "json" ? JSON.parse(new TextDecoder().decode(buffer)) : new ARRAYS[kind](buffer);
 }
 
 const columns = new Map(study.columns.map((column) => [column.name, column]));

@@ -107,16 +107,18 @@ async function nearest(row) {
   const [all, confused] = await Promise.all([unpack(`neighbours-${block}`), unpack("confused")]);
   const start = 2 * study.k * (row % study.block);
   const run = study.runs[study.best_run];
-  const note = `By the logits of ${run.model} on ${run.combo}, seed ${run.seed}; nearest first. Numbers lead to images of this gallery.`;
-  return [
-    [`Nearest training images of the label, ${labelOf(row)}, that the run gets right`, labelOf(row), start],
-    [`Nearest training images of ${study.classes[confused[row]] ?? "another class"}, which it is taken for`, study.classes[confused[row]], start + study.k],
-  ].map(([title, name, from]) => {
+  const note = `By the logits of ${run.model} on ${run.combo}, seed ${run.seed}, nearest first. Underlined numbers lead to images of this gallery.`;
+  const taken = study.classes[confused[row]];
+  const strips = [
+    [`Nearest training images of its label, ${labelOf(row)}, that are classified right`, labelOf(row), start],
+    [`Nearest training images of what it is taken for, ${taken}`, taken, start + study.k],
+  ].filter(([, name]) => name !== undefined).map(([title, name, from]) => {
     const found = Array.from(all.slice(from, from + study.k)).filter((position) => position !== 2 ** 32 - 1);
     const strip = element("div", "", "strip");
     strip.append(...found.map((position) => neighbour(position, name)));
-    return section(title, found.length ? note : "There is none.", strip);
+    return section(title, found.length ? "" : "There is none.", strip);
   });
+  return [...strips, element("p", note, "note")];
 }
 
 // Black, red, yellow, white: brighter is more, in grey too.

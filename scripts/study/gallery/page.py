@@ -4,7 +4,8 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import compress
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -234,18 +235,25 @@ def _assembled(study: dict, parts: Sequence[Part], hard: Hard) -> str:
         f"default-src 'none'; img-src blob: data:; style-src '{_source_hash(style)}'; script-src '{_source_hash(script)}';"
         " base-uri 'none'; form-action 'none'"
     )
-    data = "\n".join(
-        f'<script type="text/plain" id="{html.escape(p.name)}" data-kind="{p.kind}">{p.text}</script>' for p in parts
-    )
+    # What the first view needs stands before the program, which starts while the rest is still being read.
+    early = [part.name == "sheet-0" or not part.name[-1].isdigit() for part in parts]
     return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
         policy=policy,
         style=style,
         script=script,
-        data=data,
+        first=_elements(compress(parts, early)),
+        rest=_elements(part for part, first in zip(parts, early, strict=True) if not first),
         study=script_json(study),
         title=html.escape(_title(study, hard)),
         summary=html.escape(_summary(study, hard)),
         computed=html.escape(_computed(study, hard)),
+    )
+
+
+def _elements(parts: Iterable[Part]) -> str:
+    return "\n".join(
+        f'<script type="text/plain" id="{html.escape(part.name)}" data-kind="{part.kind}">{part.text}</script>'
+        for part in parts
     )
 
 

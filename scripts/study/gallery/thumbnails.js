@@ -5,7 +5,7 @@ const sheets = new Map();
 function sheetOf(number) {
   let sheet = sheets.get(number);
   sheets.delete(number);
-  sheet ??= createImageBitmap(new Blob([bytesOf(document.getElementById(`sheet-${number}`))], { type: "image/webp" }));
+  sheet ??= partElement(`sheet-${number}`).then((element) => createImageBitmap(new Blob([bytesOf(element)], { type: "image/webp" })));
   sheets.set(number, sheet);
   // The oldest is let go; what is being drawn from it still holds it.
   if (sheets.size > KEPT) sheets.delete(sheets.keys().next().value);

@@ -1,0 +1,358 @@
+"""The gallery in a browser, against what pandas says of the same study."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from gallery_study import CLASSES, GalleryStudy
+
+from study.predictions import ROLE_CODES
+
+pytestmark = pytest.mark.browser
+
+LOST = ("v1", "b", 2)
+# Text on the page with its own letters: its colour, what it stands on, and where.
+TEXTS = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const opaque = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const [r, g, b, a] = channels(getComputedStyle(each).backgroundColor);
+      if (a === undefined || a === 1) return [r, g, b];
+      if (a !== 0) throw new Error(`half transparent: ${each.outerHTML}`);
+    }
+    return matchMedia("(prefers-color-scheme: dark)").matches ? [18, 18, 18] : [255, 255, 255];
+  };
+  const inside = document.querySelector("dialog[open]") ?? document.body;
+  return [...inside.querySelectorAll("*")]
+    .filter((each) => each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()) && !each.disabled)
+    .map((each) => [each.textContent.trim().slice(0, 40), channels(getComputedStyle(each).color).slice(0, 3), opaque(each)]);
+}"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    study = GalleryStudy(tmp_path_factory.mktemp("gallery"), diverged=(LOST,))
+    listed = study.listed()
+    study.mapped = listed["image_id"].to_numpy()[[4, 30, 2]]
+    maps = np.zeros((3, 1, 2, 4, 4), np.uint8)
+    maps[:, :, 1] = 255
+    np.savez(study.folder / "b.npz", image_ids=study.mapped, layers=["last"], maps=maps, combo="v1+v2", seed=1)
+    study.build("--gradcam", study.folder / "b.npz")
+    return study
+
+
+@pytest.fixture
+def gallery(study, open_page):
+    page = open_page(study.page)
+    settled(page)
+    return page
+
+
+def settled(page):
+    page.locator("#grid[aria-busy=false]").wait_for(state="attached")
+
+
+def shown_count(page) -> int:
+    settled(page)
+    return int(page.locator("#count").inner_text().split()[0].replace(",", ""))
+
+
+def first_ids(page, n: int) -> list[int]:
+    settled(page)
+    labels = page.locator("[role=gridcell][aria-label]").all()[:n]
+    return [int(re.match(r"Image (\d+):", cell.get_attribute("aria-label"))[1]) for cell in labels]
+
+
+def pixels(page, selector: str) -> np.ndarray:
+    """Return what a canvas shows, once it is drawn."""
+    script = """async (canvas) => {
+      await canvas.drawn;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return [canvas.height, canvas.width, ...data];
+    }"""
+    height, width, *data = page.locator(selector).first.evaluate(script)
+    return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def contrast(one, other) -> float:
+    """Return WCAG's contrast of two sRGB colours."""
+
+    def luminance(colour) -> float:
+        share = np.array(colour) / 255
+        linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery, study):
+    listed = study.listed()
+    assert shown_count(gallery) == len(listed)
+    assert first_ids(gallery, 20) == listed["image_id"][:20].tolist()
+    assert (pixels(gallery, "[role=gridcell] canvas") == study.images[listed["image_id"][0]]).all()
+    assert 20 < gallery.locator("[role=gridcell]").count() < 200 < len(listed)
+    gallery.evaluate("scrollTo(0, document.body.scrollHeight)")
+    last = gallery.locator(f"[aria-label^='Image {listed['image_id'].iloc[-1]}:']")
+    last.wait_for()
+    assert (pixels(gallery, f"[aria-label^='Image {listed['image_id'].iloc[-1]}:'] canvas") == study.images[listed["image_id"].iloc[-1]]).all()  # fmt: skip
+    assert 20 < gallery.locator("[role=gridcell]").count() < 200
+
+
+@pytest.mark.parametrize(
+    ("choices", "kept"),
+    [
+        ({"class": "</script><b>"}, lambda t, s: t["class"] == "</script><b>"),
+        ({"class": "NA", "consensus": "cat"}, lambda t, s: (t["class"] == "NA") & (t["consensus"] == "cat")),
+        ({"kind": "unstable"}, lambda t, s: t["kind"] == "unstable"),
+        ({"source_split": "test", "partition": "v2"}, lambda t, s: (t["source_split"] == "test") & (t["partition"] == "v2")),
+        ({"partition": "v1"}, lambda t, s: t["partition"] == "v1"),
+        ({"min": "0.4", "max": "0.6"}, lambda t, s: t["hardness"].between(0.4, 0.6)),
+        ({"cl_issue": True}, lambda t, s: t["cl_issue"].astype(bool)),
+        ({"maps": True}, lambda t, s: t["image_id"].isin(s.mapped)),
+        ({"model": "b"}, lambda t, s: s.wrong(model="b")[t["image_id"]]),
+        ({"combo": "v1+v2", "as": "NA"}, lambda t, s: s.wrong(combo="v1+v2", said=2)[t["image_id"]]),
+        ({"model": "a", "combo": "v1", "class": "cat"}, lambda t, s: s.wrong("a", "v1")[t["image_id"]] & (t["class"] == "cat")),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_filters_keep_what_pandas_keeps(gallery, study, choices, kept):
+    for name, value in choices.items():
+        control = gallery.locator(f"#controls [name={name}]")
+        if value is True:
+            control.check()
+        elif control.evaluate("each => each.tagName") == "SELECT":
+            control.select_option(value)
+        else:
+            control.fill(value)
+    table = study.listed()
+    expected = table[kept(table, study)]
+    assert shown_count(gallery) == len(expected)
+    assert first_ids(gallery, 30) == expected["image_id"][:30].tolist()
+    gallery.get_by_role("button", name="Show all").click()
+    assert shown_count(gallery) == len(table)
+
+
+@pytest.mark.parametrize(
+    "score", ["label_suspicion", "entropy_total", "memorisation", "train_forgetting", "n_wrong", "image_id"]
+)
+@pytest.mark.parametrize("order", ["", "up"])
+def test_sorting_orders_by_the_score_and_then_by_hardness(gallery, study, score, order):
+    gallery.locator("[name=sort]").select_option(score)
+    gallery.locator("[name=order]").select_option(order)
+    table = study.listed()
+    expected = table.sort_values(score, ascending=order == "up", kind="stable", na_position="last")
+    ids = first_ids(gallery, 30)
+    values = table.set_index("image_id", drop=False)[score]
+    step = np.ptp(values.dropna()) / 65534
+    assert values[ids].to_numpy() == pytest.approx(expected[score][:30].to_numpy(), abs=step)
+    if score in ("n_wrong", "image_id"):  # exact, with ties
+        assert ids == expected["image_id"][:30].tolist()
+
+
+def test_search_finds_numbers_and_says_which_are_not_there(gallery, study):
+    ids = study.listed()["image_id"]
+    absent = next(i for i in range(600) if i not in set(ids))
+    gallery.locator("[name=class]").select_option("cat")
+    gallery.keyboard.press("/")
+    assert gallery.evaluate("document.activeElement.name") == "find"
+    gallery.keyboard.type(f"{ids[7]}, {absent} {ids[3]}")
+    assert first_ids(gallery, 5) == [ids[7], ids[3]]
+    assert gallery.locator("#count").inner_text() == f"2 found by number; not in the gallery: {absent}"
+    gallery.locator("[name=find]").fill(f"{absent}")
+    settled(gallery)
+    assert "No such image here" in gallery.locator("#grid").inner_text()
+
+
+def test_the_keyboard_alone_leads_through_grid_and_dossier_and_back(gallery, study):
+    ids = study.listed()["image_id"].tolist()
+    columns = int(gallery.locator("#grid").get_attribute("aria-colcount"))
+    focused = "document.activeElement.getAttribute('aria-label')"
+    gallery.get_by_role("button", name="Show all").focus()
+    gallery.keyboard.press("Tab")
+    for key, place in (
+        ("ArrowRight", 1), ("ArrowDown", columns + 1), ("End", 2 * columns - 1), ("ArrowLeft", 2 * columns - 2),
+        ("Home", columns), ("ArrowUp", 0), ("ArrowUp", 0), ("Control+End", len(ids) - 1), ("ArrowRight", len(ids) - 1),
+        ("Control+Home", 0), ("ArrowRight", 1),
+    ):  # fmt: skip
+        gallery.keyboard.press(key)
+        assert gallery.evaluate(focused).startswith(f"Image {ids[place]}:"), key
+        assert gallery.evaluate("(() => { const b = document.activeElement.getBoundingClientRect(); return b.top >= 0 && b.bottom <= innerHeight; })()")  # fmt: skip
+    assert gallery.locator("[role=gridcell][tabindex='0']").count() == 1
+    gallery.keyboard.press("Enter")
+    gallery.locator("dialog[open]").wait_for()
+    assert gallery.locator("#dossier-title").inner_text().startswith(f"Image {ids[1]}:")
+    gallery.keyboard.press("ArrowRight")
+    gallery.get_by_role("heading", name=f"Image {ids[2]}:").wait_for()
+    gallery.keyboard.press("Escape")
+    gallery.locator("dialog[open]").wait_for(state="detached")
+    assert gallery.evaluate(focused).startswith(f"Image {ids[2]}:")
+
+
+def test_the_dossier_shows_what_each_run_says_and_the_part_the_image_played(gallery, study):
+    table = study.listed()
+    words = {"train": "trained on it", "val": "validated on it", "test": "may judge (test)", "unseen": "may judge"}
+    seen_words = set()
+    for image in [*table["image_id"][:3], 599, table["image_id"].iloc[-1]]:
+        gallery.evaluate("id => { location.hash = `image=${id}` }", int(image))
+        gallery.get_by_role("heading", name=f"Image {image}:").wait_for()
+        assert (pixels(gallery, "#dossier canvas") == study.images[image]).all()
+        lines = [row.locator("th, td").all_inner_texts() for row in gallery.locator("#dossier tbody tr").all()]
+        cells = {
+            (combo, model, seed): text for combo, model, *two in lines for seed, text in zip((1, 2), two, strict=True)
+        }
+        assert set(cells) == set(study.runs)
+        for run, text in cells.items():
+            predictions = study.predictions(*run)
+            if run == LOST:
+                assert text == "diverged"
+                continue
+            p = np.exp(predictions.log_probabilities()[image])
+            said, label = p.argmax(), study.labels[image]
+            answer, of_label, role = text.split("\n")
+            mark, name, share = re.fullmatch(r"(.) (.+) ([\d.]+) %", answer).groups()
+            assert (mark, name) == ("✓" if said == label else "✗", CLASSES[said])
+            assert float(share) == pytest.approx(100 * p[said], abs=0.26)
+            assert float(of_label.split()[1]) == pytest.approx(100 * p[label], abs=0.26)
+            code = {code: word for word, code in ROLE_CODES.items()}[int(predictions.roles[image])]
+            judges = predictions.may_judge(study.pairs)[image]
+            assert role == (words[code] if judges or code in ("train", "val") else "has seen a near-duplicate")
+            seen_words.add(role)
+        row = table.set_index("image_id").loc[image]
+        facts = gallery.locator("#dossier dl").first.inner_text()
+        for value in (row["class"], row["consensus"], row["kind"], row["file"], row["source_split"]):
+            assert value in facts
+        scores = gallery.locator("#dossier dl.scores").inner_text()
+        for name in ("hardness", "label_suspicion", "entropy_total"):
+            assert float(re.search(rf"^{name}\n(.+)$", scores, re.MULTILINE)[1]) == pytest.approx(row[name], abs=8e-5)
+    assert {"trained on it", "may judge", "has seen a near-duplicate"} <= seen_words
+
+
+def test_the_nearest_images_are_shown_and_lead_to_their_own_dossier(gallery, study):
+    gallery.locator("[role=gridcell]").first.click()
+    gallery.locator("dialog[open]").wait_for()
+    image = study.listed()["image_id"][0]
+    figures = gallery.locator("#dossier .near figure")
+    assert figures.count() == 8
+    for figure in figures.all():
+        number, name = figure.locator("figcaption > *").all_inner_texts()
+        assert name == CLASSES[study.labels[int(number)]] and int(number) != image
+    button = gallery.locator("#dossier .near figure button").first
+    number = button.inner_text()
+    button.click()
+    gallery.get_by_role("heading", name=f"Image {number}:").wait_for()
+    assert (pixels(gallery, "#dossier canvas") == study.images[int(number)]).all()
+
+
+def test_maps_lie_over_the_image(gallery, study):
+    image = int(study.mapped[1])
+    gallery.evaluate("id => { location.hash = `image=${id}` }", image)
+    gallery.get_by_role("heading", name="Grad-CAM: b on v1+v2, seed 1").wait_for()
+    figures = gallery.locator("section", has_text="Grad-CAM: b").locator("figure")
+    assert figures.count() == 3
+    label = CLASSES[study.labels[image]]
+    assert f"label, {label}: layer last" in figures.nth(2).inner_text()
+    cold, hot = (
+        pixels(gallery, f"section:has-text('Grad-CAM: b') figure:nth-child({n}) canvas").astype(float) for n in (2, 3)
+    )
+    assert cold == pytest.approx(0.4 * study.images[image], abs=1.5)
+    assert hot == pytest.approx(0.4 * study.images[image] + 0.6 * 255, abs=1.5)
+
+
+def test_the_address_brings_back_the_view(gallery, study, open_page):
+    gallery.locator("[name=combo]").select_option("v1+v2")
+    gallery.locator("[name=class]").select_option("ship & boat")
+    gallery.locator("[name=sort]").select_option("label_suspicion")
+    gallery.locator("[name=order]").select_option("up")
+    gallery.locator("[name=cl_issue]").check()
+    ids, count = first_ids(gallery, 10), shown_count(gallery)
+    gallery.locator("[role=gridcell]").first.click()
+    gallery.locator("dialog[open]").wait_for()
+    again = open_page(study.page)
+    assert shown_count(again) != count
+    again.goto(gallery.url)
+    again.reload()
+    again.locator("dialog[open]").wait_for()
+    assert again.locator("#dossier-title").inner_text() == gallery.locator("#dossier-title").inner_text()
+    again.keyboard.press("Escape")
+    assert first_ids(again, 10) == ids and shown_count(again) == count
+    assert (
+        again.locator("[name=class]").input_value() == "ship & boat" and again.locator("[name=cl_issue]").is_checked()
+    )
+    assert "image=" in gallery.url and "image=" not in again.url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_can_be_read_in_both_colour_schemes(gallery, scheme):
+    gallery.emulate_media(color_scheme=scheme)
+    gallery.locator("summary").click()
+    gallery.locator("[role=gridcell]").first.focus()
+    page_texts = gallery.evaluate(TEXTS)
+    gallery.keyboard.press("Enter")
+    gallery.locator("dialog[open]").wait_for()
+    dossier_texts = gallery.evaluate(TEXTS)
+    assert len(page_texts) > 100 and len(dossier_texts) > 60
+    poor = [
+        (text, contrast(ink, paper)) for text, ink, paper in page_texts + dossier_texts if contrast(ink, paper) < 4.5
+    ]
+    assert poor == []
+    dark_paper = contrast(page_texts[0][2], (0, 0, 0)) < 2
+    assert dark_paper is (scheme == "dark")
+
+
+def test_controls_have_names_and_the_grid_says_what_it_is(gallery):
+    unnamed = gallery.locator("select, input").evaluate_all(
+        "all => all.filter((each) => !each.labels.length).map((each) => each.name)"
+    )
+    assert unnamed == []
+    assert gallery.get_by_role("grid", name="Hard images").get_by_role("row").first.get_by_role("gridcell").count() > 1
+    gallery.locator("[role=gridcell]").first.click()
+    gallery.locator("dialog[open]").wait_for()
+    assert gallery.get_by_role("dialog", name="Image").get_by_role("button", name="Close").is_visible()
+    assert gallery.get_by_role("columnheader").all_inner_texts() == ["combo", "model", "seed 1", "seed 2"]
+
+
+def test_a_narrow_window_needs_no_scrolling_sideways(gallery):
+    gallery.set_viewport_size({"width": 360, "height": 640})
+    gallery.locator("[role=gridcell]").first.click()
+    gallery.locator("dialog[open]").wait_for()
+    assert gallery.evaluate("document.documentElement.scrollWidth") <= 360
+    assert (
+        gallery.evaluate(
+            "(() => { const d = document.getElementById('dossier'); return d.scrollWidth - d.clientWidth; })()"
+        )
+        <= 0
+    )
+
+
+def test_a_gallery_without_judges_says_so(tmp_path, open_page):
+    study = GalleryStudy(
+        tmp_path, n=30, shape=(8, 8, 1), models=("a",), combos=("v1",), seeds=(1,), diverged=(("v1", "a", 1),)
+    )
+    study.build()
+    page = open_page(study.page)
+    assert "no run may judge any image" in page.locator("header p").first.inner_text()
+    assert page.locator("h1").inner_text() == "0 hard images of 30, judged by 0 runs"
+    assert not page.locator("#controls").is_visible()
+
+
+def test_a_study_of_one_run_and_two_classes_in_grey(tmp_path, open_page):
+    study = GalleryStudy(
+        tmp_path, n=90, shape=(8, 8, 1), classes=("no", "yes"), models=("a",), combos=("v1",), seeds=(1,), strength=0.5
+    )
+    study.build()
+    page = open_page(study.page)
+    listed = study.listed()
+    assert shown_count(page) == len(listed)
+    assert (pixels(page, "[role=gridcell] canvas") == study.images[listed["image_id"][0]]).all()
+    page.locator("[role=gridcell]").first.click()
+    page.locator("dialog[open]").wait_for()
+    assert page.locator("#dossier tbody tr").count() == 1
+
+
+def test_names_of_classes_never_become_elements(gallery, study):
+    assert gallery.locator("b").count() == 0
+    assert json.loads(gallery.locator("#study").evaluate("each => each.textContent"))["classes"] == list(CLASSES)
+    assert pd.Series(gallery.locator("[name=class] option").all_inner_texts()).tolist() == ["any", *CLASSES]
