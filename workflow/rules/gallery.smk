@@ -13,6 +13,7 @@ rule build_gallery:
         duplicates="results/data/near_duplicates.csv",
         table="results/hard_examples.csv",
         top="results/hard_examples_top.csv",
+        gradcam=expand("results/hard_examples/gradcam/{model}.npz", model=MODELS),
     output:
         page="results/gallery.html",
     log:
@@ -28,4 +29,5 @@ rule build_gallery:
     shell:
         "python scripts/build_gallery.py --runs {input.runs} --folder results/runs --index {input.index}"
         " --images {input.images} --duplicates {input.duplicates} --table {input.table} --top-table {input.top}"
+        " --gradcam {input.gradcam}"
         " --output {output.page} > {log} 2>&1"
