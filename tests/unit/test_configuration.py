@@ -372,7 +372,7 @@ def test_the_differences_in_the_readme_are_those_of_the_reference_files():
     assert overlap["hardness"] >= 0.6  # what the ranking is chosen for
 
 
-@pytest.mark.parametrize("system", ["S2", "S4"])
+@pytest.mark.parametrize("system", ["S2", "S3", "S4"])
 def test_the_first_epochs_of_the_large_systems_are_near_the_published_ones(system):
     published = read_yaml(ROOT / "config/published.yaml")[system]
     history = pd.read_csv(ROOT / f"results/reference/first_epochs/{published['model']}/history.csv").set_index("epoch")
