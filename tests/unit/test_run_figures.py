@@ -37,7 +37,6 @@ def test_the_surest_mistakes_come_first_and_ties_in_order_of_image_id():
     logits = np.array([[5, 0, 0], [0, 1, 0], [0, 9, 0], [0, 9, 0], [0, 30, 0], [0, 60, 0], [0, 99, 0]], np.float32)
     roles = np.array([3, 3, 3, 3, 3, 3, 1], np.uint8)
     labels = np.zeros(7, np.int64)
-    # The probabilities of the two surest are both 1 in floating point; their logarithms still differ.
     assert Predictions(logits, roles).confident_mistakes(labels, "test").tolist() == [5, 4, 2, 3, 1]
     assert Predictions(logits, roles).confident_mistakes(labels, "train").tolist() == [6]
     assert no_predictions(roles, 3).confident_mistakes(labels, "test").tolist() == []
