@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from study.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS, misclassified, most_confused_with, read_answers
+from study.gallery.columns import pack_columns
 from study.gallery.neighbours import nearest_of_class
 from study.gallery.packing import image_part, quantised, sheet
 from study.gallery.page import script_json
@@ -308,6 +309,18 @@ def test_an_installed_copy_has_the_sources_of_the_page(tmp_path):
     packed = set(zipfile.ZipFile(wheel).namelist())
     sources = {path.name for path in (ROOT / "scripts/study/gallery").glob("page.*")} | {"data.js", "main.js"}
     assert {f"study/gallery/{name}" for name in sources} <= packed
+
+
+def test_what_people_say_is_taken_where_it_is_known():
+    table = pd.DataFrame({"file": ["a", "b", "c"], "human_top": ["cat", None, "dog"], "human_rejects": [True, None, False],
+                          "human_error": [0.25, np.nan, 0.0], "near_duplicate": [7, None, 2]})  # fmt: skip
+    columns, parts = pack_columns(table)
+    codes = {part.name: np.frombuffer(zlib.decompress(base64.b64decode(part.text)), part.kind) for part in parts[1:]}
+    found = {column["name"]: column for column in columns}
+    assert [found["human_top"]["values"][code] for code in codes["column-human_top"]] == ["cat", "", "dog"]
+    assert codes["column-human_rejects"].tolist() == [1, 255, 0] and found["human_rejects"]["step"] == 1
+    assert codes["column-near_duplicate"].tolist() == [5, 255, 0] and found["near_duplicate"]["low"] == 2
+    assert codes["column-human_error"].tolist() == [65534, 65535, 0]
 
 
 def test_every_column_of_the_ranking_has_a_meaning_on_the_page(study):

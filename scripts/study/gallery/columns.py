@@ -5,7 +5,7 @@ import pandas as pd
 
 from study.gallery.packing import Part, array_part, json_part, quantised
 
-CATEGORIES = ("class", "consensus", "second", "kind", "partition", "source_split")
+CATEGORIES = ("class", "consensus", "second", "kind", "partition", "source_split", "human_source", "human_top")
 MEANINGS = {
     "image_id": "number of the image in the study",
     "hardness": "mean rank of the label's loss within a run: 0 easy, 1 hard",
@@ -39,6 +39,14 @@ MEANINGS = {
     "memorisation": "mean probability of the label where it was trained on less where it was not",
     "near_duplicate": "image_id of the nearest near-duplicate",
     "near_duplicate_distance": "its distance",
+    "human_n": "people who were asked",
+    "human_error": "share of them whose answer is not the label",
+    "human_entropy": "of their answers, in nats",
+    "human_rejects": "more of them chose another class than the label: 1 yes, 0 no",
+    "review_given": "reviews that confirm the label",
+    "review_guessed": "reviews for the class that was suggested instead",
+    "review_neither": "reviews for neither of the two",
+    "review_both": "reviews for both",
 }
 
 
@@ -59,8 +67,8 @@ def pack_columns(table: pd.DataFrame) -> tuple[list[dict], list[Part]]:
             codes, values = pd.factorize(table[name].fillna("").astype(str), sort=True)
             columns.append({"name": name, "kind": "category", "values": list(values)})
             codes = codes.astype(np.min_scalar_type(len(values)))
-        elif pd.api.types.is_numeric_dtype(table[name]):
-            codes, scale = quantised(table[name].to_numpy(np.float64, na_value=np.nan))
+        elif pd.api.types.is_numeric_dtype(numbers := table[name].convert_dtypes()):
+            codes, scale = quantised(numbers.to_numpy(np.float64, na_value=np.nan))
             columns.append({"name": name, "kind": "number", "meaning": MEANINGS.get(name, "")} | scale._asdict())
         else:
             continue

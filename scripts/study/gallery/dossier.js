@@ -192,6 +192,7 @@ async function factsOf(row) {
     ["Publisher's split", await category("source_split")],
     ["Partition", (await category("partition")) || "none"],
   ];
+  if (columns.has("human_top") && (await category("human_top"))) facts.splice(2, 0, ["Most people say", await category("human_top")]);
   for (const [name, text] of facts) list.append(element("dt", name), element("dd", text || "–"));
   return list;
 }

@@ -133,6 +133,7 @@ grid.addEventListener("click", (event) => {
 });
 
 addEventListener("scroll", () => requestAnimationFrame(render), { passive: true });
+document.querySelector("details").addEventListener("toggle", render);
 addEventListener("resize", () => {
   const focused = grid.contains(document.activeElement);
   layOut();
