@@ -42,14 +42,20 @@ def read_ranking(path: str, index: Index) -> pd.DataFrame:
 
 def read_maps(path: str, runs: pd.DataFrame) -> Maps:
     """Return the maps of one model's run, named by the file: <model>.npz."""
-    with np.load(path, allow_pickle=False) as archive:
-        combo, seed = str(archive["combo"]), str(archive["seed"])
-        found = np.flatnonzero((runs["combo"] == combo) & (runs["model"] == Path(path).stem) & (runs["seed"] == seed))
-        if not len(found):
-            raise StudyError(
-                f"{path}: is of {Path(path).stem} on {combo}, seed {seed}, which is no run of the study; compute the maps again"
-            )
-        return Maps(int(found[0]), archive["image_ids"], archive["layers"].tolist(), archive["maps"])
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            combo, seed = str(archive["combo"]), str(archive["seed"])
+            image_ids, layers, maps = archive["image_ids"], archive["layers"].tolist(), archive["maps"]
+    except (KeyError, ValueError) as error:
+        raise StudyError(
+            f"{path}: expected arrays image_ids, layers, maps, combo and seed ({error}); compute the maps again"
+        ) from error
+    found = np.flatnonzero((runs["combo"] == combo) & (runs["model"] == Path(path).stem) & (runs["seed"] == seed))
+    if not len(found):
+        raise StudyError(
+            f"{path}: is of {Path(path).stem} on {combo}, seed {seed}, which is no run of the study; compute the maps again"
+        )
+    return Maps(int(found[0]), image_ids, layers, maps)
 
 
 def main(arguments: argparse.Namespace) -> None:

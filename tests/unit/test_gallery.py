@@ -276,6 +276,9 @@ def test_maps_are_taken_of_the_listed_images(study, tmp_path):
     np.savez(tmp_path / "b.npz", seed=9, **given_maps)
     failed = study.build("--gradcam", tmp_path / "b.npz", check=False)
     assert_one_clear_line(failed.stderr, "b on v1+v2, seed 9, which is no run of the study")
+    np.savez(tmp_path / "b.npz", image_ids=ids)
+    failed = study.build("--gradcam", tmp_path / "b.npz", check=False)
+    assert_one_clear_line(failed.stderr, "b.npz: expected arrays image_ids, layers, maps, combo and seed")
 
 
 @pytest.mark.parametrize(

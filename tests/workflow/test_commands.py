@@ -63,7 +63,14 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
         ]  # fmt: skip
         assert len(rows(run / "history.csv")) == 2
         assert set(json.loads((run / "metrics.json").read_text())) >= {"overall_accuracy", "class_accuracy"}
-    for name in ("summary_by_group.csv", "summary.html", "hard_examples.csv", "hard_examples.html", "gallery.html", "runs.csv"):
+    for name in (
+        "summary_by_group.csv",
+        "summary.html",
+        "hard_examples.csv",
+        "hard_examples.html",
+        "gallery.html",
+        "runs.csv",
+    ):
         assert (results / name).stat().st_size > 0
     assert (results / "figures" / "accuracy_by_combo.svg").exists()
     pairs = rows(results / "comparisons" / "comparisons.csv")

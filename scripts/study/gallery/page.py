@@ -16,6 +16,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS, Answers
 from study.gallery.columns import pack_columns
+from study.gallery.description import computed, summary, title
 from study.gallery.packing import Part, array_part, image_part, sheet
 from study.predictions import ROLE_CODES
 
@@ -132,9 +133,8 @@ def _fitting_page(hard: Hard, n: int, limit: int) -> Page | int:
     def size(made: Sequence[Part]) -> int:
         return sum(len(part.text) for part in made)
 
-    rest = len(page([], 0, n).text.encode()) + 80 * len(
-        sheets
-    )  # bytes that are no images; a sheet's tag has fewer than 80
+    # Bytes that are no images; the element of a sheet has fewer than 80.
+    rest = len(page([], 0, n).text.encode()) + 80 * len(sheets)
     sample = range(0, len(sheets), max(1, len(sheets) // _SAMPLED))
     estimate = 0
     for quality in _QUALITIES:
@@ -181,11 +181,10 @@ def _study(hard: Hard, neighbours: np.ndarray, extras: np.ndarray, block: int, l
     for i, start in enumerate(range(0, len(ids), block)):
         rows = slice(start, start + block)
         own = ids[rows]
-        labels_p = answers.p_label[:, own]
         parts += [
             array_part(f"predicted-{i}", answers.predicted[:, own]),
             array_part(f"confidence-{i}", answers.confidence[:, own]),
-            array_part(f"p_label-{i}", labels_p),
+            array_part(f"p_label-{i}", answers.p_label[:, own]),
             array_part(f"roles-{i}", answers.roles[:, own]),
             array_part(f"neighbours-{i}", neighbours[rows]),
         ]
@@ -244,9 +243,9 @@ def _assembled(study: dict, parts: Sequence[Part], hard: Hard) -> str:
         first=_elements(compress(parts, early)),
         rest=_elements(part for part, first in zip(parts, early, strict=True) if not first),
         study=script_json(study),
-        title=html.escape(_title(study, hard)),
-        summary=html.escape(_summary(study, hard)),
-        computed=html.escape(_computed(study, hard)),
+        title=html.escape(title(study, hard.answers)),
+        summary=html.escape(summary(study, hard.answers)),
+        computed=html.escape(computed(study, hard.answers)),
     )
 
 
@@ -264,58 +263,3 @@ def script_json(value: object) -> str:
 
 def _source_hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _title(study: dict, hard: Hard) -> str:
-    return f"{study['n']:,} hard images of {study['n_images']:,}, judged by {_runs(hard)}"
-
-
-def _runs(hard: Hard) -> str:
-    n = int((~hard.answers.diverged).sum())
-    return f"{n:,} run{'' if n == 1 else 's'}"
-
-
-def _summary(study: dict, hard: Hard) -> str:
-    if not hard.answers.judges.any():
-        return (
-            "Nothing is shown, because no run may judge any image: every run diverged, or trained or validated on all images or on "
-            "near-duplicates of them."
-        )
-    if not study["n"] and not study["n_left_out"]:
-        return "Nothing is shown, because every run was right on every image that it may judge."
-    text = (
-        "Shown is every image that at least one run misclassified which may judge it, because it neither trained nor validated on the image "
-        "or on one nearly the same; and the hardest images, wrong or not. Hardness is the mean rank of the label's loss within a run: "
-        "0 is easy, 1 is hard. ⚑ marks a label suspect: confident learning finds another class likelier than the label. That is a reason "
-        "to look, and no verdict on the label."
-    )
-    if study["n_left_out"]:
-        text += f" The {study['n_left_out']:,} least hard images of the list are left out, to keep this file small."
-    return text
-
-
-def _computed(study: dict, hard: Hard) -> str:
-    facts = []
-    diverged = int(hard.answers.diverged.sum())
-    if diverged:
-        facts.append(f"{diverged:,} of {len(hard.runs):,} runs diverged and say nothing.")
-    facts.append(
-        "Scores are those of hard_examples.csv, in 65,535 steps each; probabilities are rounded to 0.5 %. Means weigh models equally."
-    )
-    if study["best_run"] is not None:
-        run = study["runs"][study["best_run"]]
-        facts.append(
-            f"Nearest images are the {study['k']} nearest by the Euclidean distance between logits of the run that gets the largest share of the images "
-            f"it may judge right: {run['model']} on {run['combo']}, seed {run['seed']}. They are training images of that run: of the label those that it "
-            "gets right; of the class that the image is taken for most often, all."
-        )
-    quality, exact = study["thumbnails"]["quality"], study["thumbnails"]["n_exact"]
-    if quality is None:
-        facts.append("Images are shown exactly.")
-    else:
-        facts.append(
-            f"Images of the {exact:,} hardest are shown exactly; the others as WebP of quality {quality}, which alters them a little."
-            if exact
-            else f"Images are WebP of quality {quality}, which alters them a little."
-        )
-    return " ".join(facts)
