@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.activation_maps import load_maps
 from study.command import run
 from study.duplicates import read_duplicates
 from study.errors import StudyError
@@ -40,22 +41,25 @@ def read_ranking(path: str, index: Index) -> pd.DataFrame:
     return table
 
 
-def read_maps(path: str, runs: pd.DataFrame) -> Maps:
-    """Return the maps of one model's run, named by the file: <model>.npz."""
+def read_maps(path: str, runs: pd.DataFrame) -> Maps | None:
+    """Return the maps of one model's run, named by the file: <model>.npz; None where it holds none, as when all runs diverged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            combo, seed = str(archive["combo"]), str(archive["seed"])
-            image_ids, layers, maps = archive["image_ids"], archive["layers"].tolist(), archive["maps"]
+        found = load_maps(path)
     except (KeyError, ValueError) as error:
         raise StudyError(
-            f"{path}: expected arrays image_ids, layers, maps, combo and seed ({error}); compute the maps again"
+            f"{path}: not the maps that explain_hard_examples.py writes ({error}); compute them again"
         ) from error
-    found = np.flatnonzero((runs["combo"] == combo) & (runs["model"] == Path(path).stem) & (runs["seed"] == seed))
-    if not len(found):
+    if not len(found.image_ids):
+        return None
+    model = Path(path).stem
+    place = np.flatnonzero(
+        (runs["combo"] == found.combo) & (runs["model"] == model) & (runs["seed"] == str(found.seed))
+    )
+    if not len(place):
         raise StudyError(
-            f"{path}: is of {Path(path).stem} on {combo}, seed {seed}, which is no run of the study; compute the maps again"
+            f"{path}: is of {model} on {found.combo}, seed {found.seed}, which is no run of the study; compute the maps again"
         )
-    return Maps(int(found[0]), image_ids, layers, maps)
+    return Maps(int(place[0]), found.image_ids, found.layers.tolist(), found.maps)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -63,7 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     table = read_ranking(arguments.table, index)
     runs = pd.read_csv(arguments.runs, dtype=str)
-    maps = [read_maps(path, runs) for path in arguments.gradcam]
+    maps = [maps for path in arguments.gradcam if (maps := read_maps(path, runs)) is not None]
     folder, n_classes = Path(arguments.folder), len(index.classes)
     answers = read_answers(read_runs(runs, folder), index.labels, n_classes, read_duplicates(arguments.duplicates))
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from gallery_study import CLASSES, GalleryStudy
 
+from study.activation_maps import no_maps, save_maps
 from study.predictions import ROLE_CODES
 
 pytestmark = pytest.mark.browser
@@ -38,7 +39,8 @@ def study(tmp_path_factory):
     study.mapped = listed["image_id"].to_numpy()[[4, 30, 2]]
     maps = np.zeros((3, 1, 2, 4, 4), np.uint8)
     maps[:, :, 1] = 255
-    np.savez(study.folder / "b.npz", image_ids=study.mapped, layers=["last"], maps=maps, combo="v1+v2", seed=1)
+    mapped = no_maps("v1+v2", 1)._replace(image_ids=np.array(study.mapped), layers=np.array(["last"]), maps=maps)
+    save_maps(study.folder / "b.npz", mapped)
     study.build("--gradcam", study.folder / "b.npz")
     return study
 

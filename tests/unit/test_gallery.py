@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from study.activation_maps import no_maps, save_maps
 from study.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS, misclassified, most_confused_with, read_answers
 from study.gallery.columns import pack_columns
 from study.gallery.neighbours import nearest_of_class
@@ -265,20 +266,26 @@ def test_maps_are_taken_of_the_listed_images(study, tmp_path):
     others = np.setdiff1d(np.arange(600), listed)[:2]
     ids = np.array([others[0], listed[5], listed[2], others[1]])
     maps = np.random.default_rng(0).integers(0, 256, (4, 2, 2, 8, 8), dtype=np.uint8)
-    given_maps = {"image_ids": ids, "layers": ["one", "two"], "maps": maps, "combo": "v1+v2"}
-    np.savez(tmp_path / "b.npz", seed=2, **given_maps)
+    given = no_maps("v1+v2", 2)._replace(image_ids=ids, layers=np.array(["one", "two"]), maps=maps)
+    save_maps(tmp_path / "b.npz", given)
     study.build("--gradcam", tmp_path / "b.npz", "--output", tmp_path / "maps.html")
     elements = Elements((tmp_path / "maps.html").read_text())
     (facts,) = elements.study()["maps"]
     assert study.runs[facts["run"]] == ("v1+v2", "b", 2) and facts["layers"] == ["one", "two"]
     assert facts["image_ids"] == [listed[2], listed[5]]
     assert (elements.array("maps-0").reshape(2, 2, 2, 8, 8) == maps[[2, 1]]).all()
-    np.savez(tmp_path / "b.npz", seed=9, **given_maps)
+    save_maps(tmp_path / "b.npz", given._replace(seed=9))
     failed = study.build("--gradcam", tmp_path / "b.npz", check=False)
     assert_one_clear_line(failed.stderr, "b on v1+v2, seed 9, which is no run of the study")
     np.savez(tmp_path / "b.npz", image_ids=ids)
     failed = study.build("--gradcam", tmp_path / "b.npz", check=False)
-    assert_one_clear_line(failed.stderr, "b.npz: expected arrays image_ids, layers, maps, combo and seed")
+    assert_one_clear_line(failed.stderr, "b.npz: not the maps that", "compute them again")
+
+
+def test_a_model_without_maps_is_passed_over(study, tmp_path):
+    save_maps(tmp_path / "b.npz", no_maps())
+    study.build("--gradcam", tmp_path / "b.npz", "--output", tmp_path / "maps.html")
+    assert Elements((tmp_path / "maps.html").read_text()).study()["maps"] == []
 
 
 @pytest.mark.parametrize(
