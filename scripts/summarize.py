@@ -25,6 +25,11 @@ _SHOWN = [
     "combo", "model", "seed", "status", "n_train", "parameters", "common_test_accuracy", "test_accuracy", "macro_f1", "nll",
     "ece", "temperature", "ece_scaled", "epochs", "train_seconds", "device",
 ]  # fmt: skip
+_SHOWN_OF_GROUPS = [
+    "combo", "model", "n", *(f"common_test_accuracy_{part}" for part in ("mean", "sd", "low", "high")), "letters_of_combos",
+    "letters_of_models", "test_accuracy_mean", "test_accuracy_sd", "out_of_sample_accuracy_mean", "macro_f1_mean", "nll_mean",
+    "brier_mean", "ece_mean",
+]  # fmt: skip
 
 
 def run_row(folder: Path) -> dict:
@@ -153,6 +158,16 @@ def main(arguments: argparse.Namespace) -> None:
             "logits by the temperature that was fitted on validation images. summary.csv has all columns.",
         ),
     )
+    write_text(
+        arguments.groups_page,
+        html_page(
+            groups[_SHOWN_OF_GROUPS],
+            f"{len(groups)} combos and models over seeds",
+            "n seeds, and of each measure mean, sd (sample standard deviation) and low, high, the ends of the 95 % t-interval of the mean: how far "
+            "the mean over other seeds might be. Combos of a model that share a letter in letters_of_combos were not found different on "
+            "the common test, and likewise models on a combo in letters_of_models. summary_by_group.csv has all columns.",
+        ),
+    )
     write_table(arguments.output, summary, "%.6f")
 
 
@@ -168,6 +183,7 @@ if __name__ == "__main__":
         "--benchmarks", required=True, help="where times of jobs may lie, <rule>/<combo>/<model>/seed<seed>.tsv"
     )
     parser.add_argument("--groups", required=True, help="table to write: a row a combo and model, .csv")
+    parser.add_argument("--groups-page", required=True, help="page to write with the table of groups, .html")
     parser.add_argument("--page", required=True, help="page to write with the table of runs, .html")
     parser.add_argument("--figure", required=True, help="figure to write: accuracy by combo, .svg or .png")
     parser.add_argument("--figures", required=True, help="folder to write further figures and their tables to")

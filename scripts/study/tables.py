@@ -12,39 +12,12 @@ import pandas as pd
 from PIL import Image
 
 from study.files import atomic_path
+from study.pages import fill_page
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; }}
-h1 {{ font-size: 1.25rem; margin: 0 0 .25rem; }}
-p {{ max-width: 60rem; margin: 0 0 1rem; }}
-.scroll {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .25rem .6rem; border-bottom: 1px solid #8884; text-align: left; white-space: nowrap; }}
-thead th {{ border-bottom: 2px solid #888; }}
-.number {{ text-align: right; }}
-tbody tr:hover {{ background: #8882; }}
-img {{ display: block; width: 64px; height: 64px; image-rendering: pixelated; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{description}</p>
-<div class="scroll"><table>
-<thead><tr>{header}</tr></thead>
-<tbody>
-{body}
-</tbody>
-</table></div>
-</body>
-</html>
-"""
+# A column of names with at most so many different ones gets a choice of its own above the table.
+_MOST_CHOICES = 12
+# Numbers that are names.
+_NOMINAL = {"seed"}
 
 
 def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None = None) -> None:
@@ -54,42 +27,64 @@ def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None 
 
 
 def html_page(table: pd.DataFrame, title: str, description: str, images: Sequence[np.ndarray] | None = None) -> str:
-    """Return a page with one table; all text is escaped.
+    """Return a self-contained page with one table, to be sorted, filtered and copied from; all text is escaped.
 
     Args:
-        table: columns become headings, floats are shown with four decimals, missing values as a dash.
+        table: columns become headings; floats are shown rounded and kept in full for sorting and copying; missing and infinite
+            values are shown as a dash.
         title: heading of the page.
         description: what is seen and how it was computed.
-        images: one uint8 H×W×C image a row, C 1 or 3, shown before the first column.
+        images: one uint8 H×W, H×W×1 or H×W×3 image a row, shown before the first column.
     """
-    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table.columns]
-    heads = ["<th>image</th>"] if images is not None else []
-    heads += [_cell("th", str(name), number) for name, number in zip(table.columns, numeric, strict=True)]
+    numeric = [_is_numeric(table[column]) for column in table.columns]
+    heads = ['<th class="image">image</th>'] if images is not None else []
+    heads += [_heading(table[column], number) for column, number in zip(table.columns, numeric, strict=True)]
     rows = []
     for i, values in enumerate(table.itertuples(index=False)):
         cells = [_image_cell(images[i])] if images is not None else []
-        cells += [_cell("td", _shown(value), number) for value, number in zip(values, numeric, strict=True)]
+        cells += [_cell(value, number) for value, number in zip(values, numeric, strict=True)]
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return _PAGE.format(
-        title=html.escape(title), description=html.escape(description), header="".join(heads), body="\n".join(rows)
+    return fill_page(
+        "table",
+        title=html.escape(title),
+        description=html.escape(description),
+        heads="".join(heads),
+        rows="\n".join(rows),
     )
 
 
-def _cell(tag: str, text: str, number: bool) -> str:
-    style = ' class="number"' if number else ""
-    return f"<{tag}{style}>{html.escape(text)}</{tag}>"
+def _is_numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _shown(value: object) -> str:
+def _heading(column: pd.Series, number: bool) -> str:
+    attributes = ' class="number"' if number else ""
+    if not number or column.name in _NOMINAL:
+        different = column.nunique(dropna=False)
+        if 2 <= different <= _MOST_CHOICES and different < len(column):
+            attributes += " data-choose"
+    return f'<th scope="col"{attributes}>{html.escape(str(column.name))}</th>'
+
+
+def _cell(value: object, number: bool) -> str:
+    attributes = ' class="number"' if number else ""
     if pd.isna(value) or value in (np.inf, -np.inf):
-        return "–"
+        return f'<td{attributes} data-value="">–</td>'
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-        return f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}"
-    return str(value)
+        shown, exact = _rounded(float(value)), repr(float(value))
+        attributes += f' data-value="{exact}"' if exact != shown else ""
+        return f"<td{attributes}>{shown}</td>"
+    return f"<td{attributes}>{html.escape(str(value))}</td>"
+
+
+def _rounded(value: float) -> str:
+    if value and abs(value) < 0.001:
+        return f"{value:.2g}"  # p-values
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}"
 
 
 def _image_cell(image: np.ndarray) -> str:
     stream = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(stream, "PNG")
+    Image.fromarray(image.squeeze(2) if image.ndim == 3 and image.shape[2] == 1 else image).save(stream, "PNG")
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<td><img alt="" src="data:image/png;base64,{data}"></td>'

@@ -3,6 +3,10 @@
 import ast
 import csv
 import math
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -197,10 +201,35 @@ def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, summary):
 def test_a_page_escapes_text_and_shows_images_and_missing_values():
     table = pd.DataFrame({"name": ["<script>alert(1)</script>", "b"], "x": [0.123456, float("nan")], "n": [3, 4]})
     page = html_page(table, "A & B", "one < two", [np.zeros((32, 32, 3), np.uint8)] * 2)
-    assert "<script>" not in page and "&lt;script&gt;" in page and "A &amp; B" in page
+    assert "<script>alert" not in page and "&lt;script&gt;" in page and "A &amp; B" in page
     assert "0.1235" in page and "–" in page and ">3<" in page
     assert page.count("data:image/png;base64,") == 2
     assert "http" not in page
+    for shape in ((8, 8), (8, 8, 1)):
+        assert "data:image/png;base64," in html_page(table[:1], "grey", "", [np.zeros(shape, np.uint8)])
+
+
+def test_a_page_shows_numbers_rounded_and_keeps_them_in_full():
+    table = pd.DataFrame({"p": [0.000012345, 0.62788888888], "n": [79690, 3], "seconds": [88.701, -np.inf]})
+    page = html_page(table, "", "")
+    assert '<td class="number" data-value="1.2345e-05">1.2e-05</td>' in page
+    assert '<td class="number" data-value="0.62788888888">0.6279</td>' in page
+    assert '<td class="number">79690</td>' in page and '<td class="number" data-value="">–</td>' in page
+
+
+def test_everything_that_pages_are_made_of_is_installed_with_the_package(tmp_path):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "scripts/study", tmp_path / "scripts/study", ignore=shutil.ignore_patterns("__pycache__"))
+    build = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    built = subprocess.run([sys.executable, "-c", build, wheels], cwd=tmp_path, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+        installed = {name for name in wheel.namelist() if name.startswith("study/")}
+    kept = {path for path in (tmp_path / "scripts/study").rglob("*.*") if path.is_file()}
+    assert installed == {path.relative_to(tmp_path / "scripts").as_posix() for path in kept}
 
 
 def test_summarising_gives_a_row_a_run_and_a_row_a_group(tmp_path):
@@ -230,8 +259,8 @@ def test_summarising_gives_a_row_a_run_and_a_row_a_group(tmp_path):
         (tmp_path / path).write_text(text)
     run_script(
         "summarize.py", "--runs", tmp_path / "runs.csv", "--folder", tmp_path / "runs", "--compared", tmp_path / "c.csv",
-        "--groups", tmp_path / "g.csv", "--page", tmp_path / "p.html", "--figure", tmp_path / "f.svg", "--output",
-        tmp_path / "s.csv", "--models", tmp_path / "models", "--benchmarks", tmp_path / "times", "--figures", tmp_path / "figures",
+        "--groups", tmp_path / "g.csv", "--groups-page", tmp_path / "g.html", "--page", tmp_path / "p.html", "--figure", tmp_path / "f.svg",
+        "--output", tmp_path / "s.csv", "--models", tmp_path / "models", "--benchmarks", tmp_path / "times", "--figures", tmp_path / "figures",
     )  # fmt: skip
     runs, groups = pd.read_csv(tmp_path / "s.csv"), pd.read_csv(tmp_path / "g.csv")
     assert runs["test_accuracy"].tolist()[:2] == [0.5, 0.7] and runs["seed"].tolist() == [1, 2, 3]
@@ -303,6 +332,7 @@ def digest_of(folder: Path) -> str:
         ("study/used.py", "\n# a remark\n", False),
         ("study/pages/page.js", "run();\n", True),
         ("study/others/page.js", "run();\n", False),
+        ("study/notes.txt", "nothing reads this\n", False),
     ],
 )
 def test_the_digest_of_code_follows_what_the_code_does(code, file, addition, changes):
@@ -338,6 +368,7 @@ def test_what_comes_after_the_predictions_never_imports_torch():
         "plots/*",
         "gallery/*",
         "tables",
+        "pages/*",
         "predictions",
         "partitions",
     ):

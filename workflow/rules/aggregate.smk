@@ -295,6 +295,12 @@ rule summarize:
             category="Results",
             labels={"item": "all runs, table"},
         ),
+        groups_page=report(
+            "results/summary_by_group.html",
+            caption="../report/summary_by_group.rst",
+            category="Results",
+            labels={"item": "combos and models over seeds, table"},
+        ),
         figure=report(
             "results/figures/accuracy_by_combo.svg",
             caption="../report/accuracy_by_combo.rst",
@@ -336,5 +342,5 @@ rule summarize:
     shell:
         "python scripts/summarize.py --runs {input.runs} --folder results/runs --compared {input.compared}"
         " --models results/models --benchmarks results/benchmarks --figures $(dirname {output.figure})"
-        " --groups {output.groups}"
+        " --groups {output.groups} --groups-page {output.groups_page}"
         " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"
