@@ -181,6 +181,18 @@ def project(tmp_path, archive) -> Project:
     return Project(tmp_path / "project", archive)
 
 
+# The first command of the README.
+FULL = ("--cores", "4", "--resources", "gpu=1")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, archive) -> Project:
+    """A project after the first command; who changes something in it puts it back."""
+    project = Project(tmp_path_factory.mktemp("finished") / "project", archive)
+    project.output = project.succeeds(*FULL)
+    return project
+
+
 def real_archive() -> Path | None:
     """Return the real CIFAR-10 archive, from CIFAR10_ARCHIVE or from ../shared/data, if there is one."""
     candidates = [os.environ.get("CIFAR10_ARCHIVE"), ROOT.parent / "shared" / "data" / "cifar-10-python.tar.gz"]

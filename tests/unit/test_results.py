@@ -362,6 +362,8 @@ def test_what_comes_after_the_predictions_never_imports_torch():
         "scaling",
         "shapley",
         "statistics",
+        "findings",
+        "overview",
         "variance",
         "people",
         "validation",

@@ -63,31 +63,31 @@ rule compare:
         page=report(
             "results/comparisons/comparisons.html",
             caption="../report/comparisons.rst",
-            category="Comparisons",
+            category=chapter("Comparisons"),
             labels={"item": "differences of accuracy, table"},
         ),
         differences=report(
             "results/figures/comparisons.svg",
             caption="../report/comparisons.rst",
-            category="Comparisons",
+            category=chapter("Comparisons"),
             labels={"item": "differences of accuracy, figure"},
         ),
         variance=report(
             "results/figures/variance.svg",
             caption="../report/variance.rst",
-            category="Comparisons",
+            category=chapter("Comparisons"),
             labels={"item": "where the spread comes from, figure"},
         ),
         scaling=report(
             "results/figures/scaling.svg",
             caption="../report/scaling.rst",
-            category="Comparisons",
+            category=chapter("Comparisons"),
             labels={"item": "error over training images, figure"},
         ),
         calibration=report(
             "results/figures/calibration.svg",
             caption="../report/calibration.rst",
-            category="Comparisons",
+            category=chapter("Comparisons"),
             labels={"item": "calibration, figure"},
         ),
     log:
@@ -122,7 +122,7 @@ rule plot_curves:
         figure=report(
             "results/figures/learning_curves/{model}.svg",
             caption="../report/learning_curves.rst",
-            category="Results",
+            category=chapter("Results"),
             labels={"item": "learning curves of {model}, figure"},
         ),
         table="results/figures/learning_curves/{model}.csv",
@@ -170,25 +170,25 @@ rule find_hard_examples:
         page=report(
             "results/hard_examples.html",
             caption="../report/hard_examples.rst",
-            category="Hard examples",
+            category=chapter("Hard examples"),
             labels={"item": "hardest images, table"},
         ),
         map=report(
             "results/figures/hard_examples_map.svg",
             caption="../report/hard_examples_map.rst",
-            category="Hard examples",
+            category=chapter("Hard examples"),
             labels={"item": "map of all images, figure"},
         ),
         growth_figure=report(
             "results/figures/hard_examples_growth.svg",
             caption="../report/hard_examples_growth.rst",
-            category="Hard examples",
+            category=chapter("Hard examples"),
             labels={"item": "how reliable the list is, figure"},
         ),
         confusions_figure=report(
             "results/figures/hard_examples_confusions.svg",
             caption="../report/hard_examples_confusions.rst",
-            category="Hard examples",
+            category=chapter("Hard examples"),
             labels={"item": "confusions of hard images, figure"},
         ),
     log:
@@ -226,8 +226,11 @@ rule find_hard_to_learn:
         report=report(
             "results/hard_to_learn/{partition}_report.txt",
             caption="../report/hard_to_learn.rst",
-            category="Hard examples",
-            labels={"item": "images of {partition} that no model learnt, text"},
+            category=chapter("Hard examples"),
+            labels={
+                "item": "images that no model learnt, text",
+                "partition": "{partition}",
+            },
         ),
     log:
         "results/logs/find_hard_to_learn/{partition}.log",
@@ -262,6 +265,7 @@ rule summarize:
         ),
         compared="results/comparisons/groups.csv",
         claims=["results/claims.csv"] if config["claims"] else [],
+        overview="results/overview.rst",
         hard_examples="results/hard_examples.html",
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),
@@ -292,37 +296,37 @@ rule summarize:
         page=report(
             "results/summary.html",
             caption="../report/summary.rst",
-            category="Results",
+            category=chapter("Results"),
             labels={"item": "all runs, table"},
         ),
         groups_page=report(
             "results/summary_by_group.html",
             caption="../report/summary_by_group.rst",
-            category="Results",
+            category=chapter("Results"),
             labels={"item": "combos and models over seeds, table"},
         ),
         figure=report(
             "results/figures/accuracy_by_combo.svg",
             caption="../report/accuracy_by_combo.rst",
-            category="Results",
+            category=chapter("Results"),
             labels={"item": "accuracy by combo, figure"},
         ),
         class_accuracy=report(
             "results/figures/class_accuracy.svg",
             caption="../report/class_accuracy.rst",
-            category="Results",
+            category=chapter("Results"),
             labels={"item": "accuracy by class, figure"},
         ),
         cost=report(
             "results/figures/cost.svg",
             caption="../report/cost.rst",
-            category="Results",
+            category=chapter("Results"),
             labels={"item": "accuracy and what it costs, figure"},
         ),
         resources=report(
             "results/figures/resources.svg",
             caption="../report/resources.rst",
-            category="Results",
+            category=chapter("Results"),
             labels={"item": "time and memory of trainings, figure"},
         ),
         tables=expand(

@@ -10,7 +10,7 @@ rule judge_claims:
         page=report(
             "results/claims.html",
             caption="../report/claims.rst",
-            category="Comparisons",
+            category=chapter("Comparisons"),
             labels={"item": "claims and what the results say, table"},
         ),
     log:

@@ -86,6 +86,18 @@ def code(script):
     return code_digest(SCRIPTS / script)
 
 
+def start_page():
+    """Return the report's start page: the one that says what was found, once it is made."""
+    made = Path("results/overview.rst")
+    return str(made.resolve()) if made.exists() else "report/workflow.rst"
+
+
+def given_configfiles():
+    """Return the files given with --configfile, as seen from here."""
+    files = [os.path.relpath(path) for path in workflow.configfiles]
+    return [path for path in dict.fromkeys(files) if path != "config/config.yaml"]
+
+
 def checksums(wildcards):
     """Return the user's list of md5 digests as an input, if there is one."""
     return [DATASET["checksums"]] if DATASET["checksums"] else []
@@ -218,6 +230,28 @@ def reproduction_of_the_study():
     if STUDY.why_not_comparable or not runs.issuperset(reproduced_runs()):
         return []
     return ["results/reproduction.csv"]
+
+
+# In the order of reading; what this study has not asked for comes after the rest.
+CHAPTERS = sorted(
+    [
+        "Results",
+        "Comparisons",
+        "Hard examples",
+        "Reproduction",
+        "Models",
+        "Tuning",
+        "Runs",
+        "Data",
+    ],
+    key=lambda name: (name == "Reproduction" and not reproduction_of_the_study())
+    or (name == "Tuning" and not config["tune"]),
+)
+
+
+def chapter(name):
+    """Return the report's category of this name, with its number: the report sorts categories by name."""
+    return f"{CHAPTERS.index(name) + 1}. {name}"
 
 
 def hard_to_learn_reports():

@@ -7,7 +7,7 @@ rule find_duplicates:
         figure=report(
             "results/figures/near_duplicates.svg",
             caption="../report/near_duplicates.rst",
-            category="Data",
+            category=chapter("Data"),
             labels={"item": "near-duplicates, figure"},
         ),
     log:

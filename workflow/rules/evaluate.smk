@@ -17,37 +17,37 @@ rule evaluate:
         confusion_matrix=report(
             "results/runs/{combo}/{model}/seed{seed}/confusion_matrix.svg",
             caption="../report/confusion_matrix.rst",
-            category="Runs",
+            category=chapter("Runs"),
             subcategory="{model}",
             labels={
                 "combo": "{combo}",
                 "model": "{model}",
                 "seed": "{seed}",
-                "figure": "confusion matrix",
+                "item": "confusion matrix, figure",
             },
         ),
         curves=report(
             "results/runs/{combo}/{model}/seed{seed}/curves.svg",
             caption="../report/curves.rst",
-            category="Runs",
+            category=chapter("Runs"),
             subcategory="{model}",
             labels={
                 "combo": "{combo}",
                 "model": "{model}",
                 "seed": "{seed}",
-                "figure": "loss and accuracy by epoch",
+                "item": "loss and accuracy by epoch",
             },
         ),
         mistakes=report(
             "results/runs/{combo}/{model}/seed{seed}/misclassified.svg",
             caption="../report/misclassified.rst",
-            category="Runs",
+            category=chapter("Runs"),
             subcategory="{model}",
             labels={
                 "combo": "{combo}",
                 "model": "{model}",
                 "seed": "{seed}",
-                "figure": "most confident mistakes",
+                "item": "most confident mistakes",
             },
         ),
     log:

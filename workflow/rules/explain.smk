@@ -10,13 +10,13 @@ rule explain:
         figure=report(
             "results/runs/{combo}/{model}/seed{seed}/gradcam.svg",
             caption="../report/gradcam.rst",
-            category="Runs",
+            category=chapter("Runs"),
             subcategory="{model}",
             labels={
                 "combo": "{combo}",
                 "model": "{model}",
                 "seed": "{seed}",
-                "figure": "Grad-CAM of the most confident mistakes",
+                "item": "Grad-CAM of the most confident mistakes",
             },
         ),
     log:
@@ -54,7 +54,7 @@ rule explain_hard_examples:
         figure=report(
             "results/hard_examples/gradcam/{model}.svg",
             caption="../report/gradcam_hard_examples.rst",
-            category="Hard examples",
+            category=chapter("Hard examples"),
             labels={"item": "Grad-CAM of the hardest images by {model}, figure"},
         ),
     log:

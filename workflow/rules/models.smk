@@ -30,7 +30,7 @@ rule describe_model:
         page=report(
             "results/models/{model}/layers.html",
             caption="../report/layers.rst",
-            category="Models",
+            category=chapter("Models"),
             subcategory="{model}",
             labels={"model": "{model}", "item": "layers, table"},
         ),
@@ -38,7 +38,7 @@ rule describe_model:
         text=report(
             "results/models/{model}/layers.txt",
             caption="../report/layers.rst",
-            category="Models",
+            category=chapter("Models"),
             subcategory="{model}",
             labels={"model": "{model}", "item": "layers, text"},
         ),
@@ -46,14 +46,14 @@ rule describe_model:
         schedule=report(
             "results/models/{model}/schedule.svg",
             caption="../report/schedule.rst",
-            category="Models",
+            category=chapter("Models"),
             subcategory="{model}",
             labels={"model": "{model}", "item": "learning rate, figure"},
         ),
         augmentation=report(
             "results/models/{model}/augmentation.svg",
             caption="../report/augmentation.rst",
-            category="Models",
+            category=chapter("Models"),
             subcategory="{model}",
             labels={"model": "{model}", "item": "augmentation, figure"},
         ),
@@ -88,11 +88,13 @@ rule lr_find:
         figure=report(
             "results/lr_find/{combo}/{model}/seed{seed}/lr_find.svg",
             caption="../report/lr_find.rst",
-            category="Models",
+            category=chapter("Models"),
             subcategory="{model}",
             labels={
                 "model": "{model}",
-                "item": "learning-rate search on {combo}, seed {seed}, figure",
+                "item": "learning-rate search, figure",
+                "combo": "{combo}",
+                "seed": "{seed}",
             },
         ),
     log:
@@ -172,13 +174,13 @@ rule collect_trials:
         figure=report(
             "results/tune/{combo}/{model}/seed{seed}/trials.svg",
             caption="../report/trials.rst",
-            category="Tuning",
+            category=chapter("Tuning"),
             subcategory="{model}",
             labels={
                 "combo": "{combo}",
                 "model": "{model}",
                 "seed": "{seed}",
-                "figure": "trials",
+                "item": "hyper-parameter search, figure",
             },
         ),
     log:

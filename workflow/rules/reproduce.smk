@@ -15,13 +15,13 @@ rule compare_published:
         page=report(
             "results/reproduction.html",
             caption="../report/reproduction.rst",
-            category="Reproduction",
+            category=chapter("Reproduction"),
             labels={"item": "published figures and ours, table"},
         ),
         figure=report(
             "results/figures/reproduction.svg",
             caption="../report/reproduction.rst",
-            category="Reproduction",
+            category=chapter("Reproduction"),
             labels={"item": "published figures and ours, figure"},
         ),
     log:
@@ -55,7 +55,7 @@ rule measure_leak:
         page=report(
             "results/leak.html",
             caption="../report/leak.rst",
-            category="Reproduction",
+            category=chapter("Reproduction"),
             labels={"item": "what splitting each combo afresh does, table"},
         ),
     log:

@@ -9,20 +9,20 @@ rule validate_hardness:
         page=report(
             "results/validation.html",
             caption="../report/validation.rst",
-            category="Hard examples",
-            labels={"table": "agreement with people"},
+            category=chapter("Hard examples"),
+            labels={"item": "agreement with people, table"},
         ),
         precision_recall=report(
             "results/figures/validation_precision_recall.svg",
             caption="../report/validation.rst",
-            category="Hard examples",
-            labels={"table": "agreement with people, precision and recall"},
+            category=chapter("Hard examples"),
+            labels={"item": "agreement with people, precision and recall, figure"},
         ),
         human_error=report(
             "results/figures/validation_human_error.svg",
             caption="../report/validation.rst",
-            category="Hard examples",
-            labels={"table": "hard for models and for people"},
+            category=chapter("Hard examples"),
+            labels={"item": "hard for models and for people, figure"},
         ),
     log:
         "results/logs/validate_hardness.log",

@@ -1,0 +1,83 @@
+#!/usr/bin/env python
+"""Write the start page of the study's report: what was found, and how."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from study import overview
+from study.command import run
+from study.files import read_json, write_text
+from study.findings import Results, main_findings
+from study.provenance import repository
+
+_NAMES = {"combo": str, "model": str, "within": str, "a": str, "b": str}
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the page."""
+    config = json.loads(arguments.config)
+    listed = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    records = [
+        {"combo": row.combo, "model": row.model}
+        | read_json(Path(arguments.folder, row.combo, row.model, f"seed{row.seed}", "run.json"))
+        for row in listed.itertuples()
+    ]
+    runs = listed.assign(**{key: [record[key] for record in records] for key in ("status", "n_train")})
+    folder, hard = Path(arguments.comparisons), Path(arguments.hard_examples)
+    tables = {
+        name: pd.read_csv(folder / f"{name}.csv", dtype=_NAMES)
+        for name in ("groups", "comparisons", "power", "variance", "scaling")
+    }
+    tables |= {name: pd.read_csv(hard.with_suffix("") / f"{name}.csv") for name in ("reliability", "confusions")}
+    optional = {
+        name: pd.read_csv(path) if path else None
+        for name, path in (
+            ("claims", arguments.claims),
+            ("reproduction", arguments.reproduction),
+            ("validation", arguments.validation),
+        )
+    }
+    images = pd.read_csv(hard, usecols=["n_eligible", "error_rate", "kind", "cl_issue"])
+    findings = main_findings(Results(runs, **tables, hard_examples=images, **optional))
+    pairs = pd.read_csv(arguments.duplicates, usecols=["image_id"])
+    sections = {
+        "Data": overview.data(
+            read_json(arguments.data),
+            read_json(arguments.partitions),
+            dict(zip(runs["combo"], runs["n_train"], strict=True)),
+            len(pairs),
+        ),
+        "Design": overview.design(config, records),
+        "Computed with": overview.computed_with(records),
+        "How to make it again": overview.again(arguments.configfiles, repository()),
+        "Configuration": overview.configuration(config),
+    }
+    question = (
+        "How much do the data partition, the seed and the model matter, and which images stay hard whatever you do?"
+    )
+    sizes = [overview.counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]
+    title = f"{config['dataset']['name']}: {', '.join(sizes)}"
+    write_text(arguments.output, overview.start_page(title, question, findings, sections))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="the configuration, as JSON")
+    parser.add_argument("--configfiles", nargs="*", default=[], help="files that were given with --configfile")
+    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
+    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument("--comparisons", required=True, help="folder of what compare.py wrote, .csv")
+    parser.add_argument(
+        "--hard-examples", required=True, help="scores of all images, .csv, beside a folder of its name without suffix"
+    )
+    parser.add_argument("--claims", help="what the results say of claims, .csv")
+    parser.add_argument("--reproduction", help="published figures and ours, .csv")
+    parser.add_argument("--validation", help="hardness against people's judgements, .csv")
+    parser.add_argument("--data", required=True, help="manifest of the images, .json")
+    parser.add_argument("--partitions", required=True, help="manifest of the partitions, .json")
+    parser.add_argument("--duplicates", required=True, help="pairs of images that are nearly the same, .csv")
+    parser.add_argument("--output", required=True, help="page to write, .rst")
+    run(parser, main)

@@ -1,0 +1,41 @@
+# The report's start page. It reads what the summary reads, and the summary waits for it, so that it is there when the report is asked for.
+rule describe_study:
+    input:
+        runs="results/runs.csv",
+        records=expand(
+            "results/runs/{combo}/{model}/seed{seed}/run.json",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+        comparisons="results/comparisons/groups.csv",
+        hard_examples="results/hard_examples.csv",
+        claims=["results/claims.csv"] if config["claims"] else [],
+        reproduction=reproduction_of_the_study(),
+        validation=["results/validation.csv"] if config["human_votes"] else [],
+        data="results/data/manifest.json",
+        partitions="results/partitions/manifest.json",
+        duplicates="results/data/near_duplicates.csv",
+    output:
+        page="results/overview.rst",
+    log:
+        "results/logs/describe_study.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("describe_study.py"),
+        config=canonical(config),
+        configfiles=given_configfiles(),
+        optional=lambda wildcards, input: [
+            f"--{name} {input[name]}"
+            for name in ("claims", "reproduction", "validation")
+            if input[name]
+        ],
+    shell:
+        "python scripts/describe_study.py --config {params.config:q} --configfiles {params.configfiles:q} --runs {input.runs}"
+        " --folder results/runs --comparisons $(dirname {input.comparisons}) --hard-examples {input.hard_examples} {params.optional}"
+        " --data {input.data} --partitions {input.partitions} --duplicates {input.duplicates} --output {output.page} > {log} 2>&1"
