@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.signal import savgol_filter
 from torch import Tensor
 
 from study.errors import StudyError
 from study.training import Trainer
 
 _SKIPPED_START, _SKIPPED_END = 10, 5
+_SLOPE_OVER = 9  # steps
 
 
 class RangeTest(NamedTuple):
@@ -86,11 +88,15 @@ def _batches(trainer: Trainer) -> Iterator[tuple[int, Tensor]]:
 def steepest(test: RangeTest) -> int:
     """Return the step where the smoothed loss falls fastest, without the first ten and the last five steps.
 
+    The slope at a step is that of a straight line through the nine steps around it: where the loss falls evenly for long, that between two
+    neighbours has its minimum wherever a single batch happens to put it.
+
     Raises:
         StudyError: there are too few steps, or the loss never falls.
     """
     last = len(test.smoothed) - _SKIPPED_END
-    slopes = np.gradient(test.smoothed)[_SKIPPED_START:last] if len(test.smoothed) > 1 else np.empty(0)
+    enough = len(test.smoothed) >= _SLOPE_OVER
+    slopes = savgol_filter(test.smoothed, _SLOPE_OVER, 1, deriv=1)[_SKIPPED_START:last] if enough else np.empty(0)
     if len(slopes) < 2:
         raise StudyError(
             f"the learning-rate search ended after {len(test.smoothed)} steps, too few for a suggestion; set 'lr_find.start' "

@@ -21,7 +21,7 @@ def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], title: s
         size = max(0.6 * len(classes), 3)
         figure, panels = plt.subplots(1, 2, figsize=(2 * size + 1.4, size + 1.7), sharey=True)
         for axes, name, values in zip(panels, ("Images", "% of the true class"), (matrix, 100 * share), strict=True):
-            axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
             for (row, column), value in np.ndenumerate(values):
                 colour = "white" if share[row, column] > 0.5 else "black"
                 text = str(value) if values is matrix else "–" if np.isnan(value) else f"{value:.1f}"

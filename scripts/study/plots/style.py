@@ -16,11 +16,17 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "font.size": 10,
+    "font.sans-serif": [
+        "DejaVu Sans",
+        "Verdana",
+        "Arial",
+    ],  # the first measures the texts, the others stand in where it is missing
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "study",  # same figure, same bytes
+    "svg.fonttype": "none",  # letters and not outlines of letters: a third of the bytes, and text can be found
     "figure.constrained_layout.use": True,
 }
 
