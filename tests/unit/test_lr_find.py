@@ -3,9 +3,10 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
-from conftest import assert_one_clear_line, run_script
+from conftest import ROOT, assert_one_clear_line, run_script
 from test_training import make_image_set, trainer
 
 from study.errors import StudyError
@@ -111,3 +112,14 @@ def test_the_script_sees_training_images_only_and_its_rate_is_trained_with(decod
     record = json.loads((tmp_path / "r.json").read_text())
     assert record["recipe"]["optimizer"]["lr"] == found["learning_rate"]
     assert record["lr_find"]["suggestions"] == found["suggestions"]
+
+
+@pytest.mark.parametrize("seed", [42, 100])
+def test_the_suggestion_for_s4_is_within_a_factor_of_three_of_its_authors(seed):
+    place = ROOT / "results/reference/lr_find"
+    losses = pd.read_csv(place / f"resnet9_official_seed{seed}.csv")
+    seen = RangeTest(*(losses[name].to_numpy() for name in ("learning_rate", "loss", "smoothed_loss")), diverged=True)
+    found = seen.learning_rates[steepest(seen)]
+    assert 1 / 3 < found / 5.21e-4 < 3
+    assert json.loads((place / f"resnet9_official_seed{seed}.json").read_text())["learning_rate"] == pytest.approx(found)
+    assert f"{found:.1e}".replace("e-0", "e-") in (ROOT / "README.md").read_text()
