@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from study.code import code_digest
 from study.command import device_options, run
 from study.configuration import read_yaml
 from study.devices import device_name, gpu_versions, memory_advice, take_device
@@ -14,7 +15,7 @@ from study.files import atomic_path, file_digest, read_json, write_csv, write_js
 from study.index import read_index
 from study.partitions import ROLES, read_split, union
 from study.processes import stop_with_ancestors
-from study.provenance import code_digest, library_versions, machine, peak_memory_mb, repository
+from study.provenance import library_versions, machine, peak_memory_mb, repository
 from study.recipes import canonical, complete_recipe
 from study.seeds import stream_seed
 

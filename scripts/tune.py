@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from study.code import code_digest
 from study.command import device_options, run
 from study.configuration import read_yaml
 from study.devices import memory_advice, take_device
@@ -16,7 +17,6 @@ from study.files import write_json
 from study.index import read_index
 from study.partitions import read_split, union
 from study.processes import stop_with_ancestors
-from study.provenance import code_digest
 from study.recipes import canonical, complete_recipe, laid_over, overlay, value_at
 
 

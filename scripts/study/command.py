@@ -4,7 +4,9 @@ import argparse
 import errno
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from study.code import code_digest
 from study.errors import StudyError, one_line
 
 # A full disk, a full quota and a file-size limit read the same to a user: there is no room.
@@ -25,9 +27,19 @@ def share_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
-    """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1."""
+    """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1.
+
+    With `--code`, a digest that the workflow gives, nothing runs unless the code on disk has it: else results would be recorded as
+    those of code that did not make them.
+    """
+    parser.add_argument("--code", metavar="DIGEST", help="refuse to run unless this is the digest of the code")
     arguments = parser.parse_args()
     try:
+        script = Path(sys.argv[0])
+        if arguments.code and code_digest(script) != arguments.code:
+            raise StudyError(
+                f"the code of {script} or of what it imports has changed since the workflow planned this job; type the same command again"
+            )
         main(arguments)
     except StudyError as error:
         message = str(error)

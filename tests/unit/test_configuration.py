@@ -306,7 +306,15 @@ def test_every_rule_declares_log_environment_and_resources():
         for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
             name = rule.split(":")[0]
             if "shell:" in rule:
-                for directive in ("log:", "conda:", "threads:", "mem_mb=", "runtime=", "code=code("):
+                for directive in (
+                    "log:",
+                    "conda:",
+                    "threads:",
+                    "mem_mb=",
+                    "runtime=",
+                    "code=code(",
+                    "--code {params.code}",
+                ):
                     assert directive in rule, f"{name} in {path.name} lacks {directive}"
 
 

@@ -121,5 +121,7 @@ def test_the_suggestion_for_s4_is_within_a_factor_of_three_of_its_authors(seed):
     seen = RangeTest(*(losses[name].to_numpy() for name in ("learning_rate", "loss", "smoothed_loss")), diverged=True)
     found = seen.learning_rates[steepest(seen)]
     assert 1 / 3 < found / 5.21e-4 < 3
-    assert json.loads((place / f"resnet9_official_seed{seed}.json").read_text())["learning_rate"] == pytest.approx(found)
+    assert json.loads((place / f"resnet9_official_seed{seed}.json").read_text())["learning_rate"] == pytest.approx(
+        found
+    )
     assert f"{found:.1e}".replace("e-0", "e-") in (ROOT / "README.md").read_text()

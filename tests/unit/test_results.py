@@ -25,6 +25,7 @@ from study.calibration import (
     fit_temperature,
     reliability,
 )
+from study.code import code_digest
 from study.errors import StudyError
 from study.files import atomic_path, read_json, write_json
 from study.metrics import (
@@ -40,7 +41,6 @@ from study.plots.images import image_grid_figure
 from study.plots.models import schedule_figure
 from study.plots.style import save_figure
 from study.predictions import ROLE_CODES, Predictions, load_predictions, roles_in_run, save_predictions
-from study.provenance import code_digest
 from study.statistics import t_interval
 from study.tables import html_page
 
@@ -316,9 +316,9 @@ def code(tmp_path):
 
 
 def digest_of(folder: Path) -> str:
-    from study import provenance
+    from study import code
 
-    for function in (code_digest, provenance._direct_imports, provenance._without_comments):
+    for function in (code_digest, code._direct_imports, code._without_comments):
         function.cache_clear()
     return code_digest(folder / "script.py")
 

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from conftest import FULL, ROOT, Project, assert_one_clear_line, run_script
 
+from study.code import code_digest
+
 pytestmark = pytest.mark.workflow
 
 # Of all the columns; those that readers of earlier summaries know.
@@ -193,6 +195,17 @@ def test_a_change_of_code_is_seen_by_its_content(finished):
     counts = dict(re.findall(r"^(\w+) +(\d+)$", finished.succeeds("--dry-run"), re.MULTILINE))
     plots.write_text(before)
     assert counts.keys() >= {"evaluate", "summarize"} and not counts.keys() & {"train", "predict", "partition"}
+
+
+def test_a_job_does_not_run_code_that_was_not_planned(tmp_path):
+    arguments = ("--combos", "v1", "--models", "cnn2", "--seeds", 1, "--output", tmp_path / "runs.csv")
+    run_script("list_runs.py", *arguments, "--code", code_digest(ROOT / "scripts" / "list_runs.py"))
+    (tmp_path / "runs.csv").unlink()
+    refused = run_script("list_runs.py", *arguments, "--code", "0" * 16, check=False)
+    assert refused.returncode == 1 and not (tmp_path / "runs.csv").exists()
+    assert_one_clear_line(
+        refused.stderr, "has changed since the workflow planned this job", "type the same command again"
+    )
 
 
 def test_the_third_command_makes_a_report_offline(finished):

@@ -15,7 +15,7 @@ rule list_runs:
         models=MODELS,
         seeds=SEEDS,
     shell:
-        "python scripts/list_runs.py --combos {params.combos} --models {params.models} --seeds {params.seeds}"
+        "python scripts/list_runs.py --code {params.code} --combos {params.combos} --models {params.models} --seeds {params.seeds}"
         " --output {output.runs} > {log} 2>&1"
 
 
@@ -104,7 +104,7 @@ rule compare:
         draws=config["compare"]["draws"],
         precision=config["compare"]["precision"],
     shell:
-        "python scripts/compare.py --runs {input.runs} --folder results/runs --index {input.index} --splits results/splits"
+        "python scripts/compare.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index} --splits results/splits"
         " --partitions {params.partitions} --draws {params.draws} --precision {params.precision}"
         " --tables $(dirname {output.page}) --page {output.page} --comparisons-figure {output.differences}"
         " --variance-figure {output.variance} --scaling-figure {output.scaling} --calibration-figure {output.calibration} > {log} 2>&1"
@@ -137,7 +137,7 @@ rule plot_curves:
     params:
         code=code("plot_curves.py"),
     shell:
-        "python scripts/plot_curves.py --runs {input.runs} --folder results/runs --model {wildcards.model}"
+        "python scripts/plot_curves.py --code {params.code} --runs {input.runs} --folder results/runs --model {wildcards.model}"
         " --figure {output.figure} --output {output.table} > {log} 2>&1"
 
 
@@ -203,7 +203,7 @@ rule find_hard_examples:
         code=code("find_hard_examples.py"),
         kinds=[votes["kind"] for votes in config["human_votes"]],
     shell:
-        "python scripts/find_hard_examples.py --runs {input.runs} --folder results/runs --index {input.index}"
+        "python scripts/find_hard_examples.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index}"
         " --images {input.images} --partitions {input.partitions} --duplicates {input.duplicates} --kinds {params.kinds} --votes {input.votes:q} --output {output.table}"
         " --top-table {output.top} --reliability {output.reliability} --growth {output.growth}"
         " --confusions {output.confusions} --page {output.page} --map-figure {output.map}"
@@ -243,7 +243,7 @@ rule find_hard_to_learn:
     params:
         code=code("find_hard_to_learn.py"),
     shell:
-        "python scripts/find_hard_to_learn.py --runs {input.runs} --folder results/runs --index {input.index}"
+        "python scripts/find_hard_to_learn.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index}"
         " --partition {input.partition} --table {output.table} --report {output.report} > {log} 2>&1"
 
 
@@ -344,7 +344,7 @@ rule summarize:
     params:
         code=code("summarize.py"),
     shell:
-        "python scripts/summarize.py --runs {input.runs} --folder results/runs --compared {input.compared}"
+        "python scripts/summarize.py --code {params.code} --runs {input.runs} --folder results/runs --compared {input.compared}"
         " --models results/models --benchmarks results/benchmarks --figures $(dirname {output.figure})"
         " --groups {output.groups} --groups-page {output.groups_page}"
         " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"

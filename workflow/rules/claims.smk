@@ -24,7 +24,7 @@ rule judge_claims:
     params:
         code=code("judge_claims.py"),
     shell:
-        "python scripts/judge_claims.py --claims {input.claims:q} --comparisons {input.comparisons} --groups {input.groups}"
+        "python scripts/judge_claims.py --code {params.code} --claims {input.claims:q} --comparisons {input.comparisons} --groups {input.groups}"
         " --variance {input.variance} --page {output.page} --output {output.table} > {log} 2>&1"
 
 
@@ -43,4 +43,4 @@ rule check_claims:
     params:
         code=code("check_claims.py"),
     shell:
-        "python scripts/check_claims.py --claims {input.claims} 2>&1 | tee {log}"
+        "python scripts/check_claims.py --code {params.code} --claims {input.claims} 2>&1 | tee {log}"

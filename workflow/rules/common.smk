@@ -9,11 +9,11 @@ from pathlib import Path
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from study.code import code_digest
 from study.datasets import OFFICIAL
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
-from study.provenance import code_digest
 from study.recipes import canonical, searches_rate
 from study.studies import check_study
 

@@ -19,7 +19,7 @@ rule download:
         code=code("download.py"),
         dataset=DATASET["name"],
     shell:
-        "python scripts/download.py --dataset {params.dataset} --archive {resources.archive:q}"
+        "python scripts/download.py --code {params.code} --dataset {params.dataset} --archive {resources.archive:q}"
         " --urls {resources.urls} --checksums {input.checksums:q} --scratch results/scratch/download"
         " --output {output.raw} 2>&1 | tee {log}"
 
@@ -44,7 +44,7 @@ rule decode:
         code=code("decode.py"),
         dataset=DATASET["name"],
     shell:
-        "python scripts/decode.py --dataset {params.dataset} --raw {input.raw} --checksums {input.checksums:q}"
+        "python scripts/decode.py --code {params.code} --dataset {params.dataset} --raw {input.raw} --checksums {input.checksums:q}"
         " --images {output.images} --index {output.index} --manifest {output.manifest} > {log} 2>&1"
 
 
@@ -67,7 +67,7 @@ rule partition:
         sizes=[f"{name}={size}" for name, size in PARTITIONS.items()],
         seed=config["partition_seed"],
     shell:
-        "python scripts/partition.py --index {input.index} --sizes {params.sizes} --seed {params.seed}"
+        "python scripts/partition.py --code {params.code} --index {input.index} --sizes {params.sizes} --seed {params.seed}"
         " --folder $(dirname {output.manifest}) > {log} 2>&1"
 
 
@@ -90,7 +90,7 @@ rule split:
         code=code("split.py"),
         ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
     shell:
-        "python scripts/split.py --index {input.index} --partition {input.partition} --seed {wildcards.seed}"
+        "python scripts/split.py --code {params.code} --index {input.index} --partition {input.partition} --seed {wildcards.seed}"
         " {params.ratios} --output {output.split} --development {output.development} > {log} 2>&1"
 
 
@@ -112,7 +112,7 @@ rule split_official:
         code=code("split_official.py"),
         val=config["official"]["val"],
     shell:
-        "python scripts/split_official.py --index {input.index} --seed {wildcards.seed} --val {params.val}"
+        "python scripts/split_official.py --code {params.code} --index {input.index} --seed {wildcards.seed} --val {params.val}"
         " --output {output.split} --development {output.development} > {log} 2>&1"
 
 
@@ -137,7 +137,7 @@ rule split_afresh:
         code=code("split_afresh.py"),
         ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
     shell:
-        "python scripts/split_afresh.py --partitions {input.partitions} --seed {wildcards.seed} {params.ratios}"
+        "python scripts/split_afresh.py --code {params.code} --partitions {input.partitions} --seed {wildcards.seed} {params.ratios}"
         " --output {output.split} --development {output.development} > {log} 2>&1"
 
 
@@ -158,7 +158,7 @@ rule export_images:
     params:
         code=code("export_images.py"),
     shell:
-        "python scripts/export_images.py --images {input.images} --index {input.index} --threads {threads}"
+        "python scripts/export_images.py --code {params.code} --images {input.images} --index {input.index} --threads {threads}"
         " --output {output.folder} > {log} 2>&1"
 
 

@@ -22,5 +22,5 @@ rule find_duplicates:
         code=code("find_duplicates.py"),
         threshold=config["near_duplicates"]["threshold"],
     shell:
-        "python scripts/find_duplicates.py --images {input.images} --index {input.index} --threshold {params.threshold}"
+        "python scripts/find_duplicates.py --code {params.code} --images {input.images} --index {input.index} --threshold {params.threshold}"
         " --threads {threads} --figure {output.figure} --output {output.table} > {log} 2>&1"

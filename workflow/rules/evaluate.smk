@@ -61,7 +61,7 @@ rule evaluate:
     params:
         code=code("evaluate.py"),
     shell:
-        "python scripts/evaluate.py --predictions {input.predictions} --index {input.index} --splits {input.splits}"
+        "python scripts/evaluate.py --code {params.code} --predictions {input.predictions} --index {input.index} --splits {input.splits}"
         " --duplicates {input.duplicates} --history {input.history} --run {input.run} --images {input.images}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}' --metrics {output.metrics}"
         " --report {output.report} --classification-report {output.classification_report}"

@@ -31,7 +31,7 @@ rule explain:
     params:
         code=code("explain.py"),
     shell:
-        "python scripts/explain.py --images {input.images} --index {input.index} --predictions {input.predictions}"
+        "python scripts/explain.py --code {params.code} --images {input.images} --index {input.index} --predictions {input.predictions}"
         " --weights {input.weights} --run {input.run} --model {wildcards.model} --combo {wildcards.combo}"
         " --gpus {resources.gpu} --threads {threads} --maps {output.maps} --figure {output.figure} > {log} 2>&1"
 
@@ -69,6 +69,6 @@ rule explain_hard_examples:
     params:
         code=code("explain_hard_examples.py"),
     shell:
-        "python scripts/explain_hard_examples.py --runs {input.runs} --folder results/runs --model {wildcards.model}"
+        "python scripts/explain_hard_examples.py --code {params.code} --runs {input.runs} --folder results/runs --model {wildcards.model}"
         " --top-table {input.top} --images {input.images} --index {input.index} --gpus {resources.gpu} --threads {threads}"
         " --maps {output.maps} --figure {output.figure} > {log} 2>&1"

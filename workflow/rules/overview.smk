@@ -36,6 +36,6 @@ rule describe_study:
             if input[name]
         ],
     shell:
-        "python scripts/describe_study.py --config {params.config:q} --configfiles {params.configfiles:q} --runs {input.runs}"
+        "python scripts/describe_study.py --code {params.code} --config {params.config:q} --configfiles {params.configfiles:q} --runs {input.runs}"
         " --folder results/runs --comparisons $(dirname {input.comparisons}) --hard-examples {input.hard_examples} {params.optional}"
         " --data {input.data} --partitions {input.partitions} --duplicates {input.duplicates} --output {output.page} > {log} 2>&1"

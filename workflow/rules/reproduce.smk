@@ -38,7 +38,7 @@ rule compare_published:
         seeds=SEEDS,
         tuned="--tuned" if config["reproduce"]["tuned"] else "",
     shell:
-        "python scripts/reproduce.py --published {input.published} --systems {params.systems} --seeds {params.seeds}"
+        "python scripts/reproduce.py --code {params.code} --published {input.published} --systems {params.systems} --seeds {params.seeds}"
         " {params.tuned} --results results --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
 
 
@@ -72,6 +72,6 @@ rule measure_leak:
         seeds=SEEDS,
         suffix=AFRESH,
     shell:
-        "python scripts/measure_leak.py --published {input.published} --systems {params.systems} --seeds {params.seeds}"
+        "python scripts/measure_leak.py --code {params.code} --published {input.published} --systems {params.systems} --seeds {params.seeds}"
         " --index {input.index} --results results --suffix {params.suffix} --page {output.page} --output {output.table}"
         " > {log} 2>&1"

@@ -33,7 +33,7 @@ rule train:
         ]
         + [f"--tuned {path}" for path in input.tuned],
     shell:
-        "python scripts/train.py --images {input.images} --index {input.index} --splits {input.splits}"
+        "python scripts/train.py --code {params.code} --images {input.images} --index {input.index} --splits {input.splits}"
         " --recipe {input.recipe} {params.options} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
         " --checkpoint results/scratch/train/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.pt --job"
         " --weights {output.weights} --history {output.history} --dynamics {output.dynamics} --run {output.run} > {log} 2>&1"
@@ -61,6 +61,6 @@ rule predict:
     params:
         code=code("predict.py"),
     shell:
-        "python scripts/predict.py --images {input.images} --splits {input.splits}"
+        "python scripts/predict.py --code {params.code} --images {input.images} --splits {input.splits}"
         " --weights {input.weights} --run {input.run} --gpus {resources.gpu} --threads {threads}"
         " --output {output.predictions} > {log} 2>&1"

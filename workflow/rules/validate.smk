@@ -36,6 +36,6 @@ rule validate_hardness:
         code=code("validate_hardness.py"),
         kinds=[votes["kind"] for votes in config["human_votes"]],
     shell:
-        "python scripts/validate_hardness.py --hard-examples {input.hard_examples} --index {input.index}"
+        "python scripts/validate_hardness.py --code {params.code} --hard-examples {input.hard_examples} --index {input.index}"
         " --kinds {params.kinds} --votes {input.votes:q} --page {output.page}"
         " --precision-recall {output.precision_recall} --human-error {output.human_error} --output {output.table} > {log} 2>&1"

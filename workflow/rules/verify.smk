@@ -16,5 +16,5 @@ rule verify:
         code=code("verify.py"),
         partitions=list(PARTITIONS),
     shell:
-        "python scripts/verify.py --results results --partitions {params.partitions} --twins results/verification_near_duplicates.csv"
+        "python scripts/verify.py --code {params.code} --results results --partitions {params.partitions} --twins results/verification_near_duplicates.csv"
         " --output results/verification.csv 2>&1 | tee {log}"
