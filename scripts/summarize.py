@@ -2,22 +2,19 @@
 """Bring all runs together: a table of runs, a table of groups over seeds, a page and a figure."""
 
 import argparse
-import math
 from pathlib import Path
 
 import pandas as pd
 
 from study.command import run
-from study.files import read_json, write_text
-from study.metrics import METRICS
+from study.files import write_text
 from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
 from study.plots.style import message_figure, save_figure
 from study.statistics import t_interval
+from study.summaries import QUALITY, job_seconds, run_row
 from study.tables import html_page, write_table
 
-# Measured on the common test where there is one.
-_QUALITY = [name for name in METRICS if name not in ("overall_accuracy", "accuracy_low", "accuracy_high")]
-_GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *_QUALITY]
+_GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 _COMPARED = ["combo", "model", "letters_of_combos", "letters_of_models", "two_level_low", "two_level_high", "images_low",
              "images_high"]  # fmt: skip
 _GROUP = ["model", "combo"]
@@ -30,47 +27,6 @@ _SHOWN_OF_GROUPS = [
     "letters_of_models", "test_accuracy_mean", "test_accuracy_sd", "out_of_sample_accuracy_mean", "macro_f1_mean", "nll_mean",
     "brier_mean", "ece_mean",
 ]  # fmt: skip
-
-
-def run_row(folder: Path) -> dict:
-    """Return what the summary says of one run, from the files in its folder."""
-    metrics, record = read_json(folder / "metrics.json"), read_json(folder / "run.json")
-    recipe, common = record["recipe"], metrics["common_test"]
-    judged = common if common["n"] else metrics
-    row = {"status": record["status"], "n_train": record["n_train"], "n_val": record["n_val"], "n_test": metrics["n"]}
-    row |= {"n_common_test": common["n"], "parameters": record["parameters"]}
-    for name, part in (("test", metrics), ("common_test", common)):
-        row[f"{name}_accuracy"] = part["overall_accuracy"]
-        row |= {f"{name}_accuracy_{end}": part[f"accuracy_{end}"] for end in ("low", "high")}
-    row |= {f"{part}_accuracy": metrics[part]["overall_accuracy"] for part in ("out_of_sample", "train", "val")}
-    row |= {"n_out_of_sample": metrics["out_of_sample"]["n"], "measured_on": "common_test" if common["n"] else "test"}
-    row |= {name: judged[name] for name in _QUALITY}
-    row |= {
-        "temperature": metrics["temperature"],
-        "epochs": record["epochs"],
-        "kept_epoch": record["kept_epoch"],
-        "steps": record["epochs"] * math.ceil(record["n_train"] / recipe["batch_size"]),
-        "images_seen": record["epochs"] * record["n_train"],
-        "train_seconds": record["train_seconds"],
-        "images_per_s": record["images_per_s"],
-        "peak_memory_mb": record["peak_memory_mb"],
-        "device": record["device"],
-        "precision": record["precision"],
-        "torch": record["versions"]["torch"],
-    }
-    return row | {f"recall_{name}": judged["class_accuracy"].get(name) for name in record["classes"]}
-
-
-def job_seconds(benchmarks: Path, run: str) -> dict[str, float]:
-    """Return how long the jobs of a run took, start-up and all, where Snakemake has measured it.
-
-    A benchmark is not an input of the summary: were one lost, the training would be run again only to be timed.
-    """
-    files = {rule: benchmarks / rule / f"{run}.tsv" for rule in ("train", "predict")}
-    return {
-        f"{rule}_job_seconds": pd.read_csv(path, sep="\t")["s"].iloc[0] if path.exists() else math.nan
-        for rule, path in files.items()
-    }
 
 
 def draw(summary: pd.DataFrame, groups: pd.DataFrame, arguments: argparse.Namespace) -> None:

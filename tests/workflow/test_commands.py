@@ -307,6 +307,26 @@ def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
     assert not list((project.folder / "results").rglob("*.partial*"))
 
 
+def test_a_run_that_fails_stops_no_other_and_says_why(tmp_path, archive):
+    project = Project(tmp_path / "project", archive, combos=["v1"])
+    train = project.folder / "scripts" / "train.py"
+    unlucky = (
+        '    if arguments.seed == 7:\n        raise SystemExit("error: no luck with this one")\n    if arguments.job:\n'
+    )
+    train.write_text(train.read_text().replace("    if arguments.job:\n", unlucky, 1))
+    failed = project.snakemake(*FULL)
+    assert failed.returncode != 0 and "no luck" in failed.stdout + failed.stderr
+    output = project.succeeds("results/partial_summary.csv")
+    assert "1 of 2 runs are measured" in output and "failed: v1 cnn2 seed 7: no luck with this one" in output
+    done, missing = rows(project.folder / "results" / "partial_summary.csv")
+    assert (done["status"], missing["status"], missing["reason"]) == ("ok", "failed", "no luck with this one")
+    assert 0 < float(done["test_accuracy"]) <= 1 and not missing["test_accuracy"]
+    assert not (project.folder / "results" / "summary.csv").exists()
+    # It looks anew each time.
+    (project.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed7.log").unlink()
+    assert "1 waiting" in project.succeeds("results/partial_summary.csv")
+
+
 def test_without_a_limit_only_one_gpu_job_runs_at_once(project):
     project.configure(project.study | {"device": "cuda"})
     output = project.succeeds("--dry-run", "results/summary.csv")

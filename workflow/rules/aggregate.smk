@@ -348,3 +348,26 @@ rule summarize:
         " --models results/models --benchmarks results/benchmarks --figures $(dirname {output.figure})"
         " --groups {output.groups} --groups-page {output.groups_page}"
         " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"
+
+
+# On request, at any time: `snakemake results/partial_summary.csv` (with --nolock while the study runs). It asks for no run, and looks anew
+# whenever it is asked, because the time is one of its parameters.
+rule summarize_partially:
+    input:
+        runs="results/runs.csv",
+    output:
+        summary="results/partial_summary.csv",
+    log:
+        "results/logs/summarize_partially.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("summarize_partially.py"),
+        now=time.time(),
+    shell:
+        "python scripts/summarize_partially.py --code {params.code} --runs {input.runs} --results results --output {output.summary}"
+        " 2>&1 | tee {log}"

@@ -3,6 +3,7 @@ import math
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 # The library beside these rules comes first, so that a copy of the workflow never runs another copy's code.

@@ -1,0 +1,79 @@
+"""What a summary says of one run, from the files in its folder."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from study.files import read_json
+from study.metrics import METRICS
+
+# Measured on the common test where there is one.
+QUALITY = [name for name in METRICS if name not in ("overall_accuracy", "accuracy_low", "accuracy_high")]
+
+
+def run_row(folder: Path) -> dict[str, Any]:
+    """Return what the summary says of one run, from the files in its folder."""
+    metrics, record = read_json(folder / "metrics.json"), read_json(folder / "run.json")
+    recipe, common = record["recipe"], metrics["common_test"]
+    judged = common if common["n"] else metrics
+    row = {"status": record["status"], "n_train": record["n_train"], "n_val": record["n_val"], "n_test": metrics["n"]}
+    row |= {"n_common_test": common["n"], "parameters": record["parameters"]}
+    for name, part in (("test", metrics), ("common_test", common)):
+        row[f"{name}_accuracy"] = part["overall_accuracy"]
+        row |= {f"{name}_accuracy_{end}": part[f"accuracy_{end}"] for end in ("low", "high")}
+    row |= {f"{part}_accuracy": metrics[part]["overall_accuracy"] for part in ("out_of_sample", "train", "val")}
+    row |= {"n_out_of_sample": metrics["out_of_sample"]["n"], "measured_on": "common_test" if common["n"] else "test"}
+    row |= {name: judged[name] for name in QUALITY}
+    row |= {
+        "temperature": metrics["temperature"],
+        "epochs": record["epochs"],
+        "kept_epoch": record["kept_epoch"],
+        "steps": record["epochs"] * math.ceil(record["n_train"] / recipe["batch_size"]),
+        "images_seen": record["epochs"] * record["n_train"],
+        "train_seconds": record["train_seconds"],
+        "images_per_s": record["images_per_s"],
+        "peak_memory_mb": record["peak_memory_mb"],
+        "device": record["device"],
+        "precision": record["precision"],
+        "torch": record["versions"]["torch"],
+    }
+    return row | {f"recall_{name}": judged["class_accuracy"].get(name) for name in record["classes"]}
+
+
+def job_seconds(benchmarks: Path, run: str) -> dict[str, float]:
+    """Return how long the jobs of a run took, start-up and all, where Snakemake has measured it.
+
+    A benchmark is not an input of the summary: were one lost, the training would be run again only to be timed.
+    """
+    files = {rule: benchmarks / rule / f"{run}.tsv" for rule in ("train", "predict")}
+    return {
+        f"{rule}_job_seconds": pd.read_csv(path, sep="\t")["s"].iloc[0] if path.exists() else math.nan
+        for rule, path in files.items()
+    }
+
+
+def run_state(folder: Path, log: Path, checkpoint: Path) -> tuple[str, str]:
+    """Return how far a run is, and if it failed, why.
+
+    Args:
+        folder: of the run.
+        log: what its training printed.
+        checkpoint: where its training keeps what it needs to go on.
+
+    Returns:
+        `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (its training ended with an error), `training` (running, or
+        interrupted with a checkpoint) or `waiting`; and the error, or "".
+    """
+    if (folder / "metrics.json").exists():
+        return read_json(folder / "metrics.json")["status"], ""
+    if (folder / "run.json").exists():
+        return "trained", ""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    ends = [line for line in lines if line.startswith("error: ")] or (
+        lines[-1:] if "Traceback" in "".join(lines) else []
+    )
+    if ends:
+        return "failed", ends[-1].removeprefix("error: ")
+    return ("training" if checkpoint.exists() or lines else "waiting"), ""

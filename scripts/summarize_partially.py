@@ -1,0 +1,44 @@
+#!/usr/bin/env python
+"""Say how far each run of a study is, at any time, with the numbers of those that are measured."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from study.command import run
+from study.summaries import job_seconds, run_row, run_state
+from study.tables import write_table
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the table and print how many runs are how far."""
+    results = Path(arguments.results)
+    runs = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    rows = []
+    for row in runs.itertuples():
+        place = f"{row.combo}/{row.model}/seed{row.seed}"
+        folder = results / "runs" / place
+        status, reason = run_state(
+            folder, results / "logs/train" / f"{place}.log", results / "scratch/train" / f"{place}.pt"
+        )
+        known = {"combo": row.combo, "model": row.model, "seed": row.seed, "status": status, "reason": reason}
+        measured = run_row(folder) | job_seconds(results / "benchmarks", place) if status in ("ok", "diverged") else {}
+        rows.append(measured | known)
+    table = pd.DataFrame(rows)
+    first = ["combo", "model", "seed", "status", "reason"]
+    write_table(arguments.output, table[[*first, *(name for name in table if name not in first)]], "%.6f")
+    counts = table["status"].value_counts()
+    measured = int(counts.get("ok", 0) + counts.get("diverged", 0))
+    states = ", ".join(f"{count} {status}" for status, count in counts.items())
+    print(f"{measured} of {len(table)} runs are measured: {states}")
+    for row in table[table["status"] == "failed"].itertuples():
+        print(f"failed: {row.combo} {row.model} seed {row.seed}: {row.reason}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
+    parser.add_argument("--results", required=True, help="folder of results")
+    parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
+    run(parser, main)
