@@ -11,7 +11,7 @@ from study.files import write_text
 from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
 from study.plots.style import message_figure, save_figure
 from study.statistics import t_interval
-from study.summaries import QUALITY, job_seconds, run_row
+from study.summaries import QUALITY, run_row
 from study.tables import html_page, write_table
 
 _GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
@@ -38,7 +38,7 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, arguments: argparse.Namesp
     recalls = by_group[[name for name in summary if name.startswith("recall_")]].mean()
     recalls = recalls.rename(columns=lambda name: name.removeprefix("recall_"))
     costs = by_group[["accuracy", "train_seconds", "parameters", "multiply_adds"]].mean().reset_index()
-    used = summary[[*_GROUP, "seed", "train_seconds", "train_job_seconds", "predict_job_seconds", "peak_memory_mb"]]
+    used = summary[[*_GROUP, "seed", "train_seconds", "total_seconds", "peak_memory_mb"]]
     total, most = used["train_seconds"].sum() / 60, used["peak_memory_mb"].max()
     nothing = message_figure("Every training diverged: there is no accuracy to draw.")
     for name, table, figure in (
@@ -87,7 +87,6 @@ def main(arguments: argparse.Namespace) -> None:
     rows = [
         {"combo": run.combo, "model": run.model, "seed": run.seed}
         | run_row(Path(arguments.folder, run.combo, run.model, f"seed{run.seed}"))
-        | job_seconds(Path(arguments.benchmarks), f"{run.combo}/{run.model}/seed{run.seed}")
         for run in runs.itertuples()
     ]
     summary = pd.DataFrame(rows)
@@ -135,9 +134,6 @@ if __name__ == "__main__":
         "--compared", required=True, help="letters and bootstrap intervals of each combo and model, .csv"
     )
     parser.add_argument("--models", required=True, help="where models are described, <model>/layers.csv")
-    parser.add_argument(
-        "--benchmarks", required=True, help="where times of jobs may lie, <rule>/<combo>/<model>/seed<seed>.tsv"
-    )
     parser.add_argument("--groups", required=True, help="table to write: a row a combo and model, .csv")
     parser.add_argument("--groups-page", required=True, help="page to write with the table of groups, .html")
     parser.add_argument("--page", required=True, help="page to write with the table of runs, .html")

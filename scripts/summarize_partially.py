@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from study.command import run
-from study.summaries import job_seconds, run_row, run_state
+from study.summaries import run_row, run_state
 from study.tables import write_table
 
 
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
             folder, results / "logs/train" / f"{place}.log", results / "scratch/train" / f"{place}.pt"
         )
         known = {"combo": row.combo, "model": row.model, "seed": row.seed, "status": status, "reason": reason}
-        measured = run_row(folder) | job_seconds(results / "benchmarks", place) if status in ("ok", "diverged") else {}
+        measured = run_row(folder) if status in ("ok", "diverged") else {}
         rows.append(measured | known)
     table = pd.DataFrame(rows)
     first = ["combo", "model", "seed", "status", "reason"]

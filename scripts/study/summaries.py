@@ -4,8 +4,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from study.files import read_json
 from study.metrics import METRICS
 
@@ -33,6 +31,7 @@ def run_row(folder: Path) -> dict[str, Any]:
         "steps": record["epochs"] * math.ceil(record["n_train"] / recipe["batch_size"]),
         "images_seen": record["epochs"] * record["n_train"],
         "train_seconds": record["train_seconds"],
+        "total_seconds": record["total_seconds"],
         "images_per_s": record["images_per_s"],
         "peak_memory_mb": record["peak_memory_mb"],
         "device": record["device"],
@@ -40,18 +39,6 @@ def run_row(folder: Path) -> dict[str, Any]:
         "torch": record["versions"]["torch"],
     }
     return row | {f"recall_{name}": judged["class_accuracy"].get(name) for name in record["classes"]}
-
-
-def job_seconds(benchmarks: Path, run: str) -> dict[str, float]:
-    """Return how long the jobs of a run took, start-up and all, where Snakemake has measured it.
-
-    A benchmark is not an input of the summary: were one lost, the training would be run again only to be timed.
-    """
-    files = {rule: benchmarks / rule / f"{run}.tsv" for rule in ("train", "predict")}
-    return {
-        f"{rule}_job_seconds": pd.read_csv(path, sep="\t")["s"].iloc[0] if path.exists() else math.nan
-        for rule, path in files.items()
-    }
 
 
 def run_state(folder: Path, log: Path, checkpoint: Path) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import yaml
 from conftest import FULL, ROOT, Project, assert_one_clear_line, run_script
 
 from study.code import code_digest
+from study.files import file_digest
 
 pytestmark = pytest.mark.workflow
 
@@ -81,7 +82,6 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     assert len(rows(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
     for name in ("layers.html", "schedule.svg", "augmentation.svg"):
         assert (model / name).stat().st_size > 0
-    assert (results / "benchmarks" / "train" / "v1" / "cnn2" / "seed7.tsv").exists()
     assert not list(results.rglob("*.partial*"))
 
 
@@ -305,6 +305,31 @@ def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
     assert not list((project.folder / "results" / "scratch" / "train").rglob("*.pt"))
     assert len(rows(project.folder / "results" / "summary.csv")) == 1
     assert not list((project.folder / "results").rglob("*.partial*"))
+
+
+def test_a_cache_gives_back_every_run_without_training(tmp_path, archive):
+    project = Project(tmp_path / "project", archive)
+    (tmp_path / "cache").mkdir()
+    cached = {"SNAKEMAKE_OUTPUT_CACHE": str(tmp_path / "cache")}
+    project.succeeds(*FULL, "--cache", **cached)
+    results = project.folder / "results"
+
+    def digests():
+        return {path.parent: file_digest(path) for path in results.glob("runs/**/model.safetensors")}
+
+    before, summary = digests(), rows(results / "summary.csv")
+    assert len(set(before.values())) == len(before) == 4
+    shutil.rmtree(results)
+    shutil.rmtree(project.folder / ".snakemake")
+    project.succeeds(*FULL, "--cache", **cached)
+    assert digests() == before
+    assert not any(path.stat().st_size for path in results.glob("logs/train/**/*.log"))
+    assert rows(results / "summary.csv") == summary  # times too
+    assert "checks passed" in project.succeeds("verify")
+    # Another seed is another run.
+    project.configure(project.study | {"seeds": [8]})
+    project.succeeds("results/runs/v1/cnn2/seed8/run.json", "--cache", **cached)
+    assert (results / "logs/train/v1/cnn2/seed8.log").exists() and not set(digests().values()) <= set(before.values())
 
 
 def test_a_run_that_fails_stops_no_other_and_says_why(tmp_path, archive):

@@ -345,7 +345,7 @@ rule summarize:
         code=code("summarize.py"),
     shell:
         "python scripts/summarize.py --code {params.code} --runs {input.runs} --folder results/runs --compared {input.compared}"
-        " --models results/models --benchmarks results/benchmarks --figures $(dirname {output.figure})"
+        " --models results/models --figures $(dirname {output.figure})"
         " --groups {output.groups} --groups-page {output.groups_page}"
         " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"
 

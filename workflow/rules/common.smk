@@ -99,6 +99,11 @@ def given_configfiles():
     return [path for path in dict.fromkeys(files) if path != "config/config.yaml"]
 
 
+def all_wildcards(wildcards):
+    """Return a job's wildcards, a parameter of what is cached and of what that is made from: the cache knows jobs by their parameters."""
+    return dict(wildcards.items())
+
+
 def checksums(wildcards):
     """Return the user's list of md5 digests as an input, if there is one."""
     return [DATASET["checksums"]] if DATASET["checksums"] else []

@@ -7,6 +7,7 @@ rule download:
         raw=directory("results/data/raw"),
     log:
         "results/logs/download.log",
+    cache: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -34,6 +35,7 @@ rule decode:
         manifest="results/data/manifest.json",
     log:
         "results/logs/decode.log",
+    cache: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -88,6 +90,7 @@ rule split:
         runtime=10,
     params:
         code=code("split.py"),
+        wildcards=all_wildcards,
         ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
     shell:
         "python scripts/split.py --code {params.code} --index {input.index} --partition {input.partition} --seed {wildcards.seed}"
@@ -110,6 +113,7 @@ rule split_official:
         runtime=10,
     params:
         code=code("split_official.py"),
+        wildcards=all_wildcards,
         val=config["official"]["val"],
     shell:
         "python scripts/split_official.py --code {params.code} --index {input.index} --seed {wildcards.seed} --val {params.val}"
@@ -135,6 +139,7 @@ rule split_afresh:
         runtime=10,
     params:
         code=code("split_afresh.py"),
+        wildcards=all_wildcards,
         ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
     shell:
         "python scripts/split_afresh.py --code {params.code} --partitions {input.partitions} --seed {wildcards.seed} {params.ratios}"

@@ -108,6 +108,7 @@ rule lr_find:
         runtime=60,
     params:
         code=code("lr_find.py"),
+        wildcards=all_wildcards,
         settings=[
             f"--{name} {config['lr_find'][name]}"
             for name in ("start", "end", "steps", "smoothing", "divergence", "rule")
@@ -149,6 +150,7 @@ rule tune:
         runtime=720,
     params:
         code=code("tune.py"),
+        wildcards=all_wildcards,
         # In the order it was written in, which is that of a grid's trials.
         search=lambda wildcards: json.dumps(config["tune"][wildcards.model]),
         workers=lambda wildcards: workers(wildcards.model),
@@ -195,6 +197,7 @@ rule collect_trials:
         runtime=5,
     params:
         code=code("collect_trials.py"),
+        wildcards=all_wildcards,
     shell:
         "python scripts/collect_trials.py --code {params.code} --trials {input.trials}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"

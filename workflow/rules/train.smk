@@ -17,8 +17,7 @@ rule train:
         run="results/runs/{combo}/{model}/seed{seed}/run.json",
     log:
         "results/logs/train/{combo}/{model}/seed{seed}.log",
-    benchmark:
-        "results/benchmarks/train/{combo}/{model}/seed{seed}.tsv"
+    cache: True
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -28,6 +27,7 @@ rule train:
         runtime=240,
     params:
         code=code("train.py"),
+        wildcards=all_wildcards,
         options=lambda wildcards, input: [
             f"--lr-find {path}" for path in input.lr_find
         ]
@@ -49,8 +49,7 @@ rule predict:
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
     log:
         "results/logs/predict/{combo}/{model}/seed{seed}.log",
-    benchmark:
-        "results/benchmarks/predict/{combo}/{model}/seed{seed}.tsv"
+    cache: True
     conda:
         "../../envs/torch.yaml"
     threads: 1
