@@ -8,11 +8,11 @@ IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
-.PHONY: help setup demo test bench lint format docs lock
+.PHONY: help setup demo test test-long bench lint format docs lock
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 10
 
 setup: ## make .venv from requirements.lock, anew when the lock has changed
 	@cmp -s requirements.lock $(VENV)/requirements.lock || $(MAKE) --no-print-directory $(VENV)
@@ -58,6 +58,9 @@ demo: spare setup ## run the whole workflow on the embedded digits and build rep
 
 test: setup ## run the test suite
 	$(IN_VENV) pytest
+
+test-long: setup ## run it with fifty kills and thousands of configurations; most of an hour
+	$(IN_VENV) LONG_TESTS=1 pytest
 
 lint: setup ## check code and workflow
 	$(IN_VENV) snakemake --lint

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -330,6 +331,31 @@ def test_a_cache_gives_back_every_run_without_training(tmp_path, archive):
     project.configure(project.study | {"seeds": [8]})
     project.succeeds("results/runs/v1/cnn2/seed8/run.json", "--cache", **cached)
     assert (results / "logs/train/v1/cnn2/seed8.log").exists() and not set(digests().values()) <= set(before.values())
+
+
+def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(tmp_path, archive, finished):
+    project = Project(tmp_path / "project", archive)
+    random = np.random.default_rng(0)
+    for _ in range(50 if os.environ.get("LONG_TESTS") else 3):
+        process = subprocess.Popen(
+            ["snakemake", *FULL], cwd=project.folder, env=project.environment(), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            process.wait(timeout=random.uniform(1, 15))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        project.succeeds("--unlock")
+    project.succeeds(*FULL)
+    theirs, ours = finished.folder / "results", project.folder / "results"
+    names = [path.relative_to(theirs) for path in theirs.glob("runs/**/*") if path.suffix in (".safetensors", ".npz")]
+    names += [Path("hard_examples.csv"), Path("comparisons/comparisons.csv"), Path("data/near_duplicates.csv")]
+    assert len(names) == 4 * 4 + 3
+    for name in names:
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
+    assert not list(ours.rglob("*.partial*"))
+    assert "checks passed" in project.succeeds("verify")
 
 
 def test_a_run_that_fails_stops_no_other_and_says_why(tmp_path, archive):
