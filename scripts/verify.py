@@ -52,10 +52,10 @@ def checks(results: Path, names: list[str], twins: list[dict]) -> Iterator[Check
         record, metrics = read_json(folder / "run.json"), read_json(folder / "metrics.json")
         digests = {
             "model.safetensors": record["sha256"]["weights"],
-            "predictions.npz": metrics["sha256"]["predictions"],
+            "predictions.npz": metrics.get("sha256", {}).get("predictions", ""),
         }
         yield from recorded_digests(digests, folder, "weights and predictions are what was made")
-        parents = {path: digest for path, digest in record["parents"].items() if path.endswith(".csv")}
+        parents = {path: digest for path, digest in record.get("parents", {}).items() if path.endswith(".csv")}
         yield from recorded_digests(parents, results.parent, "splits are those that were trained on")
         predictions = load_predictions(folder / "predictions.npz")
         whole = combo == OFFICIAL

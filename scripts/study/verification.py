@@ -39,12 +39,14 @@ class Check(NamedTuple):
 
 
 def recorded_digests(records: Mapping[str, str], folder: Path, check: str) -> Iterator[Check]:
-    """Check files of a folder against the sha256 that was recorded when they were written, by name."""
+    """Check files of a folder against the sha256 that was recorded when they were written, by name; "" if none was."""
     for name, digest in records.items():
         path = folder / name
         problem = ""
         if not path.exists():
             problem = "is missing"
+        elif not digest:
+            problem = "has no recorded sha256: an earlier version of the project made it"
         elif file_digest(path) != digest:
             problem = "is not the file that was recorded: its sha256 differs"
         yield Check(check, str(path), problem)

@@ -94,6 +94,8 @@ def test_files_that_changed_or_are_gone_are_found(tmp_path):
     digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in "abc"}
     found = {check.subject.rpartition("/")[2]: check.problem for check in recorded_digests(digests, tmp_path, "x")}
     assert found["a"] == "" and "sha256 differs" in found["b"] and found["c"] == "is missing"
+    (unrecorded,) = recorded_digests({"a": ""}, tmp_path, "x")
+    assert "no recorded sha256" in unrecorded.problem
 
 
 def test_a_row_of_the_summary_is_held_against_what_was_computed_anew():
