@@ -15,7 +15,7 @@ from study.plots.images import image_pairs_figure
 from study.plots.style import message_figure, save_figure
 from study.tables import write_table
 
-_SHOWN = 24  # pairs, nearest and at the threshold each
+_SHOWN = 18  # pairs, nearest and at the threshold each
 
 
 def main(arguments: argparse.Namespace) -> None:

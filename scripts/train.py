@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
     train_set, val_set, test_set = (ImageSet.taken(images, index.labels, image_ids[role], device) for role in ROLES)
     trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, val_set, test_set)
 
-    key = ""
+    key, earlier = "", 0.0
     if arguments.checkpoint:
         key = identity(
             [
@@ -64,6 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
         state = load_checkpoint(arguments.checkpoint, key, device)
         if state is not None:
             trainer.load_state_dict(state)
+            earlier = sum(epoch.seconds for epoch in trainer.history)
             print(f"resumed after epoch {len(trainer.history)}", file=sys.stderr)
 
     def save(state: dict) -> None:
@@ -87,7 +88,8 @@ def main(arguments: argparse.Namespace) -> None:
             # No failure of the workflow but a result of the recipe: the other runs go on, and the summary says so.
             print(error, file=sys.stderr)
             history, status = trainer.history, "diverged"
-    seconds = time.perf_counter() - clock
+    # Of what was done before an interruption, the epochs are known.
+    seconds = earlier + time.perf_counter() - clock
 
     if arguments.dynamics:
         with atomic_path(arguments.dynamics) as temporary:

@@ -38,8 +38,9 @@ def grad_cam(
     of G_c over its places; scaled to 0–1, resized to the image (bilinear), scaled again. A map without any positive place, or with
     numbers that are not finite, is 0 everywhere.
 
-    The score is the logit, as in the source: what speaks for this class. The logarithm of the class's probability would also count
-    what speaks against the others, and its gradient vanishes the surer the answer is.
+    The score is the logit less the mean of all logits. A network may lower all of them alike, which changes no probability but would leave
+    nothing that speaks for any class. The logarithm of the class's probability, free of that too, has a gradient that vanishes the surer the answer
+    is.
 
     The model computes in evaluation mode and in float32; it is left as it was found.
 
@@ -57,9 +58,10 @@ def grad_cam(
     with _evaluating(model), _recording(model, layers) as outputs, torch.enable_grad():
         # The images ask for gradients so that there are some also where weights are frozen.
         logits = model(images.detach().float().requires_grad_())
+        scores = logits - logits.mean(dim=1, keepdim=True)
         activations = [outputs[layer] for layer in layers]
         gradients = [
-            torch.autograd.grad(logits.gather(1, of_class[:, None]).sum(), activations, retain_graph=True)
+            torch.autograd.grad(scores.gather(1, of_class[:, None]).sum(), activations, retain_graph=True)
             for of_class in classes.unbind(1)
         ]
         by_class = [

@@ -103,9 +103,13 @@ def _best(results: Results) -> list[Finding]:
         text = f"{best['model']} on {best['combo']} is right on {_percent(best['accuracy'])} of {test}"
         over_images = _interval(best["images_low"], best["images_high"])
         if best["n_seeds"] > 1:
+            # Two seeds may agree by chance, or differ so much that the interval leaves 0 to 1: neither says anything.
+            over_seeds = (
+                f"{_interval(best['seeds_low'], best['seeds_high'])} % over seeds, " if best["n_seeds"] > 2 else ""
+            )
             text += (
-                f", the mean of {best['n_seeds']} seeds. 95 % intervals: {_interval(best['seeds_low'], best['seeds_high'])} % over seeds, "
-                f"{over_images} % over test images, for these trained models."
+                f", the mean of {best['n_seeds']} seeds. 95 % interval{'s' if over_seeds else ''}: {over_seeds}{over_images} % over test images, "
+                "for these trained models."
             )
         else:
             text += f" (95 % interval over test images, for this trained model: {over_images} %). What another seed would give is not known."

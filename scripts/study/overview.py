@@ -183,9 +183,19 @@ def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
         [
             *(f"{text} ({counted(count, 'run')})." for text, count in machines.items()),
             *(f"{text} ({counted(count, 'run')})." for text, count in versions.items()),
-            f"All runs together took {seconds / 3600:,.1f} hours, one after the other; at most {max(record['peak_memory_mb'] for record in records):,.0f} MB of "
+            f"All runs together took {_duration(seconds)}, one after the other; at most {max(record['peak_memory_mb'] for record in records):,.0f} MB of "
             "memory each.",
         ]
+    )
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds / 3600:,.1f} hours"
+        if seconds >= 3600
+        else f"{seconds / 60:,.0f} minutes"
+        if seconds >= 90
+        else f"{seconds:,.0f} seconds"
     )
 
 

@@ -21,7 +21,7 @@ def why_not_comparable(
     if not systems:
         return "reproduce.systems is empty; write reproduce: {systems: [S0, S1]}"
     if config["dataset"]["name"] != "cifar10" or config["dataset"]["checksums"]:
-        return "the published figures are of CIFAR-10; write dataset: {name: cifar10, checksums: ''}"
+        return "the published figures are of CIFAR-10; run it with --configfile config/laptop.yaml, where results/ holds no other study"
     sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
     for name, system in systems.items():
         model = system["model"]

@@ -85,7 +85,8 @@ def test_the_maps_are_those_of_the_written_formula(tiny):
 
             def score(moved, rest=rest, i=i, turn=turn):
                 with torch.no_grad():
-                    return rest(torch.from_numpy(moved)[None])[0, CLASSES[i, turn]].item()
+                    logits = rest(torch.from_numpy(moved)[None])[0]
+                    return (logits[CLASSES[i, turn]] - logits.mean()).item()
 
             expected = by_the_formula(activation[i].numpy(), score)
             assert maps[i, layer, turn].numpy() == pytest.approx(expected, abs=1e-4)
@@ -356,3 +357,14 @@ def test_a_figure_of_maps_is_the_same_to_the_byte_each_time(tmp_path):
     for name in ("a.svg", "b.svg"):
         save_figure(activation_maps_figure(pictures(3), maps_of(3), CLASS_NAMES, "finding"), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_what_lowers_all_logits_alike_hides_nothing(tiny):
+    maps, _ = grad_cam(tiny, IMAGES, CLASSES, ["first", "second"])
+    with torch.no_grad():
+        tiny.head[-1].weight -= 5 * torch.randn(
+            6, generator=torch.Generator().manual_seed(2)
+        )  # the same for every class
+    lowered, _ = grad_cam(tiny, IMAGES, CLASSES, ["first", "second"])
+    assert maps.max() > 0.99
+    torch.testing.assert_close(lowered, maps, atol=1e-3, rtol=1e-3)

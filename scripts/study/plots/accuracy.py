@@ -135,7 +135,10 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str], title: str) -> Figur
             widen = max(1.5, (10 * least / most) ** 0.5)
             axes.set(xscale="log", xlim=(least / widen, most * widen), xlabel=name)
             axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5), numticks=12))
-            axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep=""))
+            engineering = (
+                matplotlib.ticker.EngFormatter(sep="") if column != "train_seconds" else "{x:,g}"
+            )  # 500m would be minutes
+            axes.xaxis.set_major_formatter(engineering)
             axes.xaxis.minorticks_off()
             axes.grid(color="0.9")
             axes.set_axisbelow(True)

@@ -16,7 +16,7 @@ from study.predictions import ROLE_CODES
 def activation_maps_figure(images: np.ndarray, maps: ActivationMaps, classes: Sequence[str], title: str) -> Figure:
     """Return a row an image: its caption, the image, and for each layer the maps of the predicted and the true class over it.
 
-    More than twelve images are shown in two blocks side by side.
+    More than four images are shown in two blocks side by side, because the report cuts off what is taller than a window.
 
     Args:
         images: uint8 n×H×W×C, n ≥ 1; in grey unless C is 3.
@@ -28,7 +28,7 @@ def activation_maps_figure(images: np.ndarray, maps: ActivationMaps, classes: Se
     n, height, width = images.shape[:3]
     pixel = 0.95 / width  # inches
     gap, head, caption_width = max(1, width // 16), round(0.45 / pixel), round(1.4 / pixel)
-    blocks = 1 if n <= 12 else 2
+    blocks = 1 if n <= 4 else 2
     rows = -(-n // blocks)
     # The image stands apart from the maps, and the layers from each other.
     steps = [0, *(width + (3 if turn == 0 else 1) * gap for _ in maps.layers for turn in range(2))]

@@ -49,7 +49,7 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, title: str) -> 
     history = history.where(np.isfinite(history))
     epochs = history["epoch"]
     with plt.rc_context(STYLE):
-        figure, rows = plt.subplots(3, 1, figsize=(8, 7), sharex=True, height_ratios=(2, 2, 1))
+        figure, rows = plt.subplots(3, 1, figsize=(9, 6.2), sharex=True, height_ratios=(2, 2, 1))
         looks = zip(("train", "val", "test"), COLOURS, MARKERS, _LINES, strict=False)
         for part, colour, marker, line in looks:
             for axes, measure in zip(rows, ("loss", "accuracy"), strict=False):
