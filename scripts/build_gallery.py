@@ -18,15 +18,16 @@ from study.gallery.neighbours import nearest_of_class
 from study.gallery.page import Hard, Maps, gallery_page
 from study.index import Index, read_index
 from study.predictions import Predictions, load_predictions
+from study.runs import read_runs, run_folder
 
 _NEIGHBOURS = 4
 _MEGABYTE = 10**6
 
 
-def read_runs(runs: pd.DataFrame, folder: Path) -> Iterator[Predictions]:
+def predictions_of(runs: pd.DataFrame, folder: Path) -> Iterator[Predictions]:
     """Read the predictions of the runs one by one."""
     for row in runs.itertuples():
-        yield load_predictions(folder / row.combo / row.model / f"seed{row.seed}" / "predictions.npz")
+        yield load_predictions(run_folder(folder, row.combo, row.model, row.seed) / "predictions.npz")
 
 
 def read_ranking(path: str, index: Index) -> pd.DataFrame:
@@ -52,9 +53,7 @@ def read_maps(path: str, runs: pd.DataFrame) -> Maps | None:
     if not len(found.image_ids):
         return None
     model = Path(path).stem
-    place = np.flatnonzero(
-        (runs["combo"] == found.combo) & (runs["model"] == model) & (runs["seed"] == str(found.seed))
-    )
+    place = np.flatnonzero((runs["combo"] == found.combo) & (runs["model"] == model) & (runs["seed"] == found.seed))
     if not len(place):
         raise StudyError(
             f"{path}: is of {model} on {found.combo}, seed {found.seed}, which is no run of the study; compute the maps again"
@@ -66,10 +65,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the page."""
     index = read_index(arguments.index)
     table = read_ranking(arguments.table, index)
-    runs = pd.read_csv(arguments.runs, dtype=str)
+    runs = read_runs(arguments.runs)
     maps = [maps for path in arguments.gradcam if (maps := read_maps(path, runs)) is not None]
     folder, n_classes = Path(arguments.folder), len(index.classes)
-    answers = read_answers(read_runs(runs, folder), index.labels, n_classes, read_duplicates(arguments.duplicates))
+    answers = read_answers(predictions_of(runs, folder), index.labels, n_classes, read_duplicates(arguments.duplicates))
 
     listed = misclassified(answers, index.labels)
     listed[pd.read_csv(arguments.top_table, usecols=["image_id"])["image_id"].to_numpy(np.int64)] = True
@@ -83,7 +82,7 @@ def main(arguments: argparse.Namespace) -> None:
     near = np.full((2, len(ids), _NEIGHBOURS), -1)
     if answers.best_run is not None:
         best = runs.iloc[[answers.best_run]]
-        predictions = next(read_runs(best, folder))
+        predictions = next(predictions_of(best, folder))
         trained, right = predictions.has_role("train"), answers.predicted[answers.best_run] == index.labels
         for found, pool, wanted in zip(near, (trained & right, trained), (index.labels[ids], confused), strict=True):
             found[:] = nearest_of_class(predictions.logits, index.labels, pool, ids, wanted, _NEIGHBOURS)

@@ -19,6 +19,7 @@ from study.partitions import read_split, union
 from study.plots.comparisons import calibration_figure, comparisons_figure, scaling_figure, variance_figure
 from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
+from study.runs import read_runs, run_folder
 from study.scaling import Scaling
 from study.tables import html_page, write_table
 
@@ -26,10 +27,10 @@ from study.tables import html_page, write_table
 def main(arguments: argparse.Namespace) -> None:
     """Write the tables, the pages and the figures."""
     index = read_index(arguments.index)
-    listed = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    listed = read_runs(arguments.runs)
     runs, n_train = {}, {}
     for row in listed.itertuples():
-        folder = Path(arguments.folder, row.combo, row.model, f"seed{row.seed}")
+        folder = run_folder(arguments.folder, row.combo, row.model, row.seed)
         n_train[row.combo] = read_json(folder / "run.json")["n_train"]
         predictions = load_predictions(folder / "predictions.npz")
         if predictions.diverged:

@@ -12,6 +12,7 @@ from study.command import run
 from study.files import read_json, write_text
 from study.findings import Results, main_findings
 from study.provenance import repository
+from study.runs import read_runs, run_folder
 
 _NAMES = {"combo": str, "model": str, "within": str, "a": str, "b": str}
 
@@ -19,10 +20,10 @@ _NAMES = {"combo": str, "model": str, "within": str, "a": str, "b": str}
 def main(arguments: argparse.Namespace) -> None:
     """Write the page."""
     config = json.loads(arguments.config)
-    listed = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    listed = read_runs(arguments.runs)
     records = [
         {"combo": row.combo, "model": row.model}
-        | read_json(Path(arguments.folder, row.combo, row.model, f"seed{row.seed}", "run.json"))
+        | read_json(run_folder(arguments.folder, row.combo, row.model, row.seed) / "run.json")
         for row in listed.itertuples()
     ]
     runs = listed.assign(**{key: [record[key] for record in records] for key in ("status", "n_train")})

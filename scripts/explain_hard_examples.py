@@ -16,13 +16,14 @@ from study.index import read_index
 from study.plots.attribution import activation_maps_figure
 from study.plots.style import message_figure, save_figure
 from study.predictions import ROLE_CODES, load_predictions
+from study.runs import read_runs, run_folder
 
 
 class BestRun(NamedTuple):
     """The run of a model that scored highest, and by what."""
 
     combo: str
-    seed: str
+    seed: int
     accuracy: float
     measured_on: str
 
@@ -36,7 +37,7 @@ def best_run(runs: pd.DataFrame, folder: Path) -> BestRun | None:
     for measured_on in ("the common test", "its test"):
         best = None
         for row in runs.itertuples():
-            metrics = read_json(folder / row.combo / row.model / f"seed{row.seed}" / "metrics.json")
+            metrics = read_json(run_folder(folder, row.combo, row.model, row.seed) / "metrics.json")
             part = metrics["common_test"] if measured_on == "the common test" else metrics
             accuracy = part["overall_accuracy"]
             if accuracy is not None and (best is None or accuracy > best.accuracy):
@@ -49,7 +50,7 @@ def best_run(runs: pd.DataFrame, folder: Path) -> BestRun | None:
 def main(arguments: argparse.Namespace) -> None:
     """Write Grad-CAM's maps of the hardest images and a figure of them."""
     index = read_index(arguments.index)
-    runs = pd.read_csv(arguments.runs, dtype=str)
+    runs = read_runs(arguments.runs)
     best = best_run(runs[runs["model"] == arguments.model], Path(arguments.folder))
     shown = pd.read_csv(arguments.top_table)["image_id"].head(arguments.count).to_numpy(np.int64)
     if best is None or len(shown) == 0:
@@ -61,7 +62,7 @@ def main(arguments: argparse.Namespace) -> None:
     device = take_device(arguments.gpus, arguments.threads)
     from study.attribution import explain_run
 
-    place = Path(arguments.folder, best.combo, arguments.model, f"seed{best.seed}")
+    place = run_folder(arguments.folder, best.combo, arguments.model, best.seed)
     images = np.load(arguments.images, mmap_mode="r")
     maps = explain_run(
         best.combo,

@@ -19,6 +19,7 @@ from study.people import READERS, human_columns, read_votes
 from study.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
 from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
+from study.runs import read_runs, run_folder
 from study.seeds import stream_seed
 from study.tables import html_page, write_table
 
@@ -29,7 +30,7 @@ _PAGE = ["image_id", "partition", "class", "hardness", "label_suspicion", "error
 def judges(runs: pd.DataFrame, folder: Path) -> Iterator[Judge]:
     """Read the runs one by one."""
     for row in runs.itertuples():
-        place = folder / row.combo / row.model / f"seed{row.seed}"
+        place = run_folder(folder, row.combo, row.model, row.seed)
         with np.load(place / "dynamics.npz", allow_pickle=False) as dynamics:
             yield Judge(row.model, load_predictions(place / "predictions.npz"), dict(dynamics))
 
@@ -69,7 +70,7 @@ def described(
 def main(arguments: argparse.Namespace) -> None:
     """Write the ranking, its top, how reliable it is, the page and the figures."""
     index = read_index(arguments.index)
-    runs = pd.read_csv(arguments.runs, dtype=str)
+    runs = read_runs(arguments.runs)
     scores, judgements = hardness_table(
         judges(runs, Path(arguments.folder)), index.labels, len(index.classes), read_duplicates(arguments.duplicates)
     )

@@ -15,6 +15,7 @@ from study.hard_to_learn import Chain, chain_of, hard_to_learn, text_report
 from study.index import read_index
 from study.partitions import read_partition
 from study.predictions import load_predictions
+from study.runs import read_runs, run_folder
 from study.tables import write_table
 
 
@@ -28,7 +29,7 @@ class Chains:
         for model in self.models:
             for seed in self.seeds:
                 paths = {
-                    combo: self.folder / combo / model / f"seed{seed}" / "predictions.npz" for combo in self.combos
+                    combo: run_folder(self.folder, combo, model, seed) / "predictions.npz" for combo in self.combos
                 }
                 yield Chain(model, seed, {combo: load_predictions(path) for combo, path in paths.items()})
 
@@ -36,7 +37,7 @@ class Chains:
 def main(arguments: argparse.Namespace) -> None:
     """Write the list and the report."""
     index = read_index(arguments.index)
-    runs = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    runs = read_runs(arguments.runs)
     combos, models, seeds = (list(dict.fromkeys(runs[column])) for column in ("combo", "model", "seed"))
     partition = Path(arguments.partition).stem
     chain = chain_of(combos, partition)

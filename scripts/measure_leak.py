@@ -14,6 +14,7 @@ from study.index import read_index
 from study.leaks import leak
 from study.partitions import read_split
 from study.predictions import load_predictions
+from study.runs import run_folder
 from study.tables import html_page, write_table
 
 
@@ -30,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
             for seed in arguments.seeds:
                 model, file = system["model"], f"seed{seed}.csv"
                 leaky, right = (
-                    load_predictions(results / "runs" / place / model / f"seed{seed}" / "predictions.npz")
+                    load_predictions(run_folder(results / "runs", place, model, seed) / "predictions.npz")
                     for place in (f"{combo}{arguments.suffix}", combo)
                 )
                 if leaky.diverged or right.diverged:

@@ -2,7 +2,6 @@
 """Draw the learning curves of a model's runs, brought together over seeds."""
 
 import argparse
-from pathlib import Path
 
 import pandas as pd
 
@@ -10,15 +9,16 @@ from study.command import run
 from study.histories import seed_bands
 from study.plots.curves import learning_curves_figure
 from study.plots.style import message_figure, save_figure
+from study.runs import read_runs, run_folder
 from study.tables import write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the figure and the table of what it shows."""
-    runs = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    runs = read_runs(arguments.runs)
     histories = []
     for row in runs[runs["model"] == arguments.model].itertuples():
-        history = pd.read_csv(Path(arguments.folder, row.combo, row.model, f"seed{row.seed}", "history.csv"))
+        history = pd.read_csv(run_folder(arguments.folder, row.combo, row.model, row.seed) / "history.csv")
         histories.append(history.assign(combo=row.combo, model=row.model, seed=row.seed))
     bands = seed_bands(pd.concat(histories, ignore_index=True))
     write_table(arguments.output, bands, "%.6g")

@@ -10,6 +10,7 @@ from study.command import run
 from study.files import write_text
 from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
 from study.plots.style import message_figure, save_figure
+from study.runs import read_runs, run_folder
 from study.statistics import t_interval
 from study.summaries import QUALITY, run_row
 from study.tables import html_page, write_table
@@ -83,10 +84,10 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
 
 def main(arguments: argparse.Namespace) -> None:
     """Write groups, page and figure, and last the table of runs, which stands for the finished study."""
-    runs = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    runs = read_runs(arguments.runs)
     rows = [
         {"combo": run.combo, "model": run.model, "seed": run.seed}
-        | run_row(Path(arguments.folder, run.combo, run.model, f"seed{run.seed}"))
+        | run_row(run_folder(arguments.folder, run.combo, run.model, run.seed))
         for run in runs.itertuples()
     ]
     summary = pd.DataFrame(rows)

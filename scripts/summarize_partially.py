@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from study.command import run
+from study.runs import read_runs, run_folder
 from study.summaries import run_row, run_state
 from study.tables import write_table
 
@@ -14,14 +15,14 @@ from study.tables import write_table
 def main(arguments: argparse.Namespace) -> None:
     """Write the table and print how many runs are how far."""
     results = Path(arguments.results)
-    runs = pd.read_csv(arguments.runs, dtype={"combo": str, "model": str, "seed": int})
+    runs = read_runs(arguments.runs)
     rows = []
     for row in runs.itertuples():
-        place = f"{row.combo}/{row.model}/seed{row.seed}"
-        folder = results / "runs" / place
-        status, reason = run_state(
-            folder, results / "logs/train" / f"{place}.log", results / "scratch/train" / f"{place}.pt"
+        folder, log, checkpoint = (
+            run_folder(results / part, row.combo, row.model, row.seed)
+            for part in ("runs", "logs/train", "scratch/train")
         )
+        status, reason = run_state(folder, log.with_suffix(".log"), checkpoint.with_suffix(".pt"))
         known = {"combo": row.combo, "model": row.model, "seed": row.seed, "status": status, "reason": reason}
         measured = run_row(folder) if status in ("ok", "diverged") else {}
         rows.append(measured | known)

@@ -46,18 +46,19 @@ def main(arguments: argparse.Namespace) -> None:
     train_set, val_set, test_set = (ImageSet.taken(images, index.labels, image_ids[role], device) for role in ROLES)
     trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, val_set, test_set)
 
+    code, train_digest, val_digest = code_digest(Path(__file__)), train_set.digest(), val_set.digest()
     key, earlier = "", 0.0
     if arguments.checkpoint:
         key = identity(
             [
-                code_digest(Path(__file__)),
+                code,
                 torch.__version__,
                 device.type,
                 trainer.bf16,
                 arguments.seed,
                 canonical(recipe),
-                train_set.digest(),
-                val_set.digest(),
+                train_digest,
+                val_digest,
                 test_set.digest(),
             ]
         )
@@ -132,8 +133,8 @@ def main(arguments: argparse.Namespace) -> None:
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "sha256": {"weights": file_digest(arguments.weights)},
             "parents": {path: file_digest(path) for path in parents},
-            "images": {"train": train_set.digest(), "val": val_set.digest()},
-            "code": code_digest(Path(__file__)),
+            "images": {"train": train_digest, "val": val_digest},
+            "code": code,
             "repository": repository(),
             "versions": library_versions() | gpu_versions(device),
             "machine": machine(),

@@ -12,14 +12,16 @@ from study.command import run
 from study.datasets import OFFICIAL
 from study.duplicates import read_duplicates
 from study.errors import StudyError
-from study.files import read_json
+from study.files import read_csv, read_json
 from study.index import read_index
 from study.partitions import read_partition, read_split, union
 from study.predictions import load_predictions
+from study.runs import run_folder
 from study.tables import write_table
 from study.verification import (
     Check,
     accuracy_without_twins,
+    judged_by,
     problems,
     recorded_digests,
     roles_hold,
@@ -48,7 +50,7 @@ def checks(results: Path, names: list[str], twins: list[dict]) -> Iterator[Check
 
     for row in summary.to_dict("records"):
         combo, seed = row["combo"], row["seed"]
-        folder = results / "runs" / combo / row["model"] / f"seed{seed}"
+        folder = run_folder(results / "runs", combo, row["model"], seed)
         record, metrics = read_json(folder / "run.json"), read_json(folder / "metrics.json")
         digests = {
             "model.safetensors": record["sha256"]["weights"],
@@ -66,11 +68,13 @@ def checks(results: Path, names: list[str], twins: list[dict]) -> Iterator[Check
         )
         yield Check("roles are those of the splits", str(folder), roles_hold(predictions, own))
         common = union([splits[name, seed] for name in names], "test")
-        again = summary_row(folder, index, own, common, pairs)
+        judged = judged_by(predictions, pairs)
+        history = read_csv(folder / "history.csv")
+        again = summary_row(record, history, metrics["temperature"], predictions, index, own, common, judged)
         yield Check("summary follows from the logits", str(folder), summary_agrees(row, again))
         if record["status"] == "ok":
             test = common if again["n_common_test"] else np.flatnonzero(predictions.has_role("test"))
-            n, accuracy = accuracy_without_twins(predictions, index.labels, test, pairs)
+            n, accuracy = accuracy_without_twins(predictions, index.labels, test, judged)
             twins.append({key: row[key] for key in ("combo", "model", "seed")} | {"n_seen_twins": n, "accuracy_without": accuracy}
                          | {"accuracy": again[f"{again['measured_on']}_accuracy"]})  # fmt: skip
 

@@ -35,10 +35,10 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     parser.add_argument("--code", metavar="DIGEST", help="refuse to run unless this is the digest of the code")
     arguments = parser.parse_args()
     try:
-        script = Path(sys.argv[0])
-        if arguments.code and code_digest(script) != arguments.code:
+        # By its absolute path, as `__file__` is: a script that asks again gets the digest from the cache.
+        if arguments.code and code_digest(Path(sys.argv[0]).absolute()) != arguments.code:
             raise StudyError(
-                f"the code of {script} or of what it imports has changed since the workflow planned this job; type the same command again"
+                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow planned this job; type the same command again"
             )
         main(arguments)
     except StudyError as error:

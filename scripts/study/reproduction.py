@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from study.files import read_json
+from study.runs import run_folder
 
 _ACCURACIES = ("test_accuracy", "class_recall")
 
@@ -161,7 +162,7 @@ class Results:
         """Return the folders of the runs that are there and did not diverge."""
         if model not in self.models:
             return []
-        folders = (self.folder / "runs" / combo / model / f"seed{seed}" for seed in self.seeds)
+        folders = (run_folder(self.folder / "runs", combo, model, seed) for seed in self.seeds)
         return [
             path
             for path in folders

@@ -16,7 +16,7 @@ from scipy.special import logsumexp, softmax
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
-from study.files import file_digest, read_csv, read_json
+from study.files import file_digest
 from study.index import Index
 from study.predictions import ROLE_CODES, Predictions
 
@@ -171,24 +171,27 @@ def _calibration_error(probabilities: np.ndarray, labels: np.ndarray, edges: np.
 
 
 def summary_row(
-    folder: Path, index: Index, combo: Sequence[Mapping[str, np.ndarray]], common: np.ndarray, pairs: np.ndarray
+    record: Mapping[str, Any],
+    history: Sequence[Mapping[str, str]],
+    temperature: float | None,
+    predictions: Predictions,
+    index: Index,
+    combo: Sequence[Mapping[str, np.ndarray]],
+    common: np.ndarray,
+    judged: np.ndarray,
 ) -> dict[str, Any]:
-    """Return what the summary should say of the run in a folder; only what can be computed from its files.
+    """Return what the summary should say of a run; only what can be computed from its files.
 
     Args:
-        folder: with predictions.npz, run.json and history.csv.
+        record: of the run.
+        history: rows of history.csv.
+        temperature: that was fitted on its validation images, if there are any.
+        predictions: of the run.
         index: all images.
         combo: splits of its partitions.
         common: image_ids of the common test of its seed.
-        pairs: int, P×2; near-duplicates.
-
-    Raises:
-        OSError: a file is missing.
+        judged: image_ids that the run may judge.
     """
-    record = read_json(folder / "run.json")
-    history = read_csv(folder / "history.csv")
-    with np.load(folder / "predictions.npz", allow_pickle=False) as archive:
-        predictions = Predictions(archive["logits"], archive["roles"])
     row: dict[str, Any] = {"status": record["status"], "epochs": len(history), "kept_epoch": record["kept_epoch"]}
     row |= {"train_seconds": sum(float(epoch["seconds"]) for epoch in history)}
     row |= {f"n_{role}": sum(len(split[role]) for split in combo) for role in ("train", "val")}
@@ -198,7 +201,6 @@ def summary_row(
         return row
     masks = {role: np.flatnonzero(predictions.roles == code) for role, code in ROLE_CODES.items()}
     comparable = not np.isin(common, np.concatenate([masks["train"], masks["val"]])).any()
-    temperature = read_json(folder / "metrics.json")["temperature"]
     row |= {"n_test": len(masks["test"]), "n_common_test": len(common) if comparable else 0}
     of = {
         name: measured(predictions.logits[ids], index.labels[ids], index.classes, temperature)
@@ -208,7 +210,6 @@ def summary_row(
         row |= {f"{name}_{key}": values[key] for key in ("accuracy", "accuracy_low", "accuracy_high")}
     row["measured_on"] = "common_test" if comparable else "test"
     row |= {key: value for key, value in of[row["measured_on"]].items() if not key.startswith("accuracy")}
-    judged = judged_by(predictions, pairs)
     row["n_out_of_sample"] = len(judged)
     for name, ids in (("out_of_sample", judged), ("train", masks["train"]), ("val", masks["val"])):
         if len(ids):
@@ -236,11 +237,17 @@ def _missing(value: Any) -> bool:
 
 
 def accuracy_without_twins(
-    predictions: Predictions, labels: np.ndarray, test: np.ndarray, pairs: np.ndarray
+    predictions: Predictions, labels: np.ndarray, test: np.ndarray, judged: np.ndarray
 ) -> tuple[int, float]:
-    """Return how many test images have a near-duplicate that the run has seen, and the accuracy without these."""
-    judged = set(judged_by(predictions, pairs).tolist())
-    kept = np.array([image in judged for image in test.tolist()])
+    """Return how many test images have a near-duplicate that the run has seen, and the accuracy without these.
+
+    Args:
+        predictions: of the run.
+        labels: int, N.
+        test: image_ids that the run is tested on.
+        judged: image_ids that it may judge.
+    """
+    kept = np.isin(test, judged)
     right = predictions.logits[test].argmax(axis=1) == labels[test]
     return int((~kept).sum()), float(right[kept].mean()) if kept.any() else math.nan
 

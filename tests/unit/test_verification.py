@@ -56,9 +56,9 @@ def test_who_may_judge_is_found_alike_one_by_one():
 def test_twins_of_training_images_are_counted_and_left_out():
     roles = roles_in_run(5, {"train": np.array([0]), "val": np.array([1]), "test": np.array([2, 3, 4])})
     logits = np.eye(2, dtype=np.float32)[[0, 0, 0, 1, 1]]
-    n, accuracy = accuracy_without_twins(
-        Predictions(logits, roles), np.array([0, 0, 0, 0, 1]), np.array([2, 3, 4]), np.array([[0, 2]])
-    )
+    run = Predictions(logits, roles)
+    judged = judged_by(run, np.array([[0, 2]]))
+    n, accuracy = accuracy_without_twins(run, np.array([0, 0, 0, 0, 1]), np.array([2, 3, 4]), judged)
     assert (n, accuracy) == (1, 0.5)  # 3 is wrong, 4 right
 
 

@@ -23,24 +23,9 @@ rule compare:
     input:
         runs="results/runs.csv",
         index="results/data/index.csv",
-        predictions=expand(
-            "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
-        metrics=expand(
-            "results/runs/{combo}/{model}/seed{seed}/metrics.json",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
-        records=expand(
-            "results/runs/{combo}/{model}/seed{seed}/run.json",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
+        predictions=of_all_runs("predictions.npz"),
+        metrics=of_all_runs("metrics.json"),
+        records=of_all_runs("run.json"),
         splits=expand(
             "results/splits/{partition}/seed{seed}.csv",
             partition=PARTITIONS,
@@ -144,18 +129,8 @@ rule plot_curves:
 rule find_hard_examples:
     input:
         runs="results/runs.csv",
-        predictions=expand(
-            "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
-        dynamics=expand(
-            "results/runs/{combo}/{model}/seed{seed}/dynamics.npz",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
+        predictions=of_all_runs("predictions.npz"),
+        dynamics=of_all_runs("dynamics.npz"),
         index="results/data/index.csv",
         images="results/data/images.npy",
         partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
@@ -213,12 +188,7 @@ rule find_hard_examples:
 rule find_hard_to_learn:
     input:
         runs="results/runs.csv",
-        predictions=expand(
-            "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
+        predictions=of_all_runs("predictions.npz"),
         index="results/data/index.csv",
         partition="results/partitions/{partition}.csv",
     output:
@@ -251,18 +221,8 @@ rule find_hard_to_learn:
 rule summarize:
     input:
         runs="results/runs.csv",
-        metrics=expand(
-            "results/runs/{combo}/{model}/seed{seed}/metrics.json",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
-        records=expand(
-            "results/runs/{combo}/{model}/seed{seed}/run.json",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
+        metrics=of_all_runs("metrics.json"),
+        records=of_all_runs("run.json"),
         compared="results/comparisons/groups.csv",
         claims=["results/claims.csv"] if config["claims"] else [],
         overview="results/overview.rst",
@@ -271,12 +231,7 @@ rule summarize:
         hard_to_learn=hard_to_learn_reports(),
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
         layers=expand("results/models/{model}/layers.csv", model=MODELS),
-        explained=expand(
-            "results/runs/{combo}/{model}/seed{seed}/gradcam.npz",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
+        explained=of_all_runs("gradcam.npz"),
         explained_hard_examples=expand(
             "results/hard_examples/gradcam/{model}.npz", model=MODELS
         ),

@@ -104,6 +104,16 @@ def all_wildcards(wildcards):
     return dict(wildcards.items())
 
 
+def of_all_runs(file):
+    """Return a file of this name of each run of the study."""
+    return expand(
+        f"results/runs/{{combo}}/{{model}}/seed{{seed}}/{file}",
+        combo=COMBOS,
+        model=MODELS,
+        seed=SEEDS,
+    )
+
+
 def checksums(wildcards):
     """Return the user's list of md5 digests as an input, if there is one."""
     return [DATASET["checksums"]] if DATASET["checksums"] else []

@@ -2,12 +2,7 @@
 rule build_gallery:
     input:
         runs="results/runs.csv",
-        predictions=expand(
-            "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
+        predictions=of_all_runs("predictions.npz"),
         index="results/data/index.csv",
         images="results/data/images.npy",
         duplicates="results/data/near_duplicates.csv",

@@ -2,12 +2,7 @@
 rule describe_study:
     input:
         runs="results/runs.csv",
-        records=expand(
-            "results/runs/{combo}/{model}/seed{seed}/run.json",
-            combo=COMBOS,
-            model=MODELS,
-            seed=SEEDS,
-        ),
+        records=of_all_runs("run.json"),
         comparisons="results/comparisons/groups.csv",
         hard_examples="results/hard_examples.csv",
         claims=["results/claims.csv"] if config["claims"] else [],

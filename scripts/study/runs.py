@@ -1,0 +1,15 @@
+"""The list of a study's runs, and where each lies."""
+
+from pathlib import Path
+
+import pandas as pd
+
+
+def read_runs(path: str | Path) -> pd.DataFrame:
+    """Return the list of runs, in the study's order: `combo` and `model`, text, and `seed`, int."""
+    return pd.read_csv(path, dtype={"combo": str, "model": str, "seed": int})
+
+
+def run_folder(folder: str | Path, combo: str, model: str, seed: int) -> Path:
+    """Return where a run's files lie below the folder of all runs."""
+    return Path(folder, combo, model, f"seed{seed}")
