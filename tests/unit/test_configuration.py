@@ -351,6 +351,7 @@ def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
         gap = f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f})"
         sides = f"{row.published:.1%} ({row.published_runs}) | {row.ours:.1%} ({row.ours_runs})".replace("%", " %")
         assert f"| {row.system} | {row.model} on {row.combo} | {sides} | {gap} | {row.verdict} |" in text
+        assert f"{row.verdict} | {100 * row.tuned:.1f} ± {100 * row.tuned_sd:.1f} % ({row.tuned_runs}) |" in text
     for (model, combo), mean in (
         leak.groupby(["model", "trained_on"])[["accuracy", "accuracy_unseen", "flattery"]].mean().iterrows()
     ):
