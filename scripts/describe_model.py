@@ -69,12 +69,13 @@ def main(arguments: argparse.Namespace) -> None:
         table.insert(0, "step", range(len(table)))
         table.insert(1, "epoch", table["step"] / steps + 1)
         table.to_csv(temporary, index=False, float_format="%.8g")
-    peak = values[:, 0].max()
+    lowest, peak = values[:, 0].min(), values[:, 0].max()
+    rates = f"{peak:.3g}" if lowest == peak else f"at most {peak:.3g}"
     save_figure(
         schedule_figure(
             values,
             steps,
-            f"{arguments.title}: {recipe['schedule']['name']}, at most {peak:.3g}; {len(values):,} steps of {recipe['batch_size']} images",
+            f"{arguments.title}: {recipe['schedule']['name']}, {rates}; {len(values):,} steps of {recipe['batch_size']} images",
             "Adam's beta1" if "betas" in optimizer.param_groups[0] else "Momentum",
         ),
         arguments.schedule,
@@ -87,7 +88,7 @@ def main(arguments: argparse.Namespace) -> None:
     generator = torch.Generator().manual_seed(0)
     transforms = make_transforms(recipe["augment"])
     rows = {"original": originals.numpy()}
-    for epoch in range(1, _ROWS + 1):
+    for epoch in range(1, _ROWS + 1 if recipe["augment"] else 1):
         draw = Draw(generator, torch.from_numpy(np.searchsorted(train_ids, shown)), epoch)
         rows[f"epoch {epoch}"] = augmented(originals, transforms, draw).round().clamp(0, 255).byte().numpy()
     changes = ", ".join(step["name"] for step in recipe["augment"])

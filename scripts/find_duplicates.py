@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
         for name, part in panels.items()
         if len(part)
     }
-    title = _finding(table)
+    title = _finding(table, split=len(set(index.source_split)) > 1)
     save_figure(image_pairs_figure(shown, title) if shown else message_figure(title), arguments.figure)
 
 
@@ -56,15 +56,16 @@ def _caption(pair: pd.Series) -> str:
     )
 
 
-def _finding(table: pd.DataFrame) -> str:
+def _finding(table: pd.DataFrame, split: bool) -> str:
     if table.empty:
         return "No two images are near-duplicates"
-    across = table[table["source_split"] != table["other_source_split"]]
-    test = np.where(across["source_split"] == "test", across["image_id"], across["other_id"])
-    return (
-        f"{len(table):,} pairs of near-duplicates: {len(across):,} across the publisher's train and test ({len(np.unique(test)):,} test "
-        f"images), {table['labels_differ'].sum() or 'none'} with different labels"
-    )
+    parts = []
+    if split:
+        across = table[table["source_split"] != table["other_source_split"]]
+        test = np.where(across["source_split"] == "test", across["image_id"], across["other_id"])
+        parts.append(f"{len(across):,} across the publisher's train and test ({len(np.unique(test)):,} test images)")
+    parts.append(f"{table['labels_differ'].sum() or 'none'} with different labels")
+    return f"{len(table):,} pairs of near-duplicates: {', '.join(parts)}"
 
 
 if __name__ == "__main__":

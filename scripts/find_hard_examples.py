@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from study.command import run
 from study.duplicates import read_duplicates
 from study.files import write_text
-from study.hardness import Judge, Reliability, growth, hardness_table, split_half
+from study.hardness import Judge, Reliability, growth, hardness_table, list_length, split_half
 from study.index import Index, read_index
 from study.partitions import read_partition
 from study.people import READERS, human_columns, read_votes
@@ -83,12 +83,13 @@ def main(arguments: argparse.Namespace) -> None:
     top = judged.head(arguments.top)
 
     random = np.random.default_rng(stream_seed(0, "reliability"))
-    halves = split_half(judgements, random)
+    length = list_length(len(judged))
+    halves = split_half(judgements, random, tops=sorted({max(1, length // 10), length}))
     reliability = pd.DataFrame(
         [half._asdict() | {f"overlap_top_{top}": share for top, share in half.overlap.items()} for half in halves],
         columns=None if halves else ["score", "correlation", "full"],
     ).drop(columns="overlap", errors="ignore")
-    settling = pd.DataFrame(growth(judgements, random), columns=["n_runs", "score", "overlap"])
+    settling = pd.DataFrame(growth(judgements, random, length), columns=["n_runs", "score", "overlap"])
     hard = judged[judged["error_rate"] >= 0.5]
     confusions = (
         hard[hard["consensus"] != hard["class"]]
@@ -112,7 +113,7 @@ def main(arguments: argparse.Namespace) -> None:
         hardness_map_figure(judged, found) if len(judged) else message_figure("No run may judge any image."),
         arguments.map_figure,
     )
-    save_figure(growth_of_the_list(settling, halves), arguments.growth_figure)
+    save_figure(growth_of_the_list(settling, halves, length), arguments.growth_figure)
     save_figure(
         confusion_pairs_figure(
             confusions.head(15),
@@ -124,7 +125,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     images = np.load(arguments.images, mmap_mode="r")
     wrong_always = int((judged["error_rate"] == 1).sum())
-    agreement = next((half.overlap.get(1000) for half in halves if half.score == "hardness"), None)
+    agreement = next((half.overlap.get(length) for half in halves if half.score == "hardness"), None)
     write_text(
         arguments.page,
         html_page(
@@ -135,7 +136,7 @@ def main(arguments: argparse.Namespace) -> None:
             "probability over the largest other one. consensus: what most of these runs say. cl_issue: flagged by confident learning. "
             f"{wrong_always:,} images were misclassified by every run that may judge them."
             + (
-                f" Lists of 1,000 from two random halves of the runs share {agreement:.0%}."
+                f" Lists of {length:,} from two random halves of the runs share {agreement:.0%}."
                 if agreement is not None
                 else ""
             ),
@@ -145,14 +146,14 @@ def main(arguments: argparse.Namespace) -> None:
     write_table(arguments.output, table, "%.6f")
 
 
-def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability]) -> Figure:
+def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability], length: int) -> Figure:
     """Return the figure of how the list settles, or why there is none."""
-    shares = {half.score: half.overlap.get(1000) for half in halves}
+    shares = {half.score: half.overlap.get(length) for half in halves}
     if settling.empty or shares.get("hardness") is None:
-        return message_figure("Too few runs or images to say how reliable the list of the 1,000 hardest is.")
+        return message_figure(f"Too few runs or images to say how reliable the list of the {length:,} hardest is.")
     return growth_figure(
         settling,
-        f"Halves of the runs share {shares['hardness']:.0%} of the 1,000 hardest; counted by errors, {shares['error_rate']:.0%}",
+        f"Halves of the runs share {shares['hardness']:.0%} of the {length:,} hardest; counted by errors, {shares['error_rate']:.0%}",
     )
 
 

@@ -2,6 +2,7 @@
 """List the images of a partition that none of the models on a growing chain of combos learnt."""
 
 import argparse
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from study.errors import StudyError
 from study.files import write_text
 from study.hard_to_learn import Chain, chain_of, hard_to_learn, text_report
 from study.index import read_index
+from study.pages import fill_page
 from study.partitions import read_partition
 from study.predictions import load_predictions
 from study.runs import read_runs, run_folder
@@ -62,6 +64,8 @@ def main(arguments: argparse.Namespace) -> None:
     )
     write_table(arguments.table, table)
     write_text(arguments.report, report)
+    title, _, rest = report.partition("\n")
+    write_text(arguments.page, fill_page("text", title=html.escape(title), text=html.escape(rest)))
 
 
 if __name__ == "__main__":
@@ -74,4 +78,5 @@ if __name__ == "__main__":
         "--table", required=True, help="table to write: a row an image, model, seed and way of judging, .csv"
     )
     parser.add_argument("--report", required=True, help="report to write, .txt")
+    parser.add_argument("--page", required=True, help="the same as a page, which a browser shows, .html")
     run(parser, main)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from study.command import run
 from study.files import write_text
+from study.overview import duration
 from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
 from study.plots.style import message_figure, save_figure
 from study.runs import read_runs, run_folder
@@ -40,7 +41,7 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, arguments: argparse.Namesp
     recalls = recalls.rename(columns=lambda name: name.removeprefix("recall_"))
     costs = by_group[["accuracy", "train_seconds", "parameters", "multiply_adds"]].mean().reset_index()
     used = summary[[*_GROUP, "seed", "train_seconds", "total_seconds", "peak_memory_mb"]]
-    total, most = used["train_seconds"].sum() / 60, used["peak_memory_mb"].max()
+    total, most = used["train_seconds"].sum(), used["peak_memory_mb"].max()
     nothing = message_figure("Every training diverged: there is no accuracy to draw.")
     for name, table, figure in (
         (
@@ -52,7 +53,7 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, arguments: argparse.Namesp
         (
             "resources",
             used,
-            resources_figure(used, f"{len(used)} trainings: {total:,.0f} minutes in all, at most {most:,.0f} MB"),
+            resources_figure(used, f"{len(used)} trainings: {duration(total)} in all, at most {most:,.0f} MB"),
         ),
     ):
         write_table(Path(arguments.figures, f"{name}.csv"), table, "%.6g")
@@ -92,7 +93,7 @@ def main(arguments: argparse.Namespace) -> None:
     ]
     summary = pd.DataFrame(rows)
     multiply_adds = {
-        model: pd.read_csv(Path(arguments.models, model, "layers.csv"))["multiply_adds"].sum()
+        model: pd.read_csv(Path(arguments.models, model, "layers.csv")).set_index("name").at["total", "multiply_adds"]
         for model in summary["model"].unique()
     }
     summary.insert(summary.columns.get_loc("parameters") + 1, "multiply_adds", summary["model"].map(multiply_adds))

@@ -304,8 +304,17 @@ class Reliability(NamedTuple):
     repetitions: int
 
 
+def list_length(n_images: int) -> int:
+    """Return how long a list of the hardest of so many images is: 1,000, or a round number that is at most a twentieth of them.
+
+    Lists that are a good part of all images share much by chance: two of 1,000 among 1,797 images more than half.
+    """
+    rounds = (number * 10**power for power in (2, 1, 0) for number in (10, 5, 2))
+    return next((length for length in rounds if 20 * length <= n_images), 1)
+
+
 def split_half(
-    judgements: Judgements, random: np.random.Generator, tops: Sequence[int] = (100, 1000), repetitions: int = 20
+    judgements: Judgements, random: np.random.Generator, tops: Sequence[int], repetitions: int = 20
 ) -> list[Reliability]:
     """Return how reliable the ranking by hardness is, and beside it the one by the plain share of wrong runs.
 
@@ -334,7 +343,7 @@ def split_half(
 
 
 def growth(
-    judgements: Judgements, random: np.random.Generator, top: int = 1000, repetitions: int = 10
+    judgements: Judgements, random: np.random.Generator, top: int, repetitions: int = 10
 ) -> list[dict[str, Any]]:
     """Return how the list of the hardest images settles with the number of runs.
 

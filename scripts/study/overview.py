@@ -34,6 +34,11 @@ void(app.setView({navbarMode:'menu'}),setTimeout("app.showCategory('{{ category.
 {% else %}{{ chapter }}{% endfor %}{% endmacro %}
 """
 
+_HOW_TO_READ = (
+    "The chapters in the menu hold the figures and tables; the circled i beside each says what is seen and how it was computed. What this report is too "
+    "small for, every image that some run got wrong with what each run says of it, is the page gallery.html in the folder results."
+)
+
 
 def start_page(
     title: str,
@@ -55,7 +60,7 @@ def start_page(
     items = "\n".join(
         f"- **{plain(one.subject)}.** {plain(one.text)} ({{{{ see({one.chapter!r}) }}}})" for one in findings
     )
-    parts = [_SEE, _heading(title, "="), _STYLE, plain(question), _heading("Main findings"), items]
+    parts = [_SEE, _heading(title, "="), _STYLE, plain(question), _HOW_TO_READ, _heading("Main findings"), items]
     for heading, text in sections.items():
         parts += [_heading(heading), text]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -183,20 +188,17 @@ def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
         [
             *(f"{text} ({counted(count, 'run')})." for text, count in machines.items()),
             *(f"{text} ({counted(count, 'run')})." for text, count in versions.items()),
-            f"All runs together took {_duration(seconds)}, one after the other; at most {max(record['peak_memory_mb'] for record in records):,.0f} MB of "
+            f"All runs together took {duration(seconds)}, one after the other; at most {max(record['peak_memory_mb'] for record in records):,.0f} MB of "
             "memory each.",
         ]
     )
 
 
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds / 3600:,.1f} hours"
-        if seconds >= 3600
-        else f"{seconds / 60:,.0f} minutes"
-        if seconds >= 90
-        else f"{seconds:,.0f} seconds"
-    )
+def duration(seconds: float) -> str:
+    """Return a time in words, in a unit that suits it."""
+    if seconds >= 5400:
+        return f"{seconds / 3600:,.1f} hours"
+    return counted(round(seconds / 60), "minute") if seconds >= 90 else counted(round(seconds), "second")
 
 
 def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:

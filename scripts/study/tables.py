@@ -17,7 +17,7 @@ from study.pages import fill_page
 # A column of names with at most so many different ones gets a choice of its own above the table.
 _MOST_CHOICES = 12
 # Numbers that are names.
-_NOMINAL = {"seed"}
+_NOMINAL = {"seed", "image_id", "other_id", "near_duplicate"}
 
 
 def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None = None) -> None:
@@ -37,12 +37,13 @@ def html_page(table: pd.DataFrame, title: str, description: str, images: Sequenc
         images: one uint8 H×W, H×W×1 or H×W×3 image a row, shown before the first column.
     """
     numeric = [_is_numeric(table[column]) for column in table.columns]
+    grouped = [number and name not in _NOMINAL for name, number in zip(table.columns, numeric, strict=True)]
     heads = ['<th class="image">image</th>'] if images is not None else []
     heads += [_heading(table[column], number) for column, number in zip(table.columns, numeric, strict=True)]
     rows = []
     for i, values in enumerate(table.itertuples(index=False)):
         cells = [_image_cell(images[i])] if images is not None else []
-        cells += [_cell(value, number) for value, number in zip(values, numeric, strict=True)]
+        cells += [_cell(value, *looks) for value, *looks in zip(values, numeric, grouped, strict=True)]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return fill_page(
         "table",
@@ -66,7 +67,7 @@ def _heading(column: pd.Series, number: bool) -> str:
     return f'<th scope="col"{attributes}>{html.escape(str(column.name))}</th>'
 
 
-def _cell(value: object, number: bool) -> str:
+def _cell(value: object, number: bool, grouped: bool) -> str:
     attributes = ' class="number"' if number else ""
     if pd.isna(value) or value in (np.inf, -np.inf):
         return f'<td{attributes} data-value="">–</td>'
@@ -74,13 +75,15 @@ def _cell(value: object, number: bool) -> str:
         shown, exact = _rounded(float(value)), repr(float(value))
         attributes += f' data-value="{exact}"' if exact != shown else ""
         return f"<td{attributes}>{shown}</td>"
+    if grouped and abs(value) >= 10_000:
+        return f'<td{attributes} data-value="{value}">{value:,}</td>'
     return f"<td{attributes}>{html.escape(str(value))}</td>"
 
 
 def _rounded(value: float) -> str:
     if value and abs(value) < 0.001:
         return f"{value:.2g}"  # p-values
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}"
+    return f"{value:,.1f}" if abs(value) >= 10_000 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}"
 
 
 def _image_cell(image: np.ndarray) -> str:

@@ -9,6 +9,7 @@ import pytest
 from gallery_study import CLASSES, GalleryStudy
 
 from study.activation_maps import no_maps, save_maps
+from study.plots.attribution import overlay
 from study.predictions import ROLE_CODES
 
 pytestmark = pytest.mark.browser
@@ -37,7 +38,7 @@ def study(tmp_path_factory):
     study = GalleryStudy(tmp_path_factory.mktemp("gallery"), diverged=(LOST,))
     listed = study.listed()
     study.mapped = listed["image_id"].to_numpy()[[4, 30, 2]]
-    maps = np.zeros((3, 1, 2, 4, 4), np.uint8)
+    maps = np.zeros((3, 1, 2, *study.images.shape[1:3]), np.uint8)
     maps[:, :, 1] = 255
     mapped = no_maps("v1+v2", 1)._replace(image_ids=np.array(study.mapped), layers=np.array(["last"]), maps=maps)
     save_maps(study.folder / "b.npz", mapped)
@@ -255,12 +256,13 @@ def test_maps_lie_over_the_image(gallery, study):
     figures = gallery.locator("section", has_text="Grad-CAM: b").locator("figure")
     assert figures.count() == 3
     label = CLASSES[study.labels[image]]
-    assert f"label, {label}: layer last" in figures.nth(2).inner_text()
+    assert f"true, {label}: last" in figures.nth(2).inner_text()
     cold, hot = (
         pixels(gallery, f"section:has-text('Grad-CAM: b') figure:nth-child({n}) canvas").astype(float) for n in (2, 3)
     )
-    assert cold == pytest.approx(0.4 * study.images[image], abs=1.5)
-    assert hot == pytest.approx(0.4 * study.images[image] + 0.6 * 255, abs=1.5)
+    for shown, value in ((cold, 0), (hot, 255)):
+        expected = overlay(study.images[image], np.full(study.images[image].shape[:2], value, np.uint8))
+        assert shown == pytest.approx(expected.astype(float), abs=2)  # as in the report's figures
 
 
 def test_the_address_brings_back_the_view(gallery, study, open_page):
@@ -336,7 +338,10 @@ def test_a_gallery_without_judges_says_so(tmp_path, open_page):
     study.build()
     page = open_page(study.page)
     assert "no run may judge any image" in page.locator("header p").first.inner_text()
-    assert page.locator("h1").inner_text() == "0 hard images of 30, judged by 0 runs"
+    assert (
+        page.locator("h1").inner_text()
+        == "0 of 30 images: those that some run got wrong, and the hardest; judged by 0 runs"
+    )
     assert not page.locator("#controls").is_visible()
 
 

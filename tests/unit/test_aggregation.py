@@ -1,6 +1,7 @@
 """compare.py, find_hard_examples.py and find_hard_to_learn.py on small made-up studies: whole ones and poor ones."""
 
 import csv
+import html
 import itertools
 import json
 
@@ -167,7 +168,7 @@ def test_votes_of_people_stand_in_the_row_of_their_image(whole, tmp_path):
 def test_hard_to_learn_lists_real_image_ids(whole, tmp_path):
     arguments = (
         "find_hard_to_learn.py", "--runs", whole.folder / "runs.csv", "--folder", whole.folder / "runs", "--index",
-        whole.folder / "index.csv", "--table", tmp_path / "t.csv", "--report", tmp_path / "r.txt",
+        whole.folder / "index.csv", "--table", tmp_path / "t.csv", "--report", tmp_path / "r.txt", "--page", tmp_path / "r.html",
     )  # fmt: skip
     run_script(*arguments, "--partition", whole.folder / "v1.csv")
     table = pd.read_csv(tmp_path / "t.csv")
@@ -175,6 +176,8 @@ def test_hard_to_learn_lists_real_image_ids(whole, tmp_path):
     assert table["Image"].isin(PARTITIONS["v1"]).all() and (table["True Label"] != table["Predicted Label"]).all()
     report = (tmp_path / "r.txt").read_text()
     assert "none of the models on v1, v1+v2, v1+v2+v3 learnt" in report and "== Out of sample, a, seed 1 ==" in report
+    page = (tmp_path / "r.html").read_text()
+    assert html.unescape(page.split("<pre>")[1].split("</pre>")[0]) == report.split("\n", 1)[1]
     (tmp_path / "other.csv").write_text("image_id\n0\n")
     failed = run_script(*arguments, "--partition", tmp_path / "other.csv", check=False)
     assert_one_clear_line(failed.stderr, "no runs on other alone", "add other to 'combos'")

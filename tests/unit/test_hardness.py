@@ -9,7 +9,7 @@ from scipy.stats import betabinom, entropy, rankdata
 from statsmodels.stats.proportion import proportion_confint
 
 from study.hard_to_learn import Chain, chain_of, hard_to_learn, text_report
-from study.hardness import Judge, beta_binomial, growth, hardness_table, judgement_scores, split_half
+from study.hardness import Judge, beta_binomial, growth, hardness_table, judgement_scores, list_length, split_half
 from study.predictions import ROLE_CODES, Predictions
 
 N, K = 60, 3
@@ -201,6 +201,13 @@ def noisy_study(n=3000, runs=12):
     return labels, difficulty, judges
 
 
+@pytest.mark.parametrize(
+    ("n_images", "length"), [(60_000, 1000), (20_000, 1000), (19_999, 500), (1_797, 50), (40, 2), (20, 1), (0, 1)]
+)
+def test_the_list_of_the_hardest_is_a_small_part_of_the_images(n_images, length):
+    assert list_length(n_images) == length
+
+
 def test_the_rank_of_the_loss_gives_a_steadier_list_than_the_count():
     labels, difficulty, judges = noisy_study()
     table, judgements = hardness_table(judges, labels, K)
@@ -230,7 +237,7 @@ def test_a_study_in_which_everything_diverged_has_no_scores():
     assert (
         table["hardness"].isna().all()
         and judgements.models == []
-        and split_half(judgements, np.random.default_rng(0)) == []
+        and split_half(judgements, np.random.default_rng(0), tops=(1,)) == []
     )
 
 

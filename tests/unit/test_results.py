@@ -152,14 +152,22 @@ def summary():
 
 def test_the_accuracy_figure_draws_every_run_and_states_the_finding(summary):
     figure = accuracy_by_combo_figure(*summary)
-    common, own = figure.axes
+    common, _ = figure.axes
     drawn = sorted(y for line in common.lines for y in line.get_ydata())
     assert drawn == pytest.approx(sorted(summary[0]["common_test_accuracy"]))
     assert [tick.get_text() for tick in common.get_xticklabels()] == ["v1", "v1+v2"]
     assert "v1+v2 leads v1 by 10.0 points on the common test" in figure.get_suptitle()
-    assert [text.get_text() for text in own.get_legend().get_texts()] == ["cnn2", "cnn3"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cnn2", "cnn3"]
     low, high = common.get_ylim()
     assert low < min(drawn) and high > max(drawn)
+
+
+def test_an_interval_that_leaves_the_picture_says_so(summary):
+    runs, groups = summary
+    groups.loc[0, "common_test_accuracy_high"] = 3.0
+    common, _ = accuracy_by_combo_figure(runs, groups).axes
+    arrows = [line.get_ydata()[0] for line in common.lines if line.get_marker() in (6, 7)]
+    assert arrows == [common.get_ylim()[1]]
 
 
 def test_a_combo_without_a_common_test_is_drawn_in_the_other_panel_only(summary):
@@ -214,7 +222,10 @@ def test_a_page_shows_numbers_rounded_and_keeps_them_in_full():
     page = html_page(table, "", "")
     assert '<td class="number" data-value="1.2345e-05">1.2e-05</td>' in page
     assert '<td class="number" data-value="0.62788888888">0.6279</td>' in page
-    assert '<td class="number">79690</td>' in page and '<td class="number" data-value="">–</td>' in page
+    assert (
+        '<td class="number" data-value="79690">79,690</td>' in page
+        and '<td class="number" data-value="">–</td>' in page
+    )
 
 
 def test_everything_that_pages_are_made_of_is_installed_with_the_package(tmp_path):
@@ -262,7 +273,7 @@ def test_summarising_gives_a_row_a_run_and_a_row_a_group(tmp_path):
     )
     compared.to_csv(tmp_path / "c.csv", index=False)
     (tmp_path / "models" / "m").mkdir(parents=True)
-    (tmp_path / "models" / "m" / "layers.csv").write_text("name,multiply_adds\na,40\nb,2\n")
+    (tmp_path / "models" / "m" / "layers.csv").write_text("name,multiply_adds\na,40\nb,2\ntotal,42\n")
     run_script(
         "summarize.py", "--runs", tmp_path / "runs.csv", "--folder", tmp_path / "runs", "--compared", tmp_path / "c.csv",
         "--groups", tmp_path / "g.csv", "--groups-page", tmp_path / "g.html", "--page", tmp_path / "p.html", "--figure", tmp_path / "f.svg",

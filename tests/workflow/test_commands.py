@@ -79,6 +79,9 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     assert (results / "hard_examples" / "gradcam" / "cnn2.npz").exists()
     assert {row["letters_of_combos"] for row in rows(results / "summary_by_group.csv")} <= {"a", "b", "ab"}
     model = results / "models" / "cnn2"
+    assert "Total hard-to-learn images" in (results / "hard_to_learn" / "v1_report.html").read_text()
+    total = rows(model / "layers.csv")[-1]
+    assert {row["multiply_adds"] for row in rows(results / "summary.csv")} == {total["multiply_adds"]}
     assert "13,018 parameters" in (model / "layers.txt").read_text()
     assert len(rows(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
     for name in ("layers.html", "schedule.svg", "augmentation.svg"):

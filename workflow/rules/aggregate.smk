@@ -193,8 +193,9 @@ rule find_hard_to_learn:
         partition="results/partitions/{partition}.csv",
     output:
         table="results/hard_to_learn/{partition}.csv",
-        report=report(
-            "results/hard_to_learn/{partition}_report.txt",
+        report="results/hard_to_learn/{partition}_report.txt",
+        page=report(
+            "results/hard_to_learn/{partition}_report.html",
             caption="../report/hard_to_learn.rst",
             category=chapter("Hard examples"),
             labels={
@@ -214,7 +215,7 @@ rule find_hard_to_learn:
         code=code("find_hard_to_learn.py"),
     shell:
         "python scripts/find_hard_to_learn.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index}"
-        " --partition {input.partition} --table {output.table} --report {output.report} > {log} 2>&1"
+        " --partition {input.partition} --table {output.table} --report {output.report} --page {output.page} > {log} 2>&1"
 
 
 # The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads little of them.

@@ -35,13 +35,7 @@ rule describe_model:
             labels={"model": "{model}", "item": "layers, table"},
         ),
         table="results/models/{model}/layers.csv",
-        text=report(
-            "results/models/{model}/layers.txt",
-            caption="../report/layers.rst",
-            category=chapter("Models"),
-            subcategory="{model}",
-            labels={"model": "{model}", "item": "layers, text"},
-        ),
+        text="results/models/{model}/layers.txt",
         rates="results/models/{model}/schedule.csv",
         schedule=report(
             "results/models/{model}/schedule.svg",

@@ -5,7 +5,7 @@ from study.gallery.answers import Answers
 
 def title(study: dict, answers: Answers) -> str:
     """Return the heading: how many images, judged by how many runs."""
-    return f"{study['n']:,} hard images of {study['n_images']:,}, judged by {_runs(answers)}"
+    return f"{study['n']:,} of {study['n_images']:,} images: those that some run got wrong, and the hardest; judged by {_runs(answers)}"
 
 
 def _runs(answers: Answers) -> str:

@@ -121,27 +121,27 @@ async function nearest(row) {
   return [...strips, element("p", note, "note")];
 }
 
-// Black, red, yellow, white: brighter is more, in grey too.
-function heat(value) {
-  const [r, g, b] = [0, 85, 170].map((from) => Math.max(0, Math.min(255, 3 * (value - from))));
-  return [r, g, b];
-}
-
-function mapCanvas(values, width, height) {
-  const small = new OffscreenCanvas(width, height);
-  const data = new ImageData(width, height);
-  values.forEach((value, i) => data.data.set([...heat(value), 255], 4 * i));
-  small.getContext("2d").putImageData(data, 0, 0);
-  return small;
+// The image in grey under the map in colours: half of each, then brightened to white, but at most to the double. The report's figures do the same.
+function overlay(brush, values, colours) {
+  const picture = brush.getImageData(0, 0, study.width, study.height);
+  const pixels = picture.data;
+  const mixed = new Float32Array(3 * values.length);
+  values.forEach((value, i) => {
+    const grey = (pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2]) / 3;
+    for (let c = 0; c < 3; c++) mixed[3 * i + c] = 0.5 * colours[3 * value + c] + 0.5 * grey;
+  });
+  const brighten = 255 / Math.max(mixed.reduce((a, b) => Math.max(a, b), 0), 127.5);
+  mixed.forEach((value, i) => (pixels[4 * Math.floor(i / 3) + (i % 3)] = value * brighten));
+  brush.putImageData(picture, 0, 0);
 }
 
 async function mapsOf(row) {
   const sections = await Promise.all(study.maps.map(async (maps, number) => {
     const at = maps.image_ids.indexOf(imageIds[row]);
     if (at < 0) return null;
-    const all = await unpack(`maps-${number}`);
+    const [all, colours] = await Promise.all([unpack(`maps-${number}`), unpack("map-colours")]);
     const run = study.runs[maps.run];
-    const pixels = maps.width * maps.height;
+    const pixels = study.width * study.height;
     const block = Math.floor(row / study.block);
     const predicted = (await answers(block)).predicted[maps.run * blockSize(block) + (row % study.block)];
     const strip = element("div", "", "strip");
@@ -152,18 +152,14 @@ async function mapsOf(row) {
       [study.classes[predicted], labelOf(row)].forEach((name, which) => {
         const from = ((at * maps.layers.length + l) * 2 + which) * pixels;
         const canvas = thumbnail(row, 2 * TILE);
-        const overlay = mapCanvas(all.subarray(from, from + pixels), maps.width, maps.height);
-        canvas.drawn.then(() => {
-          const brush = canvas.getContext("2d");
-          brush.globalAlpha = 0.6;
-          brush.drawImage(overlay, 0, 0, study.width, study.height);
-        });
+        canvas.drawn.then(() => overlay(canvas.getContext("2d"), all.subarray(from, from + pixels), colours));
         const figure = element("figure");
-        figure.append(canvas, element("figcaption", `${which ? "label" : "prediction"}, ${name}: layer ${layer}`));
+        figure.append(canvas, element("figcaption", `${which ? "true" : "predicted"}, ${name}: ${layer}`));
         strip.append(figure);
       });
     });
-    const note = "Where the answer rests: brighter is more. A map says where the network looks, not why it errs.";
+    const note =
+      "Which places speak for the predicted and for the true class, by layer: from black, none, to yellow, most. A map says where the network looks, not why it errs.";
     return section(`Grad-CAM: ${run.model} on ${run.combo}, seed ${run.seed}`, note, strip);
   }));
   return sections.filter(Boolean);

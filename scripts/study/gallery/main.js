@@ -15,6 +15,7 @@ function fillControls() {
     fillSelect(name, order.filter(Boolean), "any");
   }
   fillSelect("sort", numbers.map((each) => each.name));
+  for (const each of controls.elements.sort.options) each.text = each.value.replaceAll("_", " ");
   for (const each of controls.elements.sort.options) each.title = columns.get(each.value).meaning;
   fillSelect("model", new Set(study.runs.map((run) => run.model)), "any");
   fillSelect("combo", new Set(study.runs.map((run) => run.combo)), "any");

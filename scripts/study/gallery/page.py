@@ -18,6 +18,7 @@ from study.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS, Answers
 from study.gallery.columns import pack_columns
 from study.gallery.description import computed, summary, title
 from study.gallery.packing import Part, array_part, image_part, sheet
+from study.plots.attribution import MAP_COLOURS
 from study.predictions import ROLE_CODES
 
 _SCRIPTS = ("data.js", "view.js", "thumbnails.js", "grid.js", "dossier.js", "main.js")
@@ -35,7 +36,7 @@ class Maps(NamedTuple):
         run: position of the run among the study's.
         image_ids: int64, m.
         layers: L names.
-        maps: uint8, m×L×2×H×W; of the predicted class and of the label.
+        maps: uint8, m×L×2×H×W, of the size of the images; of the predicted class and of the label.
     """
 
     run: int
@@ -197,12 +198,12 @@ def _study(hard: Hard, neighbours: np.ndarray, extras: np.ndarray, block: int, l
             {
                 "run": one.run,
                 "layers": one.layers,
-                "height": one.maps.shape[3],
-                "width": one.maps.shape[4],
                 "image_ids": listed[order].tolist(),
             }
         )
         parts.append(array_part(f"maps-{len(maps) - 1}", one.maps[there[order]]))
+    if maps:
+        parts.append(array_part("map-colours", MAP_COLOURS))
     best = answers.best_run
     study = {
         "classes": hard.classes,

@@ -10,13 +10,12 @@ def fill_page(name: str, **places: str) -> str:
     """Return the page `<name>.html` with its own style and script and all places filled, as one text that needs no other file.
 
     Args:
-        name: such as "table", of the files `table.html`, `table.css` and `table.js`.
+        name: such as "table", of the files `table.html`, `table.css` and, if it has a script, `table.js`.
         places: HTML for each `$place` of the page other than `$style` and `$script`; the caller escapes.
 
     Raises:
         KeyError: a place of the page is not given.
     """
-    page, style, script = (
-        _FOLDER.joinpath(f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    return Template(page).substitute(places, style=style, script=script)
+    files = {"style": _FOLDER / f"{name}.css", "script": _FOLDER / f"{name}.js"}
+    own = {place: file.read_text(encoding="utf-8") for place, file in files.items() if file.exists()}
+    return Template((_FOLDER / f"{name}.html").read_text(encoding="utf-8")).substitute(places, **own)

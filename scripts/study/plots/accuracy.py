@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.plots.style import STYLE, message_figure, model_looks
+from study.plots.style import STYLE, legend_below, message_figure, model_looks, percent
 
 
 def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
@@ -31,8 +31,9 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
         "common_test_accuracy": "Common test: same images for every combo",
         "test_accuracy": "Own test: each combo's images, not comparable",
     }
+    lowest, highest = _accuracy_limits(summary[list(panels)].to_numpy(float), groups)
     with plt.rc_context(STYLE):
-        figure, row = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True)
+        figure, row = plt.subplots(1, 2, figsize=(11, 4.9), sharey=True)
         for axes, (metric, title) in zip(row, panels.items(), strict=True):
             for m, model in enumerate(models):
                 colour, marker = looks[model]["color"], looks[model]["marker"]
@@ -49,6 +50,9 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
                     axes.hlines(mean, c + offset - 0.12, c + offset + 0.12, color=colour, linewidth=2, zorder=3)
                     if np.isfinite(low):
                         axes.vlines(c + offset, low, high, color=colour, linewidth=1, zorder=1)
+                        for beyond, edge, arrow in ((low < lowest, lowest, 7), (high > highest, highest, 6)):
+                            if beyond:
+                                axes.plot(c + offset, edge, marker=arrow, color=colour, markersize=5, clip_on=False)
                 axes.plot([], [], marker, color=colour, label=model)
             axes.set_xticks(range(len(combos)), combos)
             axes.set_xlim(-0.6, len(combos) - 0.4)
@@ -56,9 +60,10 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
             axes.set_axisbelow(True)
             axes.set(title=title, xlabel="Combo of partitions")
         row[0].set_ylabel("Accuracy")
-        row[0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
-        row[0].set_ylim(*_accuracy_limits(summary[list(panels)].to_numpy(float), groups))
-        row[1].legend(title="Model", loc="lower right", frameon=False)
+        row[0].yaxis.set_major_formatter(percent)
+        row[0].set_ylim(lowest, highest)
+        how = "Points: runs. Bars: means over seeds. Lines: 95 % t-intervals of the mean; an arrow says that one goes on beyond the picture."
+        legend_below(figure, row[1].get_legend_handles_labels()[0], how)
         figure.suptitle(_finding(groups, combos), x=0.01, ha="left", fontsize=12)
     return figure
 
@@ -105,7 +110,7 @@ def class_accuracy_figure(recalls: pd.DataFrame, title: str) -> Figure:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=axes, label="Recall, mean over seeds")
-        bar.formatter = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
+        bar.ax.yaxis.set_major_formatter(percent)
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
@@ -146,10 +151,10 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str], title: str) -> Figur
         for point in best.itertuples():
             place = {"xy": (point.train_seconds, point.accuracy), "xytext": (-6, 4), "textcoords": "offset points"}
             row[0].annotate(point.combo, **place, ha="right", fontsize=8, color="0.3")
-        row[0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        row[0].yaxis.set_major_formatter(percent)
         row[0].set_ylabel("Accuracy, mean over seeds")
         handles = [plt.Line2D([], [], **looks[model], linewidth=0.8, label=model) for model in models]
-        row[-1].legend(handles=handles, frameon=False, title="Model", loc="lower right")
+        legend_below(figure, handles, "Model")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
@@ -177,6 +182,6 @@ def resources_figure(runs: pd.DataFrame, title: str) -> Figure:
             axes.set_ylim(bottom=0)
             axes.grid(axis="y", color="0.9")
             axes.set_axisbelow(True)
-        row[0].legend(frameon=False, title="Model", loc="upper left")
+        legend_below(figure, row[0].get_legend_handles_labels()[0], "Model")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure

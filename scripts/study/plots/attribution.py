@@ -12,6 +12,9 @@ from study.plots.images import in_colour, sheet
 from study.plots.style import STYLE
 from study.predictions import ROLE_CODES
 
+# uint8, 256×3: the colour of each value of a map.
+MAP_COLOURS = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256))[:, :3]).astype(np.uint8)
+
 
 def activation_maps_figure(images: np.ndarray, maps: ActivationMaps, classes: Sequence[str], title: str) -> Figure:
     """Return a row an image: its caption, the image, and for each layer the maps of the predicted and the true class over it.
@@ -71,7 +74,6 @@ def overlay(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
         images: uint8 …×H×W×3.
         maps: uint8 …×H×W.
     """
-    coloured = matplotlib.colormaps["inferno"](maps)[..., :3]
-    mixed = 0.5 * coloured + 0.5 * images.mean(axis=-1, keepdims=True) / 255
+    mixed = (0.5 * MAP_COLOURS[maps] + 0.5 * images.mean(axis=-1, keepdims=True)) / 255
     largest = mixed.max(axis=(-3, -2, -1), keepdims=True)
     return np.round(255 * mixed / np.maximum(largest, 0.5)).astype(np.uint8)

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from study.calibration import error_of_bins
-from study.plots.style import COLOURS, MARKERS, STYLE, model_looks
+from study.plots.style import COLOURS, MARKERS, STYLE, legend_below, model_looks, percent
 
 
 def comparisons_figure(pairs: pd.DataFrame) -> Figure:
@@ -53,7 +52,7 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
             image = axes.imshow(100 * values.to_numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
             for place, value in np.ndenumerate(100 * values.to_numpy()):
                 if not np.isnan(value):
-                    text = f"{value:+.1f}" if real.iat[place] else f"({value:+.1f})"
+                    text = _signed(value) if real.iat[place] else f"({_signed(value)})"
                     look = {
                         "color": "white" if abs(value) > 0.6 * most else "black",
                         "weight": "bold" if real.iat[place] else None,
@@ -68,6 +67,12 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
         title = f"{decided} of {len(pairs)} differences are real (bold: p ≤ 5 %, Holm)"
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
+
+
+def _signed(value: float) -> str:
+    """Return a number of points to one decimal, with a minus sign as printers have it, and none before a zero."""
+    text = f"{value:+.1f}"
+    return "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
 def _cells(
@@ -113,7 +118,7 @@ def variance_figure(components: pd.DataFrame, title: str) -> Figure:
         axes.set(xlabel="Standard deviation of accuracy, points (lines: 95 % intervals, cut off at the right edge)")
         axes.grid(axis="x", color="0.9")
         axes.set_axisbelow(True)
-        axes.legend(frameon=False, loc="center right")
+        legend_below(figure, axes.get_legend_handles_labels()[0])
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
@@ -147,7 +152,7 @@ def scaling_figure(
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.xaxis.minorticks_off()
         for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+            formatter(percent)
         axes.set(xlabel="Training images", ylabel="Error on the common test", title=title)
         axes.grid(color="0.9", which="both")
         axes.legend(frameon=False)
@@ -185,7 +190,7 @@ def calibration_figure(
             axes.grid(color="0.92")
             axes.set_axisbelow(True)
             for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+                axis.set_major_formatter(percent)
         handles, labels = grid[0, 0].get_legend_handles_labels()
         grid[0, 0].legend(handles, labels, frameon=False, loc="upper left", markerscale=0.7)
         figure.supxlabel("Confidence")

@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from study.histories import MEASURES, SPLITS
-from study.plots.style import COLOURS, STYLE
+from study.plots.style import COLOURS, STYLE, legend_below, percent
 
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 
@@ -37,13 +37,13 @@ def learning_curves_figure(bands: pd.DataFrame, title: str) -> Figure:
                 axes.set_axisbelow(True)
                 axes.margins(x=0.02)
             line[0].set_ylabel(measure.capitalize())
-        grid[1, 0].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        grid[1, 0].yaxis.set_major_formatter(percent)
         names = {"train": "Training images", "val": "Validation images", "test": "Own test images"}
         for axes, split in zip(grid[0], splits, strict=True):
             axes.set_title(names[split])
         for axes in grid[1]:
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-        grid[0, 0].legend(title="Combo", frameon=False)
+        legend_below(figure, grid[0, 0].get_legend_handles_labels()[0], "Combo")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure

@@ -1,11 +1,10 @@
 """Figures of the images that stay hard."""
 
-import matplotlib
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.plots.style import COLOURS, MARKERS, STYLE
+from study.plots.style import COLOURS, MARKERS, STYLE, percent
 
 
 def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
@@ -24,7 +23,7 @@ def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
         wrong = right.hexbin(x, y, judged["error_rate"], cmap="cividis", vmin=0, vmax=1, mincnt=1, **grid)
         figure.colorbar(dense, ax=left, label="Images")
         bar = figure.colorbar(wrong, ax=right, label="Share of runs that are wrong")
-        bar.formatter = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
+        bar.ax.yaxis.set_major_formatter(percent)
         for axes in (left, right):
             axes.set_xlabel("Standard deviation over runs of p(label)")
         left.set_ylabel("Mean of p(label) over runs")
@@ -51,7 +50,7 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.xaxis.minorticks_off()
         axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        axes.yaxis.set_major_formatter(percent)
         axes.set(xlabel="Runs", ylabel="Share of the whole study's list", title=title)
         axes.grid(color="0.9")
         axes.legend(frameon=False)

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.plots.style import COLOURS, STYLE
+from study.plots.style import COLOURS, STYLE, percent
 
 
 def reproduction_figure(
@@ -35,10 +34,10 @@ def reproduction_figure(
                     _draw_published_curve(axes, system, curve, curves)
             else:
                 _draw_published_points(axes, system, table[table["system"] == name])
-            axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+            axes.yaxis.set_major_formatter(percent)
             axes.grid(color="0.9")
             axes.set_axisbelow(True)
-            axes.legend(frameon=False, loc="lower right")
+            axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8.5)
         row[0][0].set_ylabel("Accuracy")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.plots.style import COLOURS, MARKERS, STYLE
+from study.plots.style import COLOURS, MARKERS, STYLE, percent
 
 _LINES = ("-", "--", ":")
 
@@ -66,7 +66,7 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, title: str) -> 
             axes.set_ylabel(name)
             axes.grid(color="0.9")
         rows[0].legend(frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
-        rows[1].yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        rows[1].yaxis.set_major_formatter(percent)
         rows[2].set_ylim(bottom=0)
         rows[2].ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useOffset=False)
         rows[2].set_xlabel("Epoch")

@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from study.files import atomic_path
@@ -41,6 +42,23 @@ def model_looks(models: Sequence[str]) -> dict[str, dict[str, str]]:
         model: {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
         for place, model in enumerate(models)
     }
+
+
+def percent(share: float, position: int | None = None) -> str:
+    """Return a tick's label, with as many decimals as it needs; matplotlib takes this function for a formatter."""
+    return f"{100 * share:.6g}%"
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
+    """Explain labelled artists below all axes of the figure, where the legend hides no data."""
+    figure.legend(
+        handles=handles,
+        title=title,
+        loc="outside lower center",
+        ncols=min(len(handles), 5),
+        frameon=False,
+        title_fontsize=9,
+    )
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.plots.style import COLOURS, STYLE
+from study.plots.style import COLOURS, STYLE, percent
 
 
 def trials_figure(trials: pd.DataFrame, keys: Sequence[str], title: str) -> Figure:
@@ -55,7 +55,7 @@ def _trials_heat_map(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     axes.set(xlabel=across, ylabel=down)
     axes.spines[:].set_visible(False)
     colours = figure.colorbar(image, ax=axes, label="Validation accuracy")
-    colours.formatter = matplotlib.ticker.PercentFormatter(1.0)
+    colours.ax.yaxis.set_major_formatter(percent)
     return figure
 
 
@@ -74,7 +74,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
         history.axvline(trial, color="0.85", linewidth=1, zorder=0)
     history.plot([], [], color="0.85", label="pruned or diverged")
     history.set(xlabel="Trial", ylabel="Validation accuracy")
-    history.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
+    history.yaxis.set_major_formatter(percent)
     history.legend(frameon=False)
     positions = {}
     for place, key in enumerate(keys):
@@ -99,7 +99,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     parallel.set_xticks(range(len(keys)), keys)
     parallel.set(yticks=[], xlim=(-0.1, len(keys) - 0.6 if len(keys) > 1 else 0.6))
     parallel.spines["left"].set_visible(False)
-    figure.colorbar(colours, ax=parallel, label="Validation accuracy", format=matplotlib.ticker.PercentFormatter(1.0))
+    figure.colorbar(colours, ax=parallel, label="Validation accuracy", format=percent)
     return figure
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.plots.style import COLOURS, STYLE
+from study.plots.style import COLOURS, STYLE, percent
 
 
 def precision_recall_figure(
@@ -84,7 +83,7 @@ def human_error_figure(
             axes.vlines(group["hardness"], group["low"], group["high"], color=COLOURS[0], linewidth=1)
             axes.set(xlim=(0, 1), xlabel="Hardness for models (mean rank of the loss)", ylabel="Human error")
             axes.set_ylim(bottom=0)
-            axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
+            axes.yaxis.set_major_formatter(percent)
             axes.grid(color="0.9")
             axes.legend(frameon=False, loc="upper left")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
