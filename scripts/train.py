@@ -134,6 +134,7 @@ def main(arguments: argparse.Namespace) -> None:
             "sha256": {"weights": file_digest(arguments.weights)},
             "parents": {path: file_digest(path) for path in parents},
             "images": {"train": train_digest, "val": val_digest},
+            "initial_weights": trainer.initial_weights,
             "code": code,
             "repository": repository(),
             "versions": library_versions() | gpu_versions(device),

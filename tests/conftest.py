@@ -144,6 +144,7 @@ class Project:
             "tune": {},
             "reproduce": {"systems": ["S0", "S1"], "tuned": False},
             "human_votes": [],
+            "certify": [],
             "compare": {"draws": 200, "precision": 0.005},
             "claims": "",
             "device": "cpu",

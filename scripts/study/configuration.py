@@ -158,11 +158,23 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     _check_ratios(config["split"])
     _check_rate_search(config)
     _check_human_votes(config)
+    _check_certified(config)
     unknown = [model for model in config["tune"] if model not in config["models"]]
     if unknown:
         raise StudyError(
             f"config: tune names {unknown[0]!r}, which is not among the study's models; add it to 'models' or take it out"
         )
+
+
+def _check_certified(config: Mapping[str, Any]) -> None:
+    for name in config["certify"]:
+        combo, model, seed = name.split("/")
+        for key, value in (("combos", combo), ("models", model), ("seeds", seed)):
+            if value not in map(str, config[key]):
+                raise StudyError(
+                    f"config: certify names {name!r}, but {value} is not among the study's {key} ({', '.join(map(str, config[key]))}); write for "
+                    f"example {config['combos'][0]}/{config['models'][0]}/{config['seeds'][0]}"
+                )
 
 
 def _check_unique(key: str, values: list[Any]) -> None:

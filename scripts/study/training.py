@@ -78,7 +78,11 @@ class Normalize(nn.Module):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of the history: means over the epoch; `seconds` is training without the measurements after it."""
+    """One row of the history: means over the epoch; `seconds` is training without the measurements after it.
+
+    `chain` is a digest of the weights after the epoch and of the chain before it. Where two trainings have the same one, they were the
+    same in all epochs so far.
+    """
 
     epoch: int
     learning_rate: float
@@ -90,6 +94,7 @@ class Epoch:
     test_accuracy: float
     seconds: float
     images_per_s: float
+    chain: str
 
     def __str__(self) -> str:
         return (
@@ -103,7 +108,7 @@ class Epoch:
         """Return the names of the fields, in order."""
         return [field.name for field in fields(cls)]
 
-    def row(self) -> dict[str, float]:
+    def row(self) -> dict[str, float | str]:
         """Return the fields as a dictionary, in order."""
         return asdict(self)
 
@@ -211,6 +216,7 @@ class Trainer:
             None if decay is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
         )
         self.dynamics = Dynamics(len(train_set), self.device)
+        self.initial_weights = weights_digest(model)
         self.history: list[Epoch] = []
         self.best: dict[str, Any] | None = None
         self.unfinished: dict[str, Any] | None = None  # an epoch in progress: order, position, totals, seconds
@@ -380,6 +386,7 @@ class Trainer:
             test_accuracy=test_accuracy,
             seconds=seconds,
             images_per_s=len(self.train_set) / seconds,
+            chain=weights_digest(self.model, after=self.history[-1].chain if self.history else self.initial_weights),
         )
         self.unfinished = None
         return row
@@ -395,6 +402,15 @@ class Trainer:
         images = self.train_set.images.index_select(0, positions)
         draw = Draw(self.augmentation, positions, epoch)
         return self.normalize(augmented(images, self.transforms, draw)), draw.own
+
+
+def weights_digest(model: nn.Module, after: str = "") -> str:
+    """Return a digest, 16 hexadecimal digits, of an earlier one and of all weights and buffers with their names."""
+    content = hashlib.sha256(after.encode())
+    for name, tensor in model.state_dict().items():
+        content.update(name.encode())
+        content.update(tensor.cpu().contiguous().numpy().tobytes())
+    return content.hexdigest()[:16]
 
 
 def evaluate(

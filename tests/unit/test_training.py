@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from study.checkpoints import load_checkpoint, save_checkpoint
 from study.errors import StudyError
-from study.files import read_csv, read_json
+from study.files import atomic_path, read_csv, read_json, write_text
 from study.hardness import Judge, hardness_table
 from study.index import read_index
 from study.models import build_model
@@ -346,11 +346,12 @@ def train_as_a_job(folder: Path) -> None:
     state = load_checkpoint(folder / "c.pt", "key", torch.device("cpu"))
     if state is not None:
         learner.load_state_dict(state)
-    (folder / "started").write_text(str(len(learner.history)))
+    write_text(folder / "started", str(len(learner.history)))
     clock = time.perf_counter()
     learner.run(save=lambda state: save_checkpoint(folder / "c.pt", "key", state), save_every=0.005)
     seconds = time.perf_counter() - clock
-    torch.save([weights(learner), [facts(epoch) for epoch in learner.history], seconds], folder / "result.pt")
+    with atomic_path(folder / "result.pt") as temporary:  # the kill may come now
+        torch.save([weights(learner), [facts(epoch) for epoch in learner.history], seconds], temporary)
 
 
 def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
@@ -397,6 +398,7 @@ def facts(epoch: Epoch) -> tuple:
         epoch.train_accuracy,
         epoch.val_loss,
         epoch.val_accuracy,
+        epoch.chain,
     )
 
 

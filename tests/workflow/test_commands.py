@@ -457,3 +457,12 @@ def test_a_damaged_archive_stops_the_study_and_a_good_one_continues_it(project, 
     assert "damaged.tar.gz: truncated or damaged archive" in text and "Traceback" not in text
     assert not (project.folder / "results" / "data" / "raw").exists()
     project.succeeds("results/data/images.npy")
+
+
+def test_a_run_that_is_trained_once_more_has_the_same_bits(finished):
+    output = finished.succeeds("certify")
+    assert "A     cnn2 on v1, seed 42: identical bits" in output
+    again = finished.folder / "results" / "certify" / "v1" / "cnn2" / "seed42"
+    assert (again / "model.safetensors").read_bytes() == (
+        finished.folder / "results" / "runs" / "v1" / "cnn2" / "seed42" / "model.safetensors"
+    ).read_bytes()

@@ -114,6 +114,16 @@ def of_all_runs(file):
     )
 
 
+def certified_runs():
+    """Return the runs, as combo/model/seed, that are trained once more to see whether they come out the same."""
+    return config["certify"] or [f"{COMBOS[0]}/{model}/{SEEDS[0]}" for model in MODELS]
+
+
+def run_path(name):
+    """Return where below the folder of runs the one lies that is named as combo/model/seed."""
+    return "{}/{}/seed{}".format(*name.split("/"))
+
+
 def checksums(wildcards):
     """Return the user's list of md5 digests as an input, if there is one."""
     return [DATASET["checksums"]] if DATASET["checksums"] else []

@@ -28,6 +28,7 @@ rule train:
     params:
         code=code("train.py"),
         wildcards=all_wildcards,
+        checkpoint="results/scratch/train/{combo}/{model}/seed{seed}.pt",
         options=lambda wildcards, input: [
             f"--lr-find {path}" for path in input.lr_find
         ]
@@ -35,7 +36,7 @@ rule train:
     shell:
         "python scripts/train.py --code {params.code} --images {input.images} --index {input.index} --splits {input.splits}"
         " --recipe {input.recipe} {params.options} --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads}"
-        " --checkpoint results/scratch/train/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.pt --job"
+        " --checkpoint {params.checkpoint} --job"
         " --weights {output.weights} --history {output.history} --dynamics {output.dynamics} --run {output.run} > {log} 2>&1"
 
 

@@ -46,6 +46,7 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, title: str) -> 
         kept_epoch: its number, from 1; None if the training diverged.
         title: what is shown.
     """
+    history = history.select_dtypes("number")
     history = history.where(np.isfinite(history))
     epochs = history["epoch"]
     with plt.rc_context(STYLE):
