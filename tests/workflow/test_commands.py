@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -466,3 +467,19 @@ def test_a_run_that_is_trained_once_more_has_the_same_bits(finished):
     assert (again / "model.safetensors").read_bytes() == (
         finished.folder / "results" / "runs" / "v1" / "cnn2" / "seed42" / "model.safetensors"
     ).read_bytes()
+
+
+def test_a_bundled_study_is_whole_elsewhere(finished, archive, tmp_path):
+    assert "read back and compared" in finished.succeeds("bundle")
+    there = Project(tmp_path / "else where", archive)
+    bundle = finished.folder / "study.tar.gz"
+    bundle.rename(there.folder / bundle.name)
+    command = [sys.executable, "scripts/unbundle.py", bundle.name]
+    printed = subprocess.run(
+        command, cwd=there.folder, env=there.environment(), capture_output=True, text=True, check=True
+    )
+    assert "all as they were bundled" in printed.stdout
+    assert "Nothing to be done" in there.succeeds("--dry-run", *FULL)
+    there.succeeds("--report")
+    assert "accuracy_by_combo" in (there.folder / "report.html").read_text()
+    assert "checks passed" in there.succeeds("verify")

@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Put a bundled study into this copy of the project, in which nothing is then to be done."""
+
+import argparse
+from pathlib import Path
+
+from study.bundles import read_bundle
+from study.command import run
+from study.provenance import repository
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Unpack the bundle and say what to type next."""
+    manifest = read_bundle(arguments.bundle, Path(arguments.project))
+    made, here = manifest["repository"], repository()
+    print(f"{arguments.bundle}: {len(manifest['files']):,} files, all as they were bundled")
+    if made["commit"] != here["commit"]:
+        print(
+            f"made by commit {made['commit'] or 'unknown'}, here is {here['commit'] or 'unknown'}: where the code differs Snakemake makes results again; for the same code "
+            f"git checkout {made['commit']}"
+        )
+    elif made["dirty"]:
+        print(
+            "made by a copy of the project that differed from its commit: where the code differs Snakemake makes results again"
+        )
+    given = f" --configfile {' '.join(manifest['configfiles'])}" if manifest["configfiles"] else ""
+    print(f"look at it: snakemake --dry-run{given}; snakemake --report{given}; snakemake verify{given}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", help="what `snakemake bundle` wrote, .tar.gz")
+    parser.add_argument("--project", default=".", help="folder of the project (default: the current one)")
+    run(parser, main)

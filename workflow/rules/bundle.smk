@@ -1,0 +1,22 @@
+# On request: `snakemake bundle` verifies the study and puts it into one file. It has no outputs, so that it does so each time.
+rule bundle:
+    input:
+        summary="results/summary.csv",
+        duplicates="results/data/near_duplicates.csv",
+    log:
+        "results/logs/bundle.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code("bundle.py"),
+        verify=code("verify.py"),
+        partitions=list(PARTITIONS),
+        configfiles=given_configfiles(),
+    shell:
+        "( python scripts/verify.py --code {params.verify} --results results --partitions {params.partitions} --twins results/verification_near_duplicates.csv"
+        " --output results/verification.csv &&"
+        " python scripts/bundle.py --code {params.code} --configfiles {params.configfiles:q} --output study.tar.gz ) 2>&1 | tee {log}"
