@@ -56,12 +56,14 @@ def main(arguments: argparse.Namespace) -> None:
         "How to make it again": overview.again(arguments.configfiles, repository()),
         "Configuration": overview.configuration(config),
     }
+    # Runs by earlier versions of the project did not record it.
+    locks = {lock for record in records if (lock := record.get("repository", {}).get("lock"))}
     question = (
         "How much do the data partition, the seed and the model matter, and which images stay hard whatever you do?"
     )
     sizes = [overview.counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]
     title = f"{config['dataset']['name']}: {', '.join(sizes)}"
-    write_text(arguments.output, overview.start_page(title, question, findings, sections))
+    write_text(arguments.output, overview.start_page(title, question, findings, sections, locks))
 
 
 if __name__ == "__main__":

@@ -182,6 +182,29 @@ def project(tmp_path, archive) -> Project:
     return Project(tmp_path / "project", archive)
 
 
+# What each change makes Snakemake run again: filled by tests, printed at the end.
+MATRIX = pytest.StashKey[list[tuple[str, dict[str, int]]]]()
+_STEPS = ("download", "decode", "partition", "split", "train", "predict", "evaluate", "compare", "find_hard_examples", "build_gallery", "summarize")  # fmt: skip
+
+
+def pytest_configure(config):
+    config.stash[MATRIX] = []
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the matrix as a table."""
+    if not config.stash[MATRIX]:
+        return
+    terminalreporter.section("what runs again after a change (jobs by rule; others: other rules)")
+    rows = [("", *_STEPS, "others")]
+    for change, counts in config.stash[MATRIX]:
+        others = sum(n for rule, n in counts.items() if rule not in (*_STEPS, "total", "all"))
+        rows.append((change, *(str(counts.get(step, "·")) for step in _STEPS), str(others or "·")))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+
+
 # The first command of the README.
 FULL = ("--cores", "4", "--resources", "gpu=1")
 

@@ -45,6 +45,7 @@ def start_page(
     question: str,
     findings: Sequence[Finding],
     sections: Mapping[str, str],
+    locks: Iterable[str] = (),
 ) -> str:
     """Return the page: title, question, main findings with links to the chapters that show them, then the other sections.
 
@@ -53,6 +54,7 @@ def start_page(
         question: what the study asks.
         findings: most important first.
         sections: reStructuredText by heading, such as the functions of this module return.
+        locks: sha256 of the requirements.lock of each run; the page warns if the project's is another one when the report is made.
 
     Returns:
         A Jinja template of reStructuredText, as Snakemake's reports read it.
@@ -60,10 +62,32 @@ def start_page(
     items = "\n".join(
         f"- **{plain(one.subject)}.** {plain(one.text)} ({{{{ see({one.chapter!r}) }}}})" for one in findings
     )
-    parts = [_SEE, _heading(title, "="), _STYLE, plain(question), _HOW_TO_READ, _heading("Main findings"), items]
+    parts = [
+        _SEE,
+        _heading(title, "="),
+        _STYLE,
+        plain(question),
+        _warning(set(locks)),
+        _HOW_TO_READ,
+        _heading("Main findings"),
+        items,
+    ]
     for heading, text in sections.items():
         parts += [_heading(heading), text]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _warning(locks: set[str]) -> str:
+    """Return a template that warns if the project's lock is none of these, or if runs were trained with different ones."""
+    text = (
+        "**Warning: other libraries.** requirements.lock is not the one that {} trained with, so what is run again may come out "
+        "differently. The versions used are under *Computed with*."
+    )
+    if len(locks) > 1:
+        return text.format("all runs were")
+    known = ", ".join(f"'{lock}'" for lock in sorted(locks))
+    condition = f"snakemake.config['requirements_lock'] not in [{known}]" if locks else "false"
+    return f"{{% if {condition} %}}{text.format('the runs were')}{{% endif %}}"
 
 
 def counted(n: int, thing: str) -> str:

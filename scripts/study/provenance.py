@@ -21,6 +21,12 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
+def lock_digest(root: str | Path) -> str | None:
+    """Return the sha256 of a project's requirements.lock, None without one."""
+    lock = Path(root) / "requirements.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
+
+
 def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
     """Return what is known of the copy of the project that runs: its commit, whether files differ from it, and its lock.
 
@@ -32,11 +38,10 @@ def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
     """
     root = Path(root) if root else Path(__file__).resolve().parents[2]
     commit, changes = (_git(root, *command) for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno")))
-    lock = root / "requirements.lock"
     return {
         "commit": commit,
         "dirty": None if changes is None else bool(changes),
-        "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+        "lock": lock_digest(root),
     }
 
 

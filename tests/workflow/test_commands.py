@@ -156,64 +156,6 @@ def test_the_second_command_then_finds_nothing_to_do(finished):
     assert "Nothing to be done" in finished.succeeds(*FULL)
 
 
-def test_touched_files_and_reordered_keys_re_run_nothing(finished):
-    results = finished.folder / "results"
-    assert (results / "data" / "images.npy").stat().st_size > 1_000_000  # beyond which Snakemake by itself goes by time
-    for path in (
-        *(finished.folder / "scripts").rglob("*.py"),
-        *results.glob("data/*.*"),
-        *results.rglob("predictions.npz"),
-    ):
-        path.touch()
-    config = finished.folder / "config" / "config.yaml"
-    before = config.read_text()
-    config.write_text(yaml.safe_dump(finished.study, sort_keys=True))
-    recipe = finished.folder / "config" / "models" / "cnn2.yaml"
-    recipe.write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text()), sort_keys=True) + "# a remark\n")
-    assert "Nothing to be done" in finished.succeeds("results/summary.csv")
-    config.write_text(before)
-
-
-@pytest.mark.parametrize(
-    ("changes", "jobs"),
-    [
-        ({"overrides": {"cnn2": {"epochs": 3, "architecture": {"filters": 16}}}}, {"resolve_recipe": 1, "train": 4, "predict": 4}),
-        ({"seeds": [42, 7, 8]}, {"split": 3, "train": 2, "predict": 2, "evaluate": 2, "summarize": 1}),
-        ({"combos": ["v1", "v1+v2", "v3"]}, {"split": None, "train": 2, "predict": 2}),
-        ({"device": "cuda"}, {"train": None}),
-    ],
-    ids=["learning recipe", "new seed", "new combo", "other device"],
-)  # fmt: skip
-def test_a_change_re_runs_what_uses_it_and_nothing_else(finished, changes, jobs):
-    finished.configure(finished.study | changes, "changed.yaml")
-    output = finished.succeeds("--dry-run", "--configfile", "config/changed.yaml")
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE))
-    for rule, count in jobs.items():
-        assert counts.get(rule) == (None if count is None else str(count)), output[-3000:]
-    assert "download" not in counts and "decode" not in counts
-
-
-@pytest.mark.parametrize(
-    ("module", "addition", "run_again", "left"),
-    [
-        ("study/plots/style.py", "\n\nUNUSED = 1\n", {"evaluate", "summarize"}, {"train", "predict", "partition"}),
-        ("study/plots/style.py", "\n# a remark\n", set(), {"train", "evaluate", "summarize"}),
-        ("study/augment.py", "\n\nUNUSED = 1\n", {"train", "predict", "evaluate", "summarize"}, {"decode", "partition", "split"}),
-        ("study/gallery/grid.js", "\n// another\n", {"build_gallery"}, {"train", "evaluate", "find_hard_examples"}),
-        ("study/datasets/cifar10.py", "\n\nUNUSED = 1\n", {"download", "decode", "partition", "train"}, set()),
-        ("study/tuning.py", "\n\nUNUSED = 1\n", set(), {"train", "evaluate", "summarize"}),
-    ],
-)  # fmt: skip
-def test_a_change_of_code_is_seen_by_its_content(finished, module, addition, run_again, left):
-    path = finished.folder / "scripts" / module
-    before = path.read_text()
-    path.write_text(before + addition)
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", finished.succeeds("--dry-run"), re.MULTILINE))
-    path.write_text(before)
-    assert counts.keys() >= run_again and not counts.keys() & left
-    assert run_again or not counts
-
-
 def test_a_job_does_not_run_code_that_was_not_planned(tmp_path):
     arguments = ("--combos", "v1", "--models", "cnn2", "--seeds", 1, "--output", tmp_path / "runs.csv")
     run_script("list_runs.py", *arguments, "--code", code_digest(ROOT / "scripts" / "list_runs.py"))

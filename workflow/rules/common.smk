@@ -15,6 +15,7 @@ from study.datasets import OFFICIAL
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.processes import KEEP_MEMORY
+from study.provenance import lock_digest
 from study.recipes import canonical, searches_rate
 from study.studies import check_study
 
@@ -23,6 +24,11 @@ try:
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
 except StudyError as error:
     sys.exit(f"error: {error}")
+
+# What the configuration asks for; jobs that depend on all of it take it as this text.
+WHOLE_CONFIG = canonical(config)
+# For the report's start page alone, which is rendered anew with each report and warns of another lock: no job runs again for one.
+config["requirements_lock"] = lock_digest(SCRIPTS.parent)
 
 RECIPES = STUDY.recipes
 REPRODUCED = STUDY.systems

@@ -23,7 +23,7 @@ rule describe_study:
         runtime=5,
     params:
         code=code("describe_study.py"),
-        config=canonical(config),
+        config=WHOLE_CONFIG,
         configfiles=given_configfiles(),
         optional=lambda wildcards, input: [
             f"--{name} {input[name]}"

@@ -1,0 +1,116 @@
+"""Which jobs run again for each kind of change: the matrix is printed at the end of the tests."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from conftest import MATRIX, Project
+
+pytestmark = pytest.mark.workflow
+
+
+@contextmanager
+def rewritten(path: Path, change: Callable[[str], str]) -> Iterator[None]:
+    """Change a text file for a while."""
+    before = path.read_bytes()
+    path.write_text(change(before.decode()))
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+def appended(path: str, text: str):
+    """Return what changes a file of the project."""
+    return lambda project: rewritten(project.folder / path, lambda before: before + text)
+
+
+def configured(**changes):
+    """Return what changes keys of the configuration."""
+    return lambda project: rewritten(
+        project.folder / "config/config.yaml",
+        lambda before: yaml.safe_dump(yaml.safe_load(before) | changes, sort_keys=False),
+    )
+
+
+def sorted_keys(path: str):
+    """Return what writes a YAML file in another order."""
+    return lambda project: rewritten(
+        project.folder / path, lambda before: yaml.safe_dump(yaml.safe_load(before), sort_keys=True) + "# a remark\n"
+    )
+
+
+@contextmanager
+def touched(project: Project) -> Iterator[None]:
+    """Give the code and the data new times, as a fresh clone and a copy do."""
+    results = project.folder / "results"
+    assert (results / "data/images.npy").stat().st_size > 1_000_000  # beyond which Snakemake by itself goes by time
+    for path in (
+        *(project.folder / "scripts").rglob("*.py"),
+        *results.glob("data/*.*"),
+        *results.rglob("predictions.npz"),
+    ):
+        path.touch()
+    yield
+
+
+def other_archive(project: Project):
+    """Change what the archive is checked by: one with other images has other md5s, and one that was packed anew is the same data."""
+    return rewritten(Path(project.archive.checksums), lambda before: f"# other images\n{before}")
+
+
+class Change(NamedTuple):
+    """A change, the jobs by rule that must run again (None: any number), and rules that must not."""
+
+    name: str
+    make: Callable
+    jobs: dict[str, int | None]
+    not_: set[str]
+
+
+UPSTREAM = {"download", "decode", "partition", "find_duplicates"}
+TRAINING = {"train", "predict"}
+AFTER_TRAINING = {"evaluate": 4, "find_hard_examples": 1, "compare": 1, "summarize": 1}
+CHANGES = [
+    Change("files touched, or copied", touched, {}, set()),
+    Change("keys of the configuration in another order", sorted_keys("config/config.yaml"), {}, set()),
+    Change("keys of a recipe in another order", sorted_keys("config/models/cnn2.yaml"), {}, set()),
+    Change("a comment in code", appended("scripts/study/augment.py", "\n# a remark\n"), {}, set()),
+    Change("code that no job of this study runs", appended("scripts/study/tuning.py", "\n\nUNUSED = 1\n"), {}, set()),
+    Change("requirements.lock", appended("requirements.lock", "# another\n"), {}, set()),
+    Change("code of figures", appended("scripts/study/plots/style.py", "\n\nUNUSED = 1\n"), {"evaluate": 4, "summarize": 1}, TRAINING | {"split"}),
+    Change("script of the gallery", appended("scripts/study/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"evaluate", "find_hard_examples"}),
+    Change("code of the augmentation", appended("scripts/study/augment.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
+    Change("code that reads the archive", appended("scripts/study/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
+    Change("an archive of other images", other_archive, dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
+    Change("a recipe's learning rate", configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": 0.002}}}), {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
+    Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM),
+    Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM | {"split"}),
+    Change("another device", configured(device="cuda"), {}, TRAINING),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
+def test_a_change_runs_again_what_uses_it_and_nothing_else(finished, change, request):
+    with change.make(finished):
+        output = finished.succeeds("--dry-run")
+    counts = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+    request.config.stash[MATRIX].append((change.name, counts))
+    for rule, n in change.jobs.items():
+        assert counts.get(rule) == n, output[-3000:]
+    assert not counts.keys() & change.not_
+    if not change.jobs and not change.not_:
+        assert "Nothing to be done" in output and not counts
+
+
+def test_the_report_warns_of_another_lock(finished):
+    finished.succeeds("--report")
+    report = finished.folder / "report.html"
+    assert "other libraries" not in report.read_text()
+    with appended("requirements.lock", "# another\n")(finished):
+        finished.succeeds("--report")
+    assert "Warning: other libraries" in report.read_text()
