@@ -8,7 +8,7 @@ IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
-.PHONY: help setup demo test test-long bench lint format docs lock
+.PHONY: help setup demo test test-long test-slurm bench lint format docs lock
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -61,6 +61,9 @@ test: setup ## run the test suite
 
 test-long: setup ## run it with fifty kills and thousands of configurations; most of an hour
 	$(IN_VENV) LONG_TESTS=1 pytest
+
+test-slurm: setup ## run a study on a SLURM cluster of one node; minutes, as root, with slurm-wlm and munge installed
+	$(IN_VENV) SLURM_TESTS=1 pytest tests/cluster
 
 lint: setup ## check code and workflow
 	$(IN_VENV) snakemake --lint
