@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.combos import chain_of
 from study.command import run
 from study.errors import StudyError
 from study.files import write_text
-from study.hard_to_learn import Chain, chain_of, hard_to_learn, text_report
+from study.hard_to_learn import Chain, hard_to_learn, text_report
 from study.index import read_index
 from study.pages import fill_page
 from study.partitions import read_partition

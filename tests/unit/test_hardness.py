@@ -8,7 +8,8 @@ from scipy.special import softmax
 from scipy.stats import betabinom, entropy, rankdata
 from statsmodels.stats.proportion import proportion_confint
 
-from study.hard_to_learn import Chain, chain_of, hard_to_learn, text_report
+from study.combos import chain_of
+from study.hard_to_learn import Chain, hard_to_learn, text_report
 from study.hardness import Judge, beta_binomial, growth, hardness_table, judgement_scores, list_length, split_half
 from study.predictions import ROLE_CODES, Predictions
 

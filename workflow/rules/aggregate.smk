@@ -188,7 +188,7 @@ rule find_hard_examples:
 rule find_hard_to_learn:
     input:
         runs="results/runs.csv",
-        predictions=of_all_runs("predictions.npz"),
+        predictions=chain_predictions,
         index="results/data/index.csv",
         partition="results/partitions/{partition}.csv",
     output:

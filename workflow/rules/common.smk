@@ -1,3 +1,4 @@
+import gc
 import itertools
 import math
 import os
@@ -11,6 +12,7 @@ SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study.code import code_digest
+from study.combos import chain_of
 from study.datasets import OFFICIAL
 from study.devices import wants_gpu
 from study.errors import StudyError
@@ -18,6 +20,10 @@ from study.processes import KEEP_MEMORY
 from study.provenance import lock_digest
 from study.recipes import canonical, searches_rate
 from study.studies import check_study
+
+# A plan is millions of objects that stay until it is carried out: looking for garbage among them as often as Python does by
+# itself takes a quarter of the planning.
+gc.set_threshold(50_000, 20, 100)
 
 # A wrong configuration ends here, before any job, with the one line that says what to write instead.
 try:
@@ -111,10 +117,27 @@ def all_wildcards(wildcards):
 
 
 def of_all_runs(file):
-    """Return a file of this name of each run of the study."""
+    """Return an input function for the file of this name of each run of the study.
+
+    A function, because Snakemake keeps lists that are written into a rule twice: in the rule and in its job.
+    """
+
+    def files(wildcards):
+        return expand(
+            f"results/runs/{{combo}}/{{model}}/seed{{seed}}/{file}",
+            combo=COMBOS,
+            model=MODELS,
+            seed=SEEDS,
+        )
+
+    return files
+
+
+def chain_predictions(wildcards):
+    """Return the predictions of the runs on a partition's chain of combos, from the partition alone to the largest."""
     return expand(
-        f"results/runs/{{combo}}/{{model}}/seed{{seed}}/{file}",
-        combo=COMBOS,
+        "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+        combo=chain_of(COMBOS, wildcards.partition),
         model=MODELS,
         seed=SEEDS,
     )
