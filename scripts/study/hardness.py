@@ -5,6 +5,7 @@ combos train on are judged by fewer and weaker runs, so raw counts do not compar
 """
 
 import math
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -36,19 +37,41 @@ class Judge(NamedTuple):
     dynamics: Mapping[str, np.ndarray] | None = None
 
 
-class Judgements(NamedTuple):
-    """What single runs say of all images: R runs, N images.
+class Judgements:
+    """What single runs say of all N images, in a temporary file of 4 bytes a run and image: not in memory, however many runs there are.
+
+    Args:
+        n_images: N.
 
     Attributes:
-        models: R names.
-        rank: float32, R×N; rank of the loss among the images that the run may judge, over their number: 0 easy, 1 hard. NaN where
-            the run may not judge.
-        wrong: bool, R×N; False where it may not judge.
+        models: of each run the name of its recipe.
+        n_images: N.
     """
 
-    models: list[str]
-    rank: np.ndarray
-    wrong: np.ndarray
+    def __init__(self, n_images: int):
+        self.models: list[str] = []
+        self.n_images = n_images
+        self._file = tempfile.TemporaryFile()
+
+    def add(self, model: str, rank: np.ndarray, wrong: np.ndarray) -> None:
+        """Take in a run.
+
+        Args:
+            model: name of its recipe.
+            rank: float32, N; rank of the loss among the images that the run may judge, over their number: above 0 (easy) to 1
+                (hard). NaN where the run may not judge.
+            wrong: bool, N; False where it may not judge.
+        """
+        self.models.append(model)
+        # Ranks are above zero, so a sign has room for the answer.
+        self._file.write(np.where(wrong, -rank, rank).astype(np.float32).tobytes())
+
+    def __getitem__(self, run: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return rank and wrong of the run that was taken in at this place."""
+        size = 4 * self.n_images
+        self._file.seek(run * size)
+        signed = np.frombuffer(self._file.read(size), np.float32)
+        return np.abs(signed), signed < 0
 
 
 class _Sums:
@@ -110,7 +133,7 @@ def hardness_table(
     sums: dict[str, _Sums] = {}
     in_sample: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # model: sum of p(label), number of runs
     dynamics, trained, learnt = np.zeros((len(_IN_SAMPLE), n)), np.zeros(n), np.zeros(n)
-    models, ranks, wrongs = [], [], []
+    judgements = Judgements(n)
     for judge in judges:
         run = judge.predictions
         if run.diverged:
@@ -131,9 +154,7 @@ def hardness_table(
         own.rank[may] += rank[may]
         own.margin[may] += (of_label - _largest_other(p, labels))[may]
         own.entropy[may] -= (p * log_p).sum(axis=1)[may]
-        models.append(judge.model)
-        ranks.append(rank)
-        wrongs.append((predicted != labels) & may)
+        judgements.add(judge.model, rank, (predicted != labels) & may)
         total, count = in_sample.setdefault(judge.model, (np.zeros(n), np.zeros(n)))
         seen = run.has_role("train")
         total[seen] += of_label[seen]
@@ -144,7 +165,6 @@ def hardness_table(
             learnt[ids] += judge.dynamics["first_learnt"] > 0
             for row, name in zip(dynamics, _IN_SAMPLE, strict=True):
                 row[ids] += judge.dynamics[name]
-    judgements = Judgements(models, np.array(ranks, np.float32).reshape(-1, n), np.array(wrongs, bool).reshape(-1, n))
     table = _scores(list(sums.values()), labels, n_classes)
     with np.errstate(invalid="ignore"):
         for row, name in zip(dynamics, _IN_SAMPLE, strict=True):
@@ -368,15 +388,19 @@ def growth(
 
 def judgement_scores(judgements: Judgements, chosen: np.ndarray) -> dict[str, np.ndarray]:
     """Return `hardness` and `error_rate` of all images by the chosen runs, a mask of R; NaN where none may judge."""
-    ranks, may = judgements.rank[chosen], ~np.isnan(judgements.rank[chosen])
-    models = np.array(judgements.models)[chosen]
-    n = judgements.rank.shape[1]
-    by_model = []
+    n = judgements.n_images
+    sums: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # model: sum of ranks, number of runs that may judge
+    wrongs = np.zeros(n, np.int64)
+    for run in np.flatnonzero(chosen):
+        rank, wrong = judgements[run]
+        may = ~np.isnan(rank)
+        total, count = sums.setdefault(judgements.models[run], (np.zeros(n), np.zeros(n, np.int64)))
+        np.add(total, rank, out=total, where=may)
+        count += may
+        wrongs += wrong
     with np.errstate(invalid="ignore"):
-        for model in dict.fromkeys(models):
-            own = models == model
-            by_model.append(np.nansum(ranks[own], axis=0, dtype=float) / may[own].sum(axis=0))
-        error_rate = judgements.wrong[chosen].sum(axis=0) / may.sum(axis=0)
+        by_model = [total / count for total, count in sums.values()]
+        error_rate = wrongs / sum((count for _, count in sums.values()), np.zeros(n, np.int64))
     return {"hardness": _mean_over_models(by_model, n), "error_rate": error_rate}
 
 

@@ -1,6 +1,6 @@
 """What each run says of each image, in small integers, and what follows from it: which images are listed, and as what."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -71,12 +71,22 @@ def read_answers(
         rows["roles"].append((run.roles + MAY_JUDGE * may).astype(np.uint8))
         rows["diverged"].append(run.diverged)
         rows["accuracy"].append(right.mean() if len(right) else np.nan)
-    return Answers(**{name: np.array(values) for name, values in rows.items()})
+    # One by one, so that no more than one of them is there twice.
+    return Answers(**{name: np.array(rows.pop(name)) for name in Answers._fields})
 
 
 def misclassified(answers: Answers, labels: np.ndarray) -> np.ndarray:
     """Return a mask, bool N, of the images that some run gets wrong that may judge them."""
-    return ((answers.predicted != labels) & answers.judges).any(axis=0)
+    listed = np.zeros(len(labels), bool)
+    for wrong in _mistakes(answers, labels):
+        listed |= wrong
+    return listed
+
+
+def _mistakes(answers: Answers, labels: np.ndarray) -> Iterator[np.ndarray]:
+    """Return of each run a mask, bool N, of the images that it may judge and gets wrong."""
+    for predicted, roles in zip(answers.predicted, answers.roles, strict=True):
+        yield (predicted != labels) & (roles >= MAY_JUDGE)
 
 
 def most_confused_with(answers: Answers, labels: np.ndarray, n_classes: int, second: np.ndarray) -> np.ndarray:
@@ -90,8 +100,7 @@ def most_confused_with(answers: Answers, labels: np.ndarray, n_classes: int, sec
         n_classes: K.
         second: int, N; what is returned where no run is wrong.
     """
-    wrong = (answers.predicted != labels) & answers.judges
     votes = np.zeros((len(labels), n_classes), np.int32)
-    for predicted, mask in zip(answers.predicted, wrong, strict=True):
-        votes[mask.nonzero()[0], predicted[mask]] += 1
-    return np.where(wrong.any(axis=0), votes.argmax(axis=1), second)
+    for predicted, wrong in zip(answers.predicted, _mistakes(answers, labels), strict=True):
+        votes[wrong.nonzero()[0], predicted[wrong]] += 1
+    return np.where(votes.any(axis=1), votes.argmax(axis=1), second)

@@ -15,7 +15,7 @@ def _runs(answers: Answers) -> str:
 
 def summary(study: dict, answers: Answers) -> str:
     """Return what is seen and how it is read, or why nothing is."""
-    if not answers.judges.any():
+    if answers.best_run is None:
         return (
             "Nothing is shown, because no run may judge any image: every run diverged, or trained or validated on all images or on "
             "near-duplicates of them."
