@@ -119,7 +119,7 @@ def all_wildcards(wildcards):
 def of_all_runs(file):
     """Return an input function for the file of this name of each run of the study.
 
-    A function, because Snakemake keeps lists that are written into a rule twice: in the rule and in its job.
+    A function, because lists that are written into a rule are kept by it and by its job as well.
     """
 
     def files(wildcards):
