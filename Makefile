@@ -63,7 +63,7 @@ test-long: setup ## run it with fifty kills and thousands of configurations; mos
 	$(IN_VENV) LONG_TESTS=1 pytest
 
 test-slurm: setup ## run a study on a SLURM cluster of one node; minutes, as root, with slurm-wlm and munge installed
-	$(IN_VENV) SLURM_TESTS=1 pytest tests/cluster
+	$(IN_VENV) SLURM_TESTS=1 pytest -rs tests/cluster
 
 lint: setup ## check code and workflow
 	$(IN_VENV) snakemake --lint

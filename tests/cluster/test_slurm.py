@@ -65,7 +65,7 @@ def disturbed(tmp_path_factory, archive, cluster) -> Project:
     study = Submitted(project, cluster)
     try:
         # A run is cancelled while it trains.
-        study.wait_for("four runs are submitted", lambda: len(cluster.of_runs()) == 4)
+        study.wait_for("four runs are submitted", lambda: len(cluster.of_runs()) == 4, 300)
         training = project.folder / "results/logs/train"
         study.wait_for("a run trains", lambda: cluster.of_runs("RUNNING") and list(training.rglob("*.log")))
         project.cancelled = cluster.of_runs("RUNNING")[0]["JobId"]
@@ -76,7 +76,10 @@ def disturbed(tmp_path_factory, archive, cluster) -> Project:
         project.waited = study.wait_for("runs wait", lambda: cluster.of_runs("PENDING"))
         cluster.node("resume")
         # The node dies under a run, and comes back.
-        dying = study.wait_for("a run runs again", lambda: cluster.of_runs("RUNNING"))[0]["JobId"]
+        dying = study.wait_for(
+            "a run is at work again",
+            lambda: [job for job in cluster.of_runs("RUNNING") if job["RunTime"] >= "00:00:04"],
+        )[0]["JobId"]
         cluster.node("down")
         project.died = dying
         study.wait_for(
@@ -114,7 +117,7 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
     for job in done:
         # train, predict and evaluate: one after the other, so the largest memory and all of the time.
         assert job["TRES"].split(",")[:2] == ["cpu=1", "mem=4000M"]
-        assert "gres/gpu=1" in job["TRES"]
+        assert job["TresPerJob"] == "gres:gpu:1"
         assert job["TimeLimit"] == "05:10:00"
         log = Path(job["StdOut"]).read_text()
         assert all(f"rule {rule}:" in log for rule in ("train", "predict", "evaluate"))
@@ -125,16 +128,14 @@ def test_a_job_without_a_training_asks_for_no_gpu(disturbed):
     rules = {re.search(r"rule_([a-z_]+?)(_wildcards|$)", job["Comment"])[1] for job in others}
     assert rules >= {"decode", "find_duplicates", "explain", "compare", "find_hard_examples", "summarize"}
     assert not rules & {"download", "split", "list_runs", "train", "predict", "evaluate"}
-    assert not any("gres/gpu" in job["TRES"] for job in others if "rule_explain" not in job["Comment"])
+    assert not any("TresPerJob" in job for job in others if "rule_explain" not in job["Comment"])
 
 
 def test_all_runs_are_submitted_at_once_and_each_has_the_card_to_itself(disturbed):
     def when(job, name):
         return datetime.fromisoformat(job[name])
 
-    with_card = sorted(
-        (job for job in disturbed.jobs if "gres/gpu" in job["TRES"]), key=lambda job: when(job, "StartTime")
-    )
+    with_card = sorted((job for job in disturbed.jobs if "TresPerJob" in job), key=lambda job: when(job, "StartTime"))
     first = runs(disturbed)[:4]
     assert max(when(job, "SubmitTime") for job in first) <= min(when(job, "EndTime") for job in first)
     for before, after in itertools.pairwise(with_card):
@@ -152,38 +153,37 @@ def test_jobs_that_were_cancelled_or_died_with_their_node_ran_again(disturbed):
 
 
 def test_a_study_that_is_interrupted_cancels_its_jobs_and_goes_on_when_asked_again(tmp_path, archive, cluster):
-    project = Project(tmp_path / "project", archive, combos=["v1"], seeds=[42])
-    target = "results/runs/v1/cnn2/seed42/metrics.json"
+    project = Project(tmp_path / "project", archive, device="cpu")
+    target = "results/data/images.npy"
     before = {job["JobId"] for job in cluster.jobs()}
 
-    def ours(*states):
-        return [job for job in cluster.of_runs(*states) if job["JobId"] not in before]
+    def ours(state):
+        return [job for job in cluster.jobs() if job["JobId"] not in before and job["JobState"] == state]
 
     study = Submitted(project, cluster, target)
     try:
-        study.wait_for("the run runs", lambda: ours("RUNNING"))
+        study.wait_for("a job runs", lambda: ours("RUNNING"))
         study.process.send_signal(signal.SIGINT)
         study.ends(60)
         wait_for("the job is cancelled", lambda: ours("CANCELLED"), 30)
     finally:
         study.process.kill()
-    assert not (project.folder / target).exists()
+    assert study.process.returncode != 0 and not (project.folder / target).exists()
     again = Submitted(project, cluster, target)
     output = again.ends()
     assert again.process.returncode == 0, output[-6000:]
-    assert (project.folder / target).exists()
-    # Without a GPU asked for in the configuration none is asked for from the cluster.
-    assert not any("gres/gpu" in job["TRES"] for job in ours())
+    assert (project.folder / target).exists() and len(ours("COMPLETED")) == 1
 
 
 def test_a_device_that_depends_on_the_machine_is_refused(tmp_path, archive, cluster):
     project = Project(tmp_path / "project", archive, device="auto")
-    result = subprocess.run(
-        [*COMMAND, "results/runs.csv"], cwd=project.folder, env=project.environment(**cluster.environment),
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert result.returncode == 1 and not (project.folder / "results/runs.csv").exists()
-    assert_one_clear_line(result.stderr, "device is auto", "device: cuda", "device: cpu")
+    study = Submitted(project, cluster, "results/runs.csv")
+    assert_one_clear_line(study.ends(), "device is auto", "device: cuda", "device: cpu")
+    assert study.process.returncode == 1 and not (project.folder / "results/runs.csv").exists()
+    project.configure(project.study | {"device": "cuda"})
+    study = Submitted(project, cluster, "results/runs.csv")
+    output = study.ends()
+    assert study.process.returncode == 0, output[-6000:]
 
 
 def test_the_profile_repeats_what_the_default_one_says():
