@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.calibration import equal_width_edges, reliability
 from study.command import run
-from study.contrasts import Study, agreements, answers, comparisons, confidences, scalings, variances, worths
+from study.contrasts import Study, agreements, answers, calibrations, comparisons, scalings, variances, worths
 from study.datasets import OFFICIAL
 from study.files import read_json, write_text
 from study.index import read_index
@@ -28,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the tables, the pages and the figures."""
     index = read_index(arguments.index)
     listed = read_runs(arguments.runs)
-    runs, n_train = {}, {}
+    runs, n_train, tests = {}, {}, {}
     for row in listed.itertuples():
         folder = run_folder(arguments.folder, row.combo, row.model, row.seed)
         n_train[row.combo] = read_json(folder / "run.json")["n_train"]
@@ -38,8 +37,10 @@ def main(arguments: argparse.Namespace) -> None:
         if row.combo == OFFICIAL:
             test = np.flatnonzero(predictions.has_role("test"))
         else:
-            splits = [Path(arguments.splits, name, f"seed{row.seed}.csv") for name in arguments.partitions]
-            test = union([read_split(path) for path in splits], "test")
+            if row.seed not in tests:
+                splits = [Path(arguments.splits, name, f"seed{row.seed}.csv") for name in arguments.partitions]
+                tests[row.seed] = union([read_split(path) for path in splits], "test")
+            test = tests[row.seed]
         temperature = read_json(folder / "metrics.json")["temperature"]
         runs[row.combo, row.model, row.seed] = answers(predictions, test, index.labels, temperature)
     names = (list(dict.fromkeys(listed[column])) for column in ("combo", "model", "seed"))
@@ -47,11 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     pairs, groups, power = comparisons(study, arguments.draws, arguments.precision)
     scaling, fits = scalings(study, n_train, arguments.draws)
-    pooled = confidences(study)
-    bins = {
-        model: {state: reliability(*answers_of, equal_width_edges()) for state, answers_of in states.items()}
-        for model, states in pooled.items()
-    }
+    bins = calibrations(study)
     tables = {
         "comparisons": pairs,
         "groups": groups,

@@ -51,15 +51,19 @@ def residual(table: np.ndarray) -> Residual:
 
 
 class Resampled(NamedTuple):
-    """Bootstrap draws of the differences of all pairs, in the order of `pairs_of`.
+    """Bootstrap draws of C columns.
 
     Attributes:
-        two_level: float64, draws×P; seeds and images were drawn.
-        images: float64, draws×P; only images were.
+        two_level: float64, draws×C; seeds and images were drawn.
+        images: float64, draws×C; only images were.
     """
 
     two_level: np.ndarray
     images: np.ndarray
+
+    def columns(self, part: slice) -> "Resampled":
+        """Return the draws of some columns."""
+        return Resampled(self.two_level[:, part], self.images[:, part])
 
 
 def pairs_of(n_groups: int) -> list[tuple[int, int]]:
@@ -67,15 +71,13 @@ def pairs_of(n_groups: int) -> list[tuple[int, int]]:
     return list(itertools.combinations(range(n_groups), 2))
 
 
-def differences(values: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return for each seed the second less the first of each pair, float n_s×P, of values n_s×G; NaN where a run is missing."""
-    first, second = np.array(pairs_of(values[0].shape[1]), int).reshape(-1, 2).T
-    return [of_seed[:, second] - of_seed[:, first] for of_seed in values]
-
-
-def resample(gaps: Sequence[np.ndarray], draws: int, random: np.random.Generator) -> Resampled:
-    """Return bootstrap draws of the means of what `differences` returned, or of columns of several such tables."""
-    return Resampled(*(bootstrap_means(gaps, draws, random, seeds_too=seeds_too) for seeds_too in (True, False)))
+def resample(
+    values: Sequence[np.ndarray], draws: int, random: np.random.Generator, pairs: Sequence[tuple[int, int]]
+) -> Resampled:
+    """Return bootstrap draws of the mean of each column and after them of the difference of each pair: see `bootstrap_means`."""
+    return Resampled(
+        *(bootstrap_means(values, draws, random, seeds_too=seeds_too, pairs=pairs) for seeds_too in (True, False))
+    )
 
 
 def compare(
@@ -86,7 +88,7 @@ def compare(
     Args:
         names: of G groups.
         values: for each of S seeds, float n_s×G: a value of each test image; NaN for a group without a run of this seed.
-        resampled: what `resample` returned for their `differences`.
+        resampled: what `resample` returned for their differences, in the order of `pairs_of`.
         smaller_is_better: whether a group with smaller values wins.
 
     Returns:

@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.special import log_softmax
 
 from study.agreement import error_consistency
-from study.comparisons import Resampled, compare, detectable, differences, letters, resample, residual, seeds_needed
+from study.calibration import equal_width_edges, reliability
+from study.comparisons import Resampled, compare, detectable, letters, resample, residual, seeds_needed
 from study.datasets import OFFICIAL
 from study.metrics import losses
 from study.predictions import Predictions
@@ -62,21 +63,31 @@ _POWER_COLUMNS = [
 
 
 class Run(NamedTuple):
-    """One run's answers.
+    """One run's answers, kept small: a study has thousands of runs.
 
     Attributes:
         test: int, n; image_ids that it is compared by.
-        values: by measure float, n; for each test image.
-        right: bool, N.
-        unseen: bool, N; images that the run neither trained nor validated on.
-        confidence: by "as trained" and "after temperature scaling" float, n; probability of the predicted class.
+        values: by measure bool or float32, n; for each test image.
+        n_images: N.
+        bits: uint8, 2×⌈N/8⌉; `right` and `unseen`, a bit an image.
+        bins: by "as trained" and "after temperature scaling" what `study.calibration.reliability` says of the test images.
     """
 
     test: np.ndarray
     values: dict[str, np.ndarray]
-    right: np.ndarray
-    unseen: np.ndarray
-    confidence: dict[str, np.ndarray]
+    n_images: int
+    bits: np.ndarray
+    bins: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+    @property
+    def right(self) -> np.ndarray:
+        """Return a mask, bool N, of the images that the run gets right."""
+        return np.unpackbits(self.bits[0], count=self.n_images).view(bool)
+
+    @property
+    def unseen(self) -> np.ndarray:
+        """Return a mask, bool N, of the images that the run neither trained nor validated on."""
+        return np.unpackbits(self.bits[1], count=self.n_images).view(bool)
 
 
 def answers(predictions: Predictions, test: np.ndarray, labels: np.ndarray, temperature: float | None) -> Run:
@@ -95,8 +106,9 @@ def answers(predictions: Predictions, test: np.ndarray, labels: np.ndarray, temp
     confidence = {"as trained": np.exp(log_p.max(axis=1))}
     if temperature is not None:
         confidence["after temperature scaling"] = np.exp(log_softmax(tested / temperature, axis=1).max(axis=1))
-    values = {"accuracy": right[test].astype(float), "nll": nll, "brier": brier}
-    return Run(test, values, right, predictions.may_judge(), confidence)
+    bins = {state: reliability(p, right[test], equal_width_edges()) for state, p in confidence.items()}
+    values = {"accuracy": right[test], "nll": nll.astype(np.float32), "brier": brier.astype(np.float32)}
+    return Run(test, values, len(labels), np.packbits([right, predictions.may_judge()], axis=1), bins)
 
 
 class Family(NamedTuple):
@@ -137,22 +149,28 @@ class Study:
         self.runs, self.combos, self.models, self.seeds = runs, list(combos), list(models), list(seeds)
         self.partitions = list(partitions)
 
+    def tested_seeds(self, official: bool) -> dict[int, int]:
+        """Return the seeds with a run on the combo official, or on another one, and how many test images these runs have."""
+        sizes = {s: len(run.test) for (combo, _, s), run in self.runs.items() if (combo == OFFICIAL) == official}
+        return {seed: sizes[seed] for seed in self.seeds if seed in sizes}
+
     def values(self, groups: Sequence[tuple[str, str]], measure: str) -> list[np.ndarray]:
         """Return for each seed of the study the measure of each test image, float n×G; NaN where a run is missing.
 
         All groups are on the combo official, or none is. Seeds without any such run are left out.
         """
-        official = groups[0][0] == OFFICIAL
-        tables = []
-        for seed in self.seeds:
-            size = next(
-                (len(run.test) for (c, _, s), run in self.runs.items() if s == seed and (c == OFFICIAL) == official), 0
-            )
-            if size:
-                missing = np.full(size, np.nan)
-                runs = [self.runs.get((*group, seed)) for group in groups]
-                tables.append(np.stack([run.values[measure] if run else missing for run in runs], axis=1))
-        return tables
+        seeds = self.tested_seeds(groups[0][0] == OFFICIAL)
+        return [self.values_of_seed(seed, size, groups, measure) for seed, size in seeds.items()]
+
+    def values_of_seed(
+        self, seed: int, size: int, groups: Sequence[tuple[str, str]], measure: str, kind: type = np.float64
+    ) -> np.ndarray:
+        """Return the measure of each of a seed's test images, of the given type, n×G; NaN where a run is missing."""
+        table = np.full((size, len(groups)), np.nan, kind)
+        for column, group in enumerate(groups):
+            if (*group, seed) in self.runs:
+                table[:, column] = self.runs[*group, seed].values[measure]
+        return table
 
     def accuracies(self, combos: Sequence[str], model: str) -> np.ndarray:
         """Return accuracies, float C×S; NaN where a run is missing."""
@@ -246,6 +264,22 @@ def comparisons(study: Study, draws: int, precision: float) -> tuple[pd.DataFram
     return pairs, pd.DataFrame(rows, columns=columns), pd.DataFrame(powers, columns=None if powers else _POWER_COLUMNS)
 
 
+class _Tables(Sequence):
+    """For each seed float32 n×3G: all measures of all groups. Made when asked for, because all of them are large."""
+
+    def __init__(self, study: Study, groups: Sequence[tuple[str, str]], official: bool):
+        self.study, self.groups, self.seeds = study, groups, list(study.tested_seeds(official).items())
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        seed = self.seeds[place]
+        return np.concatenate(
+            [self.study.values_of_seed(*seed, self.groups, measure, np.float32) for measure in MEASURES], axis=1
+        )
+
+
 def _resampled(study: Study, draws: int) -> dict[tuple[str, ...], Resampled]:
     """Return bootstrap draws by (kind, shared, measure) of each family's differences and by (combo, model) of each accuracy.
 
@@ -253,21 +287,24 @@ def _resampled(study: Study, draws: int) -> dict[tuple[str, ...], Resampled]:
     """
     found: dict[tuple[str, ...], Resampled] = {}
     for official in (False, True):
-        columns: dict[tuple[str, ...], list[np.ndarray]] = {}
-        for family in study.families():
-            if (family.groups[0][0] == OFFICIAL) == official:
-                for measure in MEASURES:
-                    columns[family.kind, family.shared, measure] = differences(study.values(family.groups, measure))
-        for combo, model, _ in study.runs:
-            if (combo == OFFICIAL) == official and (combo, model) not in columns:
-                columns[combo, model] = study.values([(combo, model)], "accuracy")
-        if not columns:
+        groups = list(dict.fromkeys((c, model) for c, model, _ in study.runs if (c == OFFICIAL) == official))
+        if not groups:
             continue
-        tables = [np.concatenate(of_seed, axis=1) for of_seed in zip(*columns.values(), strict=True)]
-        drawn = resample(tables, draws, np.random.default_rng(stream_seed(0, f"compare/{official}")))
-        ends = np.cumsum([of_seeds[0].shape[1] for of_seeds in columns.values()])[:-1]
-        parts = zip(*(np.split(table, ends, axis=1) for table in drawn), strict=True)
-        found |= {key: Resampled(*part) for key, part in zip(columns, parts, strict=True)}
+        # A family's groups without any run have no draws either.
+        families = [family for family in study.families() if (family.groups[0][0] == OFFICIAL) == official]
+        groups = list(dict.fromkeys([*groups, *itertools.chain(*(family.groups for family in families))]))
+        place = {group: number for number, group in enumerate(groups)}
+        pairs, ends = [], {}
+        for family, (number, measure) in itertools.product(families, enumerate(MEASURES)):
+            own = [number * len(groups) + place[group] for group in family.groups]
+            start = len(MEASURES) * len(groups) + len(pairs)
+            pairs += itertools.combinations(own, 2)
+            ends[family.kind, family.shared, measure] = slice(start, len(MEASURES) * len(groups) + len(pairs))
+        random = np.random.default_rng(stream_seed(0, f"compare/{official}"))
+        drawn = resample(_Tables(study, groups, official), draws, random, pairs)
+        found |= {key: drawn.columns(part) for key, part in ends.items()}
+        # Accuracy is the first of the measures.
+        found |= {group: drawn.columns(slice(number, number + 1)) for group, number in place.items()}
     return found
 
 
@@ -359,15 +396,17 @@ def _by_class(run: Run, labels: np.ndarray, n_classes: int) -> np.ndarray:
     return np.array([right.mean(), *by_class])
 
 
-def confidences(study: Study) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Return for each model, as trained and after temperature scaling, confidence and correctness of all its test answers."""
-    pooled: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+def calibrations(study: Study) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Return for each model, as trained and after temperature scaling, what `reliability` says of all its runs' test answers together."""
+    pooled: dict[str, dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for model in study.models:
         runs = [run for (_, name, _), run in study.runs.items() if name == model]
-        for state in dict.fromkeys(state for run in runs for state in run.confidence):
-            own = [run for run in runs if state in run.confidence]
-            pooled.setdefault(model, {})[state] = (
-                np.concatenate([run.confidence[state] for run in own]),
-                np.concatenate([run.right[run.test] for run in own]),
-            )
+        for state in dict.fromkeys(state for run in runs for state in run.bins):
+            count, *means = map(np.array, zip(*(run.bins[state] for run in runs if state in run.bins), strict=True))
+            total = count.sum(axis=0)
+            with np.errstate(invalid="ignore"):
+                pooled.setdefault(model, {})[state] = (
+                    total,
+                    *(np.nansum(count * mean, axis=0) / total for mean in means),
+                )
     return pooled

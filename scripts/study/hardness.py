@@ -51,7 +51,7 @@ class Judgements:
     def __init__(self, n_images: int):
         self.models: list[str] = []
         self.n_images = n_images
-        self._file = tempfile.TemporaryFile()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
 
     def add(self, model: str, rank: np.ndarray, wrong: np.ndarray) -> None:
         """Take in a run.

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from conftest import assert_one_clear_line, run_script
 
-from study.predictions import Predictions, no_predictions, roles_in_run, save_predictions
+from study.calibration import equal_width_edges, reliability
+from study.contrasts import answers
+from study.predictions import Predictions, load_predictions, no_predictions, roles_in_run, save_predictions
 
 N, K = 240, 3
 PARTITIONS = {"v1": np.arange(0, 80), "v2": np.arange(80, 160), "v3": np.arange(160, 240)}
@@ -135,6 +137,38 @@ def test_a_study_is_compared_over_all_its_families(whole):
     assert variance.loc[("a", "partition"), "freedom"] == 2 and variance.loc[("a", "seed"), "freedom"] == 6
     power = tables["power"]
     assert (power.loc[power["measure"] == "accuracy", "seeds_needed"] >= 2).all()
+
+
+def test_a_run_is_kept_in_a_few_bytes_a_test_image_and_two_bits_an_image():
+    random = np.random.default_rng(0)
+    labels = np.arange(8000) % K
+    predictions = Predictions(random.normal(size=(8000, K)).astype(np.float32), np.zeros(8000, np.uint8))
+    test = np.arange(1000)
+    run = answers(predictions, test, labels, 1.5)
+    assert (run.right == (predictions.logits.argmax(axis=1) == labels)).all() and run.unseen.all()
+    kept = [run.bits, *run.values.values(), *(part for state in run.bins.values() for part in state)]
+    assert sum(part.nbytes for part in kept) < 10 * len(test) + 8000 / 4
+
+
+def test_calibration_of_all_runs_together_is_that_of_all_their_answers(whole):
+    table = whole.compare()["calibration"]
+    model, trained = "a", table["state"] == "as trained"
+    confidence, right = [], []
+    for combo, seed in itertools.product([combo for combo in whole.combos if combo != "official"], whole.seeds):
+        run = load_predictions(whole.folder / "runs" / combo / model / f"seed{seed}" / "predictions.npz")
+        test = np.concatenate([whole.splits[name, seed]["test"] for name in PARTITIONS])
+        p = np.exp(run.log_probabilities()[test])
+        confidence.append(p.max(axis=1))
+        right.append(p.argmax(axis=1) == whole.labels[test])
+    for seed in whole.seeds:
+        run = load_predictions(whole.folder / "runs" / "official" / model / f"seed{seed}" / "predictions.npz")
+        p = np.exp(run.log_probabilities()[200:])
+        confidence.append(p.max(axis=1))
+        right.append(p.argmax(axis=1) == whole.labels[200:])
+    expected = reliability(np.concatenate(confidence), np.concatenate(right), equal_width_edges())
+    rows = table[trained & (table["model"] == model)]
+    for column, values in zip(("n", "confidence", "accuracy"), expected, strict=True):
+        assert rows[column].to_numpy() == pytest.approx(values, rel=1e-5, nan_ok=True)
 
 
 def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(whole):

@@ -13,7 +13,7 @@ from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 
 from study.agreement import error_consistency
-from study.comparisons import bootstrap_p, detectable, differences, holm, letters, resample, residual, seeds_needed
+from study.comparisons import bootstrap_p, detectable, holm, letters, pairs_of, resample, residual, seeds_needed
 from study.comparisons import compare as compare_pairs
 from study.resampling import bootstrap_means, percentile_interval
 from study.scaling import fit_scaling
@@ -22,7 +22,9 @@ from study.variance import variance_components
 
 
 def compare(names, values, *, draws, random, **options):
-    return compare_pairs(names, values, resample(differences(values), draws, random), **options)
+    n = len(names)
+    resampled = resample(values, draws, random, pairs_of(n)).columns(slice(n, None))
+    return compare_pairs(names, values, resampled, **options)
 
 
 def simulated(random, gap, *, seeds=3, images=300, groups=4, seed_sd=0.02, accuracy=0.6):
@@ -138,6 +140,18 @@ def test_bootstrap_means_have_the_mean_and_the_variance_that_theory_gives():
     between = np.var([v.mean() for v in values]) / 3
     assert both.var() == pytest.approx(between + np.mean([v.var() for v in values]) / 200 / 3, rel=0.08)
     assert percentile_interval(np.arange(101.0)) == pytest.approx((2.5, 97.5))
+
+
+def test_a_drawn_difference_is_that_of_the_drawn_means_over_the_seeds_that_both_have():
+    random = np.random.default_rng(12)
+    values = [random.normal(s, 1, (150, 3)) for s in range(4)]
+    values[1][:, 2] = np.nan
+    drawn = bootstrap_means(values, 100, np.random.default_rng(0), seeds_too=False, pairs=[(0, 1), (1, 2)])
+    assert drawn[:, 3] == pytest.approx(drawn[:, 1] - drawn[:, 0], abs=1e-6)
+    gaps = [table[:, [2]] - table[:, [1]] for table in values]
+    assert drawn[:, 4] == pytest.approx(
+        bootstrap_means(gaps, 100, np.random.default_rng(0), seeds_too=False)[:, 0], abs=1e-6
+    )
 
 
 def test_letters_are_shared_by_those_that_were_not_found_different_and_only_those():

@@ -1,5 +1,7 @@
 """Which images stay hard: scores against their definitions, planted wrong labels, and lists of images that no model learnt."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -230,6 +232,20 @@ def test_chosen_runs_score_as_a_study_of_these_runs_alone():
     alone, _ = hardness_table([one for one, use in zip(judges, chosen, strict=True) if use], labels, K)
     for name in ("hardness", "error_rate"):
         assert scores[name] == pytest.approx(alone[name].to_numpy(), nan_ok=True, abs=1e-6)
+
+
+def test_memory_does_not_grow_with_the_number_of_runs():
+    def peak(runs):
+        labels, _, judges = noisy_study(4000, runs)
+        tracemalloc.start()
+        _, judgements = hardness_table(judges, labels, K)
+        judgement_scores(judgements, np.ones(runs, bool))
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    few = peak(4)
+    assert peak(64) < few + 60 * 4000 / 2  # half a byte a run and image
 
 
 def test_a_study_in_which_everything_diverged_has_no_scores():

@@ -1,0 +1,169 @@
+#!/usr/bin/env python
+"""Measure time and memory of what reads all runs, on made-up runs, and how both grow with the number of runs.
+
+The runs are names: hard links to a few distinct files, so that thousands of them fit on a disk. Combos and models stay the same
+(20 and 5), seeds grow.
+"""
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from study.files import write_csv, write_text
+from study.metrics import METRICS
+from study.predictions import Predictions, roles_in_run, save_predictions
+from study.runs import run_folder
+from study.tables import write_table
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+PARTITIONS = [f"v{number}" for number in range(1, 7)]
+COMBOS = [*PARTITIONS, *map("+".join, itertools.combinations(PARTITIONS, 2))][:20]
+MODELS = [f"m{number}" for number in range(1, 6)]
+CLASSES = [f"class{number}" for number in range(10)]
+FORMS = 2  # distinct answers on each combo
+
+
+def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.Generator) -> None:
+    """Write the files of a study of 20 combos, 5 models and these seeds."""
+    from study.dynamics import COLUMNS  # imports torch, and the process that measures has to stay small
+
+    labels = random.integers(len(CLASSES), size=n_images)
+    index = ((i, label, CLASSES[label], "train", f"{i}.png") for i, label in enumerate(labels))
+    write_csv(folder / "index.csv", ["image_id", "label", "class", "source_split", "file"], index)
+    np.save(folder / "images.npy", random.integers(0, 256, (n_images, 8, 8, 1), np.uint8))
+    write_csv(folder / "duplicates.csv", ["image_id", "other_id", "pixel_distance", "low_frequency_distance"], [])
+    write_csv(folder / "runs.csv", ["combo", "model", "seed"], itertools.product(COMBOS, MODELS, seeds))
+    parts = dict(zip(PARTITIONS, np.array_split(random.permutation(n_images), len(PARTITIONS)), strict=True))
+    splits = {}
+    for name, ids in parts.items():
+        write_csv(folder / f"{name}.csv", ["image_id"], ([i] for i in sorted(ids)))
+        cuts = [round(0.7 * len(ids)), round(0.85 * len(ids))]
+        splits[name] = dict(zip(("train", "val", "test"), np.split(ids, cuts), strict=True))
+        rows = sorted((i, role) for role, members in splits[name].items() for i in members)
+        write_csv(folder / "split.csv", ["image_id", "role"], rows)
+        for seed in seeds:
+            link(folder / "split.csv", folder / "splits" / name / f"seed{seed}.csv")
+        (folder / "split.csv").unlink()
+    for model in MODELS:
+        write_csv(folder / "models" / model / "layers.csv", ["name", "multiply_adds"], [("total", 10**6)])
+    scores = dict.fromkeys(METRICS, 0.5)
+    part = scores | {"n": 9000, "class_accuracy": dict.fromkeys(CLASSES, 0.5)}
+    metrics = part | dict.fromkeys(("common_test", "train", "val", "out_of_sample"), part)
+    write_text(folder / "metrics.json", json.dumps(metrics | {"status": "ok", "temperature": 1.2}))
+    for combo in COMBOS:
+        roles = {
+            role: np.concatenate([splits[name][role] for name in combo.split("+")]) for role in ("train", "val", "test")
+        }
+        record = {
+            "status": "ok", "recipe": {"batch_size": 128}, "n_train": len(roles["train"]), "n_val": len(roles["val"]), "classes": CLASSES,
+            "parameters": 10**5, "epochs": 5, "kept_epoch": 5, "train_seconds": 60.0, "total_seconds": 70.0, "images_per_s": 1e4,
+            "peak_memory_mb": 500.0, "device": "cpu", "precision": "fp32", "versions": {"torch": "-"},
+        }  # fmt: skip
+        write_text(folder / "run.json", json.dumps(record))
+        ids = np.sort(roles["train"])
+        dynamics = {name: random.random(len(ids)).astype(kind) for name, kind in COLUMNS.items()}
+        np.savez(folder / "dynamics.npz", image_id=ids, **dynamics)
+        for form in range(FORMS):
+            logits = random.normal(0, 1, (n_images, len(CLASSES))).astype(np.float32)
+            logits[np.arange(n_images), labels] += 2
+            save_predictions(folder / "predictions.npz", Predictions(logits, roles_in_run(n_images, roles)))
+            for place, seed in itertools.product(range(form, len(MODELS), FORMS), seeds):
+                for file in ("predictions.npz", "dynamics.npz", "run.json", "metrics.json"):
+                    link(folder / file, run_folder(folder / "runs", combo, MODELS[place], seed) / file)
+            (folder / "predictions.npz").unlink()
+        for file in ("dynamics.npz", "run.json"):
+            (folder / file).unlink()
+
+
+def link(source: Path, place: Path) -> None:
+    """Give a file one more name."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.link(source, place)
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """Return the options of each script that reads all runs, in an order in which each finds what it reads."""
+    out = folder / "out"
+    runs = ["--runs", folder / "runs.csv", "--folder", folder / "runs"]
+    index = ["--index", folder / "index.csv"]
+    images = ["--images", folder / "images.npy", "--duplicates", folder / "duplicates.csv"]
+    hard = [("output", "csv"), ("top-table", "csv"), ("reliability", "csv"), ("growth", "csv"), ("confusions", "csv"), ("page", "html"),
+            ("map-figure", "svg"), ("growth-figure", "svg"), ("confusions-figure", "svg")]  # fmt: skip
+    compared = ["page", "comparisons-figure", "variance-figure", "scaling-figure", "calibration-figure"]
+    return {
+        "find_hard_examples.py": [
+            *runs, *index, *images, "--partitions", *(folder / f"{name}.csv" for name in PARTITIONS),
+            *itertools.chain(*((f"--{name}", out / f"{name}.{kind}") for name, kind in hard)),
+        ],
+        "find_hard_to_learn.py": [
+            *runs, *index, "--partition", folder / "v1.csv", "--table", out / "learn.csv", "--report", out / "learn.txt",
+            "--page", out / "learn.html",
+        ],
+        "compare.py": [
+            *runs, *index, "--splits", folder / "splits", "--partitions", *PARTITIONS, "--draws", "200", "--tables", out,
+            *itertools.chain(*((f"--{name}", out / f"compare-{name}.svg") for name in compared)),
+        ],
+        "build_gallery.py": [
+            *runs, *index, *images, "--table", out / "output.csv", "--top-table", out / "top-table.csv", "--output", out / "gallery.html",
+        ],
+        "summarize.py": [
+            *runs, "--compared", out / "groups.csv", "--models", folder / "models", "--groups", out / "by_group.csv", "--groups-page",
+            out / "by_group.html", "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--figures", out / "figures",
+            "--output", out / "summary.csv",
+        ],
+    }  # fmt: skip
+
+
+def measure(script: str, options: list[str]) -> tuple[float, float]:
+    """Return the processor time in seconds and the peak memory in MB of a script."""
+    process = subprocess.Popen([sys.executable, SCRIPTS / script, *map(str, options)])
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{script} failed")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024  # KiB on Linux
+
+
+def main() -> None:
+    """Make the studies, run the scripts on them, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", required=True, type=Path, help="where to make the studies; 100 MB and many links")
+    parser.add_argument("--images", type=int, default=60_000, help="in each study (default: %(default)s)")
+    parser.add_argument(
+        "--runs", nargs="+", type=int, default=[100, 300, 1000], help="hundreds (default: 100 300 1000)"
+    )
+    parser.add_argument("--scripts", nargs="+", help="only these (default: all)")
+    parser.add_argument("--output", required=True, help="table to write, .csv")
+    arguments = parser.parse_args()
+    rows = []
+    for n_runs in arguments.runs:
+        folder = arguments.folder / f"{n_runs}x{arguments.images}"
+        if not folder.exists():
+            seeds = list(range(n_runs // (len(COMBOS) * len(MODELS))))
+            # In a process of its own: a script's peak memory counts that of the process which starts it.
+            maker = multiprocessing.Process(
+                target=make_study, args=(folder, arguments.images, seeds, np.random.default_rng(0))
+            )
+            maker.start()
+            maker.join()
+            (folder / "out").mkdir()
+        stored = next(folder.glob("runs/*/*/*/predictions.npz")).stat().st_size / arguments.images
+        for script, options in commands(folder).items():
+            if arguments.scripts and script not in arguments.scripts:
+                continue
+            seconds, megabytes = measure(script, options)
+            rows.append((script, n_runs, arguments.images, round(seconds, 1), round(megabytes), round(stored, 1)))
+            print(*rows[-1], flush=True)
+    names = ["script", "runs", "images", "cpu_seconds", "peak_memory_mb", "stored_bytes_per_image"]
+    write_table(arguments.output, pd.DataFrame(rows, columns=names))
+
+
+if __name__ == "__main__":
+    main()
