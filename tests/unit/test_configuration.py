@@ -414,3 +414,11 @@ def test_planted_wrong_labels_were_found_three_times_as_well_as_by_counting():
         ("error_rate", "by the plain count"),
     ):
         assert f"{precision[score]:.2f} {text}" in readme
+
+
+def test_the_tests_that_the_readme_names_exist():
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "README.md").read_text())
+    assert len(named) > 10
+    for file, name in named:
+        (path,) = (ROOT / "tests").rglob(file)
+        assert f"def {name}(" in path.read_text(), name
