@@ -1,6 +1,7 @@
 """The study on a SLURM cluster that is being disturbed: a job is cancelled, the node is drained, the node dies."""
 
 import itertools
+import os
 import re
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, Project, assert_one_clear_line
+from conftest import FULL, ROOT, Project, assert_one_clear_line
 
 from cluster.conftest import wait_for
 
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.slurm
 COMMAND = (
     "snakemake", "--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10",
     "--slurm-keep-successful-logs",
+)  # fmt: skip
+
+# All runs and what is made from all of them, and one figure that wants a GPU too; with LONG_TESTS the whole study.
+TARGETS = () if os.environ.get("LONG_TESTS") else (
+    "results/comparisons/comparisons.csv", "results/hard_examples.csv", "results/runs/v1/cnn2/seed42/gradcam.svg",
 )  # fmt: skip
 
 
@@ -58,11 +64,19 @@ def compute_on_the_cpu(project: Project) -> None:
 
 
 @pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, archive) -> Project:
+    """The same study on this machine."""
+    project = Project(tmp_path_factory.mktemp("undisturbed") / "project", archive)
+    project.succeeds(*FULL, *(("--", *TARGETS) if TARGETS else ()))
+    return project
+
+
+@pytest.fixture(scope="module")
 def disturbed(tmp_path_factory, archive, cluster) -> Project:
     """The whole study after three accidents; `project.jobs` are SLURM's records."""
     project = Project(tmp_path_factory.mktemp("disturbed") / "project", archive, device="cuda")
     compute_on_the_cpu(project)
-    study = Submitted(project, cluster)
+    study = Submitted(project, cluster, *TARGETS)
     try:
         # A run is cancelled while it trains.
         study.wait_for("four runs are submitted", lambda: len(cluster.of_runs()) == 4, 300)
@@ -100,15 +114,14 @@ def runs(project: Project) -> list[dict[str, str]]:
     return [job for job in project.jobs if job["Comment"].startswith("rule_run_")]
 
 
-def test_a_study_that_was_disturbed_ends_with_the_results_of_a_local_one(disturbed, finished):
-    theirs, ours = finished.folder / "results", disturbed.folder / "results"
+def test_a_study_that_was_disturbed_ends_with_the_results_of_a_local_one(disturbed, undisturbed):
+    theirs, ours = undisturbed.folder / "results", disturbed.folder / "results"
     names = [path.relative_to(theirs) for path in theirs.glob("runs/**/*") if path.suffix in (".safetensors", ".npz")]
     names += [path.relative_to(theirs) for path in theirs.glob("runs/**/classification_report.json")]
     names += [Path("hard_examples.csv"), Path("comparisons/comparisons.csv"), Path("data/near_duplicates.csv")]
-    assert len(names) == 4 * 5 + 3
+    assert len(names) >= 4 * 4 + 1 + 3
     for name in names:
         assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
-    assert (ours / "summary.csv").exists()
 
 
 def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbed):
@@ -126,7 +139,7 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
 def test_a_job_without_a_training_asks_for_no_gpu(disturbed):
     others = [job for job in disturbed.jobs if job not in runs(disturbed)]
     rules = {re.search(r"rule_([a-z_]+?)(_wildcards|$)", job["Comment"])[1] for job in others}
-    assert rules >= {"decode", "find_duplicates", "explain", "compare", "find_hard_examples", "summarize"}
+    assert rules >= {"decode", "find_duplicates", "explain", "compare", "find_hard_examples"}
     assert not rules & {"download", "split", "list_runs", "train", "predict", "evaluate"}
     assert not any("TresPerJob" in job for job in others if "rule_explain" not in job["Comment"])
 
