@@ -79,12 +79,13 @@ def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> C
     """
     records = [read_json(folder / "run.json") for folder in (first, again)]
     runs = [load_predictions(folder / "predictions.npz") for folder in (first, again)]
-    n_different = int((runs[0].logits.argmax(axis=1) != runs[1].logits.argmax(axis=1)).sum())
+    predicted = [run.logits.argmax(axis=1) for run in runs]
+    n_different = int((predicted[0] != predicted[1]).sum())
     accuracies = []
-    for run in runs:
+    for run, answers in zip(runs, predicted, strict=True):
         test = run.has_role("test")
         known = test.any() and not run.diverged
-        accuracies.append(float((run.logits[test].argmax(axis=1) == labels[test]).mean()) if known else math.nan)
+        accuracies.append(float((answers[test] == labels[test]).mean()) if known else math.nan)
     same_weights = records[0]["sha256"]["weights"] == records[1]["sha256"]["weights"]
     if same_weights and np.array_equal(runs[0].logits, runs[1].logits, equal_nan=True):
         level = "A"

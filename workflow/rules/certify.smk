@@ -10,12 +10,7 @@ use rule train as train_again with:
     # From the cache it would be the first training's files, and always the same.
     cache: False
     params:
-        code=code("train.py"),
         checkpoint="results/scratch/train_again/{combo}/{model}/seed{seed}.pt",
-        options=lambda wildcards, input: [
-            f"--lr-find {path}" for path in input.lr_find
-        ]
-        + [f"--tuned {path}" for path in input.tuned],
 
 
 use rule predict as predict_again with:
