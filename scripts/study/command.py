@@ -1,9 +1,11 @@
 """How an entry point ends: quietly when it worked, with one line when it did not."""
 
 import argparse
+import contextlib
 import errno
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from study.code import code_digest
@@ -26,23 +28,16 @@ def share_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
 
 
-def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
-    """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1.
-
-    With `--code`, a digest that the workflow gives, nothing runs unless the code on disk has it: else results would be recorded as
-    those of code that did not make them.
-    """
-    parser.add_argument("--code", metavar="DIGEST", help="refuse to run unless this is the digest of the code")
-    arguments = parser.parse_args()
+@contextlib.contextmanager
+def end_in_one_line() -> Iterator[None]:
+    """Turn failures within that a user can mend into one line on stderr and exit 1."""
     try:
-        # By its absolute path, as `__file__` is: a script that asks again gets the digest from the cache.
-        if arguments.code and code_digest(Path(sys.argv[0]).absolute()) != arguments.code:
-            raise StudyError(
-                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow planned this job; type the same command again"
-            )
-        main(arguments)
+        yield
     except StudyError as error:
         message = str(error)
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except OSError as error:
         if error.errno in _NO_ROOM:
             where = error.filename or "the results folder"
@@ -60,3 +55,20 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
         return
     print(f"error: {one_line(message)}", file=sys.stderr)
     raise SystemExit(1)
+
+
+def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
+    """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1.
+
+    With `--code`, a digest that the workflow gives, nothing runs unless the code on disk has it: else results would be recorded as
+    those of code that did not make them.
+    """
+    parser.add_argument("--code", metavar="DIGEST", help="refuse to run unless this is the digest of the code")
+    arguments = parser.parse_args()
+    with end_in_one_line():
+        # By its absolute path, as `__file__` is: a script that asks again gets the digest from the cache.
+        if arguments.code and code_digest(Path(sys.argv[0]).absolute()) != arguments.code:
+            raise StudyError(
+                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow planned this job; type the same command again"
+            )
+        main(arguments)

@@ -1,0 +1,49 @@
+"""Which command was asked for, and one line for what a user can put right."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from study.command import end_in_one_line
+
+# In the order of use; each is a module beside this one, imported when it is asked for.
+COMMANDS = {
+    "plan": "what a study takes: jobs, images, time and disk; and a part of it that fits into some hours",
+    "watch": "how far the running trainings are",
+    "show": "the runs as a table: sort, filter, only what differs",
+    "diff": "two runs or two studies: what differs, and what of it exceeds the noise of seeds",
+    "predict": "the classes of images of yours, by a run's model or by all seeds of a combo together",
+    "export": "a run's model for other software, with its preprocessing inside and a model card",
+    "clean": "what in results/ is no longer part of the study, with sizes",
+}
+
+
+def parser_of(command: ModuleType, name: str) -> argparse.ArgumentParser:
+    """Return the parser of one command."""
+    parser = argparse.ArgumentParser(
+        prog=f"study {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.options(parser)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command that `words`, by default the command line's, name; a failure that a user can mend is one line and exit 1."""
+    words = sys.argv[1:] if words is None else words
+    overview = argparse.ArgumentParser(
+        prog="study",
+        description="Questions about a study, answered in the terminal. Run it in the project's folder, with .venv activated.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:<9}{line}" for name, line in COMMANDS.items())
+        + "\n\n`study COMMAND --help` says more of each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="study COMMAND …",
+    )
+    overview.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    name = overview.parse_args(words[:1] or ["--help"]).command
+    command = importlib.import_module(f"study.cli.{name}")
+    arguments = parser_of(command, name).parse_args(words[1:])
+    with end_in_one_line():
+        command.answer(arguments)
