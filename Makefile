@@ -8,7 +8,7 @@ IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
-.PHONY: help setup demo test test-long test-slurm bench lint format docs lock
+.PHONY: help setup demo test test-long test-slurm bench lint format docs lock audit
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -81,6 +81,9 @@ bench: setup ## time training as the authors run it against this project's; minu
 
 docs: setup ## rewrite the key tables of config/README.md from the schemas
 	$(IN_VENV) python scripts/document_config.py --readme config/README.md
+
+audit: ## ask PyPI which locked libraries have known vulnerabilities (needs uv and the network)
+	uvx pip-audit --requirement requirements.lock --disable-pip --progress-spinner off
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --python-version 3.11 --python-platform x86_64-manylinux_2_28 \

@@ -11,6 +11,7 @@ from study.code import code_digest
 from study.command import device_options, run
 from study.configuration import read_yaml
 from study.devices import device_name, gpu_versions, memory_advice, take_device
+from study.energy import gpu_energy_joules
 from study.files import atomic_path, file_digest, read_json, write_csv, write_json
 from study.index import read_index
 from study.partitions import ROLES, read_split, union
@@ -73,6 +74,7 @@ def main(arguments: argparse.Namespace) -> None:
             save_checkpoint(arguments.checkpoint, key, state)
 
     epochs = trainer.last_epoch
+    energy = gpu_energy_joules(device)
     clock = time.perf_counter()
     # disable=None: a bar on a terminal, nothing in a log, where the line of each epoch tells as much.
     with tqdm(total=epochs, initial=len(trainer.history), unit="epoch", disable=None) as progress:
@@ -91,6 +93,8 @@ def main(arguments: argparse.Namespace) -> None:
             history, status = trainer.history, "diverged"
     # Of what was done before an interruption, the epochs are known.
     seconds = earlier + time.perf_counter() - clock
+    # What a card used before an interruption is not known.
+    energy = gpu_energy_joules(device) - energy if energy is not None and not earlier else None
 
     if arguments.dynamics:
         with atomic_path(arguments.dynamics) as temporary:
@@ -122,6 +126,7 @@ def main(arguments: argparse.Namespace) -> None:
             "train_seconds": training_seconds,
             "images_per_s": n_visited / training_seconds if history else None,
             "total_seconds": seconds,
+            "gpu_energy_joules": energy,
             "device": device_name(device),
             "precision": "bf16" if trainer.bf16 else "fp32",
             "threads": arguments.threads,

@@ -33,6 +33,8 @@ from study.verification import (
 
 def checks(results: Path, names: list[str], twins: list[dict]) -> Iterator[Check]:
     """Yield all checks of a study, in the order in which its files were made; add a row a run to `twins`."""
+    recorded = read_json(results / "study.json")
+    digests_of_runs = {(run["combo"], run["model"], run["seed"]): run["sha256"] for run in recorded["runs"]}
     manifest = read_json(results / "data" / "manifest.json")
     yield from recorded_digests(manifest["sha256"], results / "data", "data is what was decoded")
     described = read_json(results / "partitions" / "manifest.json")["partitions"]
@@ -57,6 +59,12 @@ def checks(results: Path, names: list[str], twins: list[dict]) -> Iterator[Check
             "predictions.npz": metrics.get("sha256", {}).get("predictions", ""),
         }
         yield from recorded_digests(digests, folder, "weights and predictions are what was made")
+        agrees = digests_of_runs.get((combo, row["model"], seed)) == {
+            "weights": digests["model.safetensors"],
+            "predictions": digests["predictions.npz"],
+        }
+        problem = "" if agrees else "is not the run that study.json records"
+        yield Check("runs are those of the study's record", str(folder), problem)
         parents = {path: digest for path, digest in record.get("parents", {}).items() if path.endswith(".csv")}
         yield from recorded_digests(parents, results.parent, "splits are those that were trained on")
         predictions = load_predictions(folder / "predictions.npz")
@@ -77,6 +85,8 @@ def checks(results: Path, names: list[str], twins: list[dict]) -> Iterator[Check
             n, accuracy = accuracy_without_twins(predictions, index.labels, test, judged)
             twins.append({key: row[key] for key in ("combo", "model", "seed")} | {"n_seen_twins": n, "accuracy_without": accuracy}
                          | {"accuracy": again[f"{again['measured_on']}_accuracy"]})  # fmt: skip
+    # Last, because what is checked above says better what is wrong with one of these.
+    yield from recorded_digests(recorded["files"], results.parent, "shared files are those of the study's record")
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -55,15 +55,42 @@ def _git(root: Path, *command: str) -> str | None:
     return result.stdout.strip() if result.returncode == 0 else None
 
 
-def machine() -> dict[str, str | int]:
-    """Return the operating system, the CPU model and the number of CPUs that this process may use."""
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        found = re.search(r"^model name\s*:\s*(.+)$", information.read_text(), re.MULTILINE)
-        model = found.group(1) if found else model
+def machine(root: Path = Path("/")) -> dict[str, str | int | None]:
+    """Return the operating system, the CPU model, the number of CPUs that this process may use, memory and the class of the host.
+
+    Args:
+        root: where the system's files are looked for.
+
+    Returns:
+        `system`, `architecture`, `cpu`, `cpus`, `memory_mb` (None where the system does not say) and `host`: "container", "virtual machine" or
+        "physical machine" (as far as Linux tells) with the product's name, never the machine's own.
+    """
+    processor = _text(root / "proc/cpuinfo")
+    model = re.search(r"^model name\s*:\s*(.+)$", processor, re.MULTILINE)
+    virtual = re.search(r"^flags\s*:.*\bhypervisor\b", processor, re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"system": platform.system(), "architecture": platform.machine(), "cpu": model, "cpus": cpus}
+    contained = any((root / mark).exists() for mark in (".dockerenv", "run/.containerenv"))
+    kind = "container" if contained else "virtual machine" if virtual else "physical machine"
+    product = " ".join(
+        filter(None, (_text(root / "sys/class/dmi/id" / part).strip() for part in ("sys_vendor", "product_name")))
+    )
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cpu": model[1] if model else platform.processor() or platform.machine(),
+        "cpus": cpus,
+        "memory_mb": int(memory[1]) // 1024 if memory else None,
+        "host": f"{kind}, {product}" if product else kind,
+    }
+
+
+def _text(path: Path) -> str:
+    """Return the content of a file of the system, "" where it is not there or may not be read."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def peak_memory_mb() -> float:

@@ -132,10 +132,14 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     ]
     weights = (run / "model.safetensors").read_bytes()
     summary = (results / "summary.csv").read_text()
+    record = (results / "study.json").read_text()
+    assert str(finished.folder) not in record and json.loads(record)["totals"]["ok"] == 4
     for path, content, message in (
         (results / "summary.csv", summary.replace("ok,70,15,15,45,", "ok,70,15,15,44,", 1).encode(), "n_common_test is 44"),
         (run / "model.safetensors", weights[:-1] + bytes([weights[-1] ^ 1]), "sha256 differs"),
         (results / "splits" / "v1" / "seed42.csv", b"image_id,role\n1,train\n", "does not divide its partition"),
+        (results / "hard_examples.csv", b"image_id\n1\n", "hard_examples.csv: is not the file that was recorded"),
+        (results / "study.json", record.replace('"weights": "', '"weights": "0').encode(), "is not the run that study.json records"),
     ):  # fmt: skip
         before, times = path.read_bytes(), path.stat()
         assert content != before

@@ -227,6 +227,7 @@ rule summarize:
         compared="results/comparisons/groups.csv",
         claims=["results/claims.csv"] if config["claims"] else [],
         overview="results/overview.rst",
+        manifest="results/study.json",
         hard_examples="results/hard_examples.html",
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),

@@ -1,3 +1,40 @@
+# What the study was, for whoever asks later; the summary waits for it, and `verify` and `bundle` read it.
+rule record_study:
+    input:
+        runs="results/runs.csv",
+        records=of_all_runs("run.json"),
+        metrics=of_all_runs("metrics.json"),
+        data="results/data/manifest.json",
+        files=[
+            "results/partitions/manifest.json",
+            *expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+            *expand(
+                "results/splits/{partition}/seed{seed}.csv",
+                partition=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)],
+                seed=SEEDS,
+            ),
+            "results/data/near_duplicates.csv",
+            "results/hard_examples.csv",
+            "results/comparisons/comparisons.csv",
+        ],
+    output:
+        manifest="results/study.json",
+    log:
+        "results/logs/record_study.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("record_study.py"),
+        config=WHOLE_CONFIG,
+    shell:
+        "python scripts/record_study.py --code {params.code} --config {params.config:q} --runs {input.runs} --folder results/runs"
+        " --data {input.data} --files {input.files} --output {output.manifest} > {log} 2>&1"
+
+
 # The report's start page. It reads what the summary reads, and the summary waits for it, so that it is there when the report is asked for.
 rule describe_study:
     input:

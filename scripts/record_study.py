@@ -1,0 +1,45 @@
+#!/usr/bin/env python
+"""Record what a study was: configuration, code, data, runs, machines, times and energy."""
+
+import argparse
+import json
+from pathlib import Path
+
+from study.code import code_digest
+from study.command import run
+from study.files import file_digest, read_json, write_json
+from study.manifest import study_manifest
+from study.provenance import repository
+from study.runs import read_runs, run_folder
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the record."""
+    runs = (
+        (
+            {"combo": row.combo, "model": row.model, "seed": row.seed},
+            read_json(folder / "run.json"),
+            read_json(folder / "metrics.json"),
+        )
+        for row in read_runs(arguments.runs).itertuples()
+        for folder in [run_folder(arguments.folder, row.combo, row.model, row.seed)]
+    )
+    files = {path: file_digest(path) for path in arguments.files}
+    # Those of the large array and of the partitions are recorded where they were made.
+    files |= {
+        str(Path(arguments.data).with_name(name)): digest
+        for name, digest in read_json(arguments.data)["sha256"].items()
+    }
+    code = {script.name: code_digest(script) for script in sorted(Path(__file__).absolute().parent.glob("*.py"))}
+    write_json(arguments.output, study_manifest(json.loads(arguments.config), runs, files, code, repository()))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="the configuration, as JSON")
+    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
+    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument("--data", required=True, help="manifest of the images, .json")
+    parser.add_argument("--files", required=True, nargs="+", help="further files that all runs share")
+    parser.add_argument("--output", required=True, help="record to write, .json")
+    run(parser, main)
