@@ -362,6 +362,26 @@ def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
         )
 
 
+def test_the_search_in_the_readme_is_that_of_the_reference_files():
+    folder, text = ROOT / "results/reference/reproduction", (ROOT / "README.md").read_text()
+    trials = pd.read_csv(folder / "s0_grid.csv")
+    means = trials.groupby(["optimizer.lr", "architecture.filters"])["val_accuracy"].mean()
+    for rate, label in ((1e-3, "1e-3"), (5e-4, "5e-4"), (1e-4, "1e-4")):
+        cells = [rf" \d\d\.\d / {100 * means[rate, filters]:.1f} " for filters in (16, 32, 64)]
+        assert re.search(r"\|".join([f" {label} ", *cells]), text)
+    best = trials.loc[trials.groupby(["combo", "seed"])["val_accuracy"].idxmax()]
+    assert best["chosen"].all() and trials["chosen"].sum() == 15
+    assert (best["architecture.filters"] == 64).all()
+    assert set(best.loc[best["optimizer.lr"] == 5e-4, "combo"]) == {"v1+v2+v3"}
+    assert (best["optimizer.lr"] == 1e-3).sum() == 12
+    fixed, searched = (
+        pd.read_csv(folder / name).query("system == 'S0' and measure == 'test accuracy'").set_index("combo")["ours"]
+        for name in ("reproduction.csv", "s0_grid_reproduction.csv")
+    )
+    assert set(fixed.index[(fixed - searched).abs() > 1e-6]) == {"v1+v2+v3"}
+    assert f"to {searched['v1+v2+v3']:.1%}.".replace("%", " %") in text
+
+
 def test_the_differences_in_the_readme_are_those_of_the_reference_files():
     folder, text = ROOT / "results/reference/laptop", (ROOT / "README.md").read_text()
     pairs = pd.read_csv(folder / "comparisons.csv")
