@@ -40,6 +40,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--sizes", required=True, nargs="+", metavar="NAME=SIZE", help="partitions in drawing order")
-    parser.add_argument("--seed", required=True, type=int, help="seed of the draw")
+    parser.add_argument("--seed", required=True, help="seed of the draw, a number or a name")
     parser.add_argument("--folder", required=True, help="where to write <name>.csv and manifest.json")
     run(parser, main)

@@ -18,6 +18,9 @@ from jsonschema.exceptions import ValidationError, best_match
 from study.datasets import OFFICIAL, OFFICIALLY_SPLIT, SIZES
 from study.errors import StudyError, one_line
 
+# Stands in config/assignment.yaml where a student's id belongs.
+PLACEHOLDER = "student-id"
+
 
 def read_yaml(path: str | Path) -> Any:
     """Return the content of a YAML file.
@@ -151,6 +154,8 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         StudyError: the first thing that is wrong; the line shows the corrected YAML.
     """
     check_schema(config, schema, "config")
+    if config["partition_seed"] == PLACEHOLDER:
+        raise StudyError(f"config: partition_seed is still {PLACEHOLDER!r}; write your own, such as partition_seed: s1234567")
     _check_unique("seeds", config["seeds"])
     _check_unique("models", config["models"])
     _check_partitions(config)

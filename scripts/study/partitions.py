@@ -18,13 +18,13 @@ from study.files import read_csv, write_csv
 ROLES = ("train", "val", "test")
 
 
-def draw_partitions(labels: np.ndarray, sizes: Mapping[str, int], seed: int) -> dict[str, np.ndarray]:
+def draw_partitions(labels: np.ndarray, sizes: Mapping[str, int], seed: int | str) -> dict[str, np.ndarray]:
     """Draw disjoint partitions of the given sizes from the whole data set, stratified by class.
 
     Args:
         labels: int, N; the label of image_id i at position i.
         sizes: number of images of each partition, in the order of drawing.
-        seed: another seed draws other partitions.
+        seed: a number or a name; another seed draws other partitions.
 
     Returns:
         The sorted image_ids of each partition, int64. Each class's share of a partition is its share of the data

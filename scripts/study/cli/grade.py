@@ -1,0 +1,65 @@
+"""Grade studies that students handed in: bundles or folders. No code of theirs is run.
+
+Partitions and splits are drawn anew from each student's id, accuracies are computed anew from the logits, and files are held against
+their digests. The data must be decoded here first: snakemake results/data/index.csv
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from study.bundles import read_bundle
+from study.cli.project import configuration_options, find_project
+from study.cli.terminal import console, say, shown, table
+from study.code import code_digest
+from study.errors import StudyError
+from study.grading import Submission, grades, read_submission
+from study.tables import write_table
+from study.verification import Check
+
+_SHOWN = ["student", "passed", "checks", "runs", "asked", "model", "accuracy", "sd", "gain", "same_as"]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("submissions", nargs="+", metavar="SUBMISSION", help="study.tar.gz, or a folder with results/")
+    configuration_options(parser)
+    parser.add_argument(
+        "--data", default="results/data", help="your own folder of the decoded data set (default: %(default)s)"
+    )
+    parser.add_argument("--output", metavar="FILE", help="table to write with all columns, .csv")
+
+
+def answer(arguments: argparse.Namespace) -> None:
+    """Print a row a submission, and what is wrong with each."""
+    data = Path(arguments.data)
+    if not (data / "manifest.json").is_file():
+        raise StudyError(
+            f"{data}: holds no decoded data set to compare with; run snakemake results/data/index.csv with the assignment's --configfile, or name another with --data"
+        )
+    config = find_project(arguments.configfile).config
+    code = {path.name: code_digest(path.absolute()) for path in sorted(Path("scripts").glob("*.py"))}
+    found = [_read(Path(path), data, config, code) for path in arguments.submissions]
+    graded = grades(found, config["combos"])
+    if arguments.output:
+        write_table(arguments.output, graded, "%.6f")
+    screen = console()
+    rows = [{name: shown(row[name], name) for name in _SHOWN} for row in graded.to_dict("records")]
+    table(screen, _SHOWN, rows, keys=["student"], left=["model", "same_as"])
+    for row in graded.to_dict("records"):
+        for text in (row["problem"], row["changed_code"] and f"runs other code than yours: {row['changed_code']}"):
+            if text:
+                say(screen, f"{row['submission']}: {text}")
+
+
+def _read(path: Path, data: Path, config: dict, code: dict[str, str]) -> Submission:
+    if path.is_dir():
+        results = path / "results" if (path / "results").is_dir() else path
+        return read_submission(path.name, results, data, config, code)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            read_bundle(path, Path(folder))
+        except (StudyError, OSError) as error:  # the others are to be graded too
+            checks = [Check("files can be read", str(path), str(error))]
+            return read_submission(path.name, Path(folder), data, config, code)._replace(checks=checks)
+        return read_submission(path.name, Path(folder, "results"), data, config, code)

@@ -1,0 +1,108 @@
+"""What a student handed in is graded by what follows from its files, and none of its code runs."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import assert_one_clear_line
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def handed_in(finished, tmp_path_factory):
+    """Copies of a finished study, some of them changed."""
+    folder = tmp_path_factory.mktemp("handed in")
+
+    def copy(name):
+        shutil.copytree(finished.folder / "results", folder / name / "results")
+        return folder / name / "results"
+
+    copy("honest")
+    moved = copy("others_images") / "partitions"
+    first, second = moved / "v1.csv", moved / "v2.csv"
+    lines = first.read_text().splitlines()
+    first.write_text("\n".join([*lines[:-1], second.read_text().splitlines()[-1]]) + "\n")
+    better = copy("better_logits") / "runs" / "v1+v2" / "cnn2" / "seed42" / "predictions.npz"
+    with np.load(better) as stored:
+        arrays = dict(stored)
+    np.savez(better, **arrays | {"logits": np.roll(arrays["logits"], 1, axis=1)})
+    record = copy("fewer_seeds") / "study.json"
+    content = json.loads(record.read_text())
+    content["config"]["seeds"] = [42]
+    record.write_text(json.dumps(content))
+    # A pickle that would leave a trace if it were opened.
+    poisoned = copy("poisoned") / "runs" / "v1" / "cnn2" / "seed42" / "predictions.npz"
+    trap = np.empty(1, object)
+    trap[0] = Trap()
+    np.savez(poisoned, logits=trap, roles=arrays["roles"])
+    (folder / "no_bundle.tar.gz").write_bytes(b"not an archive")
+    return folder
+
+
+class Trap:
+    def __reduce__(self):
+        return (open, ("SPRUNG", "w"))
+
+
+def grade(finished, *submissions):
+    return subprocess.run(
+        [sys.executable, "-m", "study", "grade", *submissions, "--output", "grades.csv"],
+        cwd=finished.folder, capture_output=True, text=True, env=finished.environment(),
+    )  # fmt: skip
+
+
+def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in):
+    names = ("honest", "others_images", "better_logits", "fewer_seeds", "poisoned", "no_bundle.tar.gz")
+    graded = grade(finished, *(handed_in / name for name in names))
+    assert graded.returncode == 0, graded.stderr
+    table = pd.read_csv(finished.folder / "grades.csv", dtype={"student": str}).set_index("submission").fillna("")
+    (finished.folder / "grades.csv").unlink()
+    assert list(table.index) == list(names)
+    honest = table.loc["honest"]
+    assert honest["passed"] == honest["checks"] > 30 and not honest["problem"] and not honest["changed_code"]
+    assert (honest["student"], honest["runs"], honest["asked"], honest["model"]) == ("42", 4, 4, "cnn2")
+    summary = pd.read_csv(finished.folder / "results/summary.csv").groupby("combo")["common_test_accuracy"].mean()
+    assert honest["accuracy"] == pytest.approx(summary["v1+v2"], abs=1e-5)
+    assert honest["gain"] == pytest.approx(summary["v1+v2"] - summary["v1"], abs=1e-5)
+    for name, problem in (
+        ("others_images", "v1: is not what 42 draws"),
+        ("better_logits", "sha256 differs"),
+        ("fewer_seeds", "seeds: is [42], asked was [42, 7]"),
+        ("poisoned", "sha256 differs"),
+        ("no_bundle.tar.gz", "truncated or damaged"),
+    ):
+        assert problem in table.loc[name, "problem"], name
+        assert table.loc[name, "passed"] < table.loc[name, "checks"]
+        assert problem in graded.stdout.replace("\n", " ")
+    assert not (finished.folder / "SPRUNG").exists()
+    assert set(table.loc["honest", "same_as"].split()) == {"others_images", "better_logits", "fewer_seeds", "poisoned"}
+
+
+def test_without_data_of_ones_own_there_is_nothing_to_compare_with(finished, handed_in):
+    refused = subprocess.run(
+        [sys.executable, "-m", "study", "grade", handed_in / "honest", "--data", "nowhere"],
+        cwd=finished.folder, capture_output=True, text=True, env=finished.environment(),
+    )  # fmt: skip
+    assert refused.returncode == 1
+    assert_one_clear_line(refused.stderr, "nowhere", "snakemake results/data/index.csv")
+
+
+def test_the_assignment_is_not_run_without_an_id(project):
+    overlay = yaml.safe_load((project.folder / "config/assignment.yaml").read_text())
+    project.configure({"partition_seed": overlay["partition_seed"]}, "mine.yaml")
+    refused = project.snakemake("-n", "--configfile", "config/mine.yaml")
+    assert refused.returncode == 1
+    assert_one_clear_line(refused.stderr + refused.stdout, "partition_seed is still 'student-id'", "s1234567")
+    project.configure({"partition_seed": "s1234567"}, "mine.yaml")
+    project.succeeds("results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml")
+    mine = (project.folder / "results/partitions/v1.csv").read_text()
+    assert json.loads((project.folder / "results/partitions/manifest.json").read_text())["seed"] == "s1234567"
+    project.configure({"partition_seed": "s7654321"}, "mine.yaml")
+    project.succeeds("results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml")
+    assert (project.folder / "results/partitions/v1.csv").read_text() != mine
