@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from study.command import run
+from study.progress import run_state
 from study.runs import read_runs, run_folder
-from study.summaries import run_row, run_state
+from study.summaries import run_row
 from study.tables import write_table
 
 

@@ -1,15 +1,14 @@
 """How far a run came out the same when it was trained once more."""
 
 import math
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
-from study.comparisons import CONFIDENCE
+from study import differences
+from study.differences import differing
 from study.files import read_csv, read_json
 from study.predictions import load_predictions
 
@@ -51,21 +50,14 @@ class Certificate(NamedTuple):
 
 
 def seed_noise(summary: pd.DataFrame, model: str) -> float:
-    """Return how far the accuracies of two runs with different seeds may differ in 95 of 100 cases.
-
-    This is t·√2·sd with the standard deviation over seeds pooled over the model's combos, and its degrees of freedom. NaN if no combo has
-    two runs with an accuracy.
+    """Return how far the accuracies of two runs with different seeds may differ: see `study.differences.seed_noise`, over the model's combos.
 
     Args:
         summary: columns combo, model, test_accuracy; a row a run.
         model: whose runs.
     """
-    accuracies = summary[summary["model"] == model].groupby("combo")["test_accuracy"]
-    freedom = int((accuracies.count() - 1).clip(lower=0).sum())
-    if freedom == 0:
-        return math.nan
-    squares = accuracies.apply(lambda values: ((values - values.mean()) ** 2).sum()).sum()
-    return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(2 * squares / freedom))
+    own = summary[summary["model"] == model]
+    return differences.seed_noise([values.to_list() for _, values in own.groupby("combo")["test_accuracy"]])
 
 
 def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> Certificate:
@@ -103,7 +95,10 @@ def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> C
         float(np.abs(runs[0].logits - runs[1].logits).max()),
         *accuracies,
         noise,
-        list(_changed(*({key: record.get(key) for key in _CIRCUMSTANCES} for record in records))),
+        [
+            f"{key} {before} → {after}"
+            for key, before, after in differing(*({key: record.get(key) for key in _CIRCUMSTANCES} for record in records))
+        ],
     )
 
 
@@ -118,12 +113,3 @@ def _first_divergence(first: Path, again: Path, records: list[dict[str, Any]]) -
         if one != other:
             return f"epoch {epoch}"
     return "" if len(chains[0]) == len(chains[1]) else f"epoch {min(map(len, chains)) + 1}"
-
-
-def _changed(before: Any, after: Any, name: str = "") -> Iterator[str]:
-    """Yield what differs between two values, mappings by key."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in dict.fromkeys([*before, *after]):
-            yield from _changed(before.get(key), after.get(key), f"{name}.{key}" if name else key)
-    elif before != after:
-        yield f"{name} {before} → {after}"

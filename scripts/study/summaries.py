@@ -39,28 +39,3 @@ def run_row(folder: Path) -> dict[str, Any]:
         "torch": record["versions"]["torch"],
     }
     return row | {f"recall_{name}": judged["class_accuracy"].get(name) for name in record["classes"]}
-
-
-def run_state(folder: Path, log: Path, checkpoint: Path) -> tuple[str, str]:
-    """Return how far a run is, and if it failed, why.
-
-    Args:
-        folder: of the run.
-        log: what its training printed.
-        checkpoint: where its training keeps what it needs to go on.
-
-    Returns:
-        `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (its training ended with an error), `training` (running, or
-        interrupted with a checkpoint) or `waiting`; and the error, or "".
-    """
-    if (folder / "metrics.json").exists():
-        return read_json(folder / "metrics.json")["status"], ""
-    if (folder / "run.json").exists():
-        return "trained", ""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    ends = [line for line in lines if line.startswith("error: ")] or (
-        lines[-1:] if "Traceback" in "".join(lines) else []
-    )
-    if ends:
-        return "failed", ends[-1].removeprefix("error: ")
-    return ("training" if checkpoint.exists() or lines else "waiting"), ""
