@@ -10,9 +10,9 @@ from study.certification import LEVELS, certificate, seed_noise
 from study.command import run
 from study.files import write_text
 from study.index import read_index
-from study.overview import counted
 from study.runs import run_folder
 from study.tables import html_page, write_table
+from study.wording import counted
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from study.files import read_json, write_text
 from study.findings import Results, main_findings
 from study.provenance import repository
 from study.runs import read_runs, run_folder
+from study.wording import counted
 
 _NAMES = {"combo": str, "model": str, "within": str, "a": str, "b": str}
 
@@ -61,7 +62,7 @@ def main(arguments: argparse.Namespace) -> None:
     question = (
         "How much do the data partition, the seed and the model matter, and which images stay hard whatever you do?"
     )
-    sizes = [overview.counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]
+    sizes = [counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]
     title = f"{config['dataset']['name']}: {', '.join(sizes)}"
     write_text(arguments.output, overview.start_page(title, question, findings, sections, locks))
 

@@ -8,13 +8,13 @@ import pandas as pd
 
 from study.command import run
 from study.files import write_text
-from study.overview import duration
 from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
 from study.plots.style import message_figure, save_figure
 from study.runs import read_runs, run_folder
 from study.statistics import t_interval
 from study.summaries import QUALITY, run_row
 from study.tables import html_page, write_table
+from study.wording import duration
 
 _GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 _COMPARED = ["combo", "model", "letters_of_combos", "letters_of_models", "two_level_low", "two_level_high", "images_low",

@@ -97,7 +97,9 @@ def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> C
         noise,
         [
             f"{key} {before} → {after}"
-            for key, before, after in differing(*({key: record.get(key) for key in _CIRCUMSTANCES} for record in records))
+            for key, before, after in differing(
+                *({key: record.get(key) for key in _CIRCUMSTANCES} for record in records)
+            )
         ],
     )
 

@@ -135,7 +135,9 @@ def groups_of_studies(a: pd.DataFrame, b: pd.DataFrame, measure: str) -> pd.Data
         `study.comparisons.compare` takes it), `p_holm`, adjusted by Holm over the rows, and `verdict`: "a higher", "b higher" or "undecided". NaN
         and "undecided" where the noise is unknown, as with one seed. No rows where no run is in both.
     """
-    tables = [study.pivot_table(index=["model", "combo"], columns="seed", values=measure, sort=False) for study in (a, b)]
+    tables = [
+        study.pivot_table(index=["model", "combo"], columns="seed", values=measure, sort=False) for study in (a, b)
+    ]
     rows = []
     for model in dict.fromkeys(tables[0].index.get_level_values("model")):
         own = [table[table.index.get_level_values("model") == model].droplevel("model") for table in tables]
@@ -152,8 +154,22 @@ def groups_of_studies(a: pd.DataFrame, b: pd.DataFrame, measure: str) -> pd.Data
                 error = noise.sd * math.sqrt(2 / n)
                 half = float(student_t.ppf((1 + CONFIDENCE) / 2, noise.freedom)) * error
                 p = float(2 * student_t.sf(abs(value) / error, noise.freedom)) if error > 0 else float(value == 0)
-            rows.append({"combo": combo, "model": model, "n_seeds": n, "mean_a": means[0], "mean_b": means[1], "difference": value, "low": value - half, "high": value + half, "p": p})
-    found = pd.DataFrame(rows, columns=["combo", "model", "n_seeds", "mean_a", "mean_b", "difference", "low", "high", "p"])
+            rows.append(
+                {
+                    "combo": combo,
+                    "model": model,
+                    "n_seeds": n,
+                    "mean_a": means[0],
+                    "mean_b": means[1],
+                    "difference": value,
+                    "low": value - half,
+                    "high": value + half,
+                    "p": p,
+                }
+            )
+    found = pd.DataFrame(
+        rows, columns=["combo", "model", "n_seeds", "mean_a", "mean_b", "difference", "low", "high", "p"]
+    )
     known = found["p"].notna().to_numpy()
     adjusted = np.full(len(found), math.nan)
     adjusted[known] = holm(found["p"].to_numpy()[known])

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from study.findings import Finding
+from study.wording import counted, duration
 
 # The report's page puts this text beside the graph of rules, in the middle and no wider than a column of a newspaper.
 # These rules hold only while the start page is shown, because they are part of it.
@@ -88,11 +89,6 @@ def _warning(locks: set[str]) -> str:
     known = ", ".join(f"'{lock}'" for lock in sorted(locks))
     condition = f"snakemake.config['requirements_lock'] not in [{known}]" if locks else "false"
     return f"{{% if {condition} %}}{text.format('the runs were')}{{% endif %}}"
-
-
-def counted(n: int, thing: str) -> str:
-    """Return a number with its noun, in the plural if need be."""
-    return f"{n:,} {thing}{'s' * (n != 1)}"
 
 
 def plain(text: str) -> str:
@@ -216,13 +212,6 @@ def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
             "memory each.",
         ]
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, in a unit that suits it."""
-    if seconds >= 5400:
-        return f"{seconds / 3600:,.1f} hours"
-    return counted(round(seconds / 60), "minute") if seconds >= 90 else counted(round(seconds), "second")
 
 
 def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:

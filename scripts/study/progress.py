@@ -39,13 +39,15 @@ class Progress(NamedTuple):
         epoch: the last one that is finished; 0 before.
         epochs: of the whole training; None before the first is finished.
         val_accuracy: after that epoch; NaN without validation images.
-        seconds: that an epoch took, the mean of those in the log; None before.
+        seconds: that an epoch's training took, the mean of those in the log; None before.
+        logged: epochs in the log; fewer than `epoch` after an interruption.
     """
 
     epoch: int
     epochs: int | None
     val_accuracy: float | None
     seconds: float | None
+    logged: int
 
 
 # As `study.training.Epoch` writes itself, after its number.
@@ -56,6 +58,7 @@ def read_progress(log: Path) -> Progress:
     """Return how far a training is by what it printed."""
     found = _LINE.findall(log.read_text(errors="replace")) if log.exists() else []
     if not found:
-        return Progress(0, None, None, None)
+        return Progress(0, None, None, None, 0)
     epoch, epochs, accuracy, _ = found[-1]
-    return Progress(int(epoch), int(epochs), float(accuracy), sum(float(line[3]) for line in found) / len(found))
+    seconds = sum(float(line[3]) for line in found) / len(found)
+    return Progress(int(epoch), int(epochs), float(accuracy), seconds, len(found))

@@ -7,7 +7,7 @@ Differences are B less A.
 import argparse
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,7 +57,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     results_option(parser)
     parser.add_argument("a", metavar="A", help="a run or a study")
     parser.add_argument("b", metavar="B", help="another one")
-    parser.add_argument("--csv", metavar="FILE", help="of two runs: write the images that changed sides; of two studies: their groups")
+    parser.add_argument(
+        "--csv", metavar="FILE", help="of two runs: write the images that changed sides; of two studies: their groups"
+    )
     parser.add_argument("--all", action="store_true", help="of two runs: compare every number of the summary")
     parser.add_argument(
         "--measure", default="common_test_accuracy", help="of two studies: what is compared (default: %(default)s)"
@@ -97,7 +99,9 @@ def _found(name: str, results: Path) -> "_Run | Path":
 
 def _run(name: str, folder: Path) -> _Run:
     if not (folder / "run.json").is_file():
-        raise StudyError(f"{name} is not trained: there is no {folder}/run.json; `study show` lists the runs and their status")
+        raise StudyError(
+            f"{name} is not trained: there is no {folder}/run.json; `study show` lists the runs and their status"
+        )
     combo, model, seed = folder.resolve().parts[-3:]
     key = (combo, model, int(seed.removeprefix("seed"))) if re.fullmatch(r"seed\d+", seed) else None
     # <results>/runs/<combo>/<model>/seed<seed>, or of a run that was trained once more <results>/certify/…
@@ -111,9 +115,14 @@ def _compare_runs(a: _Run, b: _Run, arguments: argparse.Namespace) -> None:
     records = [read_json(run.folder / "run.json") for run in (a, b)]
     for letter, run, record in zip("AB", (a, b), records, strict=True):
         say(where, f"{letter}  {run.name}  {record['status']}, trained {record['started'][:16].replace('T', ' ')}")
-    same, unknown = [], [key for keys in _RECORDED.values() for key in keys if (key in records[0]) != (key in records[1])]
+    same, unknown = (
+        [],
+        [key for keys in _RECORDED.values() for key in keys if (key in records[0]) != (key in records[1])],
+    )
     for title, keys in _RECORDED.items():
-        rows = _recorded_differences(*({key: record.get(key) for key in keys if key not in unknown} for record in records))
+        rows = _recorded_differences(
+            *({key: record.get(key) for key in keys if key not in unknown} for record in records)
+        )
         if rows:
             _two_columns(where, title, rows)
         else:
@@ -138,9 +147,7 @@ def _recorded_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tu
     if "parents" in a and "parents" in b:
         shared = a["parents"].keys() & b["parents"].keys()
         a["parents"], b["parents"] = ({path: side["parents"][path] for path in sorted(shared)} for side in (a, b))
-    return [
-        (key.removeprefix("recipe."), *(_short(value) for value in values)) for key, *values in differing(a, b)
-    ]
+    return [(key.removeprefix("recipe."), *(_short(value) for value in values)) for key, *values in differing(a, b)]
 
 
 def _without_run(path: str) -> str:
@@ -170,7 +177,11 @@ def _print_metrics(where: "Console", a: _Run, b: _Run, everything: bool) -> None
         say(where, "Metrics and images: nothing to compare, not both runs are measured.")
         return
     rows = [run_row(run.folder) for run in (a, b)]
-    numbers = [name for name, value in rows[0].items() if isinstance(value, int | float) and isinstance(rows[1].get(name), int | float)]
+    numbers = [
+        name
+        for name, value in rows[0].items()
+        if isinstance(value, int | float) and isinstance(rows[1].get(name), int | float)
+    ]
     of_seeds = {(run.results.resolve(), run.key[:2]): run.seeds for run in (a, b) if run.seeds is not None}
     cells = []
     for name in numbers if everything else [name for name in _MEASURES if name in numbers]:
@@ -187,7 +198,10 @@ def _print_metrics(where: "Console", a: _Run, b: _Run, everything: bool) -> None
     where.print()
     counts = " and ".join(f"{len(seeds)} of {'/'.join(key)}" for (_, key), seeds in of_seeds.items())
     if all(len(seeds) < 2 for seeds in of_seeds.values()):
-        say(where, "Nothing is known of the noise of seeds: no second run of either combo and model, with another seed, is there.")
+        say(
+            where,
+            "Nothing is known of the noise of seeds: no second run of either combo and model, with another seed, is there.",
+        )
     else:
         say(
             where,
@@ -220,7 +234,10 @@ def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None
     elif a.results.resolve() != b.results.resolve() and _images_digest(a.results) != _images_digest(b.results):
         why = "the two studies are not of the same images"
     if why is None:
-        index, predictions = read_index(index_file), [load_predictions(run.folder / "predictions.npz") for run in (a, b)]
+        index, predictions = (
+            read_index(index_file),
+            [load_predictions(run.folder / "predictions.npz") for run in (a, b)],
+        )
         if any(len(one.roles) != len(index.labels) for one in predictions):
             why = "the predictions are not of the images in data/index.csv"
         elif any(one.diverged for one in predictions):
@@ -267,7 +284,11 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
     tables = [run_table(results) for results in (a, b)]
     for letter, results, runs in zip("AB", (a, b), tables, strict=True):
         measured = int(runs["status"].isin(["ok", "diverged"]).sum())
-        say(where, f"{letter}  {results}  {len(runs)} runs" + (f", {measured} of them measured" if measured < len(runs) else ""))
+        say(
+            where,
+            f"{letter}  {results}  {len(runs)} runs"
+            + (f", {measured} of them measured" if measured < len(runs) else ""),
+        )
     facts = [_facts(results, runs) for results, runs in zip((a, b), tables, strict=True)]
     shared = set(tables[0]["model"]) & set(tables[1]["model"])
     for title in facts[0]:
@@ -280,7 +301,9 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
     measured = []
     for runs in tables:
         if arguments.measure not in runs:
-            raise StudyError(f"there is no measure {arguments.measure!r}; `study show --columns all --csv` has all of them")
+            raise StudyError(
+                f"there is no measure {arguments.measure!r}; `study show --columns all --csv` has all of them"
+            )
         runs = runs[runs["status"] == "ok"]
         if arguments.measure == "common_test_accuracy":  # the combo official has its own test only
             runs = runs.assign(common_test_accuracy=runs["common_test_accuracy"].fillna(runs["test_accuracy"]))
@@ -299,7 +322,10 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
         only = ["/".join(map(str, key)) for key in own[KEYS].itertuples(index=False, name=None) if key not in known]
         if only:
             where.print()
-            say(where, f"Only in {letter}: {', '.join(only[:12])}" + (f" and {len(only) - 12} more" if len(only) > 12 else ""))
+            say(
+                where,
+                f"Only in {letter}: {', '.join(only[:12])}" + (f" and {len(only) - 12} more" if len(only) > 12 else ""),
+            )
     if arguments.csv:
         write_table(arguments.csv, groups, "%.6g")
 
@@ -309,14 +335,26 @@ def _print_groups(where: "Console", groups: "pd.DataFrame", measured: str, unlik
     for row in groups.itertuples():
         known = not math.isnan(row.low)
         cells.append(
-            {"combo": row.combo, "model": row.model, "n": str(row.n_seeds), "A": _number(row.mean_a), "B": _number(row.mean_b)}
+            {
+                "combo": row.combo,
+                "model": row.model,
+                "n": str(row.n_seeds),
+                "A": _number(row.mean_a),
+                "B": _number(row.mean_b),
+            }
             | {"B - A": _signed(row.difference), "95 %": f"± {_number(row.high - row.difference)}" if known else "–"}
-            | {"p_holm": _p(row.p_holm) if known else "–", "": row.verdict.replace("a ", "A ").replace("b ", "B ") if known else ""}
+            | {
+                "p_holm": _p(row.p_holm) if known else "–",
+                "": row.verdict.replace("a ", "A ").replace("b ", "B ") if known else "",
+            }
         )
     table(where, list(cells[0]), cells, keys=["combo", "model"], left=[""])
     where.print()
     if unlike:
-        say(where, f"{measured}. The studies are of different images, so their seeds do not pair and there are no intervals.")
+        say(
+            where,
+            f"{measured}. The studies are of different images, so their seeds do not pair and there are no intervals.",
+        )
     elif all(cell["p_holm"] == "–" for cell in cells):
         say(where, f"{measured}. Too few seeds to know their noise, so there are no intervals.")
     else:
@@ -335,7 +373,10 @@ def _facts(results: Path, runs: "pd.DataFrame") -> dict[str, dict[str, Any]]:
     ]
     manifest = results / "partitions" / "manifest.json"
     partitions = read_json(manifest) if manifest.is_file() else {}
-    study = {name: ", ".join(map(str, dict.fromkeys(runs[column]))) for name, column in (("combos", "combo"), ("models", "model"), ("seeds", "seed"))}
+    study = {
+        name: ", ".join(map(str, dict.fromkeys(runs[column])))
+        for name, column in (("combos", "combo"), ("models", "model"), ("seeds", "seed"))
+    }
     data = {"images": _images_digest(results), "partition_seed": partitions.get("seed")}
     data |= {f"{name}.size": part["size"] for name, part in partitions.get("partitions", {}).items()}
     recipes = {}
@@ -344,7 +385,10 @@ def _facts(results: Path, runs: "pd.DataFrame") -> dict[str, dict[str, Any]]:
         recipes[model] = {key.removeprefix(RECIPE): _agreed(own[key]) for key in keys}
     made = {key: _agreed(record.get(key) for record in records) for key in ("code", "device", "precision", "threads")}
     versions = [flat(record["versions"]) for record in records]
-    made |= {name: _agreed(one.get(name) for one in versions) for name in dict.fromkeys(name for one in versions for name in one)}
+    made |= {
+        name: _agreed(one.get(name) for one in versions)
+        for name in dict.fromkeys(name for one in versions for name in one)
+    }
     made["cpu"] = _agreed(record["machine"]["cpu"] for record in records)
     known = ({key: value for key, value in part.items() if value is not None} for part in (study, data, made))
     return dict(zip(("Study", "Data", "Made with"), known, strict=True)) | {"Recipes": recipes}

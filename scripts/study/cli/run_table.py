@@ -34,9 +34,15 @@ def run_table(results: Path, runs: Iterable[tuple[str, str, int]] = ()) -> pd.Da
         summary = pd.read_csv(results / "summary.csv", dtype={"combo": str, "model": str, "seed": int})
         since = (results / "summary.csv").stat().st_mtime
     listed = read_runs(results / "runs.csv") if (results / "runs.csv").is_file() else pd.DataFrame(columns=KEYS)
-    asked = list(runs) or list(listed[KEYS].itertuples(index=False, name=None)) or list(summary[KEYS].itertuples(index=False, name=None))
+    asked = (
+        list(runs)
+        or list(listed[KEYS].itertuples(index=False, name=None))
+        or list(summary[KEYS].itertuples(index=False, name=None))
+    )
     if not asked:
-        raise StudyError(f"{results} has no runs.csv and no summary.csv, so it holds no study; give its folder by --results")
+        raise StudyError(
+            f"{results} has no runs.csv and no summary.csv, so it holds no study; give its folder by --results"
+        )
     summarized = {(row["combo"], row["model"], row["seed"]): row for row in summary.to_dict("records")}
     resolved: dict[str, dict[str, Any]] = {}
     rows = []
@@ -49,7 +55,9 @@ def run_table(results: Path, runs: Iterable[tuple[str, str, int]] = ()) -> pd.Da
     return table[[*first, *(name for name in table if name not in [*first, *recipe]), *recipe]]
 
 
-def _measured(results: Path, key: tuple[str, str, int], summarized: Mapping[str, Any] | None, since: float) -> dict[str, Any]:
+def _measured(
+    results: Path, key: tuple[str, str, int], summarized: Mapping[str, Any] | None, since: float
+) -> dict[str, Any]:
     folder = run_folder(results / "runs", *key)
     own = folder / "metrics.json"
     if summarized is not None and (not own.is_file() or own.stat().st_mtime <= since):

@@ -50,7 +50,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="CONDITION",
         help="rows that fit all of these: COLUMN=VALUE (or VALUE,VALUE), != < <= > >=, in quotes: 'model=cnn2' 'test_accuracy>0.7'",
     )
-    parser.add_argument("--sort", metavar="COLUMN", help="by this; largest first with a - before it: --sort=-test_accuracy")
+    parser.add_argument(
+        "--sort", metavar="COLUMN", help="by this; largest first with a - before it: --sort=-test_accuracy"
+    )
     parser.add_argument("--reverse", action="store_true", help="the other way round")
     parser.add_argument("--by-group", action="store_true", help="a row a combo and model: mean ± sd over seeds")
     forms = parser.add_mutually_exclusive_group()
@@ -103,10 +105,14 @@ def answer(arguments: argparse.Namespace) -> None:
     _print_remarks(where, runs, same, total, arguments)
 
 
-def _print_remarks(where: Any, runs: "pd.DataFrame", same: dict[str, Any], total: int, arguments: argparse.Namespace) -> None:
+def _print_remarks(
+    where: Any, runs: "pd.DataFrame", same: dict[str, Any], total: int, arguments: argparse.Namespace
+) -> None:
     if same:
         where.print()
-        values = ", ".join(f"{name} {_value(value, name)}" for name, value in same.items() if exact(value) not in ("", "–"))
+        values = ", ".join(
+            f"{name} {_value(value, name)}" for name, value in same.items() if exact(value) not in ("", "–")
+        )
         say(where, f"The same in all {len(runs)} rows: {values}.", "dim")
     if arguments.by_group:
         return
@@ -148,7 +154,9 @@ def _fits(runs: "pd.DataFrame", condition: str) -> "pd.Series":
 
     found = re.fullmatch(r"\s*([^\s!<>=]+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*", condition)
     if not found:
-        raise StudyError(f"cannot read the condition {condition!r}; write for example 'model=cnn2' or 'test_accuracy>0.7', in quotes")
+        raise StudyError(
+            f"cannot read the condition {condition!r}; write for example 'model=cnn2' or 'test_accuracy>0.7', in quotes"
+        )
     name, sign, text = found.groups()
     column = runs[_known(runs, name)]
     values: list[Any] = text.split(",") if sign in ("=", "!=") else [text]

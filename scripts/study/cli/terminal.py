@@ -39,7 +39,13 @@ def shown(value: Any, column: str = "", decimals: int = 3) -> str:
         return exactly if column in _NOMINAL or size < 10_000 else f"{int(value):,}"
     if size < 0.5 * 10**-decimals:
         return f"{value:.2g}"
-    return f"{value:,.0f}" if size >= 10_000 else f"{value:.0f}" if size >= 1000 else f"{value:.{1 if size >= 10 else decimals}f}"
+    return (
+        f"{value:,.0f}"
+        if size >= 10_000
+        else f"{value:.0f}"
+        if size >= 1000
+        else f"{value:.{1 if size >= 10 else decimals}f}"
+    )
 
 
 def exact(value: Any) -> str:
@@ -95,13 +101,24 @@ def table(
     for number, part in enumerate(parts):
         if number:
             where.print()
-        view = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for name in [*keys, *part]:
-            aside = name in keys or name in left
-            view.add_column("\n".join(heads[name]), justify="left" if aside else "right", overflow="fold", vertical="top")
-        for row in rows:
-            view.add_row(*(Text(row[name], _STYLES.get(row[name], "")) for name in [*keys, *part]))
-        where.print(view)
+        where.print(grid([*keys, *part], rows, left=[*keys, *left], headings=headings))
+
+
+def grid(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, str]],
+    *,
+    left: Sequence[str] = (),
+    headings: Mapping[str, str] | None = None,
+) -> Table:
+    """Return a table of texts to print; for its arguments see `table`."""
+    view = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in columns:
+        heading = "\n".join(_folded((headings or {}).get(name, name)))
+        view.add_column(heading, justify="left" if name in left else "right", overflow="fold", vertical="top")
+    for row in rows:
+        view.add_row(*(Text(row[name], _STYLES.get(row[name], "")) for name in columns))
+    return view
 
 
 def _folded(name: str) -> list[str]:

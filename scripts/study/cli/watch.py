@@ -1,0 +1,179 @@
+"""Watch the trainings of a study while it runs: epochs, validation accuracy, time left, and how far all runs are.
+
+It reads what the trainings print and needs nothing of them, so it can be started and ended (Ctrl-C) at any time, over ssh too. A training on
+another machine is seen by its log in results/logs.
+"""
+
+import argparse
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
+
+from study.cli.project import Project, configuration_options, find_project, locked
+from study.cli.terminal import console, grid, shown
+from study.errors import StudyError
+from study.progress import Progress, read_progress, run_state
+from study.wording import duration
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+# A training elsewhere whose log is silent for longer than this many of its epochs, and this many seconds, has stopped.
+_SILENT_EPOCHS, _SILENT_SECONDS = 4, 300
+
+
+class _Process(NamedTuple):
+    """A training on this machine: what it computes on, and since when (seconds since 1970)."""
+
+    device: str
+    since: float
+
+
+class _Training(NamedTuple):
+    """A training that runs."""
+
+    name: str
+    device: str
+    progress: Progress
+    seconds: float | None
+    left: float | None
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    configuration_options(parser)
+    parser.add_argument("--once", action="store_true", help="print how far everything is, and end")
+    parser.add_argument(
+        "--every", type=float, default=2, metavar="SECONDS", help="look this often (default: %(default)s)"
+    )
+
+
+def answer(arguments: argparse.Namespace) -> None:
+    """Show the trainings until Ctrl-C."""
+    if arguments.every <= 0:
+        raise StudyError(f"--every is {arguments.every:g}, expected seconds above 0")
+    project = find_project(arguments.configfile)
+    where = console()
+    if arguments.once or not where.is_terminal:
+        where.print(_view(project, time.time()))
+        return
+    from rich.live import Live
+
+    try:
+        with Live(_view(project, time.time()), console=where, auto_refresh=False) as live:
+            while True:
+                time.sleep(arguments.every)
+                live.update(_view(project, time.time()), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _view(project: Project, now: float) -> "Group":
+    """Return the table of running trainings with a line about all runs above it and what failed below it."""
+    from rich.console import Group
+    from rich.text import Text
+
+    processes = dict(_processes(Path.cwd()))
+    states: Counter[str] = Counter()
+    trainings, failures, stopped = [], [], []
+    others = [key for key in processes if key not in project.runs]
+    for key in [*project.runs, *others]:
+        name = "/".join(map(str, key))
+        folder, log, checkpoint = (
+            project.results / part / key[0] / key[1] / f"seed{key[2]}{suffix}"
+            for part, suffix in (("runs", ""), ("logs/train", ".log"), ("scratch/train", ".pt"))
+        )
+        state, reason = run_state(folder, log, checkpoint)
+        if key in processes:
+            state = "running"
+            trainings.append(_training(name, log, processes[key], now))
+        elif state == "training":
+            progress = read_progress(log)
+            silent = now - log.stat().st_mtime if log.exists() else float("inf")
+            alive = locked() and silent < max(_SILENT_SECONDS, _SILENT_EPOCHS * (progress.seconds or 0))
+            state = "running" if alive else "stopped"
+            if alive:
+                trainings.append(_training(name, log, None, now))
+            else:
+                stopped.append(name)
+        elif state == "failed":
+            failures.append(f"failed: {name}: {reason}")
+        states[state] += key in project.runs
+    done = states["ok"] + states["diverged"] + states["trained"]
+    words = [f"{done} of {len(project.runs)} runs trained"]
+    words += [f"{states[state]} {word}" for state, word in _WORDS.items() if states[state]]
+    words += [f"{len(others)} more run that are not part of the study"] if others else []
+    parts: list = [Text(", ".join(words) + ("" if locked() else "; Snakemake does not run here"))]
+    if trainings:
+        parts += [Text(""), grid(_COLUMNS, [_row(training) for training in trainings], left=["run", "device"])]
+    if stopped:
+        parts += [
+            Text(""),
+            Text(
+                f"stopped, to go on from a checkpoint: {', '.join(stopped[:8])}{' …' if len(stopped) > 8 else ''}",
+                "yellow",
+            ),
+        ]
+    parts += [Text("")] * bool(failures) + [Text(line, "red") for line in failures]
+    return Group(*parts)
+
+
+_WORDS = {
+    "running": "running",
+    "waiting": "queued",
+    "stopped": "stopped",
+    "failed": "failed",
+    "diverged": "of the trained diverged",
+    "trained": "of the trained not measured yet",
+}
+_COLUMNS = ["run", "epoch", "val_accuracy", "s/epoch", "time left", "device"]
+
+
+def _row(training: _Training) -> dict[str, str]:
+    progress = training.progress
+    return {
+        "run": training.name,
+        "epoch": f"{progress.epoch}/{progress.epochs or '?'}",
+        "val_accuracy": shown(progress.val_accuracy),
+        "s/epoch": shown(training.seconds),
+        "time left": "–" if training.left is None else duration(training.left),
+        "device": training.device,
+    }
+
+
+def _training(name: str, log: Path, process: _Process | None, now: float) -> _Training:
+    """Return how far a training is; its epochs last from the start of its process to the last line of its log, or as long as it says."""
+    progress = read_progress(log)
+    device = process.device if process else "elsewhere"
+    if not progress.logged:
+        return _Training(name, device, progress, None, None)
+    last = log.stat().st_mtime
+    seconds = (last - process.since) / progress.logged if process else progress.seconds
+    left = max(0.0, (progress.epochs - progress.epoch) * seconds - (now - last))
+    return _Training(name, device, progress, seconds, left)
+
+
+def _processes(folder: Path) -> Iterator[tuple[tuple[str, str, int], _Process]]:
+    """Yield the trainings of this machine that were started in a folder, as combo, model and seed."""
+    for process in psutil.process_iter(["cmdline", "create_time"]):
+        words = process.info["cmdline"] or []
+        if "--run" not in words or not any(word.endswith("scripts/train.py") for word in words[:3]):
+            continue
+        try:
+            if Path(process.cwd()) != folder:
+                continue
+        except psutil.Error:  # it has ended meanwhile, or is somebody else's
+            continue
+        values = dict(itertools.pairwise(words))
+        parts = Path(values["--run"]).parts
+        if parts[:2] == ("results", "runs") and len(parts) == 6:
+            device = "cpu" if values.get("--gpus", "0") == "0" else "gpu"
+            yield (
+                (parts[2], parts[3], int(parts[4].removeprefix("seed"))),
+                _Process(device, process.info["create_time"]),
+            )

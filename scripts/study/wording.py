@@ -1,0 +1,22 @@
+"""Numbers and times in words."""
+
+
+def counted(n: int, thing: str) -> str:
+    """Return a number with its noun, in the plural if need be."""
+    return f"{n:,} {thing}{'s' * (n != 1)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words, in a unit that suits it."""
+    if seconds >= 5400:
+        return f"{seconds / 3600:,.1f} hours"
+    return counted(round(seconds / 60), "minute") if seconds >= 90 else counted(round(seconds), "second")
+
+
+def size(n_bytes: float) -> str:
+    """Return a number of bytes in a unit that suits it: kB, MB, GB of a thousand each."""
+    units = ["TB", "GB", "MB", "kB", "bytes"]
+    while n_bytes >= 1000 and len(units) > 1:
+        n_bytes /= 1000
+        units.pop()
+    return f"{n_bytes:.0f} {units[-1]}" if units[-1] == "bytes" or n_bytes >= 10 else f"{n_bytes:.1f} {units[-1]}"
