@@ -217,6 +217,11 @@ def finished(tmp_path_factory, archive) -> Project:
     return project
 
 
+def documentation() -> str:
+    """Return what the README and the pages in docs/ say."""
+    return "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+
+
 def real_archive() -> Path | None:
     """Return the real CIFAR-10 archive, from CIFAR10_ARCHIVE or from ../shared/data, if there is one."""
     candidates = [os.environ.get("CIFAR10_ARCHIVE"), ROOT.parent / "shared" / "data" / "cifar-10-python.tar.gz"]

@@ -155,7 +155,9 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """
     check_schema(config, schema, "config")
     if config["partition_seed"] == PLACEHOLDER:
-        raise StudyError(f"config: partition_seed is still {PLACEHOLDER!r}; write your own, such as partition_seed: s1234567")
+        raise StudyError(
+            f"config: partition_seed is still {PLACEHOLDER!r}; write your own, such as partition_seed: s1234567"
+        )
     _check_unique("seeds", config["seeds"])
     _check_unique("models", config["models"])
     _check_partitions(config)

@@ -7,8 +7,8 @@ import requests
 
 from study.errors import StudyError
 from study.files import read_csv
+from study.progress import run_state
 from study.runs import run_folder
-from study.summaries import run_state
 
 _TIMEOUT = 10  # seconds
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, run_script
+from conftest import ROOT, documentation, run_script
 
 from study.configuration import check_config, read_yaml
 from study.datasets import SIZES
@@ -328,7 +328,7 @@ def test_nothing_generated_and_no_photograph_is_tracked():
 
 def test_the_table_in_the_readme_is_that_of_the_reference_files():
     groups = pd.read_csv(ROOT / "results/reference/laptop/summary_by_group.csv").set_index(["combo", "model"])
-    text = (ROOT / "README.md").read_text()
+    text = documentation()
     for combo in CONFIG["combos"]:
         cells = [
             f"{100 * groups.loc[(combo, model), f'{metric}_mean']:.1f} ± {100 * groups.loc[(combo, model), f'{metric}_sd']:.1f} %"
@@ -343,7 +343,7 @@ def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
     table, leak, text = (
         pd.read_csv(folder / "reproduction.csv"),
         pd.read_csv(folder / "leak.csv"),
-        (ROOT / "README.md").read_text(),
+        documentation(),
     )
     finals = table[(table["measure"] == "test accuracy") & (table["verdict"] != "not comparable")]
     assert len(finals) == 6
@@ -363,7 +363,7 @@ def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
 
 
 def test_the_search_in_the_readme_is_that_of_the_reference_files():
-    folder, text = ROOT / "results/reference/reproduction", (ROOT / "README.md").read_text()
+    folder, text = ROOT / "results/reference/reproduction", documentation()
     trials = pd.read_csv(folder / "s0_grid.csv")
     means = trials.groupby(["optimizer.lr", "architecture.filters"])["val_accuracy"].mean()
     for rate, label in ((1e-3, "1e-3"), (5e-4, "5e-4"), (1e-4, "1e-4")):
@@ -383,7 +383,7 @@ def test_the_search_in_the_readme_is_that_of_the_reference_files():
 
 
 def test_the_differences_in_the_readme_are_those_of_the_reference_files():
-    folder, text = ROOT / "results/reference/laptop", (ROOT / "README.md").read_text()
+    folder, text = ROOT / "results/reference/laptop", documentation()
     pairs = pd.read_csv(folder / "comparisons.csv")
     pairs = pairs[pairs["measure"] == "accuracy"]
     decided = pairs["verdict"] != "undecided"
@@ -413,7 +413,7 @@ def test_the_first_epochs_of_the_large_systems_are_near_the_published_ones(syste
         cell = (
             f"| {system} | {published['model']} after epoch {claim['at_epoch']} | {claim['value']:.1%} | {ours:.1%} |"
         )
-        assert cell.replace("%", " %") in (ROOT / "README.md").read_text()
+        assert cell.replace("%", " %") in documentation()
 
 
 def test_the_reference_study_orders_the_combos_for_every_model_and_seed():
@@ -427,7 +427,7 @@ def test_planted_wrong_labels_were_found_three_times_as_well_as_by_counting():
     table = pd.read_csv(ROOT / "results/reference/label_suspicion/agreement.csv")
     precision = table[table["metric"] == "average_precision"].set_index("score")["value"]
     assert precision["label_suspicion"] >= 3 * precision["error_rate"]
-    readme = (ROOT / "README.md").read_text()
+    readme = documentation()
     for score, text in (
         ("hardness", "by `hardness`"),
         ("label_suspicion", "by `label_suspicion`"),
@@ -437,7 +437,7 @@ def test_planted_wrong_labels_were_found_three_times_as_well_as_by_counting():
 
 
 def test_the_tests_that_the_readme_names_exist():
-    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "README.md").read_text())
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", documentation())
     assert len(named) > 10
     for file, name in named:
         (path,) = (ROOT / "tests").rglob(file)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, assert_one_clear_line, run_script
+from conftest import ROOT, assert_one_clear_line, documentation, run_script
 from test_training import make_image_set, trainer
 
 from study.errors import StudyError
@@ -124,4 +124,4 @@ def test_the_suggestion_for_s4_is_within_a_factor_of_three_of_its_authors(seed):
     assert json.loads((place / f"resnet9_official_seed{seed}.json").read_text())["learning_rate"] == pytest.approx(
         found
     )
-    assert f"{found:.1e}".replace("e-0", "e-") in (ROOT / "README.md").read_text()
+    assert f"{found:.1e}".replace("e-0", "e-") in documentation()

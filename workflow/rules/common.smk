@@ -373,6 +373,6 @@ def human_votes_files(wildcards):
     for position, path in enumerate(files):
         if not path.is_file():
             sys.exit(
-                f"error: config: human_votes[{position}].path is {path}, where there is no file; README.md says where to get it"
+                f"error: config: human_votes[{position}].path is {path}, where there is no file; docs/guide.md says where to get it"
             )
     return files

@@ -16,6 +16,7 @@ COMMANDS = {
     "diff": "two runs or two studies: what differs, and what of it exceeds the noise of seeds",
     "predict": "the classes of images of yours, by a run's model or by all seeds of a combo together",
     "export": "a run's model for other software, with its preprocessing inside and a model card",
+    "grade": "studies that students handed in, without running their code",
     "clean": "what in results/ is no longer part of the study, with sizes",
 }
 
