@@ -117,13 +117,9 @@ def _look(project: Project, records: Mapping[str, _Record], keep: list[str]) -> 
     outdated, unknown, rest = [], [], []
     entire = {*needed, *records, *_KEPT}
     for folder, folders, names in os.walk(project.results):
-        whole = [
-            name
-            for name in folders
-            if (path := os.path.join(folder, name)) in needed or path in records or path in _KEPT
-        ]
+        whole = [name for name in folders if f"{folder}/{name}" in entire]
         folders[:] = [name for name in folders if name not in whole]
-        for path in (os.path.join(folder, name) for name in [*whole, *names]):
+        for path in (f"{folder}/{name}" for name in [*whole, *names]):
             of_runs = {found.groups() for found in _OF_RUN.finditer(path)}
             if path in needed or path in _KEPT or path in _WITHOUT_RECORD or path in logs[True]:
                 kind = rest

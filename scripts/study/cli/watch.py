@@ -40,6 +40,7 @@ class _Training(NamedTuple):
     name: str
     device: str
     progress: Progress
+    epochs: int | None
     seconds: float | None
     left: float | None
 
@@ -91,14 +92,14 @@ def _view(project: Project, now: float) -> "Group":
         state, reason = run_state(folder, log, checkpoint)
         if key in processes:
             state = "running"
-            trainings.append(_training(name, log, processes[key], now))
+            trainings.append(_training(project, key, log, processes[key], now))
         elif state == "training":
             progress = read_progress(log)
             silent = now - log.stat().st_mtime if log.exists() else float("inf")
             alive = locked() and silent < max(_SILENT_SECONDS, _SILENT_EPOCHS * (progress.seconds or 0))
             state = "running" if alive else "stopped"
             if alive:
-                trainings.append(_training(name, log, None, now))
+                trainings.append(_training(project, key, log, None, now))
             else:
                 stopped.append(name)
         elif state == "failed":
@@ -138,7 +139,7 @@ def _row(training: _Training) -> dict[str, str]:
     progress = training.progress
     return {
         "run": training.name,
-        "epoch": f"{progress.epoch}/{progress.epochs or '?'}",
+        "epoch": f"{progress.epoch}/{training.epochs or '?'}",
         "val_accuracy": shown(progress.val_accuracy),
         "s/epoch": shown(training.seconds),
         "time left": "–" if training.left is None else duration(training.left),
@@ -146,16 +147,19 @@ def _row(training: _Training) -> dict[str, str]:
     }
 
 
-def _training(name: str, log: Path, process: _Process | None, now: float) -> _Training:
+def _training(
+    project: Project, key: tuple[str, str, int], log: Path, process: _Process | None, now: float
+) -> _Training:
     """Return how far a training is; its epochs last from the start of its process to the last line of its log, or as long as it says."""
-    progress = read_progress(log)
+    progress, name = read_progress(log), "/".join(map(str, key))
     device = process.device if process else "elsewhere"
     if not progress.logged:
-        return _Training(name, device, progress, None, None)
+        planned = project.study.recipes.get(key[1], {}).get("epochs")
+        return _Training(name, device, progress, planned, None, None)
     last = log.stat().st_mtime
     seconds = (last - process.since) / progress.logged if process else progress.seconds
     left = max(0.0, (progress.epochs - progress.epoch) * seconds - (now - last))
-    return _Training(name, device, progress, seconds, left)
+    return _Training(name, device, progress, progress.epochs, seconds, left)
 
 
 def _processes(folder: Path) -> Iterator[tuple[tuple[str, str, int], _Process]]:
