@@ -1,7 +1,9 @@
 """What a study takes, before it runs: time and disk by rules of thumb and a measured throughput, and a part of it that fits into some hours."""
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.datasets import OFFICIAL
@@ -9,6 +11,8 @@ from study.recipes import epochs_of
 
 # Of an official split: the share of the images that its publisher tests on.
 _OFFICIAL_TEST = 1 / 6
+# Images a second of a small network on one core.
+_SMALL = 1000.0
 # Processor seconds of a job without a training or prediction, and more for each 1,000 images of the data set: what they took on 60,000 images of
 # CIFAR-10 and on the 1,797 digits, on virtual cores of an AMD EPYC.
 _JOB = (1.5, 0.0)
@@ -73,6 +77,45 @@ def training_seconds(recipe: Mapping[str, Any], size: Size, speed: Speed) -> flo
     """Return how long the job takes that trains a run: start, epochs, and what is measured after each."""
     each = size.train / speed.train + size.held_out / speed.predict
     return speed.start + epochs_to_train(recipe, size) * each
+
+
+def earlier_speeds(runs: Path, models: Iterable[str]) -> dict[str, float]:
+    """Return images a second of some run of each model that was trained before, where there is one.
+
+    Args:
+        runs: folder of runs, as <combo>/<model>/seed<seed>/run.json.
+        models: names.
+    """
+    records = {model: next(runs.glob(f"*/{model}/*/run.json"), None) for model in models}
+    speeds = {
+        model: json.loads(path.read_text())["images_per_s"] for model, path in records.items() if path is not None
+    }
+    return {model: speed for model, speed in speeds.items() if speed}
+
+
+def training_work(
+    config: Mapping[str, Any],
+    recipes: Mapping[str, Mapping[str, Any]],
+    runs: Iterable[tuple[str, str]],
+    n_images: int,
+    speeds: Mapping[str, float],
+) -> tuple[int, float]:
+    """Return how many images trainings see, each as often as they see it, and their seconds; models without a speed as if they were small.
+
+    Args:
+        config: of the study.
+        recipes: resolved, by model.
+        runs: combo and model of each.
+        n_images: in the data set.
+        speeds: images a second by model.
+    """
+    images, seconds = 0, 0.0
+    for combo, model in runs:
+        of_run = run_size(config, combo, n_images)
+        own = epochs_to_train(recipes[model], of_run) * of_run.train
+        images += own
+        seconds += own / speeds.get(model, _SMALL)
+    return images, seconds
 
 
 def job_seconds(rule: str, n_images: int) -> float:

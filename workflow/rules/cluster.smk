@@ -8,6 +8,10 @@ onstart:
             "error: config: device is auto, which looks for a GPU where Snakemake runs, but jobs run elsewhere; "
             "write 'device: cuda' to ask the cluster for one GPU a training, or 'device: cpu'"
         )
+    if not GPUS and not workflow.non_local_exec:
+        announce(
+            job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"
+        )
 
 
 # `gpu=1` says how many trainings one machine runs at once. How many run on a cluster is for the cluster to say: without this,

@@ -14,13 +14,15 @@ sys.path.insert(0, str(SCRIPTS))
 
 from study.code import code_digest
 from study.combos import chain_of
-from study.datasets import OFFICIAL
+from study.datasets import OFFICIAL, SIZES
 from study.devices import wants_gpu
 from study.errors import StudyError
+from study.estimates import earlier_speeds, training_work
 from study.processes import KEEP_MEMORY
 from study.provenance import lock_digest
 from study.recipes import canonical, searches_rate
 from study.studies import check_study
+from study.wording import counted, duration
 
 # A plan is millions of objects that stay until it is carried out: looking for garbage among them as often as Python does by
 # itself takes a quarter of the planning.
@@ -117,6 +119,24 @@ def given_configfiles():
     """Return the files given with --configfile, as seen from here."""
     files = [os.path.relpath(path) for path in workflow.configfiles]
     return [path for path in dict.fromkeys(files) if path != "config/config.yaml"]
+
+
+def announce(trainings):
+    """Print one line about trainings that will take more than ten minutes of a CPU: how many images, and how long by the speed of earlier runs."""
+    runs = [(job.wildcards.combo, job.wildcards.model) for job in trainings]
+    n_images = SIZES.get(DATASET["name"], sum(PARTITIONS.values()))
+    images, seconds = training_work(
+        config,
+        RECIPES,
+        runs,
+        n_images,
+        earlier_speeds(Path("results/runs"), {model for _, model in runs}),
+    )
+    if seconds > 600:
+        print(
+            f"{counted(len(runs), 'training')} of {images:,} images in all: about {duration(seconds)} of one core. `study plan` says more exactly how long it takes here.",
+            file=sys.stderr,
+        )
 
 
 def all_wildcards(wildcards):
