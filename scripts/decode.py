@@ -14,7 +14,11 @@ from study.files import file_digest, write_array, write_csv, write_json
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the images, the index and the manifest that describes both."""
-    source = Source(checksums=read_checksums(arguments.checksums))
+    source = Source(
+        checksums=read_checksums(arguments.checksums),
+        skip_broken=arguments.skip_broken,
+        problems=Path(arguments.problems) if arguments.problems else None,
+    )
     data = dataset_module(arguments.dataset).decode(Path(arguments.raw), source)
 
     write_array(arguments.images, data.images)
@@ -46,6 +50,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--checksums", nargs="?", default="", const="", help="md5sum file, for an archive that is not the official one"
     )
+    parser.add_argument(
+        "--skip-broken", action="store_true", help="go on without images of your own that cannot be used"
+    )
+    parser.add_argument("--problems", nargs="?", default="", const="", help="where these are listed, for the message")
     parser.add_argument("--images", required=True, help="array to write: uint8, N×H×W×3, .npy")
     parser.add_argument("--index", required=True, help="table to write: a row an image, .csv")
     parser.add_argument("--manifest", required=True, help="description to write: shapes, counts, digests, .json")

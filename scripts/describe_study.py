@@ -45,9 +45,11 @@ def main(arguments: argparse.Namespace) -> None:
     images = pd.read_csv(hard, usecols=["n_eligible", "error_rate", "kind", "cl_issue"])
     findings = main_findings(Results(runs, **tables, hard_examples=images, **optional))
     pairs = pd.read_csv(arguments.duplicates, usecols=["image_id"])
+    # A folder of the user's own is better known by its name.
+    name = Path(config["dataset"]["path"]).name or config["dataset"]["name"]
     sections = {
         "Data": overview.data(
-            read_json(arguments.data),
+            read_json(arguments.data) | {"dataset": name},
             read_json(arguments.partitions),
             dict(zip(runs["combo"], runs["n_train"], strict=True)),
             len(pairs),
@@ -63,7 +65,7 @@ def main(arguments: argparse.Namespace) -> None:
         "How much do the data partition, the seed and the model matter, and which images stay hard whatever you do?"
     )
     sizes = [counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]
-    title = f"{config['dataset']['name']}: {', '.join(sizes)}"
+    title = f"{name}: {', '.join(sizes)}"
     write_text(arguments.output, overview.start_page(title, question, findings, sections, locks))
 
 

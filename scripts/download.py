@@ -7,6 +7,7 @@ from pathlib import Path
 from study.command import run
 from study.datasets import Source, dataset_module
 from study.datasets.checksums import read_checksums
+from study.datasets.pictures import FITS
 from study.files import atomic_path
 
 
@@ -17,6 +18,11 @@ def main(arguments: argparse.Namespace) -> None:
         urls=tuple(arguments.urls),
         checksums=read_checksums(arguments.checksums),
         scratch=Path(arguments.scratch),
+        images=Path(arguments.images) if arguments.images else None,
+        test_images=Path(arguments.test_images) if arguments.test_images else None,
+        image_size=arguments.image_size,
+        fit=arguments.fit,
+        digest=arguments.digest,
     )
     with atomic_path(arguments.output) as folder:
         dataset_module(arguments.dataset).fetch(folder, source)
@@ -32,6 +38,19 @@ if __name__ == "__main__":
     parser.add_argument(
         "--checksums", nargs="?", default="", const="", help="md5sum file, for an archive that is not the official one"
     )
+    parser.add_argument(
+        "--images",
+        nargs="?",
+        default="",
+        const="",
+        help="folder or table of your own images, for the data sets folder and csv",
+    )
+    parser.add_argument(
+        "--test-images", nargs="?", default="", const="", help="the same for images that are for testing"
+    )
+    parser.add_argument("--image-size", type=int, default=32, help="height and width they get (default: %(default)s)")
+    parser.add_argument("--fit", choices=FITS, default="resize", help="how they get it (default: %(default)s)")
+    parser.add_argument("--digest", default="", help="refuse to go on unless this is the digest of your images")
     parser.add_argument("--scratch", required=True, help="folder for partial downloads, kept between runs")
     parser.add_argument("--output", required=True, help="folder to make, with the verified source files")
     run(parser, main)

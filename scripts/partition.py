@@ -18,9 +18,12 @@ def main(arguments: argparse.Namespace) -> None:
     sizes = {}
     for text in arguments.sizes:
         name, _, size = text.rpartition("=")
-        if not name or not size.isdigit():
-            raise StudyError(f"--sizes: expected name=number, such as v1=20000, found {text!r}")
-        sizes[name] = int(size)
+        try:
+            sizes[name] = int(size) if size.isdigit() else float(size)
+        except ValueError:
+            name = ""
+        if not name:
+            raise StudyError(f"--sizes: expected name=size, such as v1=20000 or v1=0.3, found {text!r}")
     index = read_index(arguments.index)
     folder = Path(arguments.folder)
     described = {}

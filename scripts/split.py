@@ -5,17 +5,27 @@ import argparse
 
 from study.command import run, share_options
 from study.index import read_index
-from study.partitions import ROLES, read_partition, split_partition, write_development, write_split
+from study.partitions import (
+    ROLES,
+    insist_on_every_class,
+    read_partition,
+    split_partition,
+    write_development,
+    write_split,
+)
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the role of each image of the partition."""
+    index = read_index(arguments.index)
     split = split_partition(
         read_partition(arguments.partition),
-        read_index(arguments.index).labels,
+        index.labels,
         {role: getattr(arguments, role) for role in ROLES},
         arguments.seed,
     )
+    where = f"{arguments.partition}, seed {arguments.seed}"
+    insist_on_every_class(split, index.labels, index.classes, where)
     write_development(arguments.development, split)
     write_split(arguments.output, split)
 

@@ -127,7 +127,10 @@ class Project:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, folder / name)
         study = {
-            "dataset": {"name": "cifar10", "archive": "", "urls": [], "checksums": str(archive.checksums)},
+            "dataset": {
+                "name": "cifar10", "archive": "", "urls": [], "checksums": str(archive.checksums),
+                "path": "", "test_path": "", "image_size": 32, "fit": "resize", "skip_broken": False,
+            },
             "partition_seed": 42,
             "partitions": [{"name": name, "size": size} for name, size in (("v1", 100), ("v2", 101), ("v3", 99))],
             "combos": ["v1", "v1+v2"],

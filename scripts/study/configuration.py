@@ -8,6 +8,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import yaml
 from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError, best_match
 
-from study.datasets import OFFICIAL, OFFICIALLY_SPLIT, SIZES
+from study.datasets import OFFICIAL, OFFICIALLY_SPLIT, OWN, SIZES
+from study.datasets.listing import place
 from study.errors import StudyError, one_line
 
 # Stands in config/assignment.yaml where a student's id belongs.
@@ -160,6 +162,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         )
     _check_unique("seeds", config["seeds"])
     _check_unique("models", config["models"])
+    _check_own_images(config["dataset"])
     _check_partitions(config)
     _check_combos(config)
     _check_ratios(config["split"])
@@ -202,9 +205,11 @@ def _check_partitions(config: Mapping[str, Any]) -> None:
     if repeated:
         raise StudyError(f"config: two partitions are called {repeated[0]!r}; give each its own name")
     dataset = config["dataset"]
-    if dataset["checksums"]:  # a data set of the user's own: its size shows when it is decoded
-        return
     sizes = [partition["size"] for partition in config["partitions"]]
+    _check_sizes(names, sizes)
+    # Of data of the user's own it is known later how many images there are.
+    if dataset["checksums"] or dataset["name"] in OWN or isinstance(sizes[0], float):
+        return
     pool = SIZES[dataset["name"]]
     if sum(sizes) > pool:
         fitting = [{"name": name, "size": size * pool // sum(sizes)} for name, size in zip(names, sizes, strict=True)]
@@ -212,6 +217,46 @@ def _check_partitions(config: Mapping[str, Any]) -> None:
             f"config: the partitions ask for {sum(sizes)} images but {dataset['name']} has {pool}; write for example "
             f"{_yaml('partitions', fitting)}"
         )
+
+
+def _check_sizes(names: Sequence[str], sizes: Sequence[float]) -> None:
+    """Check that sizes are all numbers of images, or all shares of them with a decimal point."""
+    shares = [isinstance(size, float) for size in sizes]
+    for position, (size, share) in enumerate(zip(sizes, shares, strict=True)):
+        if share and size > 1:
+            raise StudyError(
+                f"config: partitions[{position}].size is {size}, expected a number of images such as {int(size)} or a share of them up to 1.0"
+            )
+    if any(shares) and not all(shares):
+        raise StudyError(
+            f"config: the sizes of the partitions are numbers of images and shares mixed ({', '.join(map(str, sizes))}); write all as numbers or all as shares"
+        )
+    if all(shares) and sum(map(Fraction, map(str, sizes))) > 1:
+        fitting = [
+            {"name": name, "size": math.floor(10_000 * size / sum(sizes)) / 10_000}
+            for name, size in zip(names, sizes, strict=True)
+        ]
+        raise StudyError(
+            f"config: the partitions ask for {sum(sizes):g} of the images, expected at most 1; write for example {_yaml('partitions', fitting)}"
+        )
+
+
+def _check_own_images(dataset: Mapping[str, Any]) -> None:
+    name, path = dataset["name"], place(dataset["path"])
+    if name not in OWN:
+        given = [key for key in ("path", "test_path") if dataset[key]]
+        if given:
+            raise StudyError(
+                f"config: dataset.{given[0]} is {dataset[given[0]]!r}, but dataset.name is {name!r}; for images of your own write name: folder or "
+                "name: csv, else take it out"
+            )
+        return
+    if not dataset["path"]:
+        raise StudyError(f"config: dataset.name is {name!r} but dataset.path is empty; write where your images are")
+    if name == "folder" and path.is_file():
+        raise StudyError(f"config: dataset.path {path} is a file, expected a folder; for a table write name: csv")
+    if name == "csv" and path.is_dir():
+        raise StudyError(f"config: dataset.path {path} is a folder, expected a CSV file; write name: folder")
 
 
 def _check_combos(config: Mapping[str, Any]) -> None:
@@ -246,13 +291,18 @@ def _check_combos(config: Mapping[str, Any]) -> None:
 
 def _check_official(config: Mapping[str, Any], position: int) -> None:
     combos, dataset = config["combos"], config["dataset"]["name"]
+    own = dataset in OWN
     if combos[position] != OFFICIAL:
         corrected = list(dict.fromkeys([*combos[:position], OFFICIAL, *combos[position + 1 :]]))
         raise StudyError(
             f"config: combos[{position}] is {combos[position]!r}, but {OFFICIAL} is the data set's own split and joins no "
             f"partition; write for example {_yaml('combos', corrected)}"
         )
-    if dataset not in OFFICIALLY_SPLIT:
+    if own and not config["dataset"]["test_path"]:
+        raise StudyError(
+            f"config: combos[{position}] is {OFFICIAL!r}, but dataset.test_path is empty; write where your test images are, or take it out"
+        )
+    if not own and dataset not in OFFICIALLY_SPLIT:
         rest = [combo for combo in combos if combo != OFFICIAL] or [config["partitions"][0]["name"]]
         raise StudyError(
             f"config: combos[{position}] is {OFFICIAL!r}, but the publisher of {dataset} did not split it; write for example "

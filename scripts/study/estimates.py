@@ -62,7 +62,8 @@ def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> Size:
         train = n_images * (1 - _OFFICIAL_TEST) * (1 - config["official"]["val"])
         return Size(round(train), n_images - round(train))
     sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
-    total = sum(sizes[part] for part in combo.partition("@")[0].split("+"))
+    found = [sizes[part] for part in combo.partition("@")[0].split("+")]
+    total = sum(size if isinstance(size, int) else round(size * n_images) for size in found)
     train = round(total * config["split"]["train"])
     return Size(train, total - train)
 

@@ -18,12 +18,12 @@ from study.files import read_csv, write_csv
 ROLES = ("train", "val", "test")
 
 
-def draw_partitions(labels: np.ndarray, sizes: Mapping[str, int], seed: int | str) -> dict[str, np.ndarray]:
+def draw_partitions(labels: np.ndarray, sizes: Mapping[str, float], seed: int | str) -> dict[str, np.ndarray]:
     """Draw disjoint partitions of the given sizes from the whole data set, stratified by class.
 
     Args:
         labels: int, N; the label of image_id i at position i.
-        sizes: number of images of each partition, in the order of drawing.
+        sizes: of each partition, in the order of drawing: the number of images as an int, or the share of all images as a float.
         seed: a number or a name; another seed draws other partitions.
 
     Returns:
@@ -31,9 +31,10 @@ def draw_partitions(labels: np.ndarray, sizes: Mapping[str, int], seed: int | st
         set, rounded up or down to a whole image.
 
     Raises:
-        StudyError: the sizes add up to more than N.
+        StudyError: the sizes add up to more than N, or a share is of no image.
     """
     pool = np.arange(len(labels))
+    sizes = _counts(sizes, len(pool))
     total = sum(sizes.values())
     if total > len(pool):
         raise StudyError(
@@ -42,6 +43,19 @@ def draw_partitions(labels: np.ndarray, sizes: Mapping[str, int], seed: int | st
         )
     groups = stratified_groups(pool, labels, list(sizes.values()), f"partition/{seed}")
     return dict(zip(sizes, groups, strict=True))
+
+
+def _counts(sizes: Mapping[str, float], n: int) -> dict[str, int]:
+    """Return how many of `n` images each partition gets; shares are rounded so that partitions of all images leave none."""
+    shares = {name: Fraction(str(size)) for name, size in sizes.items() if isinstance(size, float)}
+    rest = max(1 - sum(shares.values()), 0)
+    counts = dict(zip(shares, apportion(n, [*shares.values(), rest]), strict=False)) if shares else {}
+    for name, count in counts.items():
+        if count == 0:
+            raise StudyError(
+                f"partition {name} asks for {sizes[name]} of {n} images, which is none; make its size larger"
+            )
+    return {name: counts.get(name, size) for name, size in sizes.items()}
 
 
 def split_partition(
@@ -61,6 +75,31 @@ def split_partition(
     sizes = apportion(len(image_ids), [ratios[role] for role in ROLES])
     groups = stratified_groups(np.sort(image_ids), labels, sizes, f"split/{seed}")
     return dict(zip(ROLES, groups, strict=True))
+
+
+def insist_on_every_class(
+    split: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str], where: str
+) -> None:
+    """Check that a split has images of every class to train on and to test with.
+
+    Args:
+        split: image_ids by role.
+        labels: int, N; the label of image_id i at position i.
+        classes: names in label order.
+        where: what was split, for the message.
+
+    Raises:
+        StudyError: it has none of some class.
+    """
+    for role in ("train", "test"):
+        counts = np.bincount(labels[split[role]], minlength=len(classes))
+        if (counts == 0).any():
+            label = int(np.argmin(counts))
+            here = sum(int((labels[ids] == label).sum()) for ids in split.values())
+            raise StudyError(
+                f"{where}: of the {here} images of the class {classes[label]!r} none is in {role}, and the whole data set has {(labels == label).sum()}; "
+                "make the partitions fewer or larger, give the class more images, or take it out"
+            )
 
 
 def split_official(source_split: np.ndarray, labels: np.ndarray, val: float, seed: int) -> dict[str, np.ndarray]:
@@ -141,7 +180,7 @@ def read_split(path: str | Path) -> dict[str, np.ndarray]:
 
 def apportion(total: int, ratios: Sequence[float]) -> list[int]:
     """Divide `total` whole things by `ratios` (largest remainder, earlier first on ties); sums to `total`."""
-    exact = [Fraction(str(ratio)) for ratio in ratios]
+    exact = [Fraction(str(ratio)) for ratio in ratios]  # as it is written: 0.3 and not the float next to it
     quotas = [total * ratio / sum(exact) for ratio in exact]
     counts = [int(quota) for quota in quotas]
     by_remainder = sorted(range(len(quotas)), key=lambda i: (counts[i] - quotas[i], i))

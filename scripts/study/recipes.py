@@ -101,6 +101,32 @@ def check_search(model: str, recipe: Mapping[str, Any], search: Mapping[str, Any
         check_schema({"description": "", **laid_over(recipe, overlay(point))}, schema, f"{where}, with {text}")
 
 
+# Height and width of the smallest images that leave an architecture something to classify by, pixels.
+SMALLEST = {"cnn2": 4, "cnn3": 8, "resnet18": 2, "dilated_separable": 7, "resnet9": 32, "fastnet": 9}
+
+
+def check_image_size(model: str, recipe: Mapping[str, Any], size: int, key: str) -> None:
+    """Check that a model's network can take images of the study's size.
+
+    Args:
+        model: name of the model.
+        recipe: its resolved recipe.
+        size: height and width of the images, pixels.
+        key: which configuration key gives it, or "".
+
+    Raises:
+        StudyError: the images are too small.
+    """
+    architecture = recipe["architecture"]["name"]
+    smallest = SMALLEST.get(architecture, 1)
+    if size < smallest:
+        way_out = f"write {key}: {smallest} or more, or take {model} out" if key else f"take {model} out of 'models'"
+        raise StudyError(
+            f"config: {model} (architecture {architecture}) needs images of at least {smallest}×{smallest} pixels, and those of the study have "
+            f"{size}×{size}; {way_out}"
+        )
+
+
 def check_chooses(
     model: str, recipe: Mapping[str, Any], tuned: bool, combos: Sequence[str], val: Mapping[str, float]
 ) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.configuration import check_claims, check_config, check_schema, read_yaml
+from study.datasets import OWN, SIDES
 from study.published import why_not_comparable
-from study.recipes import check_chooses, check_search, resolve_recipe
+from study.recipes import check_chooses, check_image_size, check_search, resolve_recipe
 
 
 class Study(NamedTuple):
@@ -52,7 +53,11 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
     for model, search in config["tune"].items():
         check_search(model, recipes[model], search, schema)
     shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
+    dataset = config["dataset"]
+    own = dataset["name"] in OWN
+    side, key = (dataset["image_size"], "dataset.image_size") if own else (SIDES[dataset["name"]], "")
     for model in config["models"]:
+        check_image_size(model, recipes[model], side, key)
         check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)
     if config["claims"]:
         claims = read_yaml(config["claims"])

@@ -20,7 +20,7 @@ import pandas as pd
 import yaml
 
 from study.datasets import Source, dataset_module
-from study.datasets.cifar10 import MEMBERS, META, TEST_BATCH, TRAIN_BATCHES
+from study.datasets.cifar10 import CIFAR10
 from study.files import write_csv, write_text
 from study.pickles import load_arrays
 from study.tables import write_table
@@ -35,8 +35,8 @@ def plant(raw: Path, share: float, seed: int) -> tuple[list[str], np.ndarray, np
     Returns:
         Names of the classes; the labels before, and the image_ids of those changed.
     """
-    batches = {name: load_arrays((raw / name).read_bytes()) for name in (*TRAIN_BATCHES, TEST_BATCH)}
-    classes = [name.decode() for name in load_arrays((raw / META).read_bytes())[b"label_names"]]
+    batches = {name: load_arrays((raw / name).read_bytes()) for name in (*CIFAR10.train, CIFAR10.test)}
+    classes = [name.decode() for name in load_arrays((raw / CIFAR10.meta).read_bytes())[b"label_names"]]
     before = np.concatenate([batch[b"labels"] for batch in batches.values()])
     random = np.random.default_rng(seed)
     changed = np.sort(random.choice(len(before), round(share * len(before)), replace=False))
@@ -67,7 +67,7 @@ def main() -> None:
     if not project.exists():
         dataset_module("cifar10").fetch(raw, Source(archive=Path(arguments.archive)))
         classes, labels, changed = plant(raw, arguments.share, arguments.seed)
-        sums = [f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n" for name in MEMBERS]
+        sums = [f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n" for name in CIFAR10.members]
         write_text(folder / "planted.md5", "".join(sums))
         votes = 10 * np.eye(len(classes), dtype=int)[labels]
         rows = ([i, 10, *image] for i, image in enumerate(votes))

@@ -8,7 +8,7 @@ import pytest
 from conftest import real_archive
 
 from study.datasets import SIZES, Source, dataset_module
-from study.datasets.cifar10 import MEMBERS, OFFICIAL_MD5
+from study.datasets.cifar10 import CIFAR10
 from study.partitions import draw_partitions
 
 pytestmark = [
@@ -30,8 +30,8 @@ def data(raw):
 
 
 def test_the_members_have_the_official_md5s(raw):
-    for name in MEMBERS:
-        assert hashlib.md5((raw / name).read_bytes()).hexdigest() == OFFICIAL_MD5[name]
+    for name in CIFAR10.members:
+        assert hashlib.md5((raw / name).read_bytes()).hexdigest() == CIFAR10.md5[name]
 
 
 def test_numbers_order_and_classes_are_those_of_cifar10(data):

@@ -12,7 +12,7 @@ import yaml
 from conftest import ROOT, documentation, run_script
 
 from study.configuration import check_config, read_yaml
-from study.datasets import SIZES
+from study.datasets import OWN, SIDES, SIZES
 from study.errors import StudyError
 from study.models import ARCHITECTURES
 from study.optimizers import OPTIMIZERS
@@ -66,7 +66,7 @@ def test_the_full_study_is_what_it_should_be():
         (changed(seeds=[-1]), ["seeds[0]", "-1"]),
         (changed(seeds=[]), ["seeds"]),
         (changed(device="gpu"), ['device is "gpu"', "auto, cuda, cpu"]),
-        (changed(dataset=CONFIG["dataset"] | {"name": "imagenet"}), ['dataset.name is "imagenet"', "cifar10, digits"]),
+        (changed(dataset=CONFIG["dataset"] | {"name": "imagenet"}), ['dataset.name is "imagenet"', "cifar10, cifar100, fashion_mnist, digits, folder, csv"]),
         (changed(models=["../evil"]), ["models[0]", "letters, digits"]),
         (changed(combos=["v1 v2"]), ["combos[0]", "joined by `+`"]),
         ({k: v for k, v in CONFIG.items() if k != "combos"}, ["no 'combos'"]),
@@ -252,7 +252,8 @@ def test_schemas_and_registries_name_the_same_things():
     properties = RECIPE_SCHEMA["properties"]
     assert properties["architecture"]["properties"]["name"]["enum"] == list(ARCHITECTURES)
     assert properties["optimizer"]["properties"]["name"]["enum"] == list(OPTIMIZERS)
-    assert CONFIG_SCHEMA["properties"]["dataset"]["properties"]["name"]["enum"] == list(SIZES)
+    assert CONFIG_SCHEMA["properties"]["dataset"]["properties"]["name"]["enum"] == [*SIZES, *OWN]
+    assert list(SIDES) == list(SIZES)
 
 
 def every_schema(schema, path=""):

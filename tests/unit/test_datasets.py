@@ -134,12 +134,14 @@ def test_a_pickle_with_code_is_not_run_even_when_its_md5_is_vouched_for(tmp_path
 
 
 def test_nothing_is_unpickled_before_its_md5_is_verified(tmp_path, archive, monkeypatch):
+    from study.datasets import cifar
+
     cifar10 = dataset_module("cifar10")
     raw = tmp_path / "raw"
     raw.mkdir()
     for name, content in archive.members.items():
         (raw / name).write_bytes(content)
-    monkeypatch.setattr(cifar10, "_unpickle", lambda *_: pytest.fail("unpickled"))
+    monkeypatch.setattr(cifar, "_unpickle", lambda *_: pytest.fail("unpickled"))
     with pytest.raises(StudyError, match="md5 is"):
         cifar10.decode(raw, Source())  # the official md5s, which synthetic batches have not
 

@@ -228,6 +228,7 @@ rule summarize:
         claims=["results/claims.csv"] if config["claims"] else [],
         overview="results/overview.rst",
         manifest="results/study.json",
+        class_counts="results/data/class_counts.html",
         hard_examples="results/hard_examples.html",
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),

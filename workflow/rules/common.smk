@@ -14,7 +14,8 @@ sys.path.insert(0, str(SCRIPTS))
 
 from study.code import code_digest
 from study.combos import chain_of
-from study.datasets import OFFICIAL, SIZES
+from study.datasets import OFFICIAL, OWN
+from study.datasets.planning import count_images, digest_of_own
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.estimates import earlier_speeds, training_work
@@ -31,6 +32,10 @@ gc.set_threshold(50_000, 20, 100)
 # A wrong configuration ends here, before any job, with the one line that says what to write instead.
 try:
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
+    # Of the user's own images, a parameter of the job that reads them, so that another image re-runs it; empty for other data.
+    OWN_DIGEST = digest_of_own(
+        config, "results/data/manifest.json", "results/scratch/own_images.json"
+    )
 except StudyError as error:
     sys.exit(f"error: {error}")
 
@@ -124,7 +129,7 @@ def given_configfiles():
 def announce(trainings):
     """Print one line about trainings that will take more than ten minutes of a CPU: how many images, and how long by the speed of earlier runs."""
     runs = [(job.wildcards.combo, job.wildcards.model) for job in trainings]
-    n_images = SIZES.get(DATASET["name"], sum(PARTITIONS.values()))
+    n_images = count_images(config, "results/data/manifest.json")
     images, seconds = training_work(
         config,
         RECIPES,
@@ -184,6 +189,22 @@ def run_path(name):
 def checksums(wildcards):
     """Return the user's list of md5 digests as an input, if there is one."""
     return [DATASET["checksums"]] if DATASET["checksums"] else []
+
+
+def own_options():
+    """Return the options of the job that reads the user's own images, if that is what the study is of."""
+    if not OWN_DIGEST:
+        return []
+    return [
+        f"--image-size {DATASET['image_size']}",
+        f"--fit {DATASET['fit']}",
+        f"--digest {OWN_DIGEST}",
+    ]
+
+
+def problems_table():
+    """Return the list of unusable and converted files as an input, if the images are the user's own."""
+    return ["results/data/problems.csv"] if OWN_DIGEST else []
 
 
 def recipe_json(wildcards):

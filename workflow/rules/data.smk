@@ -16,12 +16,15 @@ rule download:
         runtime=240,
         archive=DATASET["archive"],
         urls=" ".join(DATASET["urls"]),
+        images=DATASET["path"],
+        test_images=DATASET["test_path"],
     params:
         code=code("download.py"),
         dataset=DATASET["name"],
+        own=own_options(),
     shell:
         "python scripts/download.py --code {params.code} --dataset {params.dataset} --archive {resources.archive:q}"
-        " --urls {resources.urls} --checksums {input.checksums:q} --scratch results/scratch/download"
+        " --urls {resources.urls} --images {resources.images:q} --test-images {resources.test_images:q} {params.own} --checksums {input.checksums:q} --scratch results/scratch/download"
         " --output {output.raw} 2>&1 | tee {log}"
 
 
@@ -29,6 +32,7 @@ rule decode:
     input:
         raw="results/data/raw",
         checksums=checksums,
+        problems=problems_table(),
     output:
         images="results/data/images.npy",
         index="results/data/index.csv",
@@ -45,9 +49,10 @@ rule decode:
     params:
         code=code("decode.py"),
         dataset=DATASET["name"],
+        skip=["--skip-broken"] if OWN_DIGEST and DATASET["skip_broken"] else [],
     shell:
         "python scripts/decode.py --code {params.code} --dataset {params.dataset} --raw {input.raw} --checksums {input.checksums:q}"
-        " --images {output.images} --index {output.index} --manifest {output.manifest} > {log} 2>&1"
+        " --problems {input.problems} {params.skip} --images {output.images} --index {output.index} --manifest {output.manifest} > {log} 2>&1"
 
 
 rule partition:

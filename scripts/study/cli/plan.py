@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
 from study.cli.terminal import console, say, shown, table
-from study.datasets import SIZES
+from study.datasets import OWN, SIDES
+from study.datasets.planning import count_images
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.estimates import (
@@ -47,7 +48,7 @@ _ON_GPU = {"train", "train_again", "predict", "predict_again", "tune", "lr_find"
 
 
 class _Images(NamedTuple):
-    """What the data set's images are; `known` unless they are taken to be like CIFAR-10's."""
+    """What the data set's images are; `known` unless some of it is a guess."""
 
     n: int
     shape: tuple[int, ...]
@@ -141,9 +142,10 @@ def _images(project: Project) -> _Images:
         n, height, width, *channels = found["images"]
         return _Images(n, (height, width, *(channels or [1])), len(found["classes"]), True)
     dataset = project.config["dataset"]
-    known = dataset["name"] in SIZES and not dataset.get("checksums")
-    n = SIZES[dataset["name"]] if known else sum(partition["size"] for partition in project.config["partitions"])
-    return _Images(n, (32, 32, 3), 10, known)
+    side = dataset["image_size"] if dataset["name"] in OWN else SIDES[dataset["name"]]
+    known = dataset["name"] not in OWN and not dataset["checksums"]
+    n_classes = 100 if dataset["name"] == "cifar100" else 10
+    return _Images(count_images(project.config, manifest), (side, side, 3), n_classes, known)
 
 
 def _speeds(

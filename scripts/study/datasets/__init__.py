@@ -1,7 +1,7 @@
 """The data sets a study can use: where each comes from and how it becomes one array and one table.
 
-To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES`, to `dataset_module` and,
-if its publisher set test images apart, to `OFFICIALLY_SPLIT`.
+To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES`, to `SIDES`, to `dataset_module`
+and, if its publisher set test images apart, to `OFFICIALLY_SPLIT`. Images of a user's own need no module: see `own`.
 """
 
 from dataclasses import dataclass, field
@@ -24,12 +24,26 @@ class Source:
         urls: addresses tried in turn; empty means the data set's own list.
         checksums: md5 by member file; None means the data set's official ones.
         scratch: folder for partial downloads, which survive an interrupted run.
+        images: folder or table of a user's own images.
+        test_images: the same for images that are for testing; None for none.
+        image_size: height and width that a user's own images get, pixels.
+        fit: how they get it, see `study.datasets.pictures.read_picture`.
+        digest: of the user's images as they were listed; "" if it does not matter.
+        skip_broken: whether to go on without images that cannot be used.
+        problems: where a user finds these listed.
     """
 
     archive: Path | None = None
     urls: tuple[str, ...] = ()
     checksums: dict[str, str] | None = None
     scratch: Path = Path("scratch")
+    images: Path | None = None
+    test_images: Path | None = None
+    image_size: int = 32
+    fit: str = "resize"
+    digest: str = ""
+    skip_broken: bool = False
+    problems: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +68,15 @@ class Decoded:
 
 
 # Number of images of each data set in its official form; the workflow reads it at every start, so it is plain.
-SIZES = {"cifar10": 60_000, "digits": 1_797}
+SIZES = {"cifar10": 60_000, "cifar100": 60_000, "fashion_mnist": 70_000, "digits": 1_797}
+# Height and width of their images, pixels.
+SIDES = {"cifar10": 32, "cifar100": 32, "fashion_mnist": 28, "digits": 32}
+# Images of a user's own: a folder with a sub-folder for each class, or a table of paths and labels.
+OWN = ("folder", "csv")
 # The combo of a data set's own split into training and test images; no partition has its name.
 OFFICIAL = "official"
 # Those that their publishers divided into images for training and for testing.
-OFFICIALLY_SPLIT = ("cifar10",)
+OFFICIALLY_SPLIT = ("cifar10", "cifar100", "fashion_mnist")
 
 
 def dataset_module(name: str) -> ModuleType:
@@ -70,9 +88,15 @@ def dataset_module(name: str) -> ModuleType:
     Raises:
         StudyError: there is no such data set.
     """
-    from study.datasets import cifar10, digits
+    from study.datasets import cifar10, cifar100, digits, fashion_mnist, own
 
-    modules = {"cifar10": cifar10, "digits": digits}
+    modules = {
+        "cifar10": cifar10,
+        "cifar100": cifar100,
+        "fashion_mnist": fashion_mnist,
+        "digits": digits,
+        **dict.fromkeys(OWN, own),
+    }
     if name not in modules:
         raise StudyError(f"dataset.name is {name!r}; expected one of {', '.join(modules)}")
     return modules[name]

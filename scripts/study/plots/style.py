@@ -26,6 +26,7 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "text.parse_math": False,  # a class may be called $x$
     "svg.hashsalt": "study",  # same figure, same bytes
     "svg.fonttype": "none",  # letters and not outlines of letters: a third of the bytes, and text can be found
     "figure.constrained_layout.use": True,

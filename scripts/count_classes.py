@@ -1,0 +1,45 @@
+#!/usr/bin/env python
+"""Count the images of each class, in all and by partition."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from study.command import run
+from study.files import write_text
+from study.index import read_index
+from study.partitions import read_partition
+from study.tables import html_page, write_table
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the counts as a table and as a page."""
+    index = read_index(arguments.index)
+    n_classes = len(index.classes)
+    counts = np.bincount(index.labels, minlength=n_classes)
+    table = pd.DataFrame({"class": index.classes, "images": counts, "share": counts / counts.sum()})
+    test = index.source_split == "test"
+    if test.any():
+        table["official test"] = np.bincount(index.labels[test], minlength=n_classes)
+    for path in arguments.partitions:
+        table[f"partition {Path(path).stem}"] = np.bincount(index.labels[read_partition(path)], minlength=n_classes)
+    largest, smallest = counts.argmax(), counts.argmin()
+    description = f"{counts.sum():,} images of {n_classes} classes. " + (
+        "All classes have the same number of images."
+        if counts[largest] == counts[smallest]
+        else f"The largest class, {index.classes[largest]}, has {counts[largest] / counts[smallest]:.1f} times as many images as the smallest, "
+        f"{index.classes[smallest]}."
+    )
+    write_table(arguments.output, table, "%.6f")
+    write_text(arguments.page, html_page(table, "Images by class", description))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv")
+    parser.add_argument("--page", required=True, help="page to write, .html")
+    parser.add_argument("--output", required=True, help="table to write: a row a class, .csv")
+    run(parser, main)

@@ -1,0 +1,35 @@
+#!/usr/bin/env python
+"""List which of a user's own files cannot be used as images, and which were converted."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from study.command import run
+from study.datasets.own import PROBLEMS, UNUSABLE
+from study.files import read_json, write_text
+from study.tables import html_page, write_table
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the list as a table and as a page."""
+    raw = Path(arguments.raw)
+    table = pd.read_csv(raw / PROBLEMS, dtype=str, keep_default_na=False)
+    ignored = read_json(raw / "description.json")["ignored"]
+    others = ", ".join(f"{count:,} {what}" for what, count in ignored.items()) or "none"
+    unusable = int((table["kind"] == UNUSABLE).sum())
+    description = (
+        f"{unusable:,} files cannot be used and are not in the study; {len(table) - unusable:,} were converted and are. Files of other kinds that lie "
+        f"there and were left alone: {others}."
+    )
+    write_table(arguments.output, table)
+    write_text(arguments.page, html_page(table, "Converted and unusable files", description))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raw", required=True, help="folder with the images as they were read")
+    parser.add_argument("--page", required=True, help="page to write, .html")
+    parser.add_argument("--output", required=True, help="table to write: a row a file, .csv")
+    run(parser, main)
