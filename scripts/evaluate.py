@@ -11,6 +11,7 @@ from study.command import run
 from study.duplicates import read_duplicates
 from study.errors import StudyError
 from study.files import file_digest, read_json, write_json, write_text
+from study.histories import read_history
 from study.index import read_index
 from study.metrics import (
     METRICS,
@@ -46,7 +47,7 @@ def write_diverged(arguments: argparse.Namespace) -> None:
 
 def draw_curves(arguments: argparse.Namespace, diverged: bool) -> None:
     """Write the figure of how the run learnt, as far as it did."""
-    history = pd.read_csv(arguments.history)
+    history = read_history(arguments.history)
     if diverged:
         kept_epoch, finding = None, f"the training diverged in epoch {len(history) + 1}"
     else:

@@ -6,7 +6,7 @@ import argparse
 import pandas as pd
 
 from study.command import run
-from study.histories import seed_bands
+from study.histories import read_history, seed_bands
 from study.plots.curves import learning_curves_figure
 from study.plots.style import message_figure, save_figure
 from study.runs import read_runs, run_folder
@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     runs = read_runs(arguments.runs)
     histories = []
     for row in runs[runs["model"] == arguments.model].itertuples():
-        history = pd.read_csv(run_folder(arguments.folder, row.combo, row.model, row.seed) / "history.csv")
+        history = read_history(run_folder(arguments.folder, row.combo, row.model, row.seed) / "history.csv")
         histories.append(history.assign(combo=row.combo, model=row.model, seed=row.seed))
     bands = seed_bands(pd.concat(histories, ignore_index=True))
     write_table(arguments.output, bands, "%.6g")

@@ -1,8 +1,16 @@
 """Learning curves of runs, brought together over seeds."""
 
+from pathlib import Path
+
 import pandas as pd
 
 SPLITS, MEASURES = ("train", "val", "test"), ("loss", "accuracy")
+
+
+def read_history(path: str | Path) -> pd.DataFrame:
+    """Return what a run's `history.csv` says of each epoch."""
+    # A digest such as 8e83582924077314 reads like a number, and pandas dies of such exponents (a segmentation fault in 2.3).
+    return pd.read_csv(path, dtype={"chain": str})
 
 
 def seed_bands(histories: pd.DataFrame) -> pd.DataFrame:

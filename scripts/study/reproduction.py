@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from study.files import read_json
+from study.histories import read_history
 from study.runs import run_folder
 
 _ACCURACIES = ("test_accuracy", "class_recall")
@@ -187,7 +188,7 @@ class Results:
             if measure == "class_recall":
                 value = metrics["class_accuracy"][claim["class"]]
             elif "at_epoch" in claim:
-                history = pd.read_csv(path / "history.csv").set_index("epoch")["test_accuracy"]
+                history = read_history(path / "history.csv").set_index("epoch")["test_accuracy"]
                 value = history.get(claim["at_epoch"])
             elif record["recipe"].get("stop_after", math.inf) < record["recipe"]["epochs"]:
                 value = None  # no result of the whole recipe
@@ -208,7 +209,7 @@ class Results:
     def curves(self, model: str, combo: str, measured_on: str) -> list[np.ndarray]:
         """Return the accuracy by epoch of each run."""
         return [
-            pd.read_csv(path / "history.csv")[f"{measured_on}_accuracy"].to_numpy(float)
+            read_history(path / "history.csv")[f"{measured_on}_accuracy"].to_numpy(float)
             for path in self.runs(model, combo)
         ]
 

@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
-from study.histories import seed_bands
+from study.histories import read_history, seed_bands
 from study.plots.accuracy import class_accuracy_figure, cost_figure, resources_figure
 from study.plots.comparisons import variance_figure
 from study.plots.curves import learning_curves_figure
@@ -25,6 +25,13 @@ def history(combo, seed, accuracies, model="cnn2"):
         {"combo": combo, "model": model, "seed": seed, "epoch": range(1, n + 1), "train_loss": np.linspace(2, 1, n)}
         | {"train_accuracy": accuracies, "test_loss": 1.0, "test_accuracy": accuracies, "val_loss": np.nan}
     )
+
+
+def test_a_digest_that_reads_like_a_number_stays_text(tmp_path):
+    # pandas crashes on this one where it takes it for a number.
+    (tmp_path / "history.csv").write_text("epoch,train_loss,chain\n1,0.5,8e83582924077314\n")
+    table = read_history(tmp_path / "history.csv")
+    assert table["chain"].tolist() == ["8e83582924077314"] and table["train_loss"].tolist() == [0.5]
 
 
 def test_seed_bands_are_mean_and_range_of_what_is_there():
