@@ -358,7 +358,9 @@ def split_half(
         if results:
             correlation = float(np.mean([one for one, _ in results]))
             overlap = {top: float(np.mean([tops_of[top] for _, tops_of in results])) for top in results[0][1]}
-            rows.append(Reliability(score, correlation, 2 * correlation / (1 + correlation), overlap, len(results)))
+            # Spearman-Brown; two runs that rank a handful of images in opposite ways leave nothing to extrapolate.
+            full = 2 * correlation / (1 + correlation) if correlation > -1 else math.nan
+            rows.append(Reliability(score, correlation, full, overlap, len(results)))
     return rows
 
 

@@ -12,7 +12,16 @@ from statsmodels.stats.proportion import proportion_confint
 
 from study.combos import chain_of
 from study.hard_to_learn import Chain, hard_to_learn, text_report
-from study.hardness import Judge, beta_binomial, growth, hardness_table, judgement_scores, list_length, split_half
+from study.hardness import (
+    Judge,
+    Judgements,
+    beta_binomial,
+    growth,
+    hardness_table,
+    judgement_scores,
+    list_length,
+    split_half,
+)
 from study.predictions import ROLE_CODES, Predictions
 
 N, K = 60, 3
@@ -290,3 +299,12 @@ def test_hard_to_learn_images_are_those_that_every_model_of_the_chain_gets_wrong
     assert "== Out of sample, m, seed 2 ==\nImages judged: 2\nClass distribution:\ncat: 1\ndog: 1\nfox: 0" in report
     assert "== Trained on, all models and seeds ==\nImages judged: 3\nNo hard-to-learn images found." in report
     assert "Total hard-to-learn images: 2" in report
+
+
+def test_two_runs_that_contradict_each_other_leave_no_reliability_to_extrapolate():
+    judgements = Judgements(4)
+    ranks = np.array([0.25, 0.5, 0.75, 1.0], np.float32)
+    for rank in (ranks, ranks[::-1]):
+        judgements.add("cnn2", rank, np.zeros(4, bool))
+    hardness = split_half(judgements, np.random.default_rng(0), tops=(1,))[0]
+    assert hardness.correlation == pytest.approx(-1) and np.isnan(hardness.full)
