@@ -33,7 +33,11 @@ def main(arguments: argparse.Namespace) -> None:
         name: pd.read_csv(folder / f"{name}.csv", dtype=_NAMES)
         for name in ("groups", "comparisons", "power", "variance", "scaling")
     }
-    tables |= {name: pd.read_csv(hard.with_suffix("") / f"{name}.csv") for name in ("reliability", "confusions")}
+    tables["reliability"] = pd.read_csv(hard.with_suffix("") / "reliability.csv")
+    # A class may be called NA, or 007.
+    tables["confusions"] = pd.read_csv(
+        hard.with_suffix("") / "confusions.csv", dtype={"label": str, "consensus": str}, keep_default_na=False
+    )
     optional = {
         name: pd.read_csv(path) if path else None
         for name, path in (

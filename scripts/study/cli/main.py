@@ -10,6 +10,7 @@ from study.command import end_in_one_line
 
 # In the order of use; each is a module beside this one, imported when it is asked for.
 COMMANDS = {
+    "new": "a ready configuration for a study of images of yours",
     "plan": "what a study takes: jobs, images, time and disk; and a part of it that fits into some hours",
     "watch": "how far the running trainings are",
     "show": "the runs as a table: sort, filter, only what differs",

@@ -1,0 +1,187 @@
+"""Write a ready configuration for a study of images of your own: a folder with a sub-folder for each class, or a CSV file of paths and labels."""
+
+import argparse
+import copy
+import json
+import os
+import re
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from study.configuration import read_yaml
+from study.datasets.listing import Listing, list_images, place
+from study.errors import StudyError
+from study.files import atomic_path
+from study.studies import check_study
+
+# Of each class for each partition, so that a share of 0.15 for testing is at least one image, however it is rounded.
+_LEAST = 8
+_PARTITIONS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.34, 0.33, 0.33)}
+_SIZES = (32, 48, 64)
+_SAMPLE = 200  # images whose sizes are looked at
+# What a small network and a large one need to settle; more epochs where an epoch is few steps.
+_STEPS = {"cnn2": 2000, "resnet9_tuned": 1500}
+_EPOCHS = (5, 60)
+_PROJECT = Path(__file__).resolve().parents[3]
+
+
+class Plan(NamedTuple):
+    """What the configuration says of the images, apart from where they are.
+
+    Attributes:
+        image_size: height and width, pixels.
+        fit: how images get it.
+        shares: of the partitions.
+        batch_size: of the large model.
+        epochs: by model.
+    """
+
+    image_size: int
+    fit: str
+    shares: tuple[float, ...]
+    batch_size: int
+    epochs: dict[str, int]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("study", metavar="STUDY", help="configuration to write, such as my_study.yaml")
+    parser.add_argument(
+        "--images", required=True, help="folder with a sub-folder for each class, or .csv with the columns path,label"
+    )
+    parser.add_argument("--test-images", default="", help="the same with images that are for testing alone")
+
+
+def answer(arguments: argparse.Namespace) -> None:
+    """Write the configuration and say what comes next."""
+    target = Path(arguments.study)
+    if os.path.lexists(target):
+        raise StudyError(f"{target} exists already; give another name, or take it away")
+    if target.suffix not in (".yaml", ".yml"):
+        raise StudyError(f"{target} should end in .yaml, as Snakemake wants configuration files to")
+    listing = list_images(arguments.images, arguments.test_images)
+    counts = Counter(image.label for image in listing.images)
+    scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
+    if fewest < _LEAST:
+        raise StudyError(
+            f"{arguments.images}: the class {scarce!r} has {fewest} images, expected at least {_LEAST} to train, validate and test with; add some, or take it out"
+        )
+    sizes = _sizes(listing)
+    plan = planned(len(listing.images), fewest, sizes)
+    text = configuration(arguments.images, arguments.test_images, listing, counts, sizes, plan)
+    check_study(_laid_over_defaults(yaml.safe_load(text)), _PROJECT / "workflow" / "schemas", _PROJECT / "config")
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    given = shlex.quote(str(target))
+    print(
+        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes. Read it, then:\n\n"
+        f"  snakemake --dry-run --configfile {given}                     # what would run\n"
+        f"  snakemake --cores 4 --resources gpu=1 --configfile {given}   # the study\n"
+        f"  snakemake --report --configfile {given}                      # report.html"
+    )
+
+
+def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
+    """Return what suits some images.
+
+    Args:
+        n_images: in all.
+        fewest: images of the smallest class.
+        sizes: int, n×2; width and height of some of them, pixels.
+    """
+    shares = _PARTITIONS[min(fewest // _LEAST, len(_PARTITIONS))]
+    side = float(np.median(sizes.min(axis=1))) if len(sizes) else _SIZES[0]
+    image_size = max([size for size in _SIZES if size <= side], default=_SIZES[0])
+    ratio = float(np.median(sizes.max(axis=1) / sizes.min(axis=1))) if len(sizes) else 1.0
+    n_train = max(int(0.7 * sum(shares) * n_images), 1)
+    batch_size = next((size for size in (256, 128, 64) if n_train >= 20 * size), 32)
+    epochs = {
+        model: int(np.clip(round(_STEPS[model] * batch / n_train), *_EPOCHS))
+        for model, batch in (("cnn2", 32), ("resnet9_tuned", batch_size))
+    }
+    return Plan(image_size, "crop" if ratio > 1.1 else "resize", shares, batch_size, epochs)
+
+
+def configuration(
+    images: str, test_images: str, listing: Listing, counts: Mapping[str, int], sizes: np.ndarray, plan: Plan
+) -> str:
+    """Return the text of the configuration."""
+    names = [f"v{number}" for number in range(1, len(plan.shares) + 1)]
+    partitions = "\n".join(
+        f"  - {{name: {name}, size: {share}}}" for name, share in zip(names, plan.shares, strict=True)
+    )
+    unions = ["+".join(names[:n]) for n in range(2, len(names) + 1)]
+    combos = ", ".join([*names, *unions, *(["official"] if test_images else [])])
+    (most, many), (least, few) = (choose(counts.items(), key=lambda item: (item[1], item[0])) for choose in (max, min))
+    spread = f"{few} each" if many == few else f"{few} ({_shown(least)}) to {many} ({_shown(most)}) each"
+    low, middle, high = (
+        "×".join(str(int(side)) for side in np.quantile(sizes, share, axis=0, method="nearest")) if len(sizes) else "?"
+        for share in (0, 0.5, 1)
+    )
+    # 0.2 for batches of 256, as the recipe has it.
+    rate = 0.2 * plan.batch_size / 256
+    test = f"\n  test_path: {_quoted(test_images)}   # test images of the combo `official`" if test_images else ""
+    ignored = f" {listing.ignored.total():,} other files are left alone." if listing.ignored else ""
+    return f"""\
+# A study of {len(listing.images):,} images of {len(counts)} classes, {spread}.{ignored}
+# Keys that are not here are as in config/config.yaml; config/README.md describes all of them.
+dataset:
+  name: {"csv" if place(images).is_file() else "folder"}
+  path: {_quoted(images)}{test}
+  image_size: {plan.image_size}       # the images have {low} to {high} pixels, {middle} in the middle; twice the size takes four times as long
+  {f"fit: {plan.fit}":<20} # resize: to a square, whatever their ratio; crop: the largest square in the middle
+  skip_broken: false   # true: go on without files that cannot be read; results/data/problems.csv lists them
+
+# Disjoint parts of the images, drawn by class; shares of all, or numbers of images such as 500.
+partitions:
+{partitions}
+combos: [{combos}]   # what models are trained on
+split: {{train: 0.7, val: 0.15, test: 0.15}}   # of each partition, for each seed
+seeds: [42, 100, 2025]
+
+# A small network and a large one; the large one wants a GPU, or time. Others: the files in config/models/.
+models: [cnn2, resnet9_tuned]
+overrides:
+  cnn2: {{epochs: {plan.epochs["cnn2"]}}}
+  resnet9_tuned: {{epochs: {plan.epochs["resnet9_tuned"]}, batch_size: {plan.batch_size}, optimizer: {{lr: {rate:g}}}}}
+
+device: auto   # a GPU where there is one
+"""
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"
+
+
+def _quoted(path: str) -> str:
+    """Return a path as YAML takes it for text: in quotes, as JSON has them, unless it is plain."""
+    plain = re.fullmatch(r"[A-Za-z./][A-Za-z0-9_./-]*", path) and yaml.safe_load(path) == path
+    return path if plain else json.dumps(path, ensure_ascii=False)
+
+
+def _sizes(listing: Listing) -> np.ndarray:
+    """Return width and height of some images, spread evenly over all, int n×2."""
+    step = max(len(listing.images) // _SAMPLE, 1)
+    sizes = []
+    for image in listing.images[::step]:
+        try:
+            with Image.open(image.path) as opened:
+                sizes.append(opened.size)
+        except Exception:  # a broken one says nothing here; the study lists it
+            continue
+    return np.array(sizes, np.int64).reshape(-1, 2)
+
+
+def _laid_over_defaults(study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole configuration, as Snakemake lays a file over config/config.yaml."""
+    whole = copy.deepcopy(read_yaml(_PROJECT / "config" / "config.yaml"))
+    for key, value in study.items():
+        whole[key] = whole[key] | value if isinstance(value, dict) else value
+    return whole

@@ -1,0 +1,140 @@
+"""A study of a folder of images: names that need care come through, and only what changes an image re-runs it."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import FULL, Project
+from PIL import Image, ImageDraw
+
+from study.files import file_digest
+
+pytestmark = pytest.mark.workflow
+
+COLOURS = {"Straße 1": "red", '<b>x, "q" $5$': "green", "007": "blue", "NA": "white"}
+
+
+def shapes(folder, per_class=20):
+    """Write 48×40 pixels of noise with a square of the class's colour; a third of the first class are less."""
+    random = np.random.default_rng(5)
+    for place, (name, colour) in enumerate(COLOURS.items()):
+        (folder / name).mkdir(parents=True)
+        for i in range(per_class if place else per_class * 9 // 10):
+            image = Image.fromarray(random.integers(0, 160, (40, 48, 3)).astype(np.uint8))
+            left, top = random.integers(2, 20, 2).tolist()
+            ImageDraw.Draw(image).rectangle((left, top, left + 20, top + 15), fill=colour)
+            image.save(folder / name / f"bild {i}.{('png', 'jpg', 'webp', 'bmp')[i % 4]}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, archive) -> Project:
+    """A finished study of a folder beside the project; who changes something puts it back."""
+    folder = tmp_path_factory.mktemp("own")
+    shapes(folder / "my images")
+    shapes(folder / "my tests", 4)
+    project = Project(folder / "project", archive)
+    dataset = project.study["dataset"] | {
+        "name": "folder", "path": "../my images", "test_path": "../my tests", "checksums": "", "image_size": 24, "fit": "crop",
+    }  # fmt: skip
+    partitions = [{"name": name, "size": 0.5} for name in ("v1", "v2")]
+    project.configure(
+        project.study | {"dataset": dataset, "partitions": partitions, "combos": ["v1", "official"], "seeds": [7]}
+    )
+    project.succeeds(*FULL)
+    return project
+
+
+def test_the_study_is_whole_and_names_are_what_they_were(own):
+    results = own.folder / "results"
+    summary = pd.read_csv(results / "summary.csv")
+    assert summary["combo"].tolist() == ["v1", "official"] and summary["n_test"].tolist()[1] == 15
+    assert {f"recall_{name}" for name in COLOURS} <= set(summary.columns)
+    assert summary[[f"recall_{name}" for name in COLOURS]].notna().all(axis=None)
+    hard = pd.read_csv(results / "hard_examples.csv", dtype=str, keep_default_na=False)
+    assert set(hard["class"]) == set(COLOURS)
+    counts = pd.read_csv(results / "data/class_counts.csv", dtype={"class": str}, keep_default_na=False)
+    assert dict(zip(counts["class"], counts["images"], strict=True)) == dict.fromkeys(COLOURS, 24) | {"Straße 1": 21}
+    assert "checks passed" in own.succeeds("verify")
+
+
+def test_pages_show_names_as_text(own):
+    own.succeeds("--report")
+    report = (own.folder / "report.html").read_text()
+    assert "class_counts.html" in report and "problems.html" in report
+    for page in ("gallery.html", "hard_examples.html", "data/class_counts.html", "summary.html"):
+        text = (own.folder / "results" / page).read_text()
+        assert "<b>x" not in text, page
+    for figure in (own.folder / "results").rglob("*.svg"):
+        text = figure.read_text()
+        assert "<b>x" not in text, figure
+    matrix = (own.folder / "results/runs/v1/cnn2/seed7/confusion_matrix.svg").read_text()
+    assert "$5$" in matrix and "Straße 1" in matrix
+
+
+def planned(project: Project) -> dict[str, int]:
+    """Return the jobs by rule that would run."""
+    output = project.succeeds("--dry-run")
+    counts = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+    assert counts or "Nothing to be done" in output
+    return counts
+
+
+def test_touched_and_moved_images_run_nothing_again_and_another_image_everything(own):
+    images = own.folder.parent / "my images"
+    for path in images.rglob("*.*"):
+        path.touch()
+    assert planned(own) == {}
+    elsewhere = own.folder.parent / "elsewhere"
+    shutil.move(images, elsewhere)
+    try:
+        assert planned(own) == {}  # gone: what was decoded goes on to count
+        own.configure({"dataset": {"path": str(elsewhere)}}, "there.yaml")
+        output = own.succeeds("--dry-run", "--configfile", "config/there.yaml")
+        assert "Nothing to be done" in output or not re.search(r"^(download|train) +\d", output, re.MULTILINE)
+    finally:
+        shutil.move(elsewhere, images)
+    assert planned(own) == {}
+    added = images / "NA" / "another.png"
+    Image.new("RGB", (40, 40), "white").save(added)
+    assert {"download": 1, "decode": 1, "partition": 1, "train": 2}.items() <= planned(own).items()
+    added.unlink()
+    assert planned(own) == {}
+    other = images / "NA" / "bild 0.png"
+    before = other.read_bytes()
+    Image.new("RGB", (40, 40), "white").save(other)
+    assert {"download": 1, "decode": 1, "train": 2}.items() <= planned(own).items()
+    other.write_bytes(before)
+    assert planned(own) == {}
+
+
+def test_broken_images_stop_a_study_with_a_list_that_stays(tmp_path, archive):
+    broken = shapes(tmp_path / "images") / "007" / "broken.png"
+    broken.write_bytes(b"\x89PNG")
+    project = Project(tmp_path / "project", archive)
+    dataset = project.study["dataset"] | {"name": "folder", "path": str(tmp_path / "images"), "checksums": ""}
+    study = project.study | {"dataset": dataset, "partitions": [{"name": "v1", "size": 79}], "combos": ["v1"]}
+    project.configure(study)
+    target = "results/splits/v1/seed7.csv"
+    refused = project.snakemake(target)
+    text = refused.stdout + refused.stderr
+    assert refused.returncode != 0 and "Traceback" not in text
+    assert "error: 1 image cannot be used, listed with reasons in results/data/problems.csv; the first is 007/broken.png" in text  # fmt: skip
+    (problem,) = pd.read_csv(project.folder / "results/data/problems.csv").to_dict("records")
+    assert problem["kind"] == "unusable" and problem["class"] == 7
+    project.configure(study | {"dataset": dataset | {"skip_broken": True}})
+    project.succeeds(target)
+    assert json.loads((project.folder / "results/data/manifest.json").read_text())["images"] == [78, 32, 32, 3]
+    before = file_digest(project.folder / "results/data/images.npy")
+    broken.unlink()
+    project.configure(study | {"partitions": [{"name": "v1", "size": 78}]})
+    project.succeeds(target)
+    assert file_digest(project.folder / "results/data/images.npy") == before
+    project.configure(study | {"dataset": dataset | {"path": str(tmp_path / "nowhere")}}, "gone.yaml")
+    (project.folder / "results/data/manifest.json").unlink()
+    refused = project.snakemake(target, "--configfile", "config/gone.yaml")
+    errors = [line for line in (refused.stdout + refused.stderr).splitlines() if line.startswith("error: ")]
+    assert refused.returncode != 0 and len(errors) == 1 and "does not exist; expected a folder" in errors[0]
