@@ -293,7 +293,11 @@ def _print_total(
         "red" if needed > free else None,
     )
     if not images.known:
-        say(where, "The images are not here yet: this takes them to be of 32×32 pixels, in 10 classes.")
+        height, width, *_ = images.shape
+        say(
+            where,
+            f"The images are not decoded yet: this takes them to be of {height}×{width} pixels, in {images.n_classes} classes.",
+        )
     stopping = [model for model in speeds if project.study.recipes[model].get("patience")]
     if stopping:
         say(where, f"At most: {', '.join(stopping)} may stop early.")
