@@ -27,6 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     from study.augment import Draw, augmented, make_transforms
     from study.models import build_recipe_model
     from study.models.layers import describe_layers
+    from study.models.receptive_field import NoField, receptive_fields
     from study.optimizers import make_optimizer
     from study.plots.images import image_grid_figure
     from study.plots.models import schedule_figure
@@ -38,7 +39,15 @@ def main(arguments: argparse.Namespace) -> None:
     torch.manual_seed(0)
     model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
 
-    layers = pd.DataFrame(describe_layers(model, images.shape[1:]))
+    try:
+        fields = receptive_fields(model)
+        about_fields = (
+            "The receptive field is the side of the square of input pixels that one place of the output depends on; the jump "
+            "is the distance between the squares of neighbouring places."
+        )
+    except NoField as error:
+        fields, about_fields = {}, str(error)
+    layers = pd.DataFrame(describe_layers(model, images.shape[1:], fields))
     layers[["receptive_field", "jump"]] = layers[["receptive_field", "jump"]].astype("Int64")
     total = layers.iloc[-1]
     heading = (
@@ -51,13 +60,15 @@ def main(arguments: argparse.Namespace) -> None:
             layers,
             heading,
             f"Shapes are channels × height × width of the output for one image of {images.shape[1]}×{images.shape[2]} pixels. "
-            "The receptive field is the side of the square of input pixels that one place of the output depends on; the jump "
-            "is the distance between the squares of neighbouring places. Multiply-adds are those of convolutions and matrix "
-            "products.",
+            f"{about_fields} Multiply-adds are those of convolutions and matrix products.",
         ),
     )
     write_table(arguments.table, layers)
-    write_text(arguments.text, f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n")
+    write_text(
+        arguments.text,
+        f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n"
+        + ("" if fields else f"\n{about_fields}\n"),
+    )
 
     steps = math.ceil(len(train_ids) / recipe["batch_size"])
     optimizer = make_optimizer(model, **recipe["optimizer"])

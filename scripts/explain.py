@@ -28,15 +28,21 @@ def main(arguments: argparse.Namespace) -> None:
         # After the cheap checks: importing torch takes seconds.
         device = take_device(arguments.gpus, arguments.threads)
         from study.attribution import explain_run
+        from study.models.cam_layers import NoMaps
 
         images = np.load(arguments.images, mmap_mode="r")
-        maps = explain_run(arguments.combo, record, arguments.weights, predictions, images, index.labels, shown, device)
-        figure = activation_maps_figure(
-            images[shown],
-            maps,
-            index.classes,
-            f"{title}: Grad-CAM of the {len(shown)} most confident of {len(mistakes):,} mistakes on {test_images}",
-        )
+        try:
+            maps = explain_run(
+                arguments.combo, record, arguments.weights, predictions, images, index.labels, shown, device
+            )
+            figure = activation_maps_figure(
+                images[shown],
+                maps,
+                index.classes,
+                f"{title}: Grad-CAM of the {len(shown)} most confident of {len(mistakes):,} mistakes on {test_images}",
+            )
+        except NoMaps as error:
+            maps, figure = no_maps(arguments.combo, record["seed"]), message_figure(f"{title}: {error}")
     else:
         maps = no_maps(arguments.combo, record["seed"])
         why = "the training diverged" if predictions.diverged else f"no mistakes on {test_images}"

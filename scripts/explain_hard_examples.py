@@ -61,19 +61,25 @@ def main(arguments: argparse.Namespace) -> None:
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads)
     from study.attribution import explain_run
+    from study.models.cam_layers import NoMaps
 
     place = run_folder(arguments.folder, best.combo, arguments.model, best.seed)
     images = np.load(arguments.images, mmap_mode="r")
-    maps = explain_run(
-        best.combo,
-        read_json(place / "run.json"),
-        place / "model.safetensors",
-        load_predictions(place / "predictions.npz"),
-        images,
-        index.labels,
-        shown,
-        device,
-    )
+    try:
+        maps = explain_run(
+            best.combo,
+            read_json(place / "run.json"),
+            place / "model.safetensors",
+            load_predictions(place / "predictions.npz"),
+            images,
+            index.labels,
+            shown,
+            device,
+        )
+    except NoMaps as error:
+        save_maps(arguments.maps, no_maps())
+        save_figure(message_figure(f"{arguments.model}: {error}"), arguments.figure)
+        return
     wrong = int((maps.predicted != maps.true).sum())
     trained = int((maps.roles == ROLE_CODES["train"]).sum())
     title = (

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from study.architectures import architecture_modules
 from study.code import code_digest
 from study.command import device_options, run
 from study.configuration import read_yaml
@@ -47,7 +48,8 @@ def main(arguments: argparse.Namespace) -> None:
     train_set, val_set, test_set = (ImageSet.taken(images, index.labels, image_ids[role], device) for role in ROLES)
     trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, val_set, test_set)
 
-    code, train_digest, val_digest = code_digest(Path(__file__)), train_set.digest(), val_set.digest()
+    code = code_digest(Path(__file__), *architecture_modules(recipe["architecture"]))
+    train_digest, val_digest = train_set.digest(), val_set.digest()
     key, earlier = "", 0.0
     if arguments.checkpoint:
         key = identity(

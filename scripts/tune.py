@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from study.architectures import architecture_modules
 from study.code import code_digest
 from study.command import device_options, run
 from study.configuration import read_yaml
@@ -63,9 +64,10 @@ def main(arguments: argparse.Namespace) -> None:
     class Hopeless(Exception):
         pass
 
+    modules = architecture_modules(recipe["architecture"], search["keys"].get("architecture.name", []))
     key = identity(
         [
-            code_digest(Path(__file__)), torch.__version__, device.type, arguments.seed, arguments.workers,
+            code_digest(Path(__file__), *modules), torch.__version__, device.type, arguments.seed, arguments.workers,
             canonical(recipe), canonical({**search, "trials": None, "minutes": None}), train_set.digest(), val_set.digest(),
         ]
     )  # fmt: skip

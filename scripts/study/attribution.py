@@ -12,19 +12,10 @@ from torch.nn import functional as F
 
 from study.activation_maps import ActivationMaps
 from study.devices import memory_advice
+from study.models.cam_layers import cam_layers
 from study.models.weights import load_model
 from study.predictions import Predictions
 from study.training import Normalize
-
-# The last two stages of each architecture, coarse maps of much context last; in brackets their sides at 32×32 pixels.
-CAM_LAYERS = {
-    "cnn2": ("features.2", "features.5"),  # 16, 8
-    "cnn3": ("features.5", "features.8"),  # 8, 4
-    "resnet18": ("layer3", "layer4"),  # 8, 4
-    "dilated_separable": ("features.37", "features.54"),  # 7, 4
-    "resnet9": ("layer2", "layer3"),  # 8, 4
-    "fastnet": ("groups.2", "groups.3"),  # 7, 3
-}
 
 _EPSILON = 1e-7
 
@@ -95,11 +86,12 @@ def explain_run(
         device: where to compute.
 
     Raises:
+        NoMaps: the network is not of the kind that has maps.
         StudyError: the weights are not the run's, or there is too little memory.
     """
     model = load_model(weights, record, device)
     normalize = Normalize(**record["recipe"]["normalize"]).to(device)
-    layers = CAM_LAYERS[record["recipe"]["architecture"]["name"]]
+    layers = cam_layers(model, record["image_shape"])
     log_probabilities = predictions.log_probabilities()[image_ids]
     predicted, true = log_probabilities.argmax(axis=1), labels[image_ids]
     with memory_advice():

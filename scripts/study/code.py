@@ -12,7 +12,7 @@ _PAGE_SOURCES = {".html", ".css", ".js"}
 
 
 @functools.cache
-def code_digest(script: Path) -> str:
+def code_digest(script: Path, *modules: str) -> str:
     """Return a digest of an entry script and of every `study` module that it imports, directly or not.
 
     Comments and blank lines do not count, so that re-wording a comment re-runs nothing. Imports are found in
@@ -21,13 +21,16 @@ def code_digest(script: Path) -> str:
 
     Args:
         script: an entry script whose folder holds the `study` package.
+        modules: names of modules that it imports by a name that is not in its source, such as "study.models.cnn2"; they and what they
+            import count too.
 
     Returns:
         Sixteen hexadecimal digits.
     """
     script = Path(script)
     digest = hashlib.sha256()
-    code = {script, *_imported_modules(script, script.parent)}
+    named = {path for module in modules for path in _module_files(module, script.parent)}
+    code = set().union(*({path, *_imported_modules(path, script.parent)} for path in {script, *named}))
     for path in sorted(code | _page_sources(code)):
         digest.update(path.relative_to(script.parent).as_posix().encode() + b"\0")
         digest.update(_without_comments(path).encode() if path in code else path.read_bytes())

@@ -60,14 +60,17 @@ def end_in_one_line() -> Iterator[None]:
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
     """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1.
 
-    With `--code`, a digest that the workflow gives, nothing runs unless the code on disk has it: else results would be recorded as
-    those of code that did not make them.
+    With `--code`, a digest that the workflow gives and the modules that the script imports by a name it is given, nothing runs unless the
+    code on disk has that digest: else results would be recorded as those of code that did not make them.
     """
-    parser.add_argument("--code", metavar="DIGEST", help="refuse to run unless this is the digest of the code")
+    parser.add_argument(
+        "--code", metavar="DIGEST[:MODULE…]", help="refuse to run unless this is the digest of the code"
+    )
     arguments = parser.parse_args()
     with end_in_one_line():
         # By its absolute path, as `__file__` is: a script that asks again gets the digest from the cache.
-        if arguments.code and code_digest(Path(sys.argv[0]).absolute()) != arguments.code:
+        digest, *modules = (arguments.code or "").split(":")
+        if digest and code_digest(Path(sys.argv[0]).absolute(), *modules) != digest:
             raise StudyError(
                 f"the code of {sys.argv[0]} or of what it imports has changed since the workflow planned this job; type the same command again"
             )

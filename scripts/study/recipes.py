@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.architectures import check_architecture
 from study.configuration import check_schema, read_yaml
 from study.datasets import OFFICIAL
 from study.errors import StudyError
@@ -30,12 +31,25 @@ def resolve_recipe(path: str | Path, overrides: Mapping[str, Any], schema: Mappi
             f"config: the model {path.stem!r} has no recipe {path}; write models: [{', '.join(known)}] or add that file"
         )
     recipe = read_yaml(path)
-    check_schema(recipe, schema, str(path))
+    check_recipe(recipe, schema, str(path))
     resolved = laid_over(recipe, overrides)
-    check_schema(resolved, schema, f"config: overrides.{path.stem}")
+    check_recipe(resolved, schema, f"config: overrides.{path.stem}")
     # Words about the recipe are no part of it: they may not fit its overrides, and another wording should re-run nothing.
     del resolved["description"]
     return resolved
+
+
+def check_recipe(recipe: Any, schema: Mapping[str, Any], name: str) -> None:
+    """Check a recipe by the schema, and its architecture by what there is.
+
+    Raises:
+        StudyError: it does not fit; `name` is what the line calls it.
+    """
+    check_schema(recipe, schema, name)
+    try:
+        check_architecture(recipe["architecture"])
+    except StudyError as error:
+        raise StudyError(f"{name}: {error}") from None
 
 
 def laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +112,7 @@ def check_search(model: str, recipe: Mapping[str, Any], search: Mapping[str, Any
     for values in itertools.product(*ends.values()):
         point = dict(zip(ends, values, strict=True))
         text = ", ".join(f"{key}: {value}" for key, value in point.items())
-        check_schema({"description": "", **laid_over(recipe, overlay(point))}, schema, f"{where}, with {text}")
+        check_recipe({"description": "", **laid_over(recipe, overlay(point))}, schema, f"{where}, with {text}")
 
 
 # Height and width of the smallest images that leave an architecture something to classify by, pixels.

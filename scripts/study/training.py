@@ -1,9 +1,10 @@
 """Train one model on one training set: the loop, its data and its record."""
 
+import copy
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from study.augment import Draw, augmented, make_transforms, partner
 from study.devices import trains_in_bf16
 from study.dynamics import Dynamics
-from study.errors import StudyError
+from study.errors import StudyError, one_line
 from study.models import build_recipe_model
 from study.optimizers import make_optimizer
 from study.recipes import epochs_of
@@ -166,7 +167,8 @@ class Trainer:
         augmentation: a generator on the device, the source of what the augmentation draws.
 
     Raises:
-        StudyError: the training set is empty, or the recipe asks to choose by an empty validation set.
+        StudyError: the training set is empty, the recipe asks to choose by an empty validation set, or an epoch ends with a single image
+            and a norm of the model needs more.
     """
 
     def __init__(
@@ -203,6 +205,8 @@ class Trainer:
         self.clip_norm = recipe.get("clip_norm")
         self.views = recipe.get("test_time", "plain")
         self.bf16 = trains_in_bf16(recipe.get("precision", "auto"), self.device)
+        if len(train_set) % self.batch_size == 1:
+            _insist_on_single_images(model, train_set.images.shape[1:])
         self.transforms = make_transforms(recipe["augment"])
         self.normalize = Normalize(**recipe["normalize"]).to(self.device)
         if hasattr(model, "fit_to_data"):
@@ -402,6 +406,20 @@ class Trainer:
         images = self.train_set.images.index_select(0, positions)
         draw = Draw(self.augmentation, positions, epoch)
         return self.normalize(augmented(images, self.transforms, draw)), draw.own
+
+
+def _insist_on_single_images(model: nn.Module, image_shape: Sequence[int]) -> None:
+    """Raise StudyError if a training step cannot take one image: where maps are one place, batch norm has nothing to average."""
+    height, width, channels = image_shape
+    parameter = next(model.parameters())
+    devices = [parameter.device] if parameter.is_cuda else []
+    with torch.no_grad(), torch.random.fork_rng(devices):
+        try:
+            copy.deepcopy(model).train()(torch.zeros(1, channels, height, width, device=parameter.device))
+        except ValueError as error:
+            raise StudyError(
+                f"the last batch of an epoch has one image, of which the network cannot be trained ({one_line(error)}); change 'batch_size' by one"
+            ) from error
 
 
 def weights_digest(model: nn.Module, after: str = "") -> str:

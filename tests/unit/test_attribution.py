@@ -13,10 +13,11 @@ from scipy.ndimage import zoom
 from torch import nn
 
 from study.activation_maps import ActivationMaps, load_maps, no_maps, save_maps
-from study.attribution import CAM_LAYERS, explain, grad_cam
+from study.architectures import architectures
+from study.attribution import explain, grad_cam
 from study.files import write_json
 from study.index import read_index
-from study.models import ARCHITECTURES, build_model
+from study.models import build_model
 from study.plots.attribution import activation_maps_figure, overlay
 from study.plots.style import save_figure
 from study.predictions import ROLE_CODES, Predictions, no_predictions, save_predictions
@@ -151,18 +152,18 @@ def test_hooks_are_removed_after_an_error_too(tiny, images, layers):
     assert same(state(tiny), before)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", architectures())
 def test_every_architecture_has_layers_whose_maps_tell_places_apart(name):
     torch.manual_seed(0)
     model = build_model(name).eval()
     images = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
     normalize = Normalize([0.5] * 3, [0.25] * 3)
     classes = torch.tensor([[0, 1], [2, 3], [4, 5]])
-    maps, sizes = explain(model, normalize, images, classes, CAM_LAYERS[name], batch_size=2)
+    maps, sizes = explain(model, normalize, images, classes, model.CAM_LAYERS, batch_size=2)
     assert maps.shape == (3, 2, 2, 32, 32) and maps.dtype == np.uint8
     assert 3 <= sizes[1].max() <= 8 and 2 * sizes[1].max() <= sizes[0].max() + 1
     assert maps.max() == 255
-    alone, _ = explain(model, normalize, images[2:], classes[2:], CAM_LAYERS[name])
+    alone, _ = explain(model, normalize, images[2:], classes[2:], model.CAM_LAYERS)
     assert np.abs(alone[0].astype(int) - maps[2]).max() <= 1
 
 
@@ -236,10 +237,10 @@ def test_the_surest_mistakes_of_a_run_are_explained(decoded, study, tmp_path):
     images = torch.from_numpy(np.load(decoded / "images.npy")[expected])
     for turn, classes in enumerate((maps.predicted, maps.true)):
         alone, sizes = explain(
-            model, Normalize([0.5] * 3, [0.25] * 3), images, torch.from_numpy(classes)[:, None], CAM_LAYERS["cnn2"]
+            model, Normalize([0.5] * 3, [0.25] * 3), images, torch.from_numpy(classes)[:, None], model.CAM_LAYERS
         )
         assert np.abs(alone[:, :, 0].astype(int) - maps.maps[:, :, turn]).max() <= 1
-    assert maps.layers.tolist() == list(CAM_LAYERS["cnn2"]) and maps.sizes.tolist() == sizes.tolist()
+    assert maps.layers.tolist() == list(model.CAM_LAYERS) and maps.sizes.tolist() == sizes.tolist()
     assert "<svg" in (tmp_path / "maps.svg").read_text()
 
 

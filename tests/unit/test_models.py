@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from study.models import ARCHITECTURES, build_model, count_parameters
+from study.architectures import architectures
+from study.models import build_model, count_parameters
 from study.models.layers import describe_layers
 from study.models.receptive_field import receptive_fields
 
@@ -26,7 +27,7 @@ def test_parameter_counts_are_the_published_ones(name, options, parameters):
     assert count_parameters(build_model(name, **options)) == parameters
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", architectures())
 def test_other_image_sizes_class_counts_and_channels_work(name):
     model = build_model(name, num_classes=7, in_channels=1, image_size=48)
     assert model(torch.zeros(2, 1, 48, 48)).shape == (2, 7)
@@ -76,7 +77,7 @@ def test_layers_are_described_by_the_formulas():
     assert total.multiply_adds == 32 * 32 * 64 * 27 + 16 * 16 * 64 * 64 * 9 + 40_960
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", architectures())
 def test_the_layers_of_every_architecture_add_up(name):
     model = build_model(name)
     *layers, total = describe_layers(model, (32, 32, 3))

@@ -358,7 +358,7 @@ def test_without_a_limit_only_one_gpu_job_runs_at_once(project):
         ({"split": {"train": 0.7, "val": 0.2, "test": 0.2}}, "sum to 1.1"),
         ({"models": ["cnn7"]}, "no recipe config/models/cnn7.yaml"),
         ({"overrides": {"cnn9": {"epochs": 1}}}, "no recipe config/models/cnn9.yaml"),
-        ({"overrides": {"cnn2": {"architecture": {"name": "vit"}}}}, 'architecture.name is "vit"'),
+        ({"overrides": {"cnn2": {"architecture": {"name": "vit"}}}}, "unknown architecture 'vit'"),
         ({"overrides": {"cnn2": {"optimizer": {"name": "lion"}}}}, 'optimizer.name is "lion"'),
     ],
     ids=lambda value: None if isinstance(value, dict) else value,

@@ -12,6 +12,7 @@ from pathlib import Path
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from study.architectures import architecture_modules
 from study.code import code_digest
 from study.combos import chain_of
 from study.datasets import OFFICIAL, OWN
@@ -102,9 +103,23 @@ wildcard_constraints:
     worker="[0-9]+",
 
 
-def code(script):
-    """Return the digest of the code that an entry script runs; a parameter of its rule, so that a change re-runs it."""
-    return code_digest(SCRIPTS / script)
+def code(script, by_model=False):
+    """Return the digest of the code that an entry script runs; a parameter of its rule, so that a change re-runs it.
+
+    With `by_model`, a function that returns a job's: with the architecture of its model, which the script imports by name.
+    """
+    if not by_model:
+        return code_digest(SCRIPTS / script)
+
+    def of_job(wildcards):
+        search = config["tune"].get(wildcards.model, {"keys": {}})
+        modules = architecture_modules(
+            RECIPES[wildcards.model]["architecture"],
+            search["keys"].get("architecture.name", []),
+        )
+        return ":".join([code_digest(SCRIPTS / script, *modules), *modules])
+
+    return of_job
 
 
 def start_page():

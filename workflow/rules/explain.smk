@@ -29,7 +29,7 @@ rule explain:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("explain.py"),
+        code=code("explain.py", by_model=True),
     shell:
         "python scripts/explain.py --code {params.code} --images {input.images} --index {input.index} --predictions {input.predictions}"
         " --weights {input.weights} --run {input.run} --model {wildcards.model} --combo {wildcards.combo}"
@@ -67,7 +67,7 @@ rule explain_hard_examples:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("explain_hard_examples.py"),
+        code=code("explain_hard_examples.py", by_model=True),
     shell:
         "python scripts/explain_hard_examples.py --code {params.code} --runs {input.runs} --folder results/runs --model {wildcards.model}"
         " --top-table {input.top} --images {input.images} --index {input.index} --gpus {resources.gpu} --threads {threads}"

@@ -60,7 +60,7 @@ rule describe_model:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("describe_model.py"),
+        code=code("describe_model.py", by_model=True),
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
         "python scripts/describe_model.py --code {params.code} --images {input.images} --index {input.index} --splits {input.splits}"
@@ -101,7 +101,7 @@ rule lr_find:
         mem_mb=4000,
         runtime=60,
     params:
-        code=code("lr_find.py"),
+        code=code("lr_find.py", by_model=True),
         wildcards=all_wildcards,
         settings=[
             f"--{name} {config['lr_find'][name]}"
@@ -143,7 +143,7 @@ rule tune:
         mem_mb=4000,
         runtime=720,
     params:
-        code=code("tune.py"),
+        code=code("tune.py", by_model=True),
         wildcards=all_wildcards,
         # In the order it was written in, which is that of a grid's trials.
         search=lambda wildcards: json.dumps(config["tune"][wildcards.model]),

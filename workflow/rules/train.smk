@@ -26,7 +26,7 @@ rule train:
         mem_mb=4000,
         runtime=240,
     params:
-        code=code("train.py"),
+        code=code("train.py", by_model=True),
         wildcards=all_wildcards,
         checkpoint="results/scratch/train/{combo}/{model}/seed{seed}.pt",
         options=lambda wildcards, input: [
@@ -59,7 +59,7 @@ rule predict:
         mem_mb=3000,
         runtime=60,
     params:
-        code=code("predict.py"),
+        code=code("predict.py", by_model=True),
     shell:
         "python scripts/predict.py --code {params.code} --images {input.images} --splits {input.splits}"
         " --weights {input.weights} --run {input.run} --gpus {resources.gpu} --threads {threads}"

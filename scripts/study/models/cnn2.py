@@ -11,6 +11,8 @@ class CNN2(nn.Module):
     Parameters at 32×32×3 and 10 classes: 13,018 (16 filters), 30,634 (32), 79,690 (64).
     """
 
+    CAM_LAYERS = ("features.2", "features.5")  # sides at 32×32 pixels: 16, 8
+
     def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32, filters: int = 64):
         super().__init__()
         self.features = nn.Sequential(*conv_pool_relu(in_channels, filters), *conv_pool_relu(filters, filters))

@@ -10,6 +10,8 @@ from study.models.blocks import conv_pool_relu
 class CNN3(nn.Module):
     """Three times conv3×3 – pool, with `widths` channels, then linear – ReLU – linear with `hidden` units between."""
 
+    CAM_LAYERS = ("features.5", "features.8")  # sides at 32×32 pixels: 8, 4
+
     def __init__(
         self,
         *,

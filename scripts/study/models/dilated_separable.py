@@ -37,6 +37,8 @@ class DilatedSeparable(nn.Module):
     A block is convolution – ReLU – BatchNorm – dropout, ReLU before the norm as the authors have it.
     """
 
+    CAM_LAYERS = ("features.37", "features.54")  # sides at 32×32 pixels: 7, 4
+
     def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32, dropout: float = 0.05):
         super().__init__()
         self.features = nn.Sequential(*_layers(in_channels, dropout))

@@ -41,6 +41,8 @@ class Whitening(nn.Conv2d):
 class FastNet(nn.Module):
     """Whitening, three groups of two convolutions of `widths` channels, global max, linear."""
 
+    CAM_LAYERS = ("groups.2", "groups.3")  # sides at 32×32 pixels: 7, 3
+
     def __init__(
         self,
         *,

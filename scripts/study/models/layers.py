@@ -1,13 +1,13 @@
 """What a network consists of: its layers with shapes, parameters, multiply-adds and receptive fields."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from study.models.receptive_field import receptive_fields
+from study.models.receptive_field import Field, receptive_fields
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,29 @@ class Layer:
     jump: int | None
 
 
-def describe_layers(model: nn.Module, image_shape: Sequence[int]) -> list[Layer]:
+def describe_layers(
+    model: nn.Module, image_shape: Sequence[int], fields: Mapping[str, Field] | None = None
+) -> list[Layer]:
     """Return the layers of `model` in the order of computation, and the whole as the last, named "total".
+
+    Parameters and multiply-adds that belong to no layer, such as a transformer's places, come before it, named "rest".
 
     Args:
         model: takes float B×C×H×W.
         image_shape: (H, W, C) of an image.
+        fields: what `receptive_fields` returns, counted unless given.
+
+    Raises:
+        NoField: receptive fields are to be counted and cannot be.
     """
+    fields = receptive_fields(model) if fields is None else fields
     height, width, channels = image_shape
     shapes: dict[str, torch.Size] = {}
 
     def record(name: str) -> None:
         def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-            shapes[name] = output.shape[1:]
+            if isinstance(output, Tensor):
+                shapes[name] = output.shape[1:]
 
         hooks.append(modules[name].register_forward_hook(hook))
 
@@ -61,14 +71,16 @@ def describe_layers(model: nn.Module, image_shape: Sequence[int]) -> list[Layer]
     was_training = model.training
     model.eval()
     images = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
+    fast_attention = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # its one operation hides the products from the counter
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         logits = model(images)
+    torch.backends.mha.set_fastpath_enabled(fast_attention)
     model.train(was_training)
     for hook in hooks:
         hook.remove()
     prefix = type(model).__name__
     counts = {name: sum(operations.values()) // 2 for name, operations in counter.get_flop_counts().items()}
-    fields = receptive_fields(model)
     layers = []
     for name, shape in shapes.items():
         field = fields.get(name) if len(shape) == 3 and max(shape[1:]) > 1 else None
@@ -84,6 +96,10 @@ def describe_layers(model: nn.Module, image_shape: Sequence[int]) -> list[Layer]
             )
         )
     total = Layer("total", prefix, _shape_text(logits.shape[1:]), _count(model), counts["Global"], None, None)
+    parameters = total.parameters - sum(layer.parameters for layer in layers)
+    multiply_adds = total.multiply_adds - sum(layer.multiply_adds for layer in layers)
+    if parameters or multiply_adds:
+        layers.append(Layer("rest", "outside of these", "–", parameters, multiply_adds, None, None))
     return [*layers, total]
 
 

@@ -6,8 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from study.errors import StudyError
+
 # Side of the probe image: more than any receptive field in use, so that the middle place sees no border.
 _PROBE = 513
+
+
+class NoField(StudyError):
+    """Receptive fields of a network cannot be counted."""
 
 
 class Field(NamedTuple):
@@ -32,7 +38,19 @@ def receptive_fields(model: nn.Module) -> dict[str, Field]:
 
     Args:
         model: maps B×C×H×W to anything; channels may only be added or handed on between its layers, not chosen.
+
+    Raises:
+        NoField: the network is not of this kind.
     """
+    try:
+        return _counted(model)
+    except Exception as error:  # whatever a network of somebody else says to one channel, or to sums instead of layers
+        raise NoField(
+            f"Receptive fields are not given: {type(model).__name__} does more with its maps than to convolve, pool and add them."
+        ) from error
+
+
+def _counted(model: nn.Module) -> dict[str, Field]:
     probe = _linearised(copy.deepcopy(model)).double()
     outputs: dict[str, Tensor] = {}
     for name, layer in probe.named_modules():
@@ -44,7 +62,8 @@ def receptive_fields(model: nn.Module) -> dict[str, Field]:
     maps_by_name = {name: output for name, output in outputs.items() if output.ndim == 4}
     distinct = {id(maps): maps for maps in maps_by_name.values()}
     fields = {key: _field(maps, images) for key, maps in distinct.items()}
-    return {name: fields[id(maps)] for name, maps in maps_by_name.items()}
+    # What depends on the border of the probe too sees the whole image.
+    return {name: fields[id(maps)] for name, maps in maps_by_name.items() if fields[id(maps)].size < _PROBE}
 
 
 def _field(maps: Tensor, images: Tensor) -> Field:

@@ -35,6 +35,8 @@ class BasicBlock(nn.Module):
 class ResNet18(nn.Module):
     """Stem, stages of 64, 128, 256 and 512 channels, global average, linear. Receptive field before the average: 109."""
 
+    CAM_LAYERS = ("layer3", "layer4")  # sides at 32×32 pixels: 8, 4
+
     def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32):
         super().__init__()
         self.stem = nn.Sequential(

@@ -25,6 +25,8 @@ class ResNet9(nn.Module):
     The receptive field of the last maps, after the 4×4 max-pool, is 88.
     """
 
+    CAM_LAYERS = ("layer2", "layer3")  # sides at 32×32 pixels: 8, 4
+
     def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32):
         super().__init__()
         self.prep = nn.Sequential(*_conv(in_channels, 64))

@@ -1,0 +1,70 @@
+"""Models of torchvision and timm by name, with weights drawn afresh: no library is asked for trained ones."""
+
+from typing import Any
+
+from torch import nn
+
+from study.errors import StudyError, one_line
+
+
+def library_model(name: str, *, num_classes: int, in_channels: int, image_size: int, **options: Any) -> nn.Module:
+    """Return a freshly initialised model of a library.
+
+    Args:
+        name: "torchvision/<model>" or "timm/<model>".
+        num_classes: number of logits.
+        in_channels: channels of the input images.
+        image_size: height and width of the input images, pixels; given to models that are made for one size.
+        options: of the library's function, by keyword.
+
+    Raises:
+        StudyError: the library is not installed, or takes no such model or options.
+    """
+    library, _, model = name.partition("/")
+    build = _torchvision if library == "torchvision" else _timm
+    try:
+        return build(model, num_classes, in_channels, image_size, options)
+    except StudyError:
+        raise
+    except Exception as error:  # whatever a library's constructor says to options that it does not want
+        raise StudyError(
+            f"{name} cannot be made with {options or 'its defaults'} for images of {image_size}×{image_size} pixels: {one_line(error)}"
+        ) from error
+
+
+def _torchvision(model: str, num_classes: int, in_channels: int, image_size: int, options: dict[str, Any]) -> nn.Module:
+    from torchvision import models
+
+    if model.startswith("vit_"):
+        options = {"image_size": image_size} | options
+    elif model == "maxvit_t":
+        options = {"input_size": (image_size, image_size)} | options
+    elif model in ("googlenet", "inception_v3"):  # else they return tuples in training
+        options = {"aux_logits": False, "init_weights": True} | options
+    network = models.get_model(model, weights=None, num_classes=num_classes, **options)
+    if in_channels != 3:
+        _take_channels(network, in_channels)
+    return network
+
+
+def _take_channels(network: nn.Module, in_channels: int) -> None:
+    """Put a new convolution in the place of the first one, whose input torchvision fixes at three channels."""
+    name, first = next((name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
+    anew = nn.Conv2d(
+        in_channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None
+    )
+    parent, _, attribute = name.rpartition(".")
+    setattr(network.get_submodule(parent), attribute, anew)
+
+
+def _timm(model: str, num_classes: int, in_channels: int, image_size: int, options: dict[str, Any]) -> nn.Module:
+    try:
+        import timm
+    except ImportError:
+        raise StudyError(
+            f"timm/{model} needs timm, which is not installed; python -m pip install 'timm>=1.0.12' (and in envs/torch.yaml for conda)"
+        ) from None
+    published = timm.models.get_pretrained_cfg(model)
+    if published is not None and published.fixed_input_size:
+        options = {"img_size": image_size} | options
+    return timm.create_model(model, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options)
