@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -223,6 +224,12 @@ def finished(tmp_path_factory, archive) -> Project:
 def documentation() -> str:
     """Return what the README and the pages in docs/ say."""
     return "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+
+
+def model_template() -> dict[str, str]:
+    """Return the files of an architecture of one's own that CONTRIBUTING.md shows."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    return dict(re.findall(r"^`([^`]+my_net[^`]+)`[^\n]*\n\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
 
 
 def real_archive() -> Path | None:

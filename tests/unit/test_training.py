@@ -39,7 +39,7 @@ optimizer: {name: adam, lr: 0.003}
 
 
 def test_unknown_architectures_options_and_optimizers_are_refused():
-    with pytest.raises(StudyError, match="unknown architecture 'resnet99'; did you mean 'resnet9'.* known: cnn2"):
+    with pytest.raises(StudyError, match=r"unknown architecture 'resnet99'; did you mean 'resnet9'.* known: cnn2"):
         build_model("resnet99")
     with pytest.raises(StudyError, match="has no option 'depth'; it has: filters"):
         build_model("cnn2", depth=3)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from study.architectures import architecture, check_architecture
 from study.errors import StudyError, one_line
 
-_LARGEST_PROBE = 512
+_LARGEST_PROBE = 256
 
 
 def build_model(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from study.errors import StudyError
 
 _SIZES = 2
+_MAKE_MAPS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
 class NoMaps(StudyError):
@@ -19,7 +20,7 @@ def cam_layers(model: nn.Module, image_shape: Sequence[int]) -> tuple[str, ...]:
     """Return the names of the modules that end the last two stages of a convolutional network, coarser maps last.
 
     These are what the model names as `CAM_LAYERS`. Else a stage is all that is computed at one size of maps, more than one place, that a
-    convolution of the network returns; it ends with the last module that returns maps of this size.
+    convolution or pooling of the network returns; it ends with the last module that returns maps of this size.
 
     Args:
         model: takes float B×C×H×W.
@@ -33,18 +34,20 @@ def cam_layers(model: nn.Module, image_shape: Sequence[int]) -> tuple[str, ...]:
         return tuple(named)
     sizes: list[tuple[int, int]] = []
     ends: dict[tuple[int, int], tuple[str, int]] = {}
-    tokens = 0  # when the last layer ran that works on a sequence of vectors, or on maps whose channels lie last
+    tokens = (
+        0  # when the last layer ran that works on several vectors of an image: tokens, or maps whose channels lie last
+    )
     clock = 0
 
     def record(name: str, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
         nonlocal tokens, clock
         clock += 1
-        if isinstance(module, nn.MultiheadAttention) or (isinstance(module, nn.Linear) and given[0].ndim > 2):
+        if isinstance(module, nn.MultiheadAttention | nn.Linear) and given[0].shape[1:-1].numel() > 1:
             tokens = clock
         if not isinstance(output, Tensor) or output.ndim != 4:
             return
         size = tuple(output.shape[2:])
-        if isinstance(module, nn.Conv2d) and min(size) > 1 and size not in sizes:
+        if isinstance(module, _MAKE_MAPS) and min(size) > 1 and size not in sizes:
             sizes.append(size)
         if size in sizes and name:
             ends[size] = name, clock

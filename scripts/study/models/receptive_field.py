@@ -83,7 +83,7 @@ def _linearised(module: nn.Module) -> nn.Module:
         nn.init.constant_(sums.weight, 1 / sums.weight.numel())
         return sums
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-        return nn.AvgPool2d(module.kernel_size, module.stride, module.padding)
+        return nn.AvgPool2d(module.kernel_size, module.stride, module.padding, module.ceil_mode)
     if next(module.children(), None) is None:
         return nn.Identity()
     for name, child in module.named_children():

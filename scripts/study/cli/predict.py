@@ -1,0 +1,166 @@
+"""Say which classes images of yours show, by a model of the study.
+
+By the run with the highest validation accuracy unless --run names one, or by all seeds of a combo together (--combo and --model), whose probabilities
+are averaged. Images may have any size and kind: they are turned as their EXIF data say, the middle with the study's ratio of sides is resized to
+its size (bicubic), transparency becomes white, and they become RGB or grey as the study's images are.
+
+On a terminal the likeliest classes are shown as a table; to a pipe, or a file by --output, goes CSV with every probability.
+"""
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from study.command import device_options
+from study.devices import take_device
+from study.errors import StudyError
+from study.files import atomic_path, write_text
+from study.finished_runs import FinishedRun, best_run, finished_run, finished_seeds
+from study.image_files import find_images, read_image
+
+_MOST_ROWS = 100
+# Pictures of maps are enlarged to about this width, pixels.
+_SHOWN_WIDTH = 256
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("images", nargs="+", metavar="IMAGE|FOLDER", help="files, or folders with files")
+    parser.add_argument("--run", metavar="COMBO/MODEL/SEED", help="a run, such as v1/cnn2/42")
+    parser.add_argument("--combo", help="with --model: all seeds of this combo, their probabilities averaged")
+    parser.add_argument("--model", help="with --combo: the model")
+    parser.add_argument("--output", metavar="FILE", help="write CSV there; - writes it to the terminal")
+    parser.add_argument("--top", type=int, default=3, help="classes a row of the table (default: %(default)s)")
+    parser.add_argument(
+        "--gradcam", metavar="FOLDER", help="write there of each image which places spoke for its class"
+    )
+    parser.add_argument("--results", default="results", help="folder of the study's results (default: %(default)s)")
+    device_options(parser)
+
+
+def answer(arguments: argparse.Namespace) -> None:
+    """Print or write the probabilities; then name the files that could not be read, if there are any."""
+    runs = _chosen(arguments)
+    record = runs[0].record
+    paths, images, failures = [], [], []
+    for path in find_images(arguments.images):
+        try:
+            images.append(read_image(path, record["image_shape"]))
+            paths.append(path)
+        except StudyError as error:
+            failures.append(str(error))
+    if paths:
+        _predict(arguments, runs, paths, np.stack(images))
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    if failures:
+        raise StudyError(
+            f"{len(failures)} of {len(paths) + len(failures)} files could not be read; the reasons are above"
+        )
+
+
+def _chosen(arguments: argparse.Namespace) -> list[FinishedRun]:
+    """Return the runs that were asked for, and say on stderr which these are."""
+    folder = Path(arguments.results, "runs")
+    if bool(arguments.combo) != bool(arguments.model) or (arguments.run and arguments.combo):
+        raise StudyError("write either --run COMBO/MODEL/SEED or both --combo and --model")
+    if arguments.combo:
+        runs, reasons = finished_seeds(folder, arguments.combo, arguments.model)
+        for reason in reasons:
+            print(f"left out: {reason}", file=sys.stderr)
+        seeds = ", ".join(str(run.seed) for run in runs)
+        how = f"{arguments.model} on {arguments.combo}, mean of seeds {seeds}"
+    elif arguments.run:
+        runs = [finished_run(folder, arguments.run)]
+        how = runs[0].name
+    else:
+        runs = [best_run(folder)]
+        accuracy = runs[0].metrics["val"]["overall_accuracy"]
+        how = f"{runs[0].name}, the best on its validation images ({accuracy:.1%})"
+    scaled = [run for run in runs if run.metrics["temperature"] is not None]
+    calibrated = (
+        "calibrated by the temperature " + ", ".join(f"{run.metrics['temperature']:.3g}" for run in scaled)
+        if len(scaled) == len(runs)
+        else "not calibrated: no validation images"
+    )
+    print(f"by {how}; probabilities {calibrated}", file=sys.stderr)
+    return runs
+
+
+def _predict(arguments: argparse.Namespace, runs: list[FinishedRun], paths: list[Path], images: np.ndarray) -> None:
+    # After the cheap checks: importing torch takes seconds.
+    device = take_device(arguments.gpus, arguments.threads)
+    from study.inference import load_classifier, mean_probabilities
+
+    classifiers = [load_classifier(run, device) for run in runs]
+    classes = runs[0].record["classes"]
+    probabilities = mean_probabilities(classifiers, images, device)
+    if arguments.gradcam:
+        _write_maps(Path(arguments.gradcam), classifiers, paths, images, probabilities.argmax(axis=1), device)
+    if arguments.output not in (None, "-"):
+        write_text(arguments.output, _csv(paths, classes, probabilities))
+    if arguments.output == "-" or (arguments.output is None and not sys.stdout.isatty()):
+        sys.stdout.write(_csv(paths, classes, probabilities))
+    else:
+        _show(paths, classes, probabilities, arguments.top)
+
+
+def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "predicted", "confidence", *(f"probability_{name}" for name in classes)])
+    for path, row in zip(paths, probabilities, strict=True):
+        writer.writerow([path, classes[row.argmax()], f"{row.max():.6f}", *(f"{p:.6f}" for p in row)])
+    return stream.getvalue()
+
+
+def _show(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray, top: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    top = max(1, min(top, len(classes)))
+    table = Table("file", *("likeliest", *(f"{turn}." for turn in range(2, top + 1))))
+    for path, row in zip(paths[:_MOST_ROWS], probabilities, strict=False):
+        best = np.argsort(-row, kind="stable")[:top]
+        table.add_row(Text(str(path)), *(Text(f"{classes[k]} {row[k]:.1%}") for k in best))
+    console = Console()
+    console.print(table)
+    if len(paths) > _MOST_ROWS:
+        console.print(f"and {len(paths) - _MOST_ROWS:,} more: write all with --output FILE")
+
+
+def _write_maps(
+    folder: Path, classifiers: list, paths: list[Path], images: np.ndarray, predicted: np.ndarray, device
+) -> None:
+    """Write of each image itself and the maps of the predicted class over it, side by side, mean over the classifiers."""
+    import torch
+    from PIL import Image
+
+    from study.attribution import explain
+    from study.models.cam_layers import cam_layers
+    from study.plots.attribution import overlay
+    from study.plots.images import in_colour
+
+    shown, classes = torch.from_numpy(images).to(device), torch.from_numpy(predicted)[:, None].to(device)
+    maps = np.mean(
+        [
+            explain(model.model, model.normalize, shown, classes, cam_layers(model.model, images.shape[1:]))[0]
+            for model in classifiers
+        ],
+        axis=0,
+    )
+    colour = in_colour(images)
+    over = overlay(colour[:, None], np.round(maps[:, :, 0]).astype(np.uint8))
+    sheets = np.concatenate([colour, *over.swapaxes(0, 1)], axis=2)
+    enlarge = max(1, _SHOWN_WIDTH // images.shape[2])
+    digits = len(str(len(paths)))
+    for number, (path, sheet) in enumerate(zip(paths, sheets, strict=True), 1):
+        with atomic_path(folder / f"{number:0{digits}}_{path.stem}.png") as temporary:
+            Image.fromarray(sheet.repeat(enlarge, axis=0).repeat(enlarge, axis=1)).save(temporary)
+    print(f"maps of {len(paths):,} images in {folder}", file=sys.stderr)

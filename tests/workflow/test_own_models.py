@@ -1,0 +1,46 @@
+"""A network of one's own and models of two libraries, from a recipe to the report's files."""
+
+import json
+import re
+
+import pytest
+import yaml
+from conftest import Project, model_template
+
+pytestmark = pytest.mark.workflow
+
+RECIPE = yaml.safe_load(model_template()["config/models/my_net.yaml"])
+MODELS = {
+    "shufflenet": {"name": "torchvision/shufflenet_v2_x0_5"},
+    "vit": {"name": "timm/vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2},
+}
+
+
+def test_models_of_ones_own_and_of_libraries_go_through_the_whole_of_a_run(tmp_path, archive):
+    project = Project(tmp_path / "project", archive, combos=["v1"], seeds=[42])
+    for name, architecture in MODELS.items():
+        recipe = RECIPE | {"architecture": architecture, "precision": "bf16"}
+        (project.folder / f"config/models/{name}.yaml").write_text(yaml.safe_dump(recipe))
+    project.configure(project.study | {"models": list(MODELS), "overrides": {}})
+    runs = project.folder / "results/runs/v1"
+
+    def targets(model):
+        folder = f"results/runs/v1/{model}/seed42"
+        return [f"{folder}/metrics.json", f"{folder}/gradcam.svg", f"results/models/{model}/layers.txt"]
+
+    project.succeeds(*targets("shufflenet"), *targets("vit"), "--cores", "2")
+    for model in MODELS:
+        assert json.loads((runs / model / "seed42/metrics.json").read_text())["status"] == "ok"
+    layers = project.folder / "results/models"
+    assert "Receptive fields are not given: VisionTransformer" in (layers / "vit/layers.txt").read_text()
+    assert "goes on from its own with attention" in (runs / "vit/seed42/gradcam.svg").read_text()
+    assert "Grad-CAM of the" in (runs / "shufflenet/seed42/gradcam.svg").read_text()
+
+    # The template is added: its run is all that there is to do.
+    for name, text in model_template().items():
+        (project.folder / name).write_text(text)
+    project.configure(project.study | {"models": [*MODELS, "my_net"]})
+    wanted = [file for model in ("shufflenet", "vit", "my_net") for file in targets(model)]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", project.succeeds(*wanted, "--dry-run"), re.MULTILINE))
+    assert jobs.pop("total") == "6"
+    assert jobs == dict.fromkeys(["describe_model", "evaluate", "explain", "predict", "resolve_recipe", "train"], "1")
