@@ -1,6 +1,7 @@
 """Architectures by name: files of one's own and the models of two libraries, none of which needs to be registered."""
 
 import ast
+import copy
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from study import architectures as registry
 from study import models
 from study.architectures import architecture_modules, check_architecture, library_models
 from study.attribution import grad_cam
+from study.checkpoints import load_checkpoint, save_checkpoint
 from study.code import code_digest
 from study.errors import StudyError
 from study.models import build_model, build_recipe_model
@@ -140,6 +142,25 @@ def test_an_epoch_that_ends_with_one_image_is_refused_where_a_norm_cannot_take_i
         new_trainer(recipe, 1, 10, image_set, none)
     new_trainer(recipe | {"architecture": {"name": "resnet18"}}, 1, 10, image_set, none)
     new_trainer(recipe | {"batch_size": 5}, 1, 10, image_set, none)
+
+
+def test_a_library_model_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path):
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (12, 32, 32, 3), dtype=torch.uint8, generator=random)
+    image_set = ImageSet(images, torch.arange(12) % 3)
+    recipe = {
+        "architecture": {"name": "torchvision/shufflenet_v2_x0_5"}, "augment": [{"name": "horizontal_flip"}], "batch_size": 4,
+        "epochs": 2, "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}, "optimizer": {"name": "adamw", "lr": 0.01},
+        "schedule": {"name": "one_cycle"}, "precision": "bf16",
+    }  # fmt: skip
+    states = []
+    whole = new_trainer(recipe, 1, 3, image_set, image_set)
+    whole.run(save=lambda state: states.append(copy.deepcopy(state)))
+    save_checkpoint(tmp_path / "half.pt", "key", states[0])
+    again = new_trainer(recipe, 1, 3, image_set, image_set)
+    again.load_state_dict(load_checkpoint(tmp_path / "half.pt", "key", torch.device("cpu")))
+    again.run()
+    assert [epoch.chain for epoch in again.history] == [epoch.chain for epoch in whole.history]
 
 
 @pytest.mark.parametrize(

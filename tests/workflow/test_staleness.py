@@ -82,6 +82,8 @@ CHANGES = [
     Change("a comment in code", appended("scripts/study/augment.py", "\n# a remark\n"), {}, set()),
     Change("code that no job of this study runs", appended("scripts/study/tuning.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("requirements.lock", appended("requirements.lock", "# another\n"), {}, set()),
+    Change("code of another architecture", appended("scripts/study/models/resnet18.py", "\n\nUNUSED = 1\n"), {}, set()),
+    Change("code of the architecture", appended("scripts/study/models/cnn2.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
     Change("code of figures", appended("scripts/study/plots/style.py", "\n\nUNUSED = 1\n"), {"evaluate": 4, "summarize": 1}, TRAINING | {"split"}),
     Change("script of the gallery", appended("scripts/study/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"evaluate", "find_hard_examples"}),
     Change("code of the augmentation", appended("scripts/study/augment.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
