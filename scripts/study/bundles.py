@@ -1,5 +1,6 @@
 """A finished study as one file, to be taken elsewhere: results, Snakemake's records of them, and the configuration."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -102,12 +103,12 @@ def _checked(path: str | Path) -> Iterator[Any]:
     """Yield the manifest, then each member with its content, all of which are as the manifest says."""
     advice = "ask for the file once more"
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             first = archive.next()
-            stream = archive.extractfile(first) if first is not None and first.name == MANIFEST else None
-            if stream is None:
+            described = archive.extractfile(first) if first is not None and first.name == MANIFEST else None
+            if described is None:
                 raise StudyError(f"{path}: is no bundle of a study, its first member is not {MANIFEST}; {advice}")
-            manifest = json.loads(stream.read())
+            manifest = json.loads(described.read())
             yield manifest
             expected = dict(manifest["files"])
             for member in archive:
@@ -123,6 +124,9 @@ def _checked(path: str | Path) -> Iterator[Any]:
                         f"{path}: {member.name} is not the file that was bundled (its sha256 differs); {advice}"
                     )
                 yield member, content
+            # The archive ends before the file does: its own checksum comes last.
+            while stream.read(1 << 20):
+                pass
     except (tarfile.TarError, EOFError, zlib.error, json.JSONDecodeError, KeyError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

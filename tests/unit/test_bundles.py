@@ -111,10 +111,10 @@ def test_a_manifest_that_names_a_place_outside_is_refused(bundle, tmp_path):
     assert_one_clear_line(failed.stderr, "'../evil', which no bundle has")
 
 
-@pytest.mark.parametrize("share", [0, 0.1, 0.6])
+@pytest.mark.parametrize("share", [0, 0.1, 0.6, "all but one byte"])
 def test_a_cut_bundle_is_refused(bundle, tmp_path, share):
     content = bundle.read_bytes()
-    bundle.write_bytes(content[: int(share * len(content))])
+    bundle.write_bytes(content[: -1 if share == "all but one byte" else int(share * len(content))])
     there = tmp_path / "there"
     there.mkdir()
     failed = run_script("unbundle.py", bundle, "--project", there, check=False)

@@ -13,10 +13,9 @@ rule bundle:
         runtime=60,
     params:
         code=code("bundle.py"),
-        verify=code("verify.py"),
-        partitions=list(PARTITIONS),
+        verify=rules.verify.params.code,
+        study=rules.verify.params.study,
         configfiles=given_configfiles(),
     shell:
-        "( python scripts/verify.py --code {params.verify} --results results --partitions {params.partitions} --twins results/verification_near_duplicates.csv"
-        " --output results/verification.csv &&"
+        "( python scripts/verify.py --code {params.verify} {params.study} &&"
         " python scripts/bundle.py --code {params.code} --configfiles {params.configfiles:q} --output study.tar.gz ) 2>&1 | tee {log}"

@@ -14,7 +14,10 @@ rule verify:
         runtime=60,
     params:
         code=code("verify.py"),
-        partitions=list(PARTITIONS),
+        study=[
+            *("--results", "results", "--partitions", *PARTITIONS),
+            *("--twins", "results/verification_near_duplicates.csv"),
+            *("--output", "results/verification.csv"),
+        ],
     shell:
-        "python scripts/verify.py --code {params.code} --results results --partitions {params.partitions} --twins results/verification_near_duplicates.csv"
-        " --output results/verification.csv 2>&1 | tee {log}"
+        "python scripts/verify.py --code {params.code} {params.study} 2>&1 | tee {log}"
