@@ -1,23 +1,32 @@
 #!/usr/bin/env python
-"""Put a finished study into one file, to be taken elsewhere."""
+"""Put a finished study into one file, to be taken elsewhere or sent to a storage."""
 
 import argparse
+import contextlib
+import shlex
 from pathlib import Path
 
-from study.bundles import files_of_study, write_bundle
+from study.bundles import files_of_study, passing_bundle, write_bundle
 from study.command import run
 from study.provenance import repository
+from study.storage import open_storage
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the bundle and say what it holds."""
+    """Write the bundle, send it if asked to, and say what it holds."""
     project = Path(arguments.project)
     facts = {"configfiles": arguments.configfiles, "repository": repository()}
-    manifest = write_bundle(arguments.output, project, files_of_study(project, arguments.configfiles), facts)
-    megabytes = Path(arguments.output).stat().st_size / 1e6
+    storage = open_storage(arguments.storage) if arguments.storage is not None else None
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(passing_bundle(project)) if storage else Path(arguments.output)
+        manifest = write_bundle(output, project, files_of_study(project, arguments.configfiles), facts)
+        megabytes = output.stat().st_size / 1e6
+        if storage:
+            storage.send(output)
+    there, wanted = (storage.bundle, arguments.storage) if storage else (output, output.name)
     print(
-        f"{arguments.output}: {len(manifest['files']):,} files, {megabytes:,.1f} MB, read back and compared; elsewhere, in a clone of the project: "
-        f"python scripts/unbundle.py {Path(arguments.output).name}"
+        f"{there}: {len(manifest['files']):,} files, {megabytes:,.1f} MB, read back and compared; elsewhere, in a clone of the project: "
+        f"python scripts/unbundle.py {shlex.quote(wanted)}"
     )
 
 
@@ -25,5 +34,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", default=".", help="folder of the project (default: the current one)")
     parser.add_argument("--configfiles", nargs="*", default=[], help="files that were given with --configfile")
-    parser.add_argument("--output", required=True, help="bundle to write, .tar.gz")
+    destination = parser.add_mutually_exclusive_group(required=True)
+    destination.add_argument("--output", help="bundle to write, .tar.gz")
+    destination.add_argument(
+        "--storage", help="address to send it to instead, such as s3://bucket/folder or fs:///folder"
+    )
     run(parser, main)

@@ -4,14 +4,22 @@
 import argparse
 from pathlib import Path
 
-from study.bundles import read_bundle
+from study.bundles import passing_bundle, read_bundle
 from study.command import run
 from study.provenance import repository
+from study.storage import open_storage
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Unpack the bundle and say what to type next."""
-    manifest = read_bundle(arguments.bundle, Path(arguments.project))
+    """Fetch the bundle if it is elsewhere, unpack it and say what to type next."""
+    project = Path(arguments.project)
+    if "://" in arguments.bundle:
+        storage = open_storage(arguments.bundle)
+        with passing_bundle(project) as path:
+            storage.fetch(path)
+            manifest = read_bundle(path, project, storage.bundle)
+    else:
+        manifest = read_bundle(arguments.bundle, project)
     made, here = manifest["repository"], repository()
     print(f"{arguments.bundle}: {len(manifest['files']):,} files, all as they were bundled")
     if made["commit"] != here["commit"]:
@@ -29,6 +37,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", help="what `snakemake bundle` wrote, .tar.gz")
+    parser.add_argument("bundle", help="what `snakemake bundle` wrote, .tar.gz, or where `snakemake push` sent it")
     parser.add_argument("--project", default=".", help="folder of the project (default: the current one)")
     run(parser, main)

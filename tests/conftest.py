@@ -149,6 +149,7 @@ class Project:
             "reproduce": {"systems": ["S0", "S1"], "tuned": False},
             "human_votes": [],
             "certify": [],
+            "storage": "",
             "compare": {"draws": 200, "precision": 0.005},
             "claims": "",
             "device": "cpu",

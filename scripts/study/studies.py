@@ -8,6 +8,7 @@ from study.configuration import check_claims, check_config, check_schema, read_y
 from study.datasets import OWN, SIDES
 from study.published import why_not_comparable
 from study.recipes import check_chooses, check_image_size, check_search, resolve_recipe
+from study.storage import check_address
 
 
 class Study(NamedTuple):
@@ -38,6 +39,8 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
         StudyError: the first thing that is wrong, in one line that says what to write instead.
     """
     check_config(config, read_yaml(schemas / "config.schema.yaml"))
+    if config["storage"]:
+        check_address(config["storage"])
     schema = read_yaml(schemas / "recipe.schema.yaml")
     published = read_yaml(folder / "published.yaml")
     systems = {name: published[name] for name in config["reproduce"]["systems"]}

@@ -16,6 +16,7 @@ rule bundle:
         verify=rules.verify.params.code,
         study=rules.verify.params.study,
         configfiles=given_configfiles(),
+        to=["--output", "study.tar.gz"],
     shell:
         "( python scripts/verify.py --code {params.verify} {params.study} &&"
-        " python scripts/bundle.py --code {params.code} --configfiles {params.configfiles:q} --output study.tar.gz ) 2>&1 | tee {log}"
+        " python scripts/bundle.py --code {params.code} --configfiles {params.configfiles:q} {params.to:q} ) 2>&1 | tee {log}"

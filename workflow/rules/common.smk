@@ -15,6 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 from study.architectures import architecture_modules
 from study.code import code_digest
 from study.combos import chain_of
+from study.command import end_in_one_line
 from study.datasets import OFFICIAL, OWN
 from study.datasets.planning import count_images, digest_of_own
 from study.devices import wants_gpu
@@ -23,6 +24,7 @@ from study.estimates import earlier_speeds, training_work
 from study.processes import KEEP_MEMORY
 from study.provenance import lock_digest
 from study.recipes import canonical, searches_rate
+from study.storage import open_storage
 from study.studies import check_study
 from study.wording import counted, duration
 
@@ -40,8 +42,10 @@ try:
 except StudyError as error:
     sys.exit(f"error: {error}")
 
-# What the configuration asks for; jobs that depend on all of it take it as this text.
-WHOLE_CONFIG = canonical(config)
+# What the configuration asks for; jobs that depend on all of it take it as this text. Where results are kept changes none.
+WHOLE_CONFIG = canonical(
+    {key: value for key, value in config.items() if key != "storage"}
+)
 # For the report's start page alone, which is rendered anew with each report and warns of another lock: no job runs again for one.
 config["requirements_lock"] = lock_digest(SCRIPTS.parent)
 
@@ -432,3 +436,17 @@ def human_votes_files(wildcards):
                 f"error: config: human_votes[{position}].path is {path}, where there is no file; docs/guide.md says where to get it"
             )
     return files
+
+
+def storage_to_push(wildcards):
+    """End with one line unless the study can be sent to its storage, before whatever the study still lacks is made."""
+    with end_in_one_line():
+        open_storage(config["storage"]).check()
+    return []
+
+
+def storage_to_pull(wildcards):
+    """End with one line unless a study lies in the storage."""
+    with end_in_one_line():
+        open_storage(config["storage"]).insist_on_bundle()
+    return []
