@@ -44,13 +44,22 @@ def finished_run(runs: Path, name: str) -> FinishedRun:
     Raises:
         StudyError: there is no such run, or it is not finished, or it diverged.
     """
-    combo, model, seed = [*name.split("/"), "", ""][:3]
-    there = [f"{path.parts[-3]}/{path.parts[-2]}/{path.name[4:]}" for path in sorted(runs.glob("*/*/seed*"))]
+    there = _names(runs)
     if name not in there:
         known = f"there are {', '.join(there[:5])}{' …' if len(there) > 5 else ''}" if there else "there is none yet"
         raise StudyError(
             f"there is no run {name!r} in {runs}, expected combo/model/seed: {known}; run this in the study's folder"
         )
+    return _read(runs, name)
+
+
+def _names(runs: Path) -> list[str]:
+    """Return the names of all runs that have a folder, sorted."""
+    return [f"{path.parts[-3]}/{path.parts[-2]}/{path.name[4:]}" for path in sorted(runs.glob("*/*/seed*"))]
+
+
+def _read(runs: Path, name: str) -> FinishedRun:
+    combo, model, seed = name.split("/")
     folder = run_folder(runs, combo, model, int(seed))
     for file in ("run.json", "model.safetensors", "predictions.npz", "metrics.json"):
         if not (folder / file).is_file():
@@ -70,7 +79,7 @@ def finished_seeds(runs: Path, combo: str, model: str) -> tuple[list[FinishedRun
     found, reasons = [], []
     for seed in sorted(int(path.name[4:]) for path in (runs / combo / model).glob("seed*")):
         try:
-            found.append(finished_run(runs, f"{combo}/{model}/{seed}"))
+            found.append(_read(runs, f"{combo}/{model}/{seed}"))
         except StudyError as error:
             reasons.append(str(error))
     if not found:
@@ -84,17 +93,19 @@ def best_run(runs: Path) -> FinishedRun:
     """Return the run with the highest accuracy on its validation images, the first of equals by name.
 
     Raises:
-        StudyError: no finished run has validation images.
+        StudyError: no run is finished, or none has validation images.
     """
-    found = [run for run in _finished(runs) if run.metrics["val"]["overall_accuracy"] is not None]
+    if not (finished := list(_finished(runs))):
+        raise StudyError(f"there is no finished run in {runs}; run this in the folder of a study that has been run")
+    found = [run for run in finished if run.metrics["val"]["overall_accuracy"] is not None]
     if not found:
         raise StudyError(f"no finished run in {runs} has validation images to choose by; name one: --run v1/cnn2/42")
     return max(found, key=lambda run: run.metrics["val"]["overall_accuracy"])
 
 
 def _finished(runs: Path) -> Iterator[FinishedRun]:
-    for path in sorted(runs.glob("*/*/seed*")):
+    for name in _names(runs):
         try:
-            yield finished_run(runs, f"{path.parts[-3]}/{path.parts[-2]}/{path.name[4:]}")
+            yield _read(runs, name)
         except StudyError:
             continue

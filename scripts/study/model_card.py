@@ -155,8 +155,13 @@ def model_card(
         "## Data",
         "",
         f"- {manifest['dataset']}: {manifest['images'][0]:,} images of {height}×{width} pixels.",
-        f"- Trained on {record['n_train']:,} images of {run.combo}; {record['n_val']:,} for validation, {metrics['n']:,} for the own test. The common test, "
-        f"{metrics['common_test']['n']:,} images, holds those of all partitions; no test image was trained on.",
+        f"- Trained on {record['n_train']:,} images of {run.combo}; {record['n_val']:,} for validation, {metrics['n']:,} for the own test"
+        + (
+            f". The common test, {metrics['common_test']['n']:,} images, holds those of all partitions"
+            if metrics["common_test"]["n"]
+            else ""
+        )
+        + ". No image of a test was trained on.",
         f"- Licence of the data: {_licence(manifest)}",
         "",
         "## Results",

@@ -109,6 +109,17 @@ def test_views_of_several_kinds_are_inside(results, tmp_path):
     assert "moved by one pixel" in (tmp_path / "fast/MODEL_CARD.md").read_text()
 
 
+def test_the_card_of_a_run_without_a_common_test_does_not_speak_of_one(tmp_path):
+    results = tmp_path / "results"
+    folder = write_run(results, write_data(results), "official/small/1", val=False)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"common_test": {"n": 0}}))
+    study("export", "official/small/1", "--format", "safetensors", "--output", tmp_path / "out", "--results", results)
+    card = (tmp_path / "out/MODEL_CARD.md").read_text()
+    assert "common test" not in card and "20 for the own test. No image" in card and "Hardest classes (own test" in card
+    assert "not calibrated: the run had no validation images" in card
+
+
 def test_the_card_says_what_the_runs_files_say(exported, results):
     card = (exported["onnx"] / "MODEL_CARD.md").read_text()
     metrics = json.loads((results / "runs/v1/small/seed42/metrics.json").read_text())

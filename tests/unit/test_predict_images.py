@@ -117,11 +117,12 @@ def test_broken_files_are_named_after_the_rest_is_done(results, pictures, tmp_pa
         (["--combo", "v9", "--model", "small"], "no finished run of small on v9"),
         (["--run", "v3/vit/1", "--gradcam", "maps"], "goes on from its own with attention"),
         (["no/such/file"], "no such file or folder"),
+        (["--results", "elsewhere"], "there is no finished run in elsewhere/runs"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_one_line(words, fragment, results, pictures, capsys):
     with pytest.raises(SystemExit):
-        predicted(capsys, pictures / "0.png", *words, "--results", results)
+        predicted(capsys, "--results", results, pictures / "0.png", *words)
     said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("by ")]
     assert len(said) == 1 and said[0].startswith("error: ") and fragment in said[0]
 

@@ -10,7 +10,9 @@ says, up to 1e-4.
 """
 
 import argparse
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +51,10 @@ def answer(arguments: argparse.Namespace) -> None:
     from study.export import insist_on_packages
 
     insist_on_packages(arguments.format)
-    with atomic_path(output) as temporary:
-        temporary.mkdir()
-        said = _write(run, results, arguments.format, temporary)
+    with tempfile.TemporaryDirectory() as made:
+        said = _write(run, results, arguments.format, Path(made))
+        with atomic_path(output) as temporary:
+            shutil.copytree(made, temporary)
     print(said)
     print(f"written: {', '.join(sorted(str(path) for path in output.iterdir()))}")
 
