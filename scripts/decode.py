@@ -39,6 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
             "class_counts": dict(zip(data.classes, counts.tolist(), strict=True)),
             "sha256": {Path(path).name: file_digest(path) for path in (arguments.images, arguments.index)},
             "sources": data.sources,
+            "fit": data.fit,
         },
     )
 

@@ -71,8 +71,10 @@ def test_commands_are_understood_by_the_programs_that_they_call():
         elif program == "make":
             subprocess.run(["make", "-n", *words], cwd=ROOT, check=True, capture_output=True)
         elif words[:3] == ["-m", "pip", "install"]:
-            for name in (re.match(r"[\w-]+", word)[0] for word in words[3:]):
-                assert f"\n{name}==" in (ROOT / "requirements.lock").read_text(), command
+            for name in (re.match(r"\.\[\w+\]|[\w-]+", word)[0] for word in words[3:]):
+                extra = re.fullmatch(r"\.\[(\w+)\]", name)
+                lock, project = ((ROOT / file).read_text() for file in ("requirements.lock", "pyproject.toml"))
+                assert f"\n{extra[1]} = [" in project if extra else f"\n{name}==" in lock, command
         elif program == "python":
             assert words[0] == "-c" or (ROOT / words[0]).is_file(), command
         else:

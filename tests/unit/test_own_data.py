@@ -44,7 +44,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
 
 
 def picture(content: bytes, size: int = 8, fit: str = "resize"):
-    return read_picture(content, size, fit)
+    return read_picture(content, size, size, fit)
 
 
 def coloured(folder: Path, per_class: int = 8, colours=COLOURS) -> Path:

@@ -104,7 +104,7 @@ def test_broken_files_are_named_after_the_rest_is_done(results, pictures, tmp_pa
         predicted(capsys, pictures, "--results", results, "--output", tmp_path / "out.csv")
     said = capsys.readouterr().err
     assert left.value.code == 1 and "error: 2 of 5 files could not be read" in said and "Traceback" not in said
-    assert "broken.png: not an image" in said and "cut.png: " in said and "notes.txt" not in said
+    assert "broken.png: is no image in PNG" in said and "cut.png: " in said and "notes.txt" not in said
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
 
 
@@ -161,7 +161,7 @@ def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to the right
     path = saved(tmp_path, Image.fromarray(gradient()), "x.jpg", exif=exif)
-    image = read_image(path, (60, 40, 1))[:, :, 0].astype(int)
+    image = read_image(path, (60, 40, 3), "crop")[:, :, 0].astype(int)
     assert image[2].mean() < 30 and image[-3].mean() > 225
 
 
@@ -169,29 +169,32 @@ def test_kinds_of_pixels_become_those_of_the_study(tmp_path):
     grey = Image.fromarray(gradient())
     wanted = gradient()[:, :, None].repeat(3, 2)
     for image in (grey, grey.convert("RGB"), grey.convert("P"), Image.fromarray(gradient().astype(np.uint16) * 257)):
-        assert np.abs(read_image(saved(tmp_path, image), (40, 60, 3)).astype(int) - wanted).max() <= 1
-    assert read_image(saved(tmp_path, grey.convert("RGB")), (40, 60, 1)).shape == (40, 60, 1)
+        assert np.abs(read_image(saved(tmp_path, image), (40, 60, 3), "crop").astype(int) - wanted).max() <= 1
     clear = Image.fromarray(np.zeros((4, 4, 4), np.uint8))
-    assert (read_image(saved(tmp_path, clear), (4, 4, 3)) == 255).all()
+    assert (read_image(saved(tmp_path, clear), (4, 4, 3), "crop") == 255).all()
     palette = Image.new("P", (4, 4))
     palette.putpalette([200, 10, 10])
-    assert (read_image(saved(tmp_path, palette, "x.gif", transparency=0), (4, 4, 3)) == 255).all()
+    assert (read_image(saved(tmp_path, palette, "x.gif", transparency=0), (4, 4, 3), "crop") == 255).all()
 
 
 def test_other_sizes_are_the_middle_resized(tmp_path):
     image = np.zeros((20, 60, 3), np.uint8)
     image[:, 20:40] = 200  # the middle square
-    assert np.abs(read_image(saved(tmp_path, Image.fromarray(image)), (10, 10, 3))[:, 1:-1].astype(int) - 200).max() < 5
+    cropped, squeezed = (
+        read_image(saved(tmp_path, Image.fromarray(image)), (10, 10, 3), fit) for fit in ("crop", "resize")
+    )
+    assert np.abs(cropped[:, 1:-1].astype(int) - 200).max() < 5
+    assert squeezed[:, 0].max() < 5 and squeezed[:, 5].min() > 195
     same = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(same)), (32, 32, 3)), same)
+    assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(same)), (32, 32, 3), "crop"), same)
 
 
 def test_images_of_other_channels_are_refused_and_empty_folders_too(tmp_path):
     path = saved(tmp_path, Image.fromarray(gradient()))
     with pytest.raises(StudyError, match="4 channels"):
-        read_image(path, (8, 8, 4))
-    with pytest.raises(StudyError, match="floating-point"):
-        read_image(saved(tmp_path, Image.fromarray(gradient().astype(np.float32)), "x.tiff"), (8, 8, 3))
+        read_image(path, (8, 8, 4), "crop")
+    with pytest.raises(StudyError, match="no fixed range"):
+        read_image(saved(tmp_path, Image.fromarray(gradient().astype(np.float32)), "x.tiff"), (8, 8, 3), "crop")
     (tmp_path / "empty").mkdir()
     with pytest.raises(StudyError, match="a folder without images"):
         find_images([tmp_path / "empty"])

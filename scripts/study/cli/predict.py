@@ -1,8 +1,8 @@
 """Say which classes images of yours show, by a model of the study.
 
 By the run with the highest validation accuracy unless --run names one, or by all seeds of a combo together (--combo and --model), whose probabilities
-are averaged. Images may have any size and kind: they are turned as their EXIF data say, the middle with the study's ratio of sides is resized to
-its size (bicubic), transparency becomes white, and they become RGB or grey as the study's images are.
+are averaged. Images may have any size and kind. They become what the study's own images became (dataset.fit in its configuration), or else the
+middle with the study's ratio of sides is scaled to its size.
 
 On a terminal the likeliest classes are shown as a table; to a pipe, or a file by --output, goes CSV with every probability.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from study.command import device_options
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import atomic_path, write_text
+from study.files import atomic_path, read_json, write_text
 from study.finished_runs import FinishedRun, best_run, finished_run, finished_seeds
 from study.image_files import find_images, read_image
 
@@ -47,10 +47,12 @@ def answer(arguments: argparse.Namespace) -> None:
     """Print or write the probabilities; then name the files that could not be read, if there are any."""
     runs = _chosen(arguments)
     record = runs[0].record
+    manifest = Path(arguments.results, "data", "manifest.json")
+    fit = (read_json(manifest).get("fit") if manifest.is_file() else None) or "crop"
     paths, images, failures = [], [], []
     for path in find_images(arguments.images):
         try:
-            images.append(read_image(path, record["image_shape"]))
+            images.append(read_image(path, record["image_shape"], fit))
             paths.append(path)
         except StudyError as error:
             failures.append(str(error))

@@ -57,6 +57,7 @@ class Decoded:
         source_split: "train" or "test" for each image, as its publisher has it.
         files: name of each image at its publisher.
         sources: digest of each source file.
+        fit: how images of any size became of this size, see `study.datasets.pictures.read_picture`; None where the publisher has done that.
     """
 
     images: "np.ndarray"
@@ -65,6 +66,7 @@ class Decoded:
     source_split: list[str]
     files: list[str]
     sources: dict[str, str] = field(default_factory=dict)
+    fit: str | None = None
 
 
 # Number of images of each data set in its official form; the workflow reads it at every start, so it is plain.

@@ -43,7 +43,7 @@ def fetch(raw: Path, source: Source) -> None:
         about = (_written(image.file), image.split, image.label)
         try:
             content, digest = _read(image.path)
-            picture = read_picture(content, size, source.fit)
+            picture = read_picture(content, size, size, source.fit)
         except Unusable as error:
             problems.append((*about, UNUSABLE, str(error)))
         else:
@@ -65,6 +65,7 @@ def fetch(raw: Path, source: Source) -> None:
         {
             "classes": listing.classes,
             "images": "sha256:" + found,
+            "fit": source.fit,
             "ignored": dict(sorted(listing.ignored.items())),
         },
     )
@@ -125,4 +126,5 @@ def decode(raw: Path, source: Source) -> Decoded:
         source_split=[row["source_split"] for row in rows],
         files=[row["file"] for row in rows],
         sources={"images": description["images"]},
+        fit=description["fit"],
     )

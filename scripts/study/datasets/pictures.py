@@ -25,7 +25,7 @@ class Picture(NamedTuple):
     """An image that was read.
 
     Attributes:
-        pixels: uint8, size×size×3, RGB.
+        pixels: uint8, H×W×3, RGB.
         remark: what was converted in a way that a user may want to know of, or "".
     """
 
@@ -33,8 +33,8 @@ class Picture(NamedTuple):
     remark: str
 
 
-def read_picture(content: bytes, size: int, fit: str) -> Picture:
-    """Return an image file as an RGB square.
+def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
+    """Return an image file as RGB pixels of one size.
 
     The image is turned as its EXIF orientation says, made RGB and then scaled with Pillow's bicubic filter, which averages over all pixels that
     fall together. Transparent parts lie on white. 16-bit greys are scaled so that 65,535 becomes 255; of 16-bit colours the upper 8 bits are kept. CMYK is converted by
@@ -42,9 +42,10 @@ def read_picture(content: bytes, size: int, fit: str) -> Picture:
 
     Args:
         content: of the file: PNG, JPEG, WebP, BMP, TIFF or GIF, whatever its name says.
-        size: height and width of the result, pixels.
-        fit: "resize" scales height and width each to the size, whatever their ratio; "crop" takes the largest square in the middle and
-            scales that.
+        height: of the result, pixels.
+        width: of the result, pixels.
+        fit: "resize" scales height and width each, whatever their ratio; "crop" takes the largest part in the middle that has the ratio of the
+            result and scales that.
 
     Raises:
         Unusable: the file is empty, damaged, truncated, animated, larger than Pillow takes for safe, or of a kind that has no fixed range.
@@ -56,7 +57,7 @@ def read_picture(content: bytes, size: int, fit: str) -> Picture:
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-                return _square(image, size, fit)
+                return _fitted(image, (width, height), fit)
         except UnidentifiedImageError:
             raise Unusable("is no image in PNG, JPEG, WebP, BMP, TIFF or GIF, or its beginning is damaged") from None
         except Image.DecompressionBombError:
@@ -74,7 +75,7 @@ def _too_large(size: tuple[int, int] | None = None) -> str:
     return f"{found}, more than {Image.MAX_IMAGE_PIXELS:,}: refused, it may be made to fill the memory"
 
 
-def _square(image: Image.Image, size: int, fit: str) -> Picture:
+def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Picture:
     if image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise Unusable(_too_large(image.size))
     frames = getattr(image, "n_frames", 1)
@@ -89,9 +90,9 @@ def _square(image: Image.Image, size: int, fit: str) -> Picture:
         remarks = ["its EXIF data are damaged, so it was not turned"]
     image, remark = _eight_bit_rgb(image, deep)
     if fit == "crop":
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+        image = ImageOps.fit(image, size, Image.Resampling.BICUBIC)
     else:
-        image = image.resize((size, size), Image.Resampling.BICUBIC)
+        image = image.resize(size, Image.Resampling.BICUBIC)
     return Picture(np.asarray(image), "; ".join([*remarks, *filter(None, [remark])]))
 
 
