@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
     from safetensors.torch import save_file
     from tqdm import tqdm
 
-    from study.checkpoints import identity, load_checkpoint, save_checkpoint
+    from study.checkpoints import identity, load_checkpoint, remove_checkpoints, save_checkpoint
     from study.models import count_parameters
     from study.training import Diverged, Epoch, ImageSet, new_trainer
 
@@ -149,7 +149,7 @@ def main(arguments: argparse.Namespace) -> None:
         },
     )
     if arguments.checkpoint:
-        Path(arguments.checkpoint).unlink(missing_ok=True)
+        remove_checkpoints(arguments.checkpoint)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,28 @@
 import hashlib
 import pickle
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from study.files import atomic_path
+from study.files import atomic_path, remove_leftovers
+
+# What a file of any content may raise.
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def identity(parts: Iterable[Any]) -> str:
@@ -21,27 +36,67 @@ def identity(parts: Iterable[Any]) -> str:
 
 
 def save_checkpoint(path: str | Path, key: str, state: dict[str, Any]) -> None:
-    """Write the state of a training under the identity `key`, atomically."""
+    """Write the state of a training under the identity `key`, atomically; the checkpoint before stays beside it."""
+    path = Path(path)
     with atomic_path(path) as temporary:
         torch.save({"key": key, "state": state}, temporary)
+        if path.exists():
+            path.replace(_before(path))
 
 
 def load_checkpoint(path: str | Path, key: str, device: torch.device) -> dict[str, Any] | None:
-    """Return the state that was saved under this identity, or None.
+    """Return the newest state that was saved under this identity, or None.
 
-    A damaged checkpoint, or one of another training, is passed over with a line on stderr: training starts anew.
-    Nothing but tensors and plain values is ever unpickled.
+    A damaged checkpoint, or one of another training, is passed over with a line on stderr: training goes on from the one before, which
+    takes its place, or starts anew. Nothing but tensors and plain values is ever unpickled.
     """
     path = Path(path)
-    if not path.exists():
-        return None
+    passed_over = []
+    for candidate in filter(Path.exists, (path, _before(path))):
+        try:
+            state = _read(candidate, key, device)
+        except _Unusable as error:
+            passed_over.append(f"{candidate}: {error}")
+            continue
+        if passed_over:
+            print(f"{passed_over[0]}; going on from the one before", file=sys.stderr)
+        candidate.replace(path)
+        return state
+    if passed_over:
+        print(f"{'; '.join(passed_over)}; starting anew", file=sys.stderr)
+    return None
+
+
+def remove_checkpoints(path: str | Path) -> None:
+    """Remove the checkpoints of a training that is done, and what was left of those that a kill interrupted."""
+    path = Path(path)
+    for checkpoint in (path, _before(path)):
+        checkpoint.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        remove_leftovers(path)
+
+
+def _before(path: Path) -> Path:
+    """Return where the checkpoint before the newest lies."""
+    return path.with_name(f"{path.stem}.before{path.suffix}")
+
+
+class _Unusable(Exception):
+    pass
+
+
+def _read(path: Path, key: str, device: torch.device) -> dict[str, Any]:
+    """Return the state in a checkpoint, or raise `_Unusable` with the reason."""
     try:
+        # torch.load does not look at the checksums of what it reads, so that a changed bit would pass.
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise _Unusable(f"damaged checkpoint ({damaged} has another checksum)")
         saved = torch.load(path, map_location=device, weights_only=True)
         found, state = saved["key"], saved["state"]
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        print(f"{path}: unreadable checkpoint ({type(error).__name__}); starting anew", file=sys.stderr)
-        return None
+    except _UNREADABLE as error:
+        raise _Unusable(f"unreadable checkpoint ({type(error).__name__})") from error
     if found != key:
-        print(f"{path}: the checkpoint is of another recipe, data or code; starting anew", file=sys.stderr)
-        return None
+        raise _Unusable("the checkpoint is of another recipe, data or code")
     return state

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
     The suffix is kept, because writers such as matplotlib choose the format by it. Works for files and for
-    folders (the caller creates the folder; `path` must then not exist yet).
+    folders (the caller creates the folder; `path` must then not exist yet). What processes left that were killed
+    while they wrote `path` is removed.
 
     Raises:
         OSError: what the writer or the rename raised, with `path` as its file name where it had none.
@@ -26,6 +28,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -35,10 +38,34 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             error.filename = str(path)
         raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove the temporary files of `path` whose process has ended: it was killed while it wrote them."""
+    path = Path(path)
+    name = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
+    for leftover in path.parent.iterdir():
+        found = name.fullmatch(leftover.name)
+        if found and not _is_running(int(found[1])):
+            _remove(leftover)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
