@@ -18,7 +18,7 @@ from study.partitions import read_split, union
 from study.plots.comparisons import calibration_figure, comparisons_figure, scaling_figure, variance_figure
 from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
-from study.runs import read_runs, run_folder
+from study.runs import n_of, read_runs, run_folder
 from study.scaling import Scaling
 from study.tables import html_page, write_table
 
@@ -82,6 +82,7 @@ def main(arguments: argparse.Namespace) -> None:
         html_page(
             accuracy.drop(columns="measure"),
             f"{decided} of {len(accuracy)} differences of accuracy are real",
+            f"{n_of(len(runs), len(listed))}. "
             "difference is b less a, on the same test images of each seed. low and high: 95 % interval of Student's t over seeds, with "
             "the noise of all groups in the family: what other seeds and test images might give. seeds: the pair's own paired t "
             "interval. two_level: bootstrap over seeds and images, too narrow where few seeds differ much. images: bootstrap over "

@@ -19,7 +19,7 @@ from study.people import READERS, human_columns, read_votes
 from study.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
 from study.plots.style import message_figure, save_figure
 from study.predictions import load_predictions
-from study.runs import read_runs, run_folder
+from study.runs import n_of, read_runs, run_folder
 from study.seeds import stream_seed
 from study.tables import html_page, write_table
 
@@ -131,6 +131,7 @@ def main(arguments: argparse.Namespace) -> None:
         html_page(
             top[_PAGE],
             f"The {len(top)} hardest of {len(judged):,} images",
+            f"{n_of(len(judgements.models), len(runs))}. "
             "hardness: mean rank of the label's loss within a run, 0 easy to 1 hard, over runs that neither trained nor validated on the "
             "image or on one nearly the same; models weigh equally. label_suspicion: half of 1 less the mean margin of the label's "
             "probability over the largest other one. consensus: what most of these runs say. cl_issue: flagged by confident learning. "

@@ -10,13 +10,11 @@ from study.command import run
 from study.files import write_text
 from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
 from study.plots.style import message_figure, save_figure
-from study.runs import read_runs, run_folder
-from study.statistics import t_interval
-from study.summaries import QUALITY, run_row
+from study.runs import n_of, read_runs, run_folder
+from study.summaries import group_row, run_row
 from study.tables import html_page, write_table
 from study.wording import duration
 
-_GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 _COMPARED = ["combo", "model", "letters_of_combos", "letters_of_models", "two_level_low", "two_level_high", "images_low",
              "images_high"]  # fmt: skip
 _GROUP = ["model", "combo"]
@@ -25,7 +23,7 @@ _SHOWN = [
     "ece", "temperature", "ece_scaled", "epochs", "train_seconds", "device",
 ]  # fmt: skip
 _SHOWN_OF_GROUPS = [
-    "combo", "model", "n", *(f"common_test_accuracy_{part}" for part in ("mean", "sd", "low", "high")), "letters_of_combos",
+    "combo", "model", "n", "n_runs", *(f"common_test_accuracy_{part}" for part in ("mean", "sd", "low", "high")), "letters_of_combos",
     "letters_of_models", "test_accuracy_mean", "test_accuracy_sd", "out_of_sample_accuracy_mean", "macro_f1_mean", "nll_mean",
     "brier_mean", "ece_mean",
 ]  # fmt: skip
@@ -73,16 +71,6 @@ def of_costs(costs: pd.DataFrame) -> str:
     return f"Most accurate: {best['model']} on {best['combo']}, {best['accuracy']:.1%} after {best['train_seconds']:,.0f} s of training"
 
 
-def group_row(runs: pd.DataFrame) -> dict[str, float]:
-    """Return mean, sd, n and 95 % t-interval over seeds of each metric, for the runs of one combo and model that did not diverge."""
-    runs = runs[runs["status"] == "ok"]
-    row: dict[str, float] = {"n": len(runs)}
-    for metric in _GROUPED:
-        interval = t_interval(runs[metric].dropna().to_list())
-        row |= {f"{metric}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")}
-    return row
-
-
 def main(arguments: argparse.Namespace) -> None:
     """Write groups, page and figure, and last the table of runs, which stands for the finished study."""
     runs = read_runs(arguments.runs)
@@ -102,13 +90,13 @@ def main(arguments: argparse.Namespace) -> None:
         [dict(zip(keys, key, strict=True)) | group_row(group) for key, group in summary.groupby(keys, sort=False)]
     ).merge(pd.read_csv(arguments.compared, dtype={"combo": str, "model": str})[_COMPARED], on=keys, how="left")
     write_table(arguments.groups, groups, "%.6f")
-    diverged = int((summary["status"] == "diverged").sum())
+    counted = n_of(int((summary["status"] == "ok").sum()), len(summary))
     draw(summary, groups, arguments)
     write_text(
         arguments.page,
         html_page(
             summary[_SHOWN],
-            f"{len(summary)} runs" + (f", {diverged} of them diverged" if diverged else ""),
+            counted,
             "Compare combos by common_test_accuracy: every run of a seed is scored on the same images, which no run of "
             "that seed trained on. test_accuracy is measured on each combo's own test split; macro_f1, nll (log loss, nats) and ece "
             "(expected calibration error) on the common test, for the combo official on its own. ece_scaled is ece after dividing the "
@@ -119,8 +107,8 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.groups_page,
         html_page(
             groups[_SHOWN_OF_GROUPS],
-            f"{len(groups)} combos and models over seeds",
-            "n seeds, and of each measure mean, sd (sample standard deviation) and low, high, the ends of the 95 % t-interval of the mean: how far "
+            f"{len(groups)} combos and models over seeds: {counted}",
+            "n of n_runs seeds count, those whose run did not diverge; of each measure mean, sd (sample standard deviation) and low, high, the ends of the 95 % t-interval of the mean: how far "
             "the mean over other seeds might be. Combos of a model that share a letter in letters_of_combos were not found different on "
             "the common test, and likewise models on a combo in letters_of_models. summary_by_group.csv has all columns.",
         ),

@@ -7,40 +7,40 @@ from pathlib import Path
 import pandas as pd
 
 from study.command import run
-from study.progress import run_state
+from study.progress import state_of_run
 from study.runs import read_runs, run_folder
-from study.summaries import run_row
+from study.summaries import group_row, run_row
 from study.tables import write_table
 
 
+def state(results: Path, combo: str, model: str, seed: int) -> dict:
+    """Return what the table says of one run."""
+    status, reason = state_of_run(results, combo, model, seed)
+    folder = run_folder(results / "runs", combo, model, seed)
+    measured = run_row(folder) if status in ("ok", "diverged") else {}
+    return {"combo": combo, "model": model, "seed": seed, "status": status, "reason": reason} | measured
+
+
 def main(arguments: argparse.Namespace) -> None:
-    """Write the table and print how many runs are how far."""
-    results = Path(arguments.results)
+    """Write the tables and print how many runs are how far."""
     runs = read_runs(arguments.runs)
-    rows = []
-    for row in runs.itertuples():
-        folder, log, checkpoint = (
-            run_folder(results / part, row.combo, row.model, row.seed)
-            for part in ("runs", "logs/train", "scratch/train")
-        )
-        status, reason = run_state(folder, log.with_suffix(".log"), checkpoint.with_suffix(".pt"))
-        known = {"combo": row.combo, "model": row.model, "seed": row.seed, "status": status, "reason": reason}
-        measured = run_row(folder) if status in ("ok", "diverged") else {}
-        rows.append(measured | known)
-    table = pd.DataFrame(rows)
-    first = ["combo", "model", "seed", "status", "reason"]
-    write_table(arguments.output, table[[*first, *(name for name in table if name not in first)]], "%.6f")
+    table = pd.DataFrame([state(Path(arguments.results), row.combo, row.model, row.seed) for row in runs.itertuples()])
+    write_table(arguments.output, table, "%.6f")
+    keys = ["combo", "model"]
+    groups = [dict(zip(keys, key, strict=True)) | group_row(group) for key, group in table.groupby(keys, sort=False)]
+    write_table(arguments.groups, pd.DataFrame(groups), "%.6f")
     counts = table["status"].value_counts()
     measured = int(counts.get("ok", 0) + counts.get("diverged", 0))
     states = ", ".join(f"{count} {status}" for status, count in counts.items())
     print(f"{measured} of {len(table)} runs are measured: {states}")
-    for row in table[table["status"] == "failed"].itertuples():
-        print(f"failed: {row.combo} {row.model} seed {row.seed}: {row.reason}")
+    for row in table[table["reason"] != ""].itertuples():
+        print(f"{row.status}: {row.combo} {row.model} seed {row.seed}: {row.reason}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
     parser.add_argument("--results", required=True, help="folder of results")
+    parser.add_argument("--groups", required=True, help="table to write: a row a combo and model, .csv")
     parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
     run(parser, main)

@@ -15,6 +15,7 @@ from study.devices import device_name, gpu_versions, memory_advice, take_device
 from study.energy import gpu_energy_joules
 from study.files import atomic_path, file_digest, read_json, write_csv, write_json
 from study.index import read_index
+from study.liveness import hold_log
 from study.partitions import ROLES, read_split, union
 from study.processes import stop_with_ancestors
 from study.provenance import library_versions, machine, peak_memory_mb, repository
@@ -26,6 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the weights, the history and a record of the run."""
     started = datetime.datetime.now(datetime.UTC)
     if arguments.job:
+        hold_log()
         stop_with_ancestors()
     index = read_index(arguments.index)
     splits = [read_split(path) for path in arguments.splits]
@@ -35,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
     import numpy as np
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save as safetensors
     from tqdm import tqdm
 
     from study.checkpoints import identity, load_checkpoint, remove_checkpoints, save_checkpoint
@@ -102,8 +104,10 @@ def main(arguments: argparse.Namespace) -> None:
         with atomic_path(arguments.dynamics) as temporary:
             np.savez(temporary, image_id=image_ids["train"].astype(np.int32), **trainer.dynamics.table())
     write_csv(arguments.history, Epoch.columns(), (list(epoch.row().values()) for epoch in history))
+    # By way of memory: safetensors does not pass on why a write failed, such as a full disk.
+    weights = safetensors({name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()})
     with atomic_path(arguments.weights) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}, temporary)
+        temporary.write_bytes(weights)
     parents = [*arguments.splits, arguments.recipe, *filter(None, (arguments.lr_find, arguments.tuned))]
     training_seconds = sum(epoch.seconds for epoch in history)
     n_visited = len(history) * len(train_set)

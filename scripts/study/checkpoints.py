@@ -1,6 +1,7 @@
 """The state of an unfinished training on disk: whole, its own, and never executable."""
 
 import hashlib
+import io
 import pickle
 import sys
 import zipfile
@@ -38,8 +39,11 @@ def identity(parts: Iterable[Any]) -> str:
 def save_checkpoint(path: str | Path, key: str, state: dict[str, Any]) -> None:
     """Write the state of a training under the identity `key`, atomically; the checkpoint before stays beside it."""
     path = Path(path)
+    # By way of memory: torch does not pass on why a write failed, such as a full disk.
+    content = io.BytesIO()
+    torch.save({"key": key, "state": state}, content)
     with atomic_path(path) as temporary:
-        torch.save({"key": key, "state": state}, temporary)
+        temporary.write_bytes(content.getbuffer())
         if path.exists():
             path.replace(_before(path))
 

@@ -7,8 +7,7 @@ import requests
 
 from study.errors import StudyError
 from study.files import read_csv
-from study.progress import run_state
-from study.runs import run_folder
+from study.progress import state_of_run
 
 _TIMEOUT = 10  # seconds
 
@@ -25,9 +24,7 @@ def how_it_stands(runs: str | Path, results: str | Path) -> str:
     states = Counter()
     for row in read_csv(runs):
         place = (row["combo"], row["model"], int(row["seed"]))
-        log = run_folder(Path(results, "logs", "train"), *place).with_suffix(".log")
-        checkpoint = run_folder(Path(results, "scratch", "train"), *place).with_suffix(".pt")
-        states[run_state(run_folder(Path(results, "runs"), *place), log, checkpoint)[0]] += 1
+        states[state_of_run(results, *place)[0]] += 1
     rest = "".join(f", {count} {state}" for state, count in states.items() if state != "ok")
     return f"{states['ok']} of {states.total()} runs ok{rest}."
 

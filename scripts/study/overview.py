@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from study.findings import Finding
+from study.runs import n_of
 from study.wording import counted, duration
 
 # The report's page puts this text beside the graph of rules, in the middle and no wider than a column of a newspaper.
@@ -135,7 +136,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
     """
     shares = " / ".join(f"{config['split'][role]:g}" for role in ("train", "val", "test"))
     texts = [
-        f"{counted(len(records), 'run')}: combos {', '.join(config['combos'])}; models {', '.join(config['models'])}; seeds {', '.join(map(str, config['seeds']))}.",
+        f"{n_of(sum(record['status'] == 'ok' for record in records), len(records))}: combos {', '.join(config['combos'])}; models {', '.join(config['models'])}; seeds {', '.join(map(str, config['seeds']))}.",
         f"Each partition is split {shares} into training, validation and test images, anew for each seed. A combo's split is the union "
         "of its partitions' splits, so no test image of any run is a training image of another one with the same seed.",
         "Compare combos on the common test, the union of all partitions' test splits: every run of a seed is scored on the same images.",

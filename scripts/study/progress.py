@@ -1,35 +1,71 @@
-"""How far a run is, from the files that its training leaves while it runs."""
+"""How far a run is, from the files that its jobs leave while they run."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from study.files import read_json
+from study.liveness import has_ended
+from study.runs import run_folder
+
+_JOBS = ("train", "predict", "evaluate")
 
 
-def run_state(folder: Path, log: Path, checkpoint: Path) -> tuple[str, str]:
-    """Return how far a run is, and if it failed, why.
+def state_of_run(results: str | Path, combo: str, model: str, seed: int) -> tuple[str, str]:
+    """Return how far a run of a study is, and why, see `run_state`.
+
+    Args:
+        results: folder of all results.
+        combo: of the run.
+        model: of the run.
+        seed: of the run.
+    """
+    run = (combo, model, seed)
+    logs = {job: run_folder(Path(results, "logs", job), *run).with_suffix(".log") for job in _JOBS}
+    checkpoint = run_folder(Path(results, "scratch", "train"), *run).with_suffix(".pt")
+    return run_state(run_folder(Path(results, "runs"), *run), logs, checkpoint)
+
+
+def run_state(folder: Path, logs: Mapping[str, Path], checkpoint: Path) -> tuple[str, str]:
+    """Return how far a run is, and if it failed or was interrupted, why.
 
     Args:
         folder: of the run.
-        log: what its training printed.
+        logs: what its jobs printed, by the name of the job, in the order in which they run; the first one trains.
         checkpoint: where its training keeps what it needs to go on.
 
     Returns:
-        `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (its training ended with an error), `training` (running, or
-        interrupted with a checkpoint) or `waiting`; and the error, or "".
+        `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (a job ended with an error), `training`, `interrupted` (its
+        training ended without a word) or `waiting`; and the reason, or "".
     """
-    if (folder / "metrics.json").exists():
-        return read_json(folder / "metrics.json")["status"], ""
+    (_, log), *after = logs.items()
+    if (folder / "run.json").exists() and (folder / "metrics.json").exists():
+        record = read_json(folder / "run.json")
+        diverged = record["status"] == "diverged"
+        return record["status"], f"the loss was not finite in epoch {record['epochs'] + 1}" if diverged else ""
     if (folder / "run.json").exists():
-        return "trained", ""
+        trained = (folder / "run.json").stat().st_mtime
+        # An older log is that of an earlier training's job.
+        errors = [(job, _error(path)) for job, path in after if path.exists() and path.stat().st_mtime >= trained]
+        return next((("failed", f"{job}: {error}") for job, error in errors if error), ("trained", ""))
+    if error := _error(log):
+        return "failed", error
+    if not log.exists():
+        return ("interrupted", "") if checkpoint.exists() else ("waiting", "")
+    if has_ended(log):
+        kept = "goes on from its checkpoint" if checkpoint.exists() else "starts anew"
+        return "interrupted", f"killed, by hand or for want of memory; the study's command {kept}"
+    return "training", ""
+
+
+def _error(log: Path) -> str:
+    """Return the last line of a log that says what went wrong, or ""."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    ends = [line for line in lines if line.startswith("error: ")] or (
-        lines[-1:] if "Traceback" in "".join(lines) else []
-    )
-    if ends:
-        return "failed", ends[-1].removeprefix("error: ")
-    return ("training" if checkpoint.exists() or lines else "waiting"), ""
+    ends = [line for line in lines if line.startswith("error: ")]
+    if not ends and any(line.startswith("Traceback ") for line in lines):
+        ends = lines[-1:]
+    return ends[-1].removeprefix("error: ") if ends else ""
 
 
 class Progress(NamedTuple):

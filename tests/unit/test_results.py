@@ -293,8 +293,9 @@ def test_summarising_gives_a_row_a_run_and_a_row_a_group(tmp_path):
         "resources.svg",
     }
     assert groups["letters_of_combos"].tolist() == ["a"]
-    assert "1 of them diverged" in (tmp_path / "p.html").read_text()
-    assert groups["n"].tolist() == [2]
+    for page in ("p.html", "g.html"):
+        assert "2 of 3 runs, 1 diverged" in (tmp_path / page).read_text()
+    assert groups["n"].tolist() == [2] and groups["n_runs"].tolist() == [3]
     assert groups["common_test_accuracy_mean"][0] == pytest.approx(0.6)
     assert groups["common_test_accuracy_sd"][0] == pytest.approx(0.141421)
 

@@ -315,6 +315,7 @@ rule summarize_partially:
         runs="results/runs.csv",
     output:
         summary="results/partial_summary.csv",
+        groups="results/partial_summary_by_group.csv",
     log:
         "results/logs/summarize_partially.log",
     conda:
@@ -327,5 +328,5 @@ rule summarize_partially:
         code=code("summarize_partially.py"),
         now=time.time(),
     shell:
-        "python scripts/summarize_partially.py --code {params.code} --runs {input.runs} --results results --output {output.summary}"
+        "python scripts/summarize_partially.py --code {params.code} --runs {input.runs} --results results --groups {output.groups} --output {output.summary}"
         " 2>&1 | tee {log}"

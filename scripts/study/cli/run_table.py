@@ -9,7 +9,7 @@ import pandas as pd
 from study.configuration import read_yaml
 from study.errors import StudyError
 from study.files import read_json
-from study.progress import run_state
+from study.progress import state_of_run
 from study.recipes import canonical
 from study.runs import read_runs, run_folder
 
@@ -62,8 +62,7 @@ def _measured(
     own = folder / "metrics.json"
     if summarized is not None and (not own.is_file() or own.stat().st_mtime <= since):
         return {"reason": ""} | summarized
-    log, checkpoint = (run_folder(results / part, *key) for part in ("logs/train", "scratch/train"))
-    status, reason = run_state(folder, log.with_suffix(".log"), checkpoint.with_suffix(".pt"))
+    status, reason = state_of_run(results, *key)
     if not own.is_file():
         return {"status": status, "reason": reason}
     # Only for runs that the summary does not have yet: what it imports takes longer than all else here.

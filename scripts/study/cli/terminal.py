@@ -15,7 +15,7 @@ from rich.text import Text
 
 # Numbers that are names.
 _NOMINAL = {"seed"}
-_STYLES = {"failed": "red", "diverged": "yellow", "stopped": "yellow", "running": "green"}
+_STYLES = {"failed": "red", "diverged": "yellow", "interrupted": "yellow", "running": "green"}
 
 
 def console() -> Console:

@@ -17,14 +17,12 @@ import psutil
 from study.cli.project import Project, configuration_options, find_project, locked
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError
-from study.progress import Progress, read_progress, run_state
+from study.progress import Progress, read_progress, state_of_run
+from study.runs import run_folder
 from study.wording import duration
 
 if TYPE_CHECKING:
     from rich.console import Group
-
-# A training elsewhere whose log is silent for longer than this many of its epochs, and this many seconds, has stopped.
-_SILENT_EPOCHS, _SILENT_SECONDS = 4, 300
 
 
 class _Process(NamedTuple):
@@ -85,23 +83,16 @@ def _view(project: Project, now: float) -> "Group":
     others = [key for key in processes if key not in project.runs]
     for key in [*project.runs, *others]:
         name = "/".join(map(str, key))
-        folder, log, checkpoint = (
-            project.results / part / key[0] / key[1] / f"seed{key[2]}{suffix}"
-            for part, suffix in (("runs", ""), ("logs/train", ".log"), ("scratch/train", ".pt"))
-        )
-        state, reason = run_state(folder, log, checkpoint)
+        log = run_folder(project.results / "logs" / "train", *key).with_suffix(".log")
+        state, reason = state_of_run(project.results, *key)
         if key in processes:
             state = "running"
             trainings.append(_training(project, key, log, processes[key], now))
         elif state == "training":
-            progress = read_progress(log)
-            silent = now - log.stat().st_mtime if log.exists() else float("inf")
-            alive = locked() and silent < max(_SILENT_SECONDS, _SILENT_EPOCHS * (progress.seconds or 0))
-            state = "running" if alive else "stopped"
-            if alive:
-                trainings.append(_training(project, key, log, None, now))
-            else:
-                stopped.append(name)
+            state = "running"
+            trainings.append(_training(project, key, log, None, now))
+        elif state == "interrupted":
+            stopped.append(name)
         elif state == "failed":
             failures.append(f"failed: {name}: {reason}")
         states[state] += key in project.runs
@@ -116,7 +107,7 @@ def _view(project: Project, now: float) -> "Group":
         parts += [
             Text(""),
             Text(
-                f"stopped, to go on from a checkpoint: {', '.join(stopped[:8])}{' …' if len(stopped) > 8 else ''}",
+                f"interrupted, the study's command goes on with them: {', '.join(stopped[:8])}{' …' if len(stopped) > 8 else ''}",
                 "yellow",
             ),
         ]
@@ -127,7 +118,7 @@ def _view(project: Project, now: float) -> "Group":
 _WORDS = {
     "running": "running",
     "waiting": "queued",
-    "stopped": "stopped",
+    "interrupted": "interrupted",
     "failed": "failed",
     "diverged": "of the trained diverged",
     "trained": "of the trained not measured yet",
