@@ -50,7 +50,8 @@ def results(tmp_path):
     write_csv(
         tmp_path / "runs.csv", ["combo", "model", "seed"], [("v1", "cnn2", 1), ("v1", "cnn2", 2), ("v1", "cnn2", 3)]
     )
-    write_json(tmp_path / "runs/v1/cnn2/seed1/metrics.json", {"status": "ok"})
+    for name in ("run.json", "metrics.json"):
+        write_json(tmp_path / "runs/v1/cnn2/seed1" / name, {"status": "ok"})
     log = tmp_path / "logs/train/v1/cnn2/seed2.log"
     log.parent.mkdir(parents=True)
     log.write_text("error: no memory\n")

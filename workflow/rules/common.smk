@@ -13,6 +13,7 @@ SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study.architectures import architecture_modules
+from study.clock import date_back
 from study.code import code_digest
 from study.combos import chain_of
 from study.command import end_in_one_line
@@ -41,6 +42,13 @@ try:
     )
 except StudyError as error:
     sys.exit(f"error: {error}")
+
+# Snakemake goes by time first: after the clock was set back, results from the future would stay whatever changes, and no job could use them.
+if workflow.is_main_process and (n_late := date_back("results")):
+    print(
+        f"{n_late} files in results/ are dated in the future, as when the clock was set back; dated back, they are compared by content",
+        file=sys.stderr,
+    )
 
 # What the configuration asks for; jobs that depend on all of it take it as this text. Where results are kept changes none.
 WHOLE_CONFIG = canonical(
