@@ -2,19 +2,25 @@
 """Verify a finished study: files are what was recorded, splits leak nothing, and every number of the summary follows from the logits."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 import pandas as pd
 
+from study.checks import study_checks
 from study.command import run
 from study.errors import StudyError
 from study.tables import write_table
-from study.verification import problems, study_checks
+from study.verification import problems
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the tables of checks and of near-duplicates, print what was found, and fail if anything is wrong."""
     results, twins = Path(arguments.results), []
+    if not (results / "summary.csv").exists():
+        raise StudyError(
+            f"{results / 'summary.csv'}: there is none, so the study is not finished; type its command first"
+        )
     made = list(study_checks(results, arguments.partitions, twins))
     table = pd.DataFrame(made)
     write_table(
@@ -33,10 +39,18 @@ def main(arguments: argparse.Namespace) -> None:
         )
     wrong = problems(made)
     if wrong:
+        files = dict.fromkeys(file for check in wrong for file in check.remake.split())
+        given = ["--configfile", *arguments.configfiles] if arguments.configfiles else []
+        print(f"to make anew what is missing or damaged: {shlex.join(['snakemake', '--force', *files, *given])}")
+        # At once, because the error goes to another stream.
+        print(
+            "then type the command of the study, which brings up to date what follows from it, and verify again",
+            flush=True,
+        )
         first = wrong[0]
         raise StudyError(
-            f"{len(wrong)} of {len(made)} checks failed; the first: {first.subject}: {first.problem}. {arguments.output} has all; what "
-            "was changed by hand or damaged is made anew once it is deleted"
+            f"{len(wrong)} of {len(made)} checks failed; the first: {first.subject}: {first.problem}. {arguments.output} has all; above "
+            "is the command that makes anew what was changed by hand or damaged"
         )
     print(f"all {len(made)} checks passed")
 
@@ -48,5 +62,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--twins", required=True, help="table to write: accuracy without images that have a seen near-duplicate, .csv"
     )
+    parser.add_argument("--configfiles", nargs="*", default=[], help="files that were given with --configfile")
     parser.add_argument("--output", required=True, help="table to write: a row a check, .csv")
     run(parser, main)

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from study.checks import study_checks
 from study.files import file_digest, read_json
 from study.index import read_index
 from study.partitions import draw_partitions, read_partition, read_split, split_partition
-from study.verification import Check, problems, study_checks
+from study.verification import Check, problems
 
 # What students may not change, because tasks and grades rest on it.
 _FIXED = ("dataset", "partitions", "combos", "split", "seeds")

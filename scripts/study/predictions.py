@@ -1,5 +1,7 @@
 """Logits of every image for one run, and the part each image played in that run."""
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
+from study.errors import StudyError
 from study.files import atomic_path
 
 # The codes in the role array; an image outside the run's combo is unseen.
@@ -91,6 +94,15 @@ def save_predictions(path: str | Path, predictions: Predictions) -> None:
 
 
 def load_predictions(path: str | Path) -> Predictions:
-    """Read what `save_predictions` wrote."""
-    with np.load(path, allow_pickle=False) as archive:
-        return Predictions(archive["logits"], archive["roles"])
+    """Read what `save_predictions` wrote.
+
+    Raises:
+        StudyError: the file is cut off or otherwise damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return Predictions(archive["logits"], archive["roles"])
+    except (EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise StudyError(
+            f"{path}: damaged predictions ({error}); delete this file and run the same command again"
+        ) from error

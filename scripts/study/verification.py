@@ -6,9 +6,11 @@ statsmodels' interval and plain loops over bins and sets, where `study.metrics` 
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,16 +18,15 @@ from scipy.special import logsumexp, softmax
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
-from study.datasets import OFFICIAL
-from study.duplicates import read_duplicates
-from study.files import file_digest, read_csv, read_json
-from study.index import Index, read_index
-from study.partitions import read_partition, read_split, union
-from study.predictions import ROLE_CODES, Predictions, load_predictions
-from study.runs import run_folder
+from study.errors import StudyError, one_line
+from study.files import file_digest
+from study.index import Index
+from study.predictions import ROLE_CODES, Predictions
 
 # The summary has six decimals.
 TOLERANCE = 2e-6
+
+T = TypeVar("T")
 
 
 class Check(NamedTuple):
@@ -35,11 +36,34 @@ class Check(NamedTuple):
         check: what kind of check.
         subject: the file or run.
         problem: what is wrong, or "".
+        remake: files that put it right when they are made anew, with a space between; "" where nothing is wrong.
     """
 
     check: str
     subject: str
     problem: str
+    remake: str = ""
+
+
+class Unreadable(Exception):
+    """A file that has to be looked into is missing or damaged."""
+
+    def __init__(self, path: Path, error: Exception):
+        problem = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({one_line(str(error))})"
+        self.check = Check("files can be read", str(path), problem, str(path))
+        super().__init__(f"{path} {problem}")
+
+
+def opened(read: Callable[[Path], T], path: Path) -> T:
+    """Return what `read` makes of a file.
+
+    Raises:
+        Unreadable: it is missing, cut off or otherwise damaged.
+    """
+    try:
+        return read(path)
+    except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile, zlib.error, StudyError) as error:
+        raise Unreadable(path, error) from error
 
 
 def recorded_digests(records: Mapping[str, str], folder: Path, check: str) -> Iterator[Check]:
@@ -53,7 +77,7 @@ def recorded_digests(records: Mapping[str, str], folder: Path, check: str) -> It
             problem = "has no recorded sha256: an earlier version of the project made it"
         elif file_digest(path) != digest:
             problem = "is not the file that was recorded: its sha256 differs"
-        yield Check(check, str(path), problem)
+        yield Check(check, str(path), problem, str(path) if problem else "")
 
 
 def splits_hold(
@@ -259,71 +283,3 @@ def accuracy_without_twins(
 def problems(checks: Iterable[Check]) -> list[Check]:
     """Return the checks that found something wrong."""
     return [check for check in checks if check.problem]
-
-
-def study_checks(results: Path, names: Sequence[str], twins: list[dict[str, Any]]) -> Iterator[Check]:
-    """Yield all checks of a study, in the order in which its files were made.
-
-    Args:
-        results: folder of a finished study.
-        names: of its partitions.
-        twins: gets a row a run that did not diverge: `combo`, `model`, `seed`; `accuracy`, on the common test where there is one, computed anew;
-            `n_seen_twins` and `accuracy_without`, see `accuracy_without_twins`.
-
-    Raises:
-        OSError: a file is missing.
-    """
-    recorded = read_json(results / "study.json")
-    digests_of_runs = {(run["combo"], run["model"], run["seed"]): run["sha256"] for run in recorded["runs"]}
-    manifest = read_json(results / "data" / "manifest.json")
-    yield from recorded_digests(manifest["sha256"], results / "data", "data is what was decoded")
-    described = read_json(results / "partitions" / "manifest.json")["partitions"]
-    digests = {f"{name}.csv": described[name]["sha256"] for name in names}
-    yield from recorded_digests(digests, results / "partitions", "partitions are what was drawn")
-    index = read_index(results / "data" / "index.csv")
-    summary = pd.read_csv(results / "summary.csv", dtype={"combo": str, "model": str})
-    seeds = summary["seed"].unique().tolist()
-    partitions = {name: read_partition(results / "partitions" / f"{name}.csv") for name in names}
-    splits = {
-        (name, seed): read_split(results / "splits" / name / f"seed{seed}.csv") for name in names for seed in seeds
-    }
-    yield from splits_hold(partitions, splits, len(index.labels))
-    pairs = read_duplicates(results / "data" / "near_duplicates.csv")
-
-    for row in summary.to_dict("records"):
-        combo, seed = row["combo"], row["seed"]
-        folder = run_folder(results / "runs", combo, row["model"], seed)
-        record, metrics = read_json(folder / "run.json"), read_json(folder / "metrics.json")
-        digests = {
-            "model.safetensors": record["sha256"]["weights"],
-            "predictions.npz": metrics.get("sha256", {}).get("predictions", ""),
-        }
-        yield from recorded_digests(digests, folder, "weights and predictions are what was made")
-        agrees = digests_of_runs.get((combo, row["model"], seed)) == {
-            "weights": digests["model.safetensors"],
-            "predictions": digests["predictions.npz"],
-        }
-        problem = "" if agrees else "is not the run that study.json records"
-        yield Check("runs are those of the study's record", str(folder), problem)
-        parents = {path: digest for path, digest in record.get("parents", {}).items() if path.endswith(".csv")}
-        yield from recorded_digests(parents, results.parent, "splits are those that were trained on")
-        predictions = load_predictions(folder / "predictions.npz")
-        whole = combo == OFFICIAL
-        own = (
-            [read_split(results / "splits" / OFFICIAL / f"seed{seed}.csv")]
-            if whole
-            else [splits[part, seed] for part in combo.split("+")]
-        )
-        yield Check("roles are those of the splits", str(folder), roles_hold(predictions, own))
-        common = union([splits[name, seed] for name in names], "test")
-        judged = judged_by(predictions, pairs)
-        history = read_csv(folder / "history.csv")
-        again = summary_row(record, history, metrics["temperature"], predictions, index, own, common, judged)
-        yield Check("summary follows from the logits", str(folder), summary_agrees(row, again))
-        if record["status"] == "ok":
-            test = common if again["n_common_test"] else np.flatnonzero(predictions.has_role("test"))
-            n, accuracy = accuracy_without_twins(predictions, index.labels, test, judged)
-            twins.append({key: row[key] for key in ("combo", "model", "seed")} | {"n_seen_twins": n, "accuracy_without": accuracy}
-                         | {"accuracy": again[f"{again['measured_on']}_accuracy"]})  # fmt: skip
-    # Last, because what is checked above says better what is wrong with one of these.
-    yield from recorded_digests(recorded["files"], results.parent, "shared files are those of the study's record")

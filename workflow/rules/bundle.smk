@@ -18,5 +18,5 @@ rule bundle:
         configfiles=given_configfiles(),
         to=["--output", "study.tar.gz"],
     shell:
-        "( python scripts/verify.py --code {params.verify} {params.study} &&"
+        "( python scripts/verify.py --code {params.verify} {params.study:q} &&"
         " python scripts/bundle.py --code {params.code} --configfiles {params.configfiles:q} {params.to:q} ) 2>&1 | tee {log}"
