@@ -334,6 +334,8 @@ def test_a_run_that_fails_stops_no_other_and_says_why(tmp_path, archive):
     done, missing = rows(project.folder / "results" / "partial_summary.csv")
     assert (done["status"], missing["status"], missing["reason"]) == ("ok", "failed", "no luck with this one")
     assert 0 < float(done["test_accuracy"]) <= 1 and not missing["test_accuracy"]
+    (group,) = rows(project.folder / "results" / "partial_summary_by_group.csv")
+    assert (group["n"], group["n_runs"], group["test_accuracy_mean"]) == ("1", "2", done["test_accuracy"])
     assert not (project.folder / "results" / "summary.csv").exists()
     # It looks anew each time.
     (project.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed7.log").unlink()
