@@ -180,7 +180,7 @@ def _groups(runs: "pd.DataFrame", columns: Sequence[str]) -> tuple["pd.DataFrame
     from study.statistics import t_interval
 
     wanted = [name for name in columns if name not in [*_KEYS, "status"]]
-    measures = [name for name in wanted if is_numeric_dtype(runs[name])]
+    measures = [name for name in wanted if is_numeric_dtype(runs[name]) and not name.startswith("recipe.")]
     if set(columns) == set(_DEFAULT) & set(runs):
         measures = wanted = [name for name in _MEASURES if name in runs]
     rows = []
