@@ -13,7 +13,17 @@ import pytest
 from conftest import ROOT, assert_one_clear_line, clean_environment
 
 from study.differences import differing, groups_of_studies, seed_noise, sides
-from study.estimates import Part, Size, Speed, epochs_to_train, fitting_part, run_size, training_seconds
+from study.estimates import (
+    Part,
+    Size,
+    Speed,
+    earlier_speeds,
+    epochs_to_train,
+    fitting_part,
+    run_size,
+    training_seconds,
+    training_work,
+)
 from study.predictions import Predictions, no_predictions, save_predictions
 from study.progress import read_progress
 from study.wording import size
@@ -312,6 +322,19 @@ def test_what_a_run_takes_follows_from_its_images_and_epochs():
     assert training_seconds(recipe, Size(1000, 500), Speed(100, 500, 1, 3.0)) == 3 + 4 * (10 + 1)
     assert epochs_to_train({"batch_size": 100, "steps": 44}, Size(1000, 0)) == 4
     assert epochs_to_train({"batch_size": 100, "epochs": 9, "stop_after": 2}, Size(1000, 0)) == 2
+
+
+def test_the_work_of_trainings_is_by_the_speed_of_earlier_runs_where_there_are_any(tmp_path):
+    record = tmp_path / "v1" / "a" / "seed1" / "run.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"images_per_s": 350}')
+    speeds = earlier_speeds(tmp_path, ["a", "b"])
+    assert speeds == {"a": 350}
+    recipe = {"batch_size": 10, "epochs": 2}
+    assert training_work(CONFIG, {"a": recipe, "b": recipe}, [("v1", "a"), ("v2", "b")], 2000, speeds) == (
+        2100,
+        4 + 0.7,
+    )
 
 
 def test_a_part_that_fits_loses_seeds_first_and_stays_a_grid():
