@@ -59,7 +59,7 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 return _fitted(image, (width, height), fit)
         except UnidentifiedImageError:
-            raise Unusable("is no image in PNG, JPEG, WebP, BMP, TIFF or GIF, or its beginning is damaged") from None
+            raise Unusable("is no PNG, JPEG, WebP, BMP, TIFF or GIF image") from None
         except Image.DecompressionBombError:
             raise Unusable(_too_large()) from None
         except MemoryError:

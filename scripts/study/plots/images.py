@@ -58,7 +58,8 @@ def image_pairs_figure(panels: Mapping[str, Sequence[tuple[np.ndarray, np.ndarra
                 both = both if both.shape[2] == 3 else both.mean(axis=2)
                 axes.imshow(both, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
                 axes.set_title(caption, fontsize=7, loc="left")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        # One panel is narrower than what is said of it.
+        figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), x=0.01, ha="left", fontsize=12)
     return figure
 
 
