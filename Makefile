@@ -36,7 +36,7 @@ $(VENV):
 		install --require-hashes -r requirements.lock; \
 	else \
 		echo "note: requirements.lock is for Linux x86-64; installing the ranges of pyproject.toml on $(PLATFORM)"; \
-		install '.[dev]'; \
+		install '.[dev,storage,export,timm,tensorboard]'; \
 	fi; \
 	install --no-deps --no-build-isolation -e .
 	@cp requirements.lock $(VENV)/requirements.lock

@@ -119,7 +119,7 @@ def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery
         ({"combo": "v1+v2", "as": "NA"}, lambda t, s: s.wrong(combo="v1+v2", said=2)[t["image_id"]]),
         ({"model": "a", "combo": "v1", "class": "cat"}, lambda t, s: s.wrong("a", "v1")[t["image_id"]] & (t["class"] == "cat")),
     ],
-    ids=str,
+    ids=lambda one: str(one) if isinstance(one, dict) else "kept",
 )  # fmt: skip
 def test_filters_keep_what_pandas_keeps(gallery, study, choices, kept):
     for name, value in choices.items():

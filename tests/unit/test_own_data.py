@@ -662,6 +662,7 @@ def test_fashion_mnist_keeps_its_size_and_gets_three_equal_colours(tmp_path):
         ("train-images-idx3-ubyte.gz", b"<html>", "truncated or damaged"),
         ("train-images-idx3-ubyte.gz", gzip.compress(b""), "not an IDX file"),
     ],
+    ids=lambda one: one if isinstance(one, str) else "content",
 )
 def test_an_idx_file_of_another_shape_is_refused(tmp_path, name, content, message):
     members = fashion_members() | {name: content}
