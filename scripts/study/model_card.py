@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
-from study.datasets.cifar10 import OFFICIAL_MD5
+from study.datasets.cifar10 import CIFAR10
+from study.datasets.cifar100 import CIFAR100
+from study.datasets.fashion_mnist import MD5 as FASHION_MNIST
 from study.finished_runs import FinishedRun
 from study.metrics import confusion
 from study.predictions import Predictions
@@ -199,12 +201,20 @@ def model_card(
 
 
 def _licence(manifest: Mapping[str, Any]) -> str:
-    official = {f"md5:{digest}" for digest in OFFICIAL_MD5.values()}
-    if manifest["dataset"] == "cifar10" and set(manifest["sources"].values()) == official:
-        return (
-            "its publisher states none (A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
-            "<https://www.cs.toronto.edu/~kriz/cifar.html>); the images were collected from the web."
-        )
+    cifar = (
+        "its publisher states none (A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
+        "<https://www.cs.toronto.edu/~kriz/cifar.html>); the images were collected from the web."
+    )
+    fashion = "MIT (H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017)."
+    # Other files under the name of a data set may be anything.
+    published = {
+        "cifar10": (CIFAR10.md5, cifar),
+        "cifar100": (CIFAR100.md5, cifar),
+        "fashion_mnist": (FASHION_MNIST, fashion),
+    }
+    digests, licence = published.get(manifest["dataset"], ({}, ""))
+    if digests and set(manifest["sources"].values()) == {f"md5:{digest}" for digest in digests.values()}:
+        return licence
     if manifest["dataset"] == "digits":
         return "CC BY 4.0 (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998)."
     return "not known to the project; ask who made them."

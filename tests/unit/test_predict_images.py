@@ -104,7 +104,7 @@ def test_broken_files_are_named_after_the_rest_is_done(results, pictures, tmp_pa
         predicted(capsys, pictures, "--results", results, "--output", tmp_path / "out.csv")
     said = capsys.readouterr().err
     assert left.value.code == 1 and "error: 2 of 5 files could not be read" in said and "Traceback" not in said
-    assert "broken.png: is no image in PNG" in said and "cut.png: " in said and "notes.txt" not in said
+    assert "broken.png: is no PNG" in said and "cut.png: " in said and "notes.txt" not in said
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
 
 

@@ -15,7 +15,7 @@ from study.datasets import Decoded, Source
 from study.datasets.download import download
 from study.errors import StudyError
 
-URLS = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
+URLS = ("https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",)
 # As torchvision has them.
 MD5 = {
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
