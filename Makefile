@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What activating .venv does: jobs call `python`.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+# Tests of one file share what they make.
+TEST_PROCESSES ?= -n 2 --dist loadfile
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
@@ -57,10 +59,10 @@ demo: spare setup ## run the whole workflow on the embedded digits and build rep
 	@echo "  results/hard_examples.csv  the images that stay hard"
 
 test: setup ## run the test suite
-	$(IN_VENV) pytest
+	$(IN_VENV) pytest $(TEST_PROCESSES)
 
 test-long: setup ## run it with fifty kills and thousands of configurations; most of an hour
-	$(IN_VENV) LONG_TESTS=1 pytest
+	$(IN_VENV) LONG_TESTS=1 pytest $(TEST_PROCESSES)
 
 test-slurm: setup ## run a study on a SLURM cluster of one node; minutes, as root, with slurm-wlm and munge installed
 	$(IN_VENV) SLURM_TESTS=1 pytest -rs tests/cluster

@@ -1,5 +1,6 @@
 """One small synthetic archive in CIFAR-10's own format serves all tests; the real one is used where it is present."""
 
+import copy
 import hashlib
 import io
 import os
@@ -160,6 +161,13 @@ class Project:
         """Write a configuration file."""
         (self.folder / "config" / name).write_text(yaml.safe_dump(study, sort_keys=False))
 
+    def copied(self, folder: Path) -> "Project":
+        """Return a copy of the project with all that was made in it, and its dates."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        twin = copy.copy(self)
+        twin.folder = folder
+        return twin
+
     @property
     def study(self) -> dict:
         return yaml.safe_load((self.folder / "config" / "config.yaml").read_text())
@@ -187,22 +195,22 @@ def project(tmp_path, archive) -> Project:
     return Project(tmp_path / "project", archive)
 
 
-# What each change makes Snakemake run again: filled by tests, printed at the end.
-MATRIX = pytest.StashKey[list[tuple[str, dict[str, int]]]]()
+# What each change makes Snakemake run again: a property of this name that tests record, printed at the end as a table.
+MATRIX = "runs again after a change"
 _STEPS = ("download", "decode", "partition", "split", "train", "predict", "evaluate", "compare", "find_hard_examples", "build_gallery", "summarize")  # fmt: skip
 
 
-def pytest_configure(config):
-    config.stash[MATRIX] = []
-
-
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter):
     """Print the matrix as a table."""
-    if not config.stash[MATRIX]:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    changes = [
+        value for report in reports if report.when == "call" for name, value in report.user_properties if name == MATRIX
+    ]
+    if not changes:
         return
     terminalreporter.section("what runs again after a change (jobs by rule; others: other rules)")
     rows = [("", *_STEPS, "others")]
-    for change, counts in config.stash[MATRIX]:
+    for change, counts in changes:
         others = sum(n for rule, n in counts.items() if rule not in (*_STEPS, "total", "all"))
         rows.append((change, *(str(counts.get(step, "·")) for step in _STEPS), str(others or "·")))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

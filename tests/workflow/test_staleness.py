@@ -97,11 +97,11 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
-def test_a_change_runs_again_what_uses_it_and_nothing_else(finished, change, request):
+def test_a_change_runs_again_what_uses_it_and_nothing_else(finished, change, record_property):
     with change.make(finished):
         output = finished.succeeds("--dry-run")
     counts = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
-    request.config.stash[MATRIX].append((change.name, counts))
+    record_property(MATRIX, (change.name, counts))
     for rule, n in change.jobs.items():
         assert counts.get(rule) == n, output[-3000:]
     assert not counts.keys() & change.not_

@@ -38,9 +38,8 @@ def test_a_study_is_planned_before_it_runs_and_in_part(project):
     assert_one_clear_line(result.stderr, "no part of the study fits")
 
 
-def test_clean_deletes_what_the_study_no_longer_takes_and_nothing_else(tmp_path, archive):
-    project = Project(tmp_path / "project", archive)
-    project.succeeds(*FULL)
+def test_clean_deletes_what_the_study_no_longer_takes_and_nothing_else(tmp_path, finished):
+    project = finished.copied(tmp_path / "project")
     results = project.folder / "results"
     assert "Nothing in results/ is to be deleted" in study(project, "clean").stdout
     project.configure(project.study | {"combos": ["v1"], "seeds": [42]})
