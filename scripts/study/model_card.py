@@ -18,31 +18,43 @@ from study.predictions import Predictions
 
 _HARDEST, _MOST_CONFUSED = 3, 5
 
+# As `study.datasets.pictures.read_picture` reads images of 8 bits: turned upright, laid on white, of the study's size.
+IMAGE = """\
+image = ImageOps.exif_transpose(Image.open("image.png")).convert("RGBA")
+image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")
+image = {fit}
+"""
+FITS = {
+    "crop": "ImageOps.fit(image, ({width}, {height}), Image.Resampling.BICUBIC)",
+    "resize": "image.resize(({width}, {height}), Image.Resampling.BICUBIC)",
+}
 _EXAMPLES = {
     "onnx": """\
-import numpy as np, onnxruntime
-from PIL import Image
-image = np.asarray(Image.open("image.png").convert("{mode}").resize(({width}, {height}))).reshape(1, {height}, {width}, {channels})
-logits, probabilities = onnxruntime.InferenceSession("model.onnx").run(None, {{"images": image}})
+import numpy as np, onnxruntime; from PIL import Image, ImageOps
+{image}pixels = np.array(image).reshape(1, {height}, {width}, {channels})
+logits, probabilities = onnxruntime.InferenceSession("model.onnx").run(None, {{"images": pixels}})
 print({classes}[probabilities[0].argmax()], probabilities[0].max())
 """,
     "torch_export": """\
-import numpy as np, torch
-from PIL import Image
-image = np.array(Image.open("image.png").convert("{mode}").resize(({width}, {height}))).reshape(1, {height}, {width}, {channels})
-logits, probabilities = torch.export.load("model.pt2").module()(torch.from_numpy(image))
+import numpy as np, torch; from PIL import Image, ImageOps
+{image}pixels = np.array(image).reshape(1, {height}, {width}, {channels})
+logits, probabilities = torch.export.load("model.pt2").module()(torch.from_numpy(pixels))
 print({classes}[probabilities[0].argmax()], probabilities[0].max().item())
 """,
     "safetensors": """\
-import numpy as np, torch; from PIL import Image
+import numpy as np, torch; from PIL import Image, ImageOps
 from study.export import load_classifier_file  # of partition-study
-image = np.array(Image.open("image.png").convert("{mode}").resize(({width}, {height}))).reshape(1, {height}, {width}, {channels})
-logits, probabilities = load_classifier_file("model.safetensors")(torch.from_numpy(image))
+{image}pixels = np.array(image).reshape(1, {height}, {width}, {channels})
+logits, probabilities = load_classifier_file("model.safetensors")(torch.from_numpy(pixels))
 print({classes}[probabilities[0].argmax()], probabilities[0].max().item())
 """,
 }
+_MADE = {
+    "crop": "the largest part in the middle with that ratio is scaled",
+    "resize": "scaled in height and width each",
+}
 _NEEDS = {
-    "onnx": "`onnxruntime`, `numpy` and `pillow`, in any language that has ONNX Runtime",
+    "onnx": "ONNX Runtime, in any language that has it; in Python `onnxruntime`, `numpy` and `pillow`",
     "torch_export": "`torch`, `numpy` and `pillow`",
     "safetensors": "this project: the file holds the weights and, as metadata, what the project builds the network and its preprocessing from",
 }
@@ -124,9 +136,11 @@ def model_card(
         if temperature is not None
         else "softmax of the logits, not calibrated: the run had no validation images"
     )
-    example = _EXAMPLES[form].format(
-        mode="L" if channels == 1 else "RGB", height=height, width=width, channels=channels, classes=list(classes)
-    )
+    # As `study predict` takes images of data sets whose publishers have made them all of one size.
+    fit = manifest.get("fit") or "crop"
+    words = {"mode": "L" if channels == 1 else "RGB", "height": height, "width": width, "channels": channels}
+    image = IMAGE.format(fit=FITS[fit].format(**words), **words)
+    example = _EXAMPLES[form].format(image=image, classes=list(classes), **words)
     normalized = recipe["normalize"]
     tested = metrics["common_test"] if metrics["common_test"]["n"] else metrics
     where = "common test" if tested is not metrics else "own test"
@@ -148,7 +162,8 @@ def model_card(
         "```",
         "",
         f"- Input `images`: uint8, N×{height}×{width}×{channels}, {'grey' if channels == 1 else 'RGB'}, values 0–255, any N. Nothing is to be scaled or normalised "
-        "before. Images of other sizes are to be resized.",
+        f"before. Images of other sizes are turned as their EXIF data say, laid on white where they are transparent, and {_MADE[fit]} by Pillow's bicubic filter, "
+        "as above: prepared otherwise, they get other answers.",
         f"- Inside: (x/255 − mean) / std with mean {normalized['mean']} and std {normalized['std']}, the network, float32.",
         f"- Output `logits`: float32, N×{len(classes)}. Output `probabilities`: {softmax}.",
         f"- Views of each image at test time: {views}.",

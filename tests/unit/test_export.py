@@ -1,5 +1,6 @@
 """An exported model says what the study's model says, to software that knows nothing of the study, and its card is true."""
 
+import io
 import json
 import re
 import subprocess
@@ -16,7 +17,9 @@ from PIL import Image
 
 from study import export
 from study.cli import main as cli
+from study.datasets.pictures import read_picture
 from study.export import compare_with_classifier, load_classifier_file, spread_ids
+from study.model_card import FITS, IMAGE
 from study.predictions import Predictions, load_predictions, save_predictions
 
 
@@ -69,10 +72,10 @@ def test_it_gives_the_stored_logits_and_calibrated_probabilities_for_any_number_
 
 
 @pytest.mark.parametrize("form", export.FORMATS)
-def test_the_five_lines_of_the_card_run_as_they_stand(form, exported, results, tmp_path):
+def test_the_lines_of_the_card_run_as_they_stand(form, exported, results, tmp_path):
     card = (exported[form] / "MODEL_CARD.md").read_text()
     (program,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
-    assert len(program.splitlines()) <= 5
+    assert len(program.splitlines()) <= 8
     images, logits = stored(results)
     Image.fromarray(images[3]).save(exported[form] / "image.png")
     paths = {"PYTHONPATH": str(ROOT / "scripts")} if form == "safetensors" else {"PYTHONPATH": ""}
@@ -80,6 +83,22 @@ def test_the_five_lines_of_the_card_run_as_they_stand(form, exported, results, t
     name, probability = said.stdout.split()
     expected = softmax(logits[3][None] / temperature(results))[0]
     assert name == CLASSES[expected.argmax()] and float(probability) == pytest.approx(expected.max(), abs=1e-5)
+
+
+@pytest.mark.parametrize("fit", ["crop", "resize"])
+def test_the_lines_of_the_card_prepare_images_as_the_study_does(fit):
+    """Of a photograph that was taken upright, wider than high and transparent in parts."""
+    random = np.random.default_rng(0)
+    photograph = Image.fromarray(random.integers(0, 256, (30, 70, 4), dtype=np.uint8))
+    content, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to the right
+    photograph.save(content, "PNG", exif=exif)
+    words = {"width": 12, "height": 12, "mode": "RGB"}
+    program = "from PIL import Image, ImageOps\n" + IMAGE.format(fit=FITS[fit].format(**words), **words)
+    program = program.replace('"image.png"', "content")
+    names = {"content": content}
+    exec(program, names)
+    assert np.array_equal(np.array(names["image"]), read_picture(content.getvalue(), 12, 12, fit).pixels)
 
 
 def test_the_onnx_file_is_one_file_that_describes_itself(exported):
