@@ -17,6 +17,7 @@ from study.datasets import OWN, SIDES, SIZES
 from study.errors import StudyError
 from study.optimizers import OPTIMIZERS
 from study.recipes import canonical, check_chooses, check_search, resolve_recipe
+from study.studies import check_study
 
 CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
@@ -45,6 +46,12 @@ def test_the_configurations_that_come_with_the_project_pass(overlay):
     check_config(config, CONFIG_SCHEMA)
     for model in config["models"]:
         resolve_recipe(ROOT / f"config/models/{model}.yaml", config["overrides"].get(model, {}), RECIPE_SCHEMA)
+
+
+def test_the_assignment_passes_with_an_id_and_its_example_of_claims():
+    changes = {"partition_seed": "s1234567", "claims": str(ROOT / "config/assignment_claims.yaml")}
+    config = CONFIG | read_yaml(ROOT / "config/assignment.yaml") | changes
+    assert check_study(config, ROOT / "workflow/schemas", ROOT / "config").recipes.keys() >= {"cnn2"}
 
 
 def test_the_full_study_is_what_it_should_be():

@@ -91,6 +91,9 @@ def test_without_data_of_ones_own_there_is_nothing_to_compare_with(finished, han
     )  # fmt: skip
     assert refused.returncode == 1
     assert_one_clear_line(refused.stderr, "nowhere", "snakemake results/data/index.csv")
+    refused = grade(finished, handed_in / "honest", "lost.tar.gz")
+    assert refused.returncode == 1 and not (finished.folder / "grades.csv").exists()
+    assert_one_clear_line(refused.stderr, "lost.tar.gz: no such file or folder")
 
 
 def test_the_assignment_is_not_run_without_an_id(project):

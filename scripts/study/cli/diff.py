@@ -252,12 +252,12 @@ def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None
     compared = sides(*predictions, index.labels, np.concatenate(pairs) if pairs else None)
     n = len(compared.image_ids)
     if n == 0:
-        say(where, "Images: there is none that neither run trained or validated on.")
+        say(where, "Images: there is none that neither run trained or validated on, or on one nearly the same.")
         return
     right = compared.right.mean(axis=1)
     say(
         where,
-        f"Images that neither run trained or validated on: {n:,}. A has {right[0]:.1%} right, B {right[1]:.1%}. "
+        f"Images that neither run trained or validated on, or on one nearly the same: {n:,}. A has {right[0]:.1%} right, B {right[1]:.1%}. "
         f"Right to wrong {int(compared.lost.sum()):,}, wrong to right {int(compared.won.sum()):,}: McNemar's exact p {_p(compared.p)}, over images, for these two "
         "trained models alone; it says nothing of other seeds.",
     )

@@ -37,6 +37,11 @@ def answer(arguments: argparse.Namespace) -> None:
         raise StudyError(
             f"{data}: holds no decoded data set to compare with; run snakemake results/data/index.csv with the assignment's --configfile, or name another with --data"
         )
+    missing = [path for path in arguments.submissions if not Path(path).exists()]
+    if missing:
+        raise StudyError(
+            f"{missing[0]}: no such file or folder; expected what students handed in, such as submissions/*.tar.gz"
+        )
     config = find_project(arguments.configfile).config
     code = {path.name: code_digest(path.absolute()) for path in sorted(Path("scripts").glob("*.py"))}
     found = [_read(Path(path), data, config, code) for path in arguments.submissions]
@@ -60,6 +65,6 @@ def _read(path: Path, data: Path, config: dict, code: dict[str, str]) -> Submiss
         try:
             read_bundle(path, Path(folder))
         except (StudyError, OSError) as error:  # the others are to be graded too
-            checks = [Check("files can be read", str(path), str(error))]
+            checks = [Check("files can be read", "bundle", str(error).removeprefix(f"{path}: "))]
             return read_submission(path.name, Path(folder), data, config, code)._replace(checks=checks)
         return read_submission(path.name, Path(folder, "results"), data, config, code)

@@ -81,7 +81,9 @@ def answer(arguments: argparse.Namespace) -> None:
         temporary.write_text(text, encoding="utf-8")
     given = shlex.quote(str(target))
     print(
-        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes. Read it, then:\n\n"
+        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes, none of them opened yet: whether one is broken, decoding says. "
+        "Read it, then:\n\n"
+        f"  study plan --configfile {given}                              # how long it will take here\n"
         f"  snakemake --dry-run --configfile {given}                     # what would run\n"
         f"  snakemake --cores 4 --resources gpu=1 --configfile {given}   # the study\n"
         f"  snakemake --report --configfile {given}                      # report.html"

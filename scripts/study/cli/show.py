@@ -2,7 +2,7 @@
 
 Accuracies are shares of 1, with the 95 % interval over test images where a table has room for it. Any column of summary.csv can be
 asked for, and recipe.<key> for what a run was trained by, such as recipe.optimizer.lr (or optimizer.lr, or lr). Runs that are not finished are
-there with their status: waiting, training, trained, failed or diverged.
+there with their status: waiting, training, interrupted, trained, failed or diverged.
 """
 
 import argparse
