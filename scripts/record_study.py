@@ -5,7 +5,7 @@ import argparse
 import json
 from pathlib import Path
 
-from study.code import code_digest
+from study.code import digests_of_scripts
 from study.command import run
 from study.files import file_digest, read_json, write_json
 from study.manifest import study_manifest
@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
         str(Path(arguments.data).with_name(name)): digest
         for name, digest in read_json(arguments.data)["sha256"].items()
     }
-    code = {script.name: code_digest(script) for script in sorted(Path(__file__).absolute().parent.glob("*.py"))}
+    code = digests_of_scripts(Path(__file__).parent)
     write_json(arguments.output, study_manifest(json.loads(arguments.config), runs, files, code, repository()))
 
 

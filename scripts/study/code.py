@@ -38,6 +38,11 @@ def code_digest(script: Path, *modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def digests_of_scripts(folder: Path) -> dict[str, str]:
+    """Return the digest of each entry script in a folder, by its file name."""
+    return {script.name: code_digest(script) for script in sorted(folder.absolute().glob("*.py"))}
+
+
 def _imported_modules(path: Path, root: Path) -> set[Path]:
     found: set[Path] = set()
     queue = [path]

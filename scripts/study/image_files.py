@@ -1,7 +1,8 @@
 """Image files of any kind and size as the arrays that a study's models take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -28,6 +29,11 @@ def find_images(names: Sequence[str | Path]) -> list[Path]:
                 raise StudyError(f"{name}: a folder without images; expected files such as .png or .jpg in it")
         paths += found
     return paths
+
+
+def fit_of(manifest: Mapping[str, Any]) -> str:
+    """Return how a data set's images became of one size, by its manifest; "crop" where its publisher had made them so."""
+    return manifest.get("fit") or "crop"
 
 
 def read_image(path: Path, shape: Sequence[int], fit: str) -> np.ndarray:

@@ -1,6 +1,5 @@
 """What a study was, in one record: configuration, code, data, runs, machines, times and energy."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -80,10 +79,7 @@ def _common(recipes: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the keys on which all recipes of a model agree; "differs by run" stands for the others."""
     first = recipes[0]
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
-    same = {key: json.dumps(first.get(key), sort_keys=True) for key in keys}
     return {
-        key: first[key]
-        if all(json.dumps(recipe.get(key), sort_keys=True) == same[key] for recipe in recipes)
-        else "differs by run"
+        key: first[key] if all(recipe.get(key) == first.get(key) for recipe in recipes) else "differs by run"
         for key in keys
     }

@@ -13,6 +13,7 @@ from study.datasets.cifar10 import CIFAR10
 from study.datasets.cifar100 import CIFAR100
 from study.datasets.fashion_mnist import MD5 as FASHION_MNIST
 from study.finished_runs import FinishedRun
+from study.image_files import fit_of
 from study.metrics import confusion
 from study.predictions import Predictions
 
@@ -136,8 +137,7 @@ def model_card(
         if temperature is not None
         else "softmax of the logits, not calibrated: the run had no validation images"
     )
-    # As `study predict` takes images of data sets whose publishers have made them all of one size.
-    fit = manifest.get("fit") or "crop"
+    fit = fit_of(manifest)
     words = {"mode": "L" if channels == 1 else "RGB", "height": height, "width": width, "channels": channels}
     image = IMAGE.format(fit=FITS[fit].format(**words), **words)
     example = _EXAMPLES[form].format(image=image, classes=list(classes), **words)

@@ -26,6 +26,7 @@ from study.estimates import (
 )
 from study.predictions import Predictions, no_predictions, save_predictions
 from study.progress import read_progress
+from study.summaries import QUALITY
 from study.wording import size
 
 # Of the 20 test images.
@@ -58,17 +59,7 @@ def write_run(results: Path, combo: str, model: str, seed: int, right: int) -> N
         "accuracy_high": right / 20 + 0.2,
     }
     part |= {"class_accuracy": dict.fromkeys(CLASSES, right / 20)}
-    quality = [
-        "balanced_accuracy",
-        "macro_precision",
-        "macro_recall",
-        "macro_f1",
-        "top2_accuracy",
-        "nll",
-        "brier",
-        "ece",
-    ]
-    part |= dict.fromkeys([*quality, "ece_adaptive", "nll_scaled", "ece_scaled"], 0.5)
+    part |= dict.fromkeys(QUALITY, 0.5)
     shares = {name: {"n": 20, "overall_accuracy": 0.5} for name in ("train", "val", "out_of_sample")}
     metrics = {"status": "ok", **part, "common_test": part, **shares, "temperature": 1.0}
     (folder / "metrics.json").write_text(json.dumps(metrics))

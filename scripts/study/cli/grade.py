@@ -11,7 +11,7 @@ from pathlib import Path
 from study.bundles import read_bundle
 from study.cli.project import configuration_options, find_project
 from study.cli.terminal import console, say, shown, table
-from study.code import code_digest
+from study.code import digests_of_scripts
 from study.errors import StudyError
 from study.grading import Submission, grades, read_submission
 from study.tables import write_table
@@ -43,7 +43,7 @@ def answer(arguments: argparse.Namespace) -> None:
             f"{missing[0]}: no such file or folder; expected what students handed in, such as submissions/*.tar.gz"
         )
     config = find_project(arguments.configfile).config
-    code = {path.name: code_digest(path.absolute()) for path in sorted(Path("scripts").glob("*.py"))}
+    code = digests_of_scripts(Path("scripts"))
     found = [_read(Path(path), data, config, code) for path in arguments.submissions]
     graded = grades(found, config["combos"])
     if arguments.output:

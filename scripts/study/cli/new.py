@@ -1,7 +1,6 @@
 """Write a ready configuration for a study of images of your own: a folder with a sub-folder for each class, or a CSV file of paths and labels."""
 
 import argparse
-import copy
 import json
 import os
 import re
@@ -9,7 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import yaml
@@ -18,7 +17,8 @@ from PIL import Image
 from study.configuration import read_yaml
 from study.datasets.listing import Listing, list_images, place
 from study.errors import StudyError
-from study.files import atomic_path
+from study.files import write_text
+from study.recipes import laid_over
 from study.studies import check_study
 
 # Of each class for each partition, so that a share of 0.15 for testing is at least one image, however it is rounded.
@@ -76,9 +76,9 @@ def answer(arguments: argparse.Namespace) -> None:
     sizes = _sizes(listing)
     plan = planned(len(listing.images), fewest, sizes)
     text = configuration(arguments.images, arguments.test_images, listing, counts, sizes, plan)
-    check_study(_laid_over_defaults(yaml.safe_load(text)), _PROJECT / "workflow" / "schemas", _PROJECT / "config")
-    with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    config = laid_over(read_yaml(_PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
+    check_study(config, _PROJECT / "workflow" / "schemas", _PROJECT / "config")
+    write_text(target, text)
     given = shlex.quote(str(target))
     print(
         f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes, none of them opened yet: whether one is broken, decoding says. "
@@ -179,11 +179,3 @@ def _sizes(listing: Listing) -> np.ndarray:
         except Exception:  # a broken one says nothing here; the study lists it
             continue
     return np.array(sizes, np.int64).reshape(-1, 2)
-
-
-def _laid_over_defaults(study: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the whole configuration, as Snakemake lays a file over config/config.yaml."""
-    whole = copy.deepcopy(read_yaml(_PROJECT / "config" / "config.yaml"))
-    for key, value in study.items():
-        whole[key] = whole[key] | value if isinstance(value, dict) else value
-    return whole

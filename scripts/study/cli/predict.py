@@ -21,7 +21,7 @@ from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, read_json, write_text
 from study.finished_runs import FinishedRun, best_run, finished_run, finished_seeds
-from study.image_files import find_images, read_image
+from study.image_files import find_images, fit_of, read_image
 
 _MOST_ROWS = 100
 # Pictures of maps are enlarged to about this width, pixels.
@@ -48,7 +48,7 @@ def answer(arguments: argparse.Namespace) -> None:
     runs = _chosen(arguments)
     record = runs[0].record
     manifest = Path(arguments.results, "data", "manifest.json")
-    fit = (read_json(manifest).get("fit") if manifest.is_file() else None) or "crop"
+    fit = fit_of(read_json(manifest) if manifest.is_file() else {})
     paths, images, failures = [], [], []
     for path in find_images(arguments.images):
         try:

@@ -85,12 +85,9 @@ def _view(project: Project, now: float) -> "Group":
         name = "/".join(map(str, key))
         log = run_folder(project.results / "logs" / "train", *key).with_suffix(".log")
         state, reason = state_of_run(project.results, *key)
-        if key in processes:
+        if key in processes or state == "training":
             state = "running"
-            trainings.append(_training(project, key, log, processes[key], now))
-        elif state == "training":
-            state = "running"
-            trainings.append(_training(project, key, log, None, now))
+            trainings.append(_training(project, key, log, processes.get(key), now))
         elif state == "interrupted":
             stopped.append(name)
         elif state == "failed":
