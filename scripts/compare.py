@@ -84,7 +84,7 @@ def main(arguments: argparse.Namespace) -> None:
             f"{decided} of {len(accuracy)} differences of accuracy are real",
             f"{n_of(len(runs), len(listed))}. "
             "difference is b less a, on the same test images of each seed. low and high: 95 % interval of Student's t over seeds, with "
-            "the noise of all groups in the family: what other seeds and test images might give. seeds: the pair's own paired t "
+            "the noise of all groups in the family: what other seeds and test images might give; never narrower than what the test images alone leave open. seeds: the pair's own paired t "
             "interval. two_level: bootstrap over seeds and images, too narrow where few seeds differ much. images: bootstrap over "
             "images, for these trained models alone. p_holm is adjusted over the pairs of a family; verdict names the better one at 5 %. "
             + (

@@ -50,6 +50,39 @@ def residual(table: np.ndarray) -> Residual:
     return Residual(math.sqrt(float(rest @ rest) / freedom), freedom)
 
 
+def image_variances(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Return what the choice of test images alone adds to the variance of each pair's difference of means, float64, S×G×G.
+
+    The variance of the paired differences of single images, divided by their number; NaN where a run is missing.
+
+    Args:
+        values: for each of S seeds, float n_s×G: a value of each test image.
+    """
+    tables = []
+    for of_seed in values:
+        covariance = np.atleast_2d(np.cov(of_seed, rowvar=False, ddof=0)) / len(of_seed)
+        own = np.diag(covariance)
+        # Rounding leaves less than nothing of two groups that are right on the same images.
+        tables.append(np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0))
+    return np.array(tables)
+
+
+def study_noise(values: Sequence[np.ndarray]) -> Residual:
+    """Return the noise of a family for planning: its residual, at least what the test images alone make of it.
+
+    Few degrees of freedom may show less than that by luck, though other test images would differ.
+
+    Args:
+        values: for each of S seeds, float n_s×G: a value of each test image; NaN for a group without a run of this seed.
+    """
+    noise = residual(np.array([of_seed.mean(axis=0) for of_seed in values]).T)
+    pairs = image_variances(values)[:, *np.triu_indices(values[0].shape[1], 1)]
+    known = pairs[~np.isnan(pairs)]
+    if not noise.freedom or not len(known):
+        return noise
+    return noise._replace(sd=max(noise.sd, math.sqrt(known.mean() / 2)))
+
+
 class Resampled(NamedTuple):
     """Bootstrap draws of C columns.
 
@@ -95,18 +128,22 @@ def compare(
         One row a pair a, b with `mean_a`, `mean_b` (over the seeds that both have), `difference` b - a, and its 95 % intervals:
 
         - `low`, `high`: Student's t over seeds, with the noise of the whole family (residual of groups × seeds): what other
-          seeds and test images might give. With one seed that noise is unknown, and they are the bootstrap over images.
+          seeds and test images might give. Never narrower than what the pair's test images alone make, because few degrees of
+          freedom may show less noise by luck: Student's t from the variance of the images' paired differences, with a degree of
+          freedom less than there are images on which the two differ (four images that only b gets right are four coins, however
+          many both get right). With one seed that noise is unknown, and they are the bootstrap over images.
         - `seeds_low`, `seeds_high`: Student's t over the pair's own paired differences, one a seed. NaN with one seed.
         - `two_level_low`, `two_level_high`: bootstrap over seeds and images. With few seeds it is too narrow where seeds differ
           much, because three seeds hardly vary when they are drawn from themselves.
         - `images_low`, `images_high`: bootstrap over images, for these trained models.
 
-        `p` two-sided, of the first interval; `p_holm` adjusted by Holm over the pairs; `verdict`: the name of the better group, or
+        `p` two-sided, the p-value that goes with the first interval; `p_holm` adjusted by Holm over the pairs; `verdict`: the name of the better group, or
         "undecided" where `p_holm` is above 5 %; `n_seeds`, `n_images` (of all seeds) and `method`. No rows where no pair has a
         seed in common.
     """
     means = np.array([of_seed.mean(axis=0) for of_seed in values]).T
     noise = residual(means)
+    of_images = image_variances(values)
     rows = []
     for (a, b), two_level_draws, image_draws in zip(
         pairs_of(len(names)), resampled.two_level.T, resampled.images.T, strict=True
@@ -116,15 +153,19 @@ def compare(
             continue
         by_seed = (means[b] - means[a])[shared]
         value = float(by_seed.mean())
-        two_level, of_images = percentile_interval(two_level_draws), percentile_interval(image_draws)
+        two_level, images = percentile_interval(two_level_draws), percentile_interval(image_draws)
         if len(shared) > 1 and noise.freedom:
-            error = noise.sd * math.sqrt(2 / len(shared))
-            half = float(student_t.ppf((1 + CONFIDENCE) / 2, noise.freedom)) * error
-            low, high = value - half, value + half
-            p = float(2 * student_t.sf(abs(value) / error, noise.freedom)) if error > 0 else float(value == 0)
+            over_seeds = noise.sd * math.sqrt(2 / len(shared)), noise.freedom
+            differing = sum(np.count_nonzero(values[seed][:, a] != values[seed][:, b]) for seed in shared)
+            over_images = math.sqrt(of_images[shared, a, b].sum()) / len(shared), max(differing - 1, 1)
+            half, least = _half_width(*over_seeds), _half_width(*over_images)
+            p = max(_p(value, *over_seeds), _p(value, *over_images))
             method = f"t over {len(shared)} seeds, {noise.freedom} degrees of freedom"
+            if least > half:
+                half, method = least, f"t over {differing} images on which they differ, wider than {method}"
+            low, high = value - half, value + half
         else:
-            low, high = of_images
+            low, high = images
             p = bootstrap_p(image_draws)
             method = "bootstrap over images: one seed, so nothing is known of other seeds"
         own = t_interval(by_seed, CONFIDENCE)
@@ -142,8 +183,8 @@ def compare(
                 "seeds_high": own.high,
                 "two_level_low": two_level[0],
                 "two_level_high": two_level[1],
-                "images_low": of_images[0],
-                "images_high": of_images[1],
+                "images_low": images[0],
+                "images_high": images[1],
                 "n_seeds": len(shared),
                 "n_images": sum(len(values[seed]) for seed in shared),
                 "method": method,
@@ -154,6 +195,14 @@ def compare(
         table.insert(8, "p_holm", holm(table["p"].to_numpy()))
         table.insert(9, "verdict", [_verdict(row, smaller_is_better) for row in table.itertuples()])
     return table
+
+
+def _half_width(error: float, freedom: float) -> float:
+    return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+
+
+def _p(value: float, error: float, freedom: float) -> float:
+    return float(2 * student_t.sf(abs(value) / error, freedom)) if error > 0 else float(value == 0)
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 
 from study.agreement import error_consistency
 from study.calibration import equal_width_edges, reliability
-from study.comparisons import Resampled, compare, detectable, letters, resample, residual, seeds_needed
+from study.comparisons import Resampled, compare, detectable, letters, resample, seeds_needed, study_noise
 from study.datasets import OFFICIAL
 from study.metrics import losses
 from study.predictions import Predictions
@@ -211,7 +211,7 @@ def comparisons(study: Study, draws: int, precision: float) -> tuple[pd.DataFram
           `letters_of_models` (likewise models on the combo), mean `accuracy` over `n_seeds` on the images that the
           group is compared by, with its 95 % t interval over seeds (`seeds_low`, `seeds_high`), and the ends of the mean accuracy's 95 % bootstrap intervals over
           images alone (`images_low`, `images_high`) and over seeds and images (`two_level_low`, `two_level_high`);
-        - a row a family and measure: `sd`, the noise of a run after group and seed, its `freedom`, the `detectable` difference
+        - a row a family and measure: `sd`, the noise of a run after group and seed (at least that of the test images), its `freedom`, the `detectable` difference
           (found in 80 % of all cases) with this study's `n_seeds`, and the `seeds_needed` for the `precision`.
     """
     tables, lettered, powers = [], {}, []
@@ -228,7 +228,7 @@ def comparisons(study: Study, draws: int, precision: float) -> tuple[pd.DataFram
             first = {"compared": family.kind, "within": family.shared, "measure": measure}
             tables.append(pd.concat([pd.DataFrame([first] * len(pairs)), pairs], axis=1))
             means = np.array([table.mean(axis=0) for table in values])
-            noise = residual(means.T)
+            noise = study_noise(values)
             power = first | {
                 "sd": noise.sd,
                 "freedom": noise.freedom,

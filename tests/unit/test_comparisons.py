@@ -13,7 +13,17 @@ from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 
 from study.agreement import error_consistency
-from study.comparisons import bootstrap_p, detectable, holm, letters, pairs_of, resample, residual, seeds_needed
+from study.comparisons import (
+    bootstrap_p,
+    detectable,
+    holm,
+    letters,
+    pairs_of,
+    resample,
+    residual,
+    seeds_needed,
+    study_noise,
+)
 from study.comparisons import compare as compare_pairs
 from study.resampling import bootstrap_means, percentile_interval
 from study.scaling import fit_scaling
@@ -80,6 +90,22 @@ def test_with_one_seed_the_interval_is_that_over_images_and_says_so():
     assert "one seed" in row["method"] and (row["low"], row["high"]) == (row["images_low"], row["images_high"])
     assert np.isnan(row["seeds_low"]) and 0 < row["p"] <= 1
     assert bootstrap_p(np.array([1.0, 2.0, 3.0])) == pytest.approx(0.5) and bootstrap_p(np.array([-1.0, 1.0])) == 1
+
+
+def test_seeds_that_agree_by_luck_do_not_make_a_difference_of_few_images_real():
+    """Group b is right on two images more in each of two seeds: without any spread, but two of 57 images are chance."""
+    values = [np.zeros((57, 3)) for _ in range(2)]
+    for of_seed in values:
+        of_seed[:30] = 1
+        of_seed[30:32, 1] = 1
+        of_seed[32:52, 2] = 1
+    table = compare(list("abc"), values, draws=2000, random=np.random.default_rng(2)).set_index(["a", "b"])
+    assert list(table["verdict"]) == ["undecided", "c", "c"]
+    few = table.loc[("a", "b")]
+    assert few["low"] < 0 < few["high"] and few["method"].startswith("t over 4 images on which they differ")
+    error = math.sqrt(2 / 57 * (1 - 2 / 57) / 114)  # two independent samples of 57 differences, each 1 or 0
+    assert few["p"] == pytest.approx(2 * stats.t.sf(2 / 57 / error, 3))
+    assert study_noise(values).sd > residual(np.array([of_seed.mean(axis=0) for of_seed in values]).T).sd
 
 
 def test_a_missing_run_is_left_out_with_its_seed():
