@@ -47,8 +47,10 @@ def main(arguments: argparse.Namespace) -> None:
         )
     }
     images = pd.read_csv(hard, usecols=["n_eligible", "error_rate", "kind", "cl_issue"])
-    findings = main_findings(Results(runs, **tables, hard_examples=images, **optional))
-    pairs = pd.read_csv(arguments.duplicates, usecols=["image_id"])
+    pairs = pd.read_csv(
+        arguments.duplicates, usecols=["image_id", "other_id", "pixel_distance", "labels_differ"]
+    ).astype({"labels_differ": bool})
+    findings = main_findings(Results(runs, **tables, hard_examples=images, duplicates=pairs, **optional))
     # A folder of the user's own is better known by its name.
     name = Path(config["dataset"]["path"]).name or config["dataset"]["name"]
     sections = {

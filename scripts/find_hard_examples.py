@@ -59,9 +59,11 @@ def described(
     nearest = pd.concat(
         [duplicates, duplicates.rename(columns={"image_id": "other_id", "other_id": "image_id"})], ignore_index=True
     )
+    differ = nearest["image_id"][index.labels[nearest["image_id"]] != index.labels[nearest["other_id"]]]
     nearest = nearest.sort_values("distance").drop_duplicates("image_id").set_index("image_id")
     table["near_duplicate"] = nearest["other_id"].reindex(table["image_id"]).astype("Int64").to_numpy()
     table["near_duplicate_distance"] = nearest["distance"].reindex(table["image_id"]).to_numpy()
+    table["near_duplicate_other_label"] = table["image_id"].isin(differ)
     return pd.concat([table, people], axis=1).sort_values(
         ["hardness", "p_label_mean", "image_id"], ascending=[False, True, True], ignore_index=True, na_position="last"
     )

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from study.claims import VERDICTS
@@ -10,6 +11,10 @@ from study.comparisons import CONFIDENCE
 from study.datasets import OFFICIAL
 from study.hardness import KINDS
 from study.validation import finding as validation_finding
+from study.wording import counted
+
+_FEW_TEST_IMAGES = 500
+_MANY_DUPLICATES = 0.1
 
 
 class Finding(NamedTuple):
@@ -34,6 +39,7 @@ class Results(NamedTuple):
         groups: of `study.contrasts`, as are comparisons, power, variance and scaling.
         reliability: of `study.hardness`, as are confusions.
         hard_examples: a row an image: `n_eligible`, `error_rate`, `kind`, `cl_issue`.
+        duplicates: a row a pair of near-duplicates: `image_id`, `other_id`, `pixel_distance`, `labels_differ`.
         claims: of `study.claims`; None if the study has none, as with those that follow.
         reproduction: of `study.reproduction`.
         validation: of `study.validation`.
@@ -48,6 +54,7 @@ class Results(NamedTuple):
     reliability: pd.DataFrame
     confusions: pd.DataFrame
     hard_examples: pd.DataFrame
+    duplicates: pd.DataFrame
     claims: pd.DataFrame | None = None
     reproduction: pd.DataFrame | None = None
     validation: pd.DataFrame | None = None
@@ -65,7 +72,9 @@ def main_findings(results: Results) -> list[Finding]:
         *_more_data(results.scaling),
         *_partitions_and_seeds(results),
         *_what_can_be_found(results.power),
+        *_little_to_go_by(results),
         *_hard_images(results),
+        *_near_duplicates(results),
         *_published(results),
         *_claims(results.claims),
     ]
@@ -295,6 +304,41 @@ def _what_can_be_found(power: pd.DataFrame) -> list[Finding]:
     if needed:
         text += f" Seeds it would take to know it to ± {100 * rows['precision'].max():.1f} points: {needed}."
     return [Finding("What this study can find", text, "Comparisons")]
+
+
+def _little_to_go_by(results: Results) -> list[Finding]:
+    """Return what makes accuracies and differences of this study uncertain before any is looked at."""
+    rows = results.comparisons[results.comparisons["measure"] == "accuracy"]
+    reasons = []
+    if results.runs["seed"].nunique() == 2:
+        reasons.append("Two seeds hardly show how far seeds differ: take three or more before a difference counts.")
+    if len(rows) and (n_test := int((rows["n_images"] / rows["n_seeds"]).min())) < _FEW_TEST_IMAGES:
+        reasons.append(
+            f"With {n_test} test images a seed one image is {_percent(1 / n_test)} of accuracy: small differences cannot be seen, and which images were "
+            "drawn for testing decides much."
+        )
+    return [Finding("Little to go by", " ".join(reasons), "Comparisons")] if reasons else []
+
+
+def _near_duplicates(results: Results) -> list[Finding]:
+    pairs, n = results.duplicates, len(results.hard_examples)
+    found = []
+    same = pairs[(pairs["pixel_distance"] == 0) & pairs["labels_differ"]]
+    if len(same):
+        shown = ", ".join(f"{row.image_id} and {row.other_id}" for row in same.head(5).itertuples())
+        text = (
+            f"{counted(len(same), 'pair')} of images with the same pixels {'bears' if len(same) == 1 else 'bear'} two labels, one of which must be wrong: "
+            f"{shown}{' and more' if len(same) > 5 else ''} (image_id)."
+        )
+        found.append(Finding("One picture, two labels", text, "Data"))
+    share = len(np.union1d(pairs["image_id"], pairs["other_id"])) / n
+    if share > _MANY_DUPLICATES:
+        text = (
+            f"{_percent(share, 0)} of the images are nearly the same as another one, so that fewer runs may judge them. Look at the pairs: if they show "
+            "different things, near_duplicates.threshold is too large for these images."
+        )
+        found.append(Finding("Many near-duplicates", text, "Data"))
+    return found
 
 
 def _hard_images(results: Results) -> list[Finding]:

@@ -9,6 +9,7 @@ import pytest
 from gallery_study import CLASSES, GalleryStudy
 
 from study.activation_maps import no_maps, save_maps
+from study.gallery.columns import MEANINGS
 from study.plots.attribution import overlay
 from study.predictions import ROLE_CODES
 
@@ -114,6 +115,7 @@ def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery
         ({"partition": "v1"}, lambda t, s: t["partition"] == "v1"),
         ({"min": "0.4", "max": "0.6"}, lambda t, s: t["hardness"].between(0.4, 0.6)),
         ({"cl_issue": True}, lambda t, s: t["cl_issue"].astype(bool)),
+        ({"near_duplicate_other_label": True}, lambda t, s: t["near_duplicate_other_label"]),
         ({"maps": True}, lambda t, s: t["image_id"].isin(s.mapped)),
         ({"model": "b"}, lambda t, s: s.wrong(model="b")[t["image_id"]]),
         ({"combo": "v1+v2", "as": "NA"}, lambda t, s: s.wrong(combo="v1+v2", said=2)[t["image_id"]]),
@@ -145,6 +147,7 @@ def test_filters_keep_what_pandas_keeps(gallery, study, choices, kept):
 def test_sorting_orders_by_the_score_and_then_by_hardness(gallery, study, score, order):
     gallery.locator("[name=sort]").select_option(score)
     gallery.locator("[name=order]").select_option(order)
+    assert gallery.locator("#sort-meaning").inner_text() == MEANINGS[score]
     table = study.listed()
     expected = table.sort_values(score, ascending=order == "up", kind="stable", na_position="last")
     ids = first_ids(gallery, 30)
@@ -349,11 +352,15 @@ def test_a_study_of_one_run_and_two_classes_in_grey(tmp_path, open_page):
     study = GalleryStudy(
         tmp_path, n=90, shape=(8, 8, 1), classes=("no", "yes"), models=("a",), combos=("v1",), seeds=(1,), strength=0.5
     )
+    ranking = study.folder / "hard_examples.csv"
+    ranking.write_text(ranking.read_text().replace(",test,", ",train,"))
     study.build()
     page = open_page(study.page)
     listed = study.listed()
     assert shown_count(page) == len(listed)
     assert (pixels(page, "[role=gridcell] canvas") == study.images[listed["image_id"][0]]).all()
+    assert page.locator("[name=class]").is_visible()
+    assert not page.locator("[name=source_split]").is_visible()  # one value is nothing to choose
     page.locator("[role=gridcell]").first.click()
     page.locator("dialog[open]").wait_for()
     assert page.locator("#dossier tbody tr").count() == 1

@@ -179,6 +179,8 @@ def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(
     by_id = table.set_index("image_id")
     assert by_id.loc[3, "near_duplicate"] == 200 and by_id.loc[200, "near_duplicate"] == 3
     assert by_id.loc[200, "near_duplicate_distance"] == 0.1
+    differ = whole.labels[3] != whole.labels[200]
+    assert by_id["near_duplicate_other_label"].to_dict() == {i: differ and i in (3, 200) for i in by_id.index}
     # 200 is in v3: without its pair, 3 of v1, a run on v1 might judge it.
     alone, other = by_id.loc[200, "n_eligible"], by_id.loc[[i for i in range(200, 240) if i != 200], "n_eligible"]
     assert alone < other.max()

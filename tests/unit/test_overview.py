@@ -12,7 +12,20 @@ from study.findings import Finding, Results, main_findings
 from study.overview import computed_with, configuration, literal, plain, start_page, table
 from study.provenance import repository
 
-PAIR = ["compared", "within", "measure", "a", "b", "difference", "low", "high", "p_holm", "verdict"]
+PAIR = [
+    "compared",
+    "within",
+    "measure",
+    "a",
+    "b",
+    "difference",
+    "low",
+    "high",
+    "p_holm",
+    "verdict",
+    "n_images",
+    "n_seeds",
+]
 
 
 def study(seeds=(1, 2), combos=("v1", "v2", "v1+v2"), models=("m", "n"), status="ok", **changes) -> Results:
@@ -32,13 +45,28 @@ def study(seeds=(1, 2), combos=("v1", "v2", "v1+v2"), models=("m", "n"), status=
 
 def tables(seeds, combos, models, accuracy) -> dict[str, pd.DataFrame]:
     partitions = [combo for combo in combos if combo != "official"]
+    tested = 900 * len(seeds), len(seeds)
     pairs = [
-        ("combos", m, "accuracy", a, b, accuracy[b] - accuracy[a], 0.0, 0.2, 0.01, "undecided" if b == "v2" else b)
+        (
+            "combos",
+            m,
+            "accuracy",
+            a,
+            b,
+            accuracy[b] - accuracy[a],
+            0.0,
+            0.2,
+            0.01,
+            "undecided" if b == "v2" else b,
+            *tested,
+        )
         for m in models
         for i, a in enumerate(partitions)
         for b in partitions[i + 1 :]
     ]
-    pairs += [("models", c, "accuracy", "n", "m", -0.05, -0.08, -0.02, 0.01, "n") for c in combos if len(models) > 1]
+    pairs += [
+        ("models", c, "accuracy", "n", "m", -0.05, -0.08, -0.02, 0.01, "n", *tested) for c in combos if len(models) > 1
+    ]
     many = len(seeds) > 1
     variance = [
         (m, s, 0.01, 0.005, 0.03, p)
@@ -72,7 +100,12 @@ def tables(seeds, combos, models, accuracy) -> dict[str, pd.DataFrame]:
                 "cl_issue": [True, True, False, None],
             }
         ),
+        "duplicates": duplicates(),
     }
+
+
+def duplicates(*pairs) -> pd.DataFrame:
+    return pd.DataFrame(pairs, columns=["image_id", "other_id", "pixel_distance", "labels_differ"])
 
 
 def texts(results: Results) -> dict[str, str]:
@@ -115,6 +148,22 @@ def test_one_seed_is_said_to_tell_nothing_of_others():
     assert "What another seed would give is not known" in found["Best on the common test"]
     assert "With one seed" in found["Differences"] and "With one seed" in found["Seeds"]
     assert "What this study can find" not in found
+
+
+def test_few_seeds_and_few_test_images_are_said_to_be_little_to_go_by():
+    assert "Little to go by" not in texts(study(seeds=(1, 2, 3)))
+    assert texts(study())["Little to go by"].startswith("Two seeds hardly show")
+    small = study(seeds=(1, 2, 3))
+    small.comparisons["n_images"] = 3 * 57
+    assert texts(small)["Little to go by"].startswith("With 57 test images a seed one image is 1.8 % of accuracy")
+
+
+def test_pictures_under_two_labels_and_a_threshold_that_takes_in_too_many_are_told():
+    found = texts(study(duplicates=duplicates((0, 2, 0.0, True), (1, 3, 0.0, False), (0, 1, 0.2, True))))
+    assert found["One picture, two labels"].startswith("1 pair of images with the same pixels bears two labels")
+    assert "0 and 2" in found["One picture, two labels"] and "1 and 3" not in found["One picture, two labels"]
+    assert found["Many near-duplicates"].startswith("100 % of the images")
+    assert texts(study()).keys().isdisjoint({"One picture, two labels", "Many near-duplicates"})
 
 
 def test_one_combo_and_one_model_are_said_to_tell_nothing_of_differences():

@@ -154,6 +154,10 @@ overrides:
   cnn2: {{epochs: {plan.epochs["cnn2"]}}}
   resnet9_tuned: {{epochs: {plan.epochs["resnet9_tuned"]}, batch_size: {plan.batch_size}, optimizer: {{lr: {rate:g}}}}}
 
+# Pairs that count as nearly the same: 0.1 is the same picture saved or sized again. Pictures as varied as CIFAR-10's stand 0.35, which finds
+# crops too; results/figures/near_duplicates.svg shows what is taken for the same.
+near_duplicates: {{threshold: 0.1}}
+
 device: auto   # a GPU where there is one
 """
 

@@ -39,6 +39,7 @@ MEANINGS = {
     "memorisation": "mean probability of the label where it was trained on less where it was not",
     "near_duplicate": "image_id of the nearest near-duplicate",
     "near_duplicate_distance": "its distance",
+    "near_duplicate_other_label": "a near-duplicate bears another label: 1 yes, 0 no",
     "human_n": "people who were asked",
     "human_error": "share of them whose answer is not the label",
     "human_entropy": "of their answers, in nats",

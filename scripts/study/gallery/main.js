@@ -8,11 +8,12 @@ function fillSelect(name, values, any) {
   for (const value of values) select.append(new Option(value, value));
 }
 
-function fillControls() {
+async function fillControls() {
   for (const name of ["class", "consensus", "kind", "source_split", "partition"]) {
     const { values } = columns.get(name);
     const order = name === "class" || name === "consensus" ? study.classes.filter((value) => values.includes(value)) : values;
     fillSelect(name, order.filter(Boolean), "any");
+    controls.elements[name].labels[0].hidden = values.length < 2; // nothing to choose
   }
   fillSelect("sort", numbers.map((each) => each.name));
   for (const each of controls.elements.sort.options) each.text = each.value.replaceAll("_", " ");
@@ -21,6 +22,8 @@ function fillControls() {
   fillSelect("combo", new Set(study.runs.map((run) => run.combo)), "any");
   fillSelect("as", study.classes, "any class");
   document.getElementById("with-maps").hidden = !study.maps.length;
+  const otherLabel = await column("near_duplicate_other_label");
+  document.getElementById("with-other-label").hidden = !Array.from(imageIds).some((_, row) => otherLabel(row) === 1);
 }
 
 function showState() {
@@ -29,6 +32,11 @@ function showState() {
     if (control?.type === "checkbox") control.checked = state[key] !== "";
     else if (control) control.value = state[key];
   }
+  showMeaning();
+}
+
+function showMeaning() {
+  document.getElementById("sort-meaning").textContent = columns.get(state.sort).meaning;
 }
 
 function readControls() {
@@ -63,6 +71,7 @@ function emptyRow(text) {
 
 function changed() {
   readControls();
+  showMeaning();
   writeAddress();
   update();
 }
@@ -76,7 +85,7 @@ async function followAddress() {
 }
 
 if (study.n) {
-  fillControls();
+  await fillControls();
   controls.hidden = false;
   controls.addEventListener("input", changed);
   controls.addEventListener("submit", (event) => {

@@ -1,7 +1,7 @@
 // Which images are shown, in which order. The state is what the address holds.
 const NOTHING = {
   find: "", sort: "hardness", order: "", class: "", consensus: "", kind: "", source_split: "", partition: "", min: "", max: "",
-  cl_issue: "", maps: "", model: "", combo: "", as: "", image: "",
+  cl_issue: "", near_duplicate_other_label: "", maps: "", model: "", combo: "", as: "", image: "",
 };
 const state = { ...NOTHING };
 
@@ -53,9 +53,10 @@ async function selected() {
     const value = await column(name);
     rows = rows.filter((row) => value(row) === state[name]);
   }
-  if (state.cl_issue) {
-    const issue = await column("cl_issue");
-    rows = rows.filter((row) => issue(row) === 1);
+  for (const name of ["cl_issue", "near_duplicate_other_label"]) {
+    if (!state[name]) continue;
+    const flag = await column(name);
+    rows = rows.filter((row) => flag(row) === 1);
   }
   if (state.min !== "" || state.max !== "") {
     const hardness = await column("hardness");
