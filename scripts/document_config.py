@@ -41,7 +41,9 @@ def _type_text(value: Mapping[str, Any]) -> str:
 def table(name: str) -> str:
     """Return the keys of a schema as a Markdown table."""
     lines = ["| key | type | meaning |", "|---|---|---|"]
-    lines += [f"| `{key}` | {kind} | {meaning} |" for key, kind, meaning in rows(read_yaml(_SCHEMAS / name))]
+    schema = read_yaml(_SCHEMAS / name)
+    items = schema["items"] if schema["type"] == "array" else schema
+    lines += [f"| `{key}` | {kind} | {meaning} |" for key, kind, meaning in rows(items)]
     return "\n".join(lines)
 
 

@@ -24,7 +24,9 @@ def state(results: Path, combo: str, model: str, seed: int) -> dict:
 def main(arguments: argparse.Namespace) -> None:
     """Write the tables and print how many runs are how far."""
     runs = read_runs(arguments.runs)
-    table = pd.DataFrame([state(Path(arguments.results), row.combo, row.model, row.seed) for row in runs.itertuples()])
+    rows = [state(Path(arguments.results), row.combo, row.model, row.seed) for row in runs.itertuples()]
+    # Counts stay whole numbers where runs lack them.
+    table = pd.DataFrame(rows, dtype=object).convert_dtypes()
     write_table(arguments.output, table, "%.6f")
     keys = ["combo", "model"]
     groups = [dict(zip(keys, key, strict=True)) | group_row(group) for key, group in table.groupby(keys, sort=False)]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
+from study.datasets import OWN
 from study.datasets.cifar10 import CIFAR10
 from study.datasets.cifar100 import CIFAR100
 from study.datasets.fashion_mnist import MD5 as FASHION_MNIST
@@ -171,7 +172,7 @@ def model_card(
         "",
         "## Data",
         "",
-        f"- {manifest['dataset']}: {manifest['images'][0]:,} images of {height}×{width} pixels.",
+        f"- {'Own images, no published data set' if manifest['dataset'] in OWN else manifest['dataset']}: {manifest['images'][0]:,} images of {height}×{width} pixels.",
         f"- Trained on {record['n_train']:,} images of {run.combo}; {record['n_val']:,} for validation, {metrics['n']:,} for the own test"
         + (
             f". The common test, {metrics['common_test']['n']:,} images, holds those of all partitions"
@@ -185,8 +186,7 @@ def model_card(
         "",
         "| | images | accuracy | 95 % interval | balanced | log loss, of `probabilities` | calibration error, of `probabilities` |",
         "|---|---|---|---|---|---|---|",
-        _row("own test", metrics),
-        *([_row("common test", metrics["common_test"])] if metrics["common_test"]["n"] else []),
+        *_rows(metrics),
         "",
         "The intervals are Wilson's: what other test images would give this very model. Other seeds give other models.",
         "",
@@ -233,6 +233,16 @@ def _licence(manifest: Mapping[str, Any]) -> str:
     if manifest["dataset"] == "digits":
         return "CC BY 4.0 (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998)."
     return "not known to the project; ask who made them."
+
+
+def _rows(metrics: Mapping[str, Any]) -> list[str]:
+    common = metrics["common_test"]
+    if not common["n"]:
+        return [_row("own test", metrics)]
+    # A combo's test images are among the common ones: as many are the same ones.
+    if common["n"] == metrics["n"]:
+        return [_row("own test, which is the common test", metrics)]
+    return [_row("own test", metrics), _row("common test", common)]
 
 
 def _row(name: str, metrics: Mapping[str, Any]) -> str:

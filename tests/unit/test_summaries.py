@@ -91,6 +91,8 @@ def test_no_run_hides_another_whatever_became_of_it(study):
     assert reasons["diverged"] == "the loss was not finite in epoch 3" and "for want of memory" in reasons["killed"]
     assert not any(reasons[name] for name in ("ok", "ok too", "training", "waiting"))
     assert "3 of 8 runs are measured" in said
+    counts = pd.read_csv(study / "p.csv", dtype=str)["n_test"].dropna()  # whole numbers, though some runs have none
+    assert len(counts) == 3 and counts.str.isdecimal().all()
     for name in ("failed", "unmeasured", "killed", "diverged"):
         assert f"seed {RUNS.index(name)}: {reasons[name]}" in said
     group = pd.read_csv(study / "g.csv").iloc[0]

@@ -63,6 +63,8 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
         row[0].yaxis.set_major_formatter(percent)
         row[0].set_ylim(lowest, highest)
         how = "Points: runs. Bars: means over seeds. Lines: 95 % t-intervals of the mean; an arrow says that one goes on beyond the picture."
+        if (summary.groupby(["combo", "model"])[list(panels)].nunique() == 1).any(axis=None):
+            how += " No line where there is one seed, or seeds that agree by chance."
         legend_below(figure, row[1].get_legend_handles_labels()[0], how)
         figure.suptitle(_finding(groups, combos), x=0.01, ha="left", fontsize=12)
     return figure
