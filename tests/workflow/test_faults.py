@@ -128,6 +128,17 @@ def test_a_clock_set_back_runs_nothing_again_and_keeps_nothing_stale(whole, fini
     assert re.search(r"^train +1$", planned, re.MULTILINE) and re.search(r"^predict +1$", planned, re.MULTILINE)
 
 
+def test_an_older_file_of_the_users_is_not_taken_for_the_one_before(whole):
+    claims = whole.folder / "claims.yaml"
+    command = ("results/claims.csv", "--config", f"claims={claims}")
+    claims.write_text("- {claim: Good enough, accuracy_at_least: 0.01}\n")
+    whole.succeeds(*command)
+    assert "Nothing to be done" in whole.succeeds("--dry-run", *command)
+    claims.write_text("- {claim: Perfect, accuracy_at_least: 0.99}\n")
+    os.utime(claims, (10**9, 10**9))
+    assert re.search(r"^judge_claims +1$", whole.succeeds("--dry-run", *command), re.MULTILINE)
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

@@ -177,6 +177,7 @@ rule find_hard_examples:
     params:
         code=code("find_hard_examples.py"),
         kinds=[votes["kind"] for votes in config["human_votes"]],
+        votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
         "python scripts/find_hard_examples.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index}"
         " --images {input.images} --partitions {input.partitions} --duplicates {input.duplicates} --kinds {params.kinds} --votes {input.votes:q} --output {output.table}"

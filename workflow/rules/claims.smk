@@ -23,6 +23,7 @@ rule judge_claims:
         runtime=5,
     params:
         code=code("judge_claims.py"),
+        claims=digests(config["claims"]),
     shell:
         "python scripts/judge_claims.py --code {params.code} --claims {input.claims:q} --comparisons {input.comparisons} --groups {input.groups}"
         " --variance {input.variance} --page {output.page} --output {output.table} > {log} 2>&1"

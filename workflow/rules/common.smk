@@ -22,6 +22,7 @@ from study.datasets.planning import count_images, digest_of_own
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.estimates import earlier_speeds, training_work
+from study.files import file_digest
 from study.processes import KEEP_MEMORY
 from study.provenance import lock_digest
 from study.recipes import canonical, searches_rate
@@ -132,6 +133,12 @@ def code(script, by_model=False):
         return ":".join([code_digest(SCRIPTS / script, *modules), *modules])
 
     return of_job
+
+
+def digests(*paths):
+    """Return digests of the user's own files that are there, a parameter of jobs that read them: Snakemake by itself takes no older file for another one."""
+    files = [Path(path).expanduser() for path in paths if path]
+    return [file_digest(path) for path in files if path.is_file()]
 
 
 def start_page():

@@ -35,6 +35,7 @@ rule validate_hardness:
     params:
         code=code("validate_hardness.py"),
         kinds=[votes["kind"] for votes in config["human_votes"]],
+        votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
         "python scripts/validate_hardness.py --code {params.code} --hard-examples {input.hard_examples} --index {input.index}"
         " --kinds {params.kinds} --votes {input.votes:q} --page {output.page}"
