@@ -136,6 +136,15 @@ def test_images_are_shown_and_left_out_of_what_is_copied(open_table):
     assert copied(page, "CSV") == "combo\nv1\nv1\nv10\nv2\n"
 
 
+def test_columns_beyond_the_window_are_told_of_until_they_are_seen(open_table):
+    assert not open_table().get_by_text("more columns").is_visible()
+    page = open_table(pd.DataFrame([[1.5] * 60], columns=[f"column_{i}" for i in range(60)]))
+    hint = page.get_by_text("more columns on the right")
+    assert hint.is_visible()
+    page.evaluate("scrollTo(document.documentElement.scrollWidth, 0)")
+    hint.wait_for(state="hidden")
+
+
 def test_headings_and_the_first_column_stay_in_sight(open_table):
     wide = pd.DataFrame({f"column_{i}": range(200) for i in range(40)})
     page = open_table(wide)

@@ -20,7 +20,15 @@
     byId("count").value = matching.size === rows.length ? `${rows.length} rows` : `${matching.size} of ${rows.length} rows`;
     byId("more").hidden = matching.size <= drawn;
     byId("more").textContent = `First ${drawn}. Show all ${matching.size}`;
+    tellOfColumns();
   }
+
+  // A scroll bar at the bottom of a long table is out of sight.
+  function tellOfColumns() {
+    byId("beyond").hidden = scrollX + innerWidth > document.documentElement.scrollWidth - 8;
+  }
+
+  for (const event of ["scroll", "resize"]) addEventListener(event, tellOfColumns);
 
   function drawAll() {
     drawn = Infinity;
