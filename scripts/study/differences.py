@@ -1,7 +1,7 @@
 """In what two runs, or two studies, differ."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,19 +121,23 @@ def changed_sides(compared: Sides, labels: np.ndarray, classes: Sequence[str], f
     return pd.DataFrame(columns | {"confidence_a": sure_a, "confidence_b": sure_b, "change": change})
 
 
-def groups_of_studies(a: pd.DataFrame, b: pd.DataFrame, measure: str) -> pd.DataFrame:
+def groups_of_studies(
+    a: pd.DataFrame, b: pd.DataFrame, measure: str, same: Collection[tuple[str, str, int]] = ()
+) -> pd.DataFrame:
     """Compare the combos and models that two studies have in common, seed by seed.
 
     Args:
         a: a row a run: combo, model, seed and the measure.
         b: likewise.
         measure: whose means are compared.
+        same: combo, model and seed of the runs that have the same weights, bit for bit, in both studies.
 
     Returns:
-        A row a combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, their `difference` b - a, its 95 % interval `low`,
-        `high` by Student's t with the noise of all combos of the model in both studies (the residual of groups × seeds, as
-        `study.comparisons.compare` takes it), `p_holm`, adjusted by Holm over the rows, and `verdict`: "a higher", "b higher" or "undecided". NaN
-        and "undecided" where the noise is unknown, as with one seed. No rows where no run is in both.
+        A row a combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of which are the same runs, their `difference`
+        b - a, its 95 % interval `low`, `high` by Student's t with the noise of all combos of the model in both studies (the residual of groups ×
+        seeds, as `study.comparisons.compare` takes it), `p_holm`, adjusted by Holm over the rows, and `verdict`: "same runs" where all are, else
+        "a higher", "b higher" or "undecided". Without interval and p where all runs are the same, which is no draw of chance, or the noise is
+        unknown, as with one seed. No rows where no run is in both.
     """
     tables = [
         study.pivot_table(index=["model", "combo"], columns="seed", values=measure, sort=False) for study in (a, b)
@@ -144,13 +148,14 @@ def groups_of_studies(a: pd.DataFrame, b: pd.DataFrame, measure: str) -> pd.Data
         both = pd.concat(own, keys=["a", "b"])
         noise = residual(both.to_numpy(float))
         for combo in (combo for combo in own[0].index if combo in own[1].index):
-            pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1).to_numpy()
-            n = pair.shape[1]
+            pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1)
+            n = len(pair.columns)
             if n == 0:
                 continue
-            means = pair.mean(axis=1)
+            n_same = sum((combo, model, seed) in same for seed in pair.columns)
+            means = pair.mean(axis=1).to_numpy()
             value, half, p = float(means[1] - means[0]), math.nan, math.nan
-            if n > 1 and noise.freedom:
+            if n > max(1, n_same) and noise.freedom:
                 error = noise.sd * math.sqrt(2 / n)
                 half = float(student_t.ppf((1 + CONFIDENCE) / 2, noise.freedom)) * error
                 p = float(2 * student_t.sf(abs(value) / error, noise.freedom)) if error > 0 else float(value == 0)
@@ -159,6 +164,7 @@ def groups_of_studies(a: pd.DataFrame, b: pd.DataFrame, measure: str) -> pd.Data
                     "combo": combo,
                     "model": model,
                     "n_seeds": n,
+                    "n_same": n_same,
                     "mean_a": means[0],
                     "mean_b": means[1],
                     "difference": value,
@@ -167,13 +173,13 @@ def groups_of_studies(a: pd.DataFrame, b: pd.DataFrame, measure: str) -> pd.Data
                     "p": p,
                 }
             )
-    found = pd.DataFrame(
-        rows, columns=["combo", "model", "n_seeds", "mean_a", "mean_b", "difference", "low", "high", "p"]
-    )
+    columns = ["combo", "model", "n_seeds", "n_same", "mean_a", "mean_b", "difference", "low", "high", "p"]
+    found = pd.DataFrame(rows, columns=columns)
     known = found["p"].notna().to_numpy()
     adjusted = np.full(len(found), math.nan)
     adjusted[known] = holm(found["p"].to_numpy()[known])
     found["p_holm"] = adjusted
     higher = np.where(found["difference"] > 0, "b higher", "a higher")
-    found["verdict"] = np.where(adjusted <= 1 - CONFIDENCE, higher, "undecided")
+    decided = np.where(adjusted <= 1 - CONFIDENCE, higher, "undecided")
+    found["verdict"] = np.where(found["n_same"] == found["n_seeds"], "same runs", decided)
     return found.drop(columns="p")

@@ -12,6 +12,8 @@ from study.statistics import t_interval
 
 # Measured on the common test where there is one.
 QUALITY = [name for name in METRICS if name not in ("overall_accuracy", "accuracy_low", "accuracy_high")]
+# What a training took: that depends on the machine and on what else it did meanwhile, and not on the seed.
+RESOURCES = ("train_seconds", "total_seconds", "images_per_s", "peak_memory_mb")
 _GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 
 

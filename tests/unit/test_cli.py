@@ -1,6 +1,5 @@
 """The commands that look at results: show, diff, watch, plan's estimates, clean's order of things."""
 
-import json
 import math
 import shutil
 import subprocess
@@ -10,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, assert_one_clear_line, clean_environment
+from cli_study import CLASSES, N, printed, study, write_run
+from conftest import ROOT, assert_one_clear_line
 
 from study.differences import differing, groups_of_studies, seed_noise, sides
 from study.estimates import (
@@ -24,63 +24,12 @@ from study.estimates import (
     training_seconds,
     training_work,
 )
-from study.predictions import Predictions, no_predictions, save_predictions
+from study.predictions import Predictions, no_predictions
 from study.progress import read_progress
-from study.summaries import QUALITY
 from study.wording import size
 
 # Of the 20 test images.
 RIGHT = {("v1", "cnn2", 1): 6, ("v1", "cnn2", 2): 8, ("v1", "cnn3", 1): 12, ("v1", "cnn3", 2): 14}
-N, CLASSES = 40, ["cat", "dog"]
-
-
-def study(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Run `study` as a user would, in a folder."""
-    variables = clean_environment(PYTHONPATH=str(ROOT / "scripts"), COLUMNS="80", NO_COLOR="1") | environment
-    command = [sys.executable, "-m", "study", *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables)
-
-
-def printed(*words: object, folder: Path, **environment: str) -> str:
-    """Run `study`, which must succeed, and return what it prints."""
-    result = study(*words, folder=folder, **environment)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-def write_run(results: Path, combo: str, model: str, seed: int, right: int) -> None:
-    """Write what a run leaves: of the last 20 of 40 images, which are its tests, the first so many right."""
-    folder = results / "runs" / combo / model / f"seed{seed}"
-    folder.mkdir(parents=True)
-    part = {
-        "n": 20,
-        "overall_accuracy": right / 20,
-        "accuracy_low": right / 20 - 0.2,
-        "accuracy_high": right / 20 + 0.2,
-    }
-    part |= {"class_accuracy": dict.fromkeys(CLASSES, right / 20)}
-    part |= dict.fromkeys(QUALITY, 0.5)
-    shares = {name: {"n": 20, "overall_accuracy": 0.5} for name in ("train", "val", "out_of_sample")}
-    metrics = {"status": "ok", **part, "common_test": part, **shares, "temperature": 1.0}
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    recipe = {
-        "architecture": {"name": model},
-        "epochs": 3,
-        "batch_size": 4,
-        "optimizer": {"name": "sgd", "lr": 0.2 if model == "cnn3" else 0.1},
-    }
-    record = {
-        "status": "ok", "seed": seed, "recipe": recipe, "n_train": 20, "n_val": 0, "classes": CLASSES, "image_shape": [8, 8, 3], "parameters": 10,
-        "epochs": 3, "kept_epoch": 3, "train_seconds": 2.5, "total_seconds": 3.0, "images_per_s": 24.0, "peak_memory_mb": 300.0,
-        "device": "cpu (x86_64)", "precision": "fp32", "threads": 1, "started": "2026-01-02T03:04:05+00:00", "code": "0" * 16,
-        "images": {"train": f"{seed:064x}", "val": "0" * 64}, "versions": {"torch": "2.9.0"}, "machine": {"cpu": "x"},
-    }  # fmt: skip
-    (folder / "run.json").write_text(json.dumps(record))
-    logits = np.zeros((N, 2), np.float32)
-    labels = np.arange(N) % 2
-    answers = np.where(np.arange(N) - 20 < right, labels, 1 - labels)
-    logits[np.arange(N), answers] = 2
-    save_predictions(folder / "predictions.npz", Predictions(logits, np.repeat(np.array([1, 3], np.uint8), 20)))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ Differences are B less A.
 import argparse
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,6 +115,10 @@ def _compare_runs(a: _Run, b: _Run, arguments: argparse.Namespace) -> None:
     records = [read_json(run.folder / "run.json") for run in (a, b)]
     for letter, run, record in zip("AB", (a, b), records, strict=True):
         say(where, f"{letter}  {run.name}  {record['status']}, trained {record['started'][:16].replace('T', ' ')}")
+    weights = [_weights(record) for record in records]
+    if weights[0] is not None and weights[0] == weights[1]:
+        where.print()
+        say(where, f"The same run: its weights are the same, bit for bit (sha256 {_short(weights[0])}).")
     same, unknown = (
         [],
         [key for keys in _RECORDED.values() for key in keys if (key in records[0]) != (key in records[1])],
@@ -170,7 +174,7 @@ def _print_metrics(where: "Console", a: _Run, b: _Run, everything: bool) -> None
     import pandas as pd
 
     from study.differences import seed_noise
-    from study.summaries import run_row
+    from study.summaries import RESOURCES, run_row
 
     if not all((run.folder / "metrics.json").is_file() for run in (a, b)):
         where.print()
@@ -187,7 +191,7 @@ def _print_metrics(where: "Console", a: _Run, b: _Run, everything: bool) -> None
     for name in numbers if everything else [name for name in _MEASURES if name in numbers]:
         one, other = (row[name] for row in rows)
         groups = [pd.to_numeric(seeds[name]).to_list() for seeds in of_seeds.values() if name in seeds]
-        noise = seed_noise(groups)
+        noise = math.nan if name in RESOURCES else seed_noise(groups)
         exceeds = noise > 0 and abs(other - one) > noise
         cells.append(
             {"Metrics": name, "A": _number(one), "B": _number(other), "B - A": _signed(other - one)}
@@ -278,6 +282,7 @@ def _images_digest(results: Path) -> str | None:
 
 def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
     from study.differences import differing, groups_of_studies
+    from study.summaries import RESOURCES
     from study.tables import write_table
 
     where = console()
@@ -289,7 +294,8 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
             f"{letter}  {results}  {len(runs)} runs"
             + (f", {measured} of them measured" if measured < len(runs) else ""),
         )
-    facts = [_facts(results, runs) for results, runs in zip((a, b), tables, strict=True)]
+    records = [_records(results, runs) for results, runs in zip((a, b), tables, strict=True)]
+    facts = [_facts(*side) for side in zip((a, b), tables, records, strict=True)]
     shared = set(tables[0]["model"]) & set(tables[1]["model"])
     for title in facts[0]:
         one, other = (side[title] for side in facts)
@@ -307,16 +313,26 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
         runs = runs[runs["status"] == "ok"]
         if arguments.measure == "common_test_accuracy":  # the combo official has its own test only
             runs = runs.assign(common_test_accuracy=runs["common_test_accuracy"].fillna(runs["test_accuracy"]))
-        measured.append(runs)
-    groups = groups_of_studies(*measured, arguments.measure)
+        # As summary.csv has it, where a study is read from its runs because it has none.
+        measured.append(runs.round({arguments.measure: 6}))
+    shared = [key for key in records[0] if key in records[1]]
+    same = {key for key in shared if _weights(records[0][key]) == _weights(records[1][key]) is not None}
+    groups = groups_of_studies(*measured, arguments.measure, same)
     digests = {_images_digest(results) for results in (a, b)} - {None}
+    unknown = None
     if len(digests) > 1:
+        unknown = "The studies are of different images, so their seeds do not pair and there are no intervals."
+    elif arguments.measure in RESOURCES:
+        unknown = "That depends on the machine and what else it did, not on seeds, so there are no intervals."
+    if unknown:
         groups[["low", "high", "p_holm"]] = math.nan
+        groups.loc[groups["verdict"] != "same runs", "verdict"] = "undecided"
+    _print_same(where, same, shared)
     where.print()
     if groups.empty:
         say(where, "No combo and model has runs with the same seed in both studies.")
     else:
-        _print_groups(where, groups, f"{arguments.measure}, mean over the n seeds that both have", len(digests) > 1)
+        _print_groups(where, groups, f"{arguments.measure}, mean over the n seeds that both have", unknown)
     for letter, own, others in (("A", *tables), ("B", *tables[::-1])):
         known = set(others[KEYS].itertuples(index=False, name=None))
         only = ["/".join(map(str, key)) for key in own[KEYS].itertuples(index=False, name=None) if key not in known]
@@ -330,7 +346,27 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
         write_table(arguments.csv, groups, "%.6g")
 
 
-def _print_groups(where: "Console", groups: "pd.DataFrame", measured: str, unlike: bool) -> None:
+def _print_same(
+    where: "Console", same: Collection[tuple[str, str, int]], shared: Sequence[tuple[str, str, int]]
+) -> None:
+    """Say which of the runs that both studies have are the same."""
+    if not same:
+        return
+    where.print()
+    if len(same) == len(shared):
+        every = "The run" if len(shared) == 1 else f"All {len(shared)} runs"
+        say(where, f"{every} that both have: the same, bit for bit, by the sha256 of the weights.")
+        return
+    others = ["/".join(map(str, key)) for key in shared if key not in same]
+    more = f" and {len(others) - 12} more" if len(others) > 12 else ""
+    say(
+        where,
+        f"{len(same)} of the {len(shared)} runs that both have are the same, bit for bit, by the sha256 of the weights; not {', '.join(others[:12])}{more}.",
+    )
+
+
+def _print_groups(where: "Console", groups: "pd.DataFrame", measured: str, unknown: str | None) -> None:
+    """Print the groups; `unknown` says why there are no intervals, where that is for another reason than too few seeds."""
     cells = []
     for row in groups.itertuples():
         known = not math.isnan(row.low)
@@ -345,16 +381,15 @@ def _print_groups(where: "Console", groups: "pd.DataFrame", measured: str, unlik
             | {"B - A": _signed(row.difference), "95 %": f"± {_number(row.high - row.difference)}" if known else "–"}
             | {
                 "p_holm": _p(row.p_holm) if known else "–",
-                "": row.verdict.replace("a ", "A ").replace("b ", "B ") if known else "",
+                "": row.verdict.replace("a ", "A ").replace("b ", "B ") if known or row.n_same == row.n_seeds else "",
             }
         )
     table(where, list(cells[0]), cells, keys=["combo", "model"], left=[""])
     where.print()
-    if unlike:
-        say(
-            where,
-            f"{measured}. The studies are of different images, so their seeds do not pair and there are no intervals.",
-        )
+    if (groups["n_same"] == groups["n_seeds"]).all():
+        say(where, f"{measured}.")
+    elif unknown:
+        say(where, f"{measured}. {unknown}")
     elif all(cell["p_holm"] == "–" for cell in cells):
         say(where, f"{measured}. Too few seeds to know their noise, so there are no intervals.")
     else:
@@ -364,13 +399,25 @@ def _print_groups(where: "Console", groups: "pd.DataFrame", measured: str, unlik
         )
 
 
-def _facts(results: Path, runs: "pd.DataFrame") -> dict[str, dict[str, Any]]:
-    """Return what a study was made of: of what its runs do not agree in, all values."""
-    records = [
-        read_json(path)
+def _records(results: Path, runs: "pd.DataFrame") -> dict[tuple[str, str, int], dict[str, Any]]:
+    """Return the content of run.json of each run that has one."""
+    return {
+        key: read_json(path)
         for key in runs[KEYS].itertuples(index=False, name=None)
         if (path := run_folder(results / "runs", *key) / "run.json").is_file()
-    ]
+    }
+
+
+def _weights(record: Mapping[str, Any]) -> str | None:
+    """Return the digest of a run's weights; None if it was not recorded."""
+    return record.get("sha256", {}).get("weights")
+
+
+def _facts(
+    results: Path, runs: "pd.DataFrame", of_runs: Mapping[tuple[str, str, int], Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return what a study was made of: of what its runs do not agree in, all values."""
+    records = list(of_runs.values())
     manifest = results / "partitions" / "manifest.json"
     partitions = read_json(manifest) if manifest.is_file() else {}
     study = {
