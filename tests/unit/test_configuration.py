@@ -13,7 +13,7 @@ from conftest import ROOT, documentation, run_script
 
 from study.architectures import architectures
 from study.configuration import check_config, read_yaml
-from study.datasets import OWN, SIDES, SIZES
+from study.datasets import N_CLASSES, OWN, SIDES, SIZES
 from study.errors import StudyError
 from study.optimizers import OPTIMIZERS
 from study.recipes import canonical, check_chooses, check_search, resolve_recipe
@@ -258,7 +258,7 @@ def test_schemas_and_registries_name_the_same_things():
     assert all(f"`{name}`" in described for name in architectures())
     assert properties["optimizer"]["properties"]["name"]["enum"] == list(OPTIMIZERS)
     assert CONFIG_SCHEMA["properties"]["dataset"]["properties"]["name"]["enum"] == [*SIZES, *OWN]
-    assert list(SIDES) == list(SIZES)
+    assert list(SIDES) == list(N_CLASSES) == list(SIZES)
 
 
 def every_schema(schema, path=""):

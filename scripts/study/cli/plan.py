@@ -14,14 +14,18 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import yaml
 
 from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
 from study.cli.terminal import console, say, shown, table
+from study.configuration import check_claims, read_yaml
 from study.datasets import OWN, SIDES
-from study.datasets.planning import count_images
+from study.datasets.planning import count_classes, count_images
 from study.devices import wants_gpu
-from study.errors import StudyError
+from study.errors import StudyError, one_line
 from study.estimates import (
     Part,
     Run,
@@ -143,9 +147,8 @@ def _images(project: Project) -> _Images:
         return _Images(n, (height, width, *(channels or [1])), len(found["classes"]), True)
     dataset = project.config["dataset"]
     side = dataset["image_size"] if dataset["name"] in OWN else SIDES[dataset["name"]]
-    known = dataset["name"] not in OWN and not dataset["checksums"]
-    n_classes = 100 if dataset["name"] == "cifar100" else 10
-    return _Images(count_images(project.config, manifest), (side, side, 3), n_classes, known)
+    n, n_classes = (count(project.config, manifest) for count in (count_images, count_classes))
+    return _Images(n, (side, side, 3), n_classes, known=not dataset["checksums"])
 
 
 def _speeds(
@@ -307,7 +310,8 @@ def _propose(where: Any, project: Project, costs: _Costs, whole: Part, arguments
     """Print, and write if asked to, which part of the study fits."""
     limit = arguments.hours * 3600
     where.print()
-    if costs.of(whole) <= limit:
+    # An estimate is no more exact than it is told.
+    if costs.of(whole) <= limit or duration(costs.of(whole)) == duration(limit):
         say(where, f"The whole study fits into {duration(limit)}.")
         return
     part = fitting_part(whole, costs.of, limit, project.config["tune"])
@@ -316,25 +320,55 @@ def _propose(where: Any, project: Project, costs: _Costs, whole: Part, arguments
         raise StudyError(
             f"no part of the study fits into {duration(limit)}: one run with all that follows takes {duration(least)}; write fewer epochs or smaller partitions"
         )
-    runs = list(part.runs())
-    text = (
-        f"# {len(runs)} of {len(list(whole.runs()))} runs: about {duration(costs.of(part))}, as `study plan --hours {arguments.hours:g}` estimates.\n"
-        + "".join(f"{key}: [{', '.join(map(str, values))}]\n" for key, values in _overlay(project, part).items())
+    runs, target = list(part.runs()), Path(arguments.write or "part.yaml")
+    kept, lost = _claims(project, part)
+    overlay = _overlay(project, part) | (
+        {"claims": str(target.with_suffix(".claims.yaml")) if kept else ""} if lost else {}
     )
+    text = f"# {len(runs)} of {len(list(whole.runs()))} runs: about {duration(costs.of(part))}, as `study plan --hours {arguments.hours:g}` estimates.\n"
+    text += "".join(f"# Without the claim that this part cannot answer: {one_line(claim['claim'])}\n" for claim in lost)
+    text += "".join(f"{key}: {_flow(value)}\n" for key, value in overlay.items())
     say(where, text.rstrip())
     if arguments.write:
-        write_text(arguments.write, text)
+        if lost and kept:
+            write_text(overlay["claims"], "".join(f"- {_flow(claim)}\n" for claim in kept))
+        write_text(target, text)
         where.print()
         say(where, f"snakemake --configfile {' '.join([*project.configfiles, arguments.write])}")
 
 
-def _overlay(project: Project, part: Part) -> dict[str, list[Any]]:
+def _flow(value: Any) -> str:
+    """Return a value as YAML in one line."""
+    return (
+        yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
+        .removesuffix("...\n")
+        .strip()
+    )
+
+
+def _claims(project: Project, part: Part) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Return the study's claims that a part of it can answer, and those that name a model or combo that it does not have."""
+    file, answered, lost = project.config["claims"], [], []
+    for claim in read_yaml(file) if file else []:
+        try:
+            check_claims([claim], part.models, part.combos)
+        except StudyError:
+            lost.append(claim)
+        else:
+            answered.append(claim)
+    return answered, lost
+
+
+def _overlay(project: Project, part: Part) -> dict[str, Any]:
     """Return the keys of the configuration that make it this part; what names other runs is left without them."""
     config = project.config
-    overlay = {key: values for key, values in part._asdict().items() if values != config[key]}
+    overlay: dict[str, Any] = {key: values for key, values in part._asdict().items() if values != config[key]}
     certified = [
         run for run in config["certify"] if tuple(run.split("/")) in {tuple(map(str, one)) for one in part.runs()}
     ]
     if certified != config["certify"]:
         overlay["certify"] = certified
+    searched = [model for model in config["lr_find"]["models"] if model in part.models]
+    if searched != config["lr_find"]["models"]:
+        overlay["lr_find"] = {"models": searched}
     return overlay

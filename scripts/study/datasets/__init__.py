@@ -1,7 +1,7 @@
 """The data sets a study can use: where each comes from and how it becomes one array and one table.
 
-To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES`, to `SIDES`, to `dataset_module`
-and, if its publisher set test images apart, to `OFFICIALLY_SPLIT`. Images of a user's own need no module: see `own`.
+To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES`, `SIDES` and `N_CLASSES`, to
+`dataset_module` and, if its publisher set test images apart, to `OFFICIALLY_SPLIT`. Images of a user's own need no module: see `own`.
 """
 
 from dataclasses import dataclass, field
@@ -73,6 +73,8 @@ class Decoded:
 SIZES = {"cifar10": 60_000, "cifar100": 60_000, "fashion_mnist": 70_000, "digits": 1_797}
 # Height and width of their images, pixels.
 SIDES = {"cifar10": 32, "cifar100": 32, "fashion_mnist": 28, "digits": 32}
+# And their number of classes.
+N_CLASSES = {"cifar10": 10, "cifar100": 100, "fashion_mnist": 10, "digits": 10}
 # Images of a user's own: a folder with a sub-folder for each class, or a table of paths and labels.
 OWN = ("folder", "csv")
 # The combo of a data set's own split into training and test images; no partition has its name.
