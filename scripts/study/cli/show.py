@@ -9,10 +9,12 @@ import argparse
 import difflib
 import operator
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.cli.belonging import note_on_other_runs
 from study.cli.project import configuration_options, find_project, results_option
 from study.cli.terminal import console, exact, mean_and_sd, say, shown, table
 from study.errors import StudyError
@@ -69,6 +71,8 @@ def answer(arguments: argparse.Namespace) -> None:
     else:
         project = find_project(arguments.configfile)
         runs = run_table(project.results, project.runs)
+        if note := note_on_other_runs(project):
+            print(f"note: {note}", file=sys.stderr)
     total = len(runs)
     for condition in arguments.where:
         runs = runs[_fits(runs, condition)]

@@ -6,6 +6,7 @@ another machine is seen by its log in results/logs.
 
 import argparse
 import itertools
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, locked
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError
@@ -58,6 +60,8 @@ def answer(arguments: argparse.Namespace) -> None:
         raise StudyError(f"--every is {arguments.every:g}, expected seconds above 0")
     project = find_project(arguments.configfile)
     where = console()
+    if note := note_on_other_runs(project):
+        print(f"note: {note}", file=sys.stderr)
     if arguments.once or not where.is_terminal:
         where.print(_view(project, time.time()))
         return
