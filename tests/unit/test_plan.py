@@ -24,9 +24,13 @@ def planned(tmp_path, monkeypatch, capsys):
         shutil.copytree(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(plan, "machine", lambda: {"cpus": 1})
 
     def jobs(project, targets=("all",)):
-        return [Job("train", dict(zip(("combo", "model", "seed"), map(str, run), strict=True))) for run in project.runs]
+        trained = [
+            Job("train", dict(zip(("combo", "model", "seed"), map(str, run), strict=True))) for run in project.runs
+        ]
+        return [*trained, Job("find_hard_examples", {}), Job("summarize", {})]
 
     def speeds(project, models, images, gpus, processes):
         assert images.n_classes == asked.get("classes", images.n_classes)
@@ -39,7 +43,7 @@ def planned(tmp_path, monkeypatch, capsys):
     def planned(study: dict, *words: str, **expected: int) -> str:
         asked.update(expected)
         Path("study.yaml").write_text(yaml.safe_dump({"device": "cpu", "models": ["cnn2"]} | study))
-        main(["plan", "--configfile", "study.yaml", "--cores", "1", *words])
+        main(["plan", "--configfile", "study.yaml", *words])
         return capsys.readouterr().out
 
     return planned
@@ -56,9 +60,16 @@ def test_classes_of_own_images_are_counted_before_anything_is_decoded(planned):
 
 
 def test_a_study_that_takes_as_many_minutes_as_there_are_fits(planned):
-    # Three runs: 3,000 seconds or, as it is told, 50 minutes.
+    # Three runs and what follows: 3,020 seconds or, as it is told, 50 minutes.
     assert "The whole study fits into 50 minutes." in planned({"combos": ["v1"]}, "--hours", "0.83")
-    assert "# 2 of 3 runs: about 33 minutes" in planned({"combos": ["v1"]}, "--hours", "0.8")
+    assert "# 2 of 3 runs: about 34 minutes" in planned({"combos": ["v1"]}, "--hours", "0.8")
+
+
+def test_many_cores_do_not_shorten_what_is_done_one_after_the_other(planned):
+    study = {"partitions": [{"name": "v1", "size": 100}], "combos": ["v1"]}
+    one, many = (planned(study, "--cores", cores) for cores in ("1", "1000"))
+    # A run takes 5 seconds, the list of hard examples of 60,000 images and the summary of all 20.
+    assert "Time: about 36 seconds" in one and "Time: about 25 seconds" in many
 
 
 def test_a_part_leaves_out_what_only_the_whole_can_answer(planned):

@@ -27,6 +27,8 @@ from study.datasets.planning import count_classes, count_images
 from study.devices import wants_gpu
 from study.errors import StudyError, one_line
 from study.estimates import (
+    CHAIN,
+    PLANNING,
     Part,
     Run,
     Speed,
@@ -61,23 +63,27 @@ class _Images(NamedTuple):
 
 
 class _Costs(NamedTuple):
-    """Seconds of the jobs of each run, and of those that belong to no run or to several; `gpu` of all of them is spent on GPU jobs."""
+    """Seconds of the jobs of each run, and of those that belong to no run or to several; `gpu` of all of them is spent on GPU jobs.
+
+    Of the rest, `chain` seconds pass one after the other, however many jobs may run side by side.
+    """
 
     runs: Mapping[Run, float]
     rest: float
+    chain: float
     gpu: Mapping[Run, float]
     side_by_side: int
     gpus: int
 
     def of(self, part: Part) -> float:
-        """Return how long a part of the study takes: the longest run at least, or all work divided among the jobs side by side."""
+        """Return how long a part of the study takes: all work divided among the jobs side by side, but the longest run and the chain at least."""
         runs = [run for run in part.runs() if run in self.runs]
         on_gpu = sum(self.gpu[run] for run in runs)
-        others = sum(self.runs[run] for run in runs) - on_gpu + self.rest
+        others = sum(self.runs[run] for run in runs) - on_gpu
         longest = max((self.runs[run] for run in runs), default=0.0)
         if self.gpus:
-            return max(on_gpu / self.gpus, longest) + others / self.side_by_side
-        return max((on_gpu + others) / self.side_by_side, longest)
+            return max(on_gpu / self.gpus, longest) + max((others + self.rest) / self.side_by_side, self.chain)
+        return max((on_gpu + others) / self.side_by_side, longest) + max(self.rest / self.side_by_side, self.chain)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -195,16 +201,18 @@ def _costs(
 ) -> _Costs:
     runs: dict[Run, float] = defaultdict(float)
     gpu: dict[Run, float] = defaultdict(float)
-    rest = 0.0
-    for job in jobs:
+    rest, chain = 0.0, {}
+    for job in (job for job in jobs if job.rule != "all"):
         run = _run_of(job)
-        seconds = _seconds(project, job, run, speeds, images)
+        seconds = PLANNING + _seconds(project, job, run, speeds, images)
         if run is None:
             rest += seconds
+            if job.rule in CHAIN:
+                chain[job.rule] = seconds
             continue
         runs[run] += seconds
         gpu[run] += seconds * (job.rule in _ON_GPU)
-    return _Costs(runs, rest, gpu, cores, gpus)
+    return _Costs(runs, rest, sum(chain.values()), gpu, cores, gpus)
 
 
 def _seconds(project: Project, job: Job, run: Run | None, speeds: Mapping[str, Speed], images: _Images) -> float:
@@ -214,7 +222,7 @@ def _seconds(project: Project, job: Job, run: Run | None, speeds: Mapping[str, S
         or run[1] not in speeds
         or job.rule not in ("train", "train_again", "predict", "predict_again", "tune", "lr_find")
     ):
-        return job_seconds(job.rule, images.n) if job.rule != "all" else 0.0
+        return job_seconds(job.rule, images.n)
     speed, recipe = speeds[run[1]], project.study.recipes[run[1]]
     of_run = run_size(project.config, run[0], images.n)
     if job.rule.startswith("predict"):
