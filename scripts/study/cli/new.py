@@ -24,11 +24,16 @@ from study.studies import check_study
 # Of each class for each partition, so that a share of 0.15 for testing is at least one image, however it is rounded.
 _LEAST = 8
 _PARTITIONS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.34, 0.33, 0.33)}
+# How many images it takes to be cut into so many partitions, each with more than some twenty to test on.
+_WORTH = {3: 2000, 2: 150, 1: 0}
+# Of each partition; of a small one more is for testing, because an accuracy on 30 images says little.
+_SPLIT, _SMALL_SPLIT = {"train": 0.7, "val": 0.15, "test": 0.15}, {"train": 0.55, "val": 0.15, "test": 0.3}
+_FEW_TESTS = 100
 _SIZES = (32, 48, 64)
 _SAMPLE = 200  # images whose sizes are looked at
-# What a small network and a large one need to settle; more epochs where an epoch is few steps.
-_STEPS = {"cnn2": 2000, "resnet9_tuned": 1500}
-_EPOCHS = (5, 60)
+# What these small networks need to settle, in batches of 32; more epochs where an epoch is few steps.
+_MODELS, _STEPS, _BATCH = ("cnn2", "cnn3"), 1000, 32
+_EPOCHS = (5, 40)
 _PROJECT = Path(__file__).resolve().parents[3]
 
 
@@ -39,15 +44,15 @@ class Plan(NamedTuple):
         image_size: height and width, pixels.
         fit: how images get it.
         shares: of the partitions.
-        batch_size: of the large model.
-        epochs: by model.
+        split: shares of each partition for training, validation and testing.
+        epochs: of each model.
     """
 
     image_size: int
     fit: str
     shares: tuple[float, ...]
-    batch_size: int
-    epochs: dict[str, int]
+    split: dict[str, float]
+    epochs: int
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -98,17 +103,15 @@ def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
         fewest: images of the smallest class.
         sizes: int, n×2; width and height of some of them, pixels.
     """
-    shares = _PARTITIONS[min(fewest // _LEAST, len(_PARTITIONS))]
+    wanted = next(n for n, worth in _WORTH.items() if n_images >= worth)
+    shares = _PARTITIONS[min(fewest // _LEAST, wanted)]
+    split = _SPLIT if _SPLIT["test"] * shares[-1] * n_images >= _FEW_TESTS else _SMALL_SPLIT
     side = float(np.median(sizes.min(axis=1))) if len(sizes) else _SIZES[0]
     image_size = max([size for size in _SIZES if size <= side], default=_SIZES[0])
     ratio = float(np.median(sizes.max(axis=1) / sizes.min(axis=1))) if len(sizes) else 1.0
-    n_train = max(int(0.7 * sum(shares) * n_images), 1)
-    batch_size = next((size for size in (256, 128, 64) if n_train >= 20 * size), 32)
-    epochs = {
-        model: int(np.clip(round(_STEPS[model] * batch / n_train), *_EPOCHS))
-        for model, batch in (("cnn2", 32), ("resnet9_tuned", batch_size))
-    }
-    return Plan(image_size, "crop" if ratio > 1.1 else "resize", shares, batch_size, epochs)
+    n_train = max(int(split["train"] * sum(shares) * n_images), 1)
+    epochs = int(np.clip(round(_STEPS * _BATCH / n_train), *_EPOCHS))
+    return Plan(image_size, "crop" if ratio > 1.1 else "resize", shares, split, epochs)
 
 
 def configuration(
@@ -123,12 +126,12 @@ def configuration(
     combos = ", ".join([*names, *unions, *(["official"] if test_images else [])])
     (most, many), (least, few) = (choose(counts.items(), key=lambda item: (item[1], item[0])) for choose in (max, min))
     spread = f"{few} each" if many == few else f"{few} ({_shown(least)}) to {many} ({_shown(most)}) each"
+    by_area = sizes[np.lexsort((sizes[:, 0], sizes.prod(axis=1)))]
     low, middle, high = (
-        "×".join(str(int(side)) for side in np.quantile(sizes, share, axis=0, method="nearest")) if len(sizes) else "?"
-        for share in (0, 0.5, 1)
+        "×".join(map(str, by_area[place])) if len(sizes) else "?" for place in (0, len(sizes) // 2, -1)
     )
-    # 0.2 for batches of 256, as the recipe has it.
-    rate = 0.2 * plan.batch_size / 256
+    split = ", ".join(f"{role}: {share:g}" for role, share in plan.split.items())
+    overrides = "\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS)
     test = f"\n  test_path: {_quoted(test_images)}   # test images of the combo `official`" if test_images else ""
     ignored = f" {listing.ignored.total():,} other files are left alone." if listing.ignored else ""
     return f"""\
@@ -145,14 +148,13 @@ dataset:
 partitions:
 {partitions}
 combos: [{combos}]   # what models are trained on
-split: {{train: 0.7, val: 0.15, test: 0.15}}   # of each partition, for each seed
+split: {{{split}}}   # of each partition, for each seed
 seeds: [42, 100, 2025]
 
-# A small network and a large one; the large one wants a GPU, or time. Others: the files in config/models/.
-models: [cnn2, resnet9_tuned]
+# Two small networks, which need no GPU. Better ones, for a GPU or with time: resnet9_tuned, resnet18_tuned. Others: config/models/.
+models: [{", ".join(_MODELS)}]
 overrides:
-  cnn2: {{epochs: {plan.epochs["cnn2"]}}}
-  resnet9_tuned: {{epochs: {plan.epochs["resnet9_tuned"]}, batch_size: {plan.batch_size}, optimizer: {{lr: {rate:g}}}}}
+{overrides}
 
 # Pairs that count as nearly the same: 0.1 is the same picture saved or sized again. Pictures as varied as CIFAR-10's stand 0.35, which finds
 # crops too; results/figures/near_duplicates.svg shows what is taken for the same.
