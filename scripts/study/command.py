@@ -13,6 +13,8 @@ from study.errors import StudyError, one_line
 
 # A full disk, a full quota and a file-size limit read the same to a user: there is no room.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What Ctrl-C leaves in the log of a job; it has not failed.
+INTERRUPTED = "interrupted; run the same command again to go on"
 
 
 def device_options(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +52,7 @@ def end_in_one_line() -> Iterator[None]:
         else:
             raise
     except KeyboardInterrupt:
-        message = "interrupted; run the same command again to go on"
+        message = INTERRUPTED
     else:
         return
     print(f"error: {one_line(message)}", file=sys.stderr)

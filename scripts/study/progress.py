@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from study.command import INTERRUPTED
 from study.files import read_json
 from study.liveness import has_ended
 from study.runs import run_folder
@@ -37,7 +38,7 @@ def run_state(folder: Path, logs: Mapping[str, Path], checkpoint: Path) -> tuple
 
     Returns:
         `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (a job ended with an error), `training`, `interrupted` (its
-        training ended without a word) or `waiting`; and the reason, or "".
+        training was stopped by Ctrl-C, or ended without a word) or `waiting`; and the reason, or "".
     """
     (_, log), *after = logs.items()
     if (folder / "run.json").exists() and (folder / "metrics.json").exists():
@@ -49,23 +50,36 @@ def run_state(folder: Path, logs: Mapping[str, Path], checkpoint: Path) -> tuple
         # An older log is that of an earlier training's job.
         errors = [(job, _error(path)) for job, path in after if path.exists() and path.stat().st_mtime >= trained]
         return next((("failed", f"{job}: {error}") for job, error in errors if error), ("trained", ""))
+    kept = "goes on from its checkpoint" if checkpoint.exists() else "starts anew"
     if error := _error(log):
         return "failed", error
+    if _was_interrupted(log):
+        return "interrupted", f"by Ctrl-C; the study's command {kept}"
     if not log.exists():
         return ("interrupted", "") if checkpoint.exists() else ("waiting", "")
     if has_ended(log):
-        kept = "goes on from its checkpoint" if checkpoint.exists() else "starts anew"
         return "interrupted", f"killed, by hand or for want of memory; the study's command {kept}"
     return "training", ""
 
 
 def _error(log: Path) -> str:
-    """Return the last line of a log that says what went wrong, or ""."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    """Return the last line of a log that says what went wrong, or "" where nothing did, as after Ctrl-C."""
+    lines = _lines(log)
+    if _was_interrupted(log):
+        return ""
     ends = [line for line in lines if line.startswith("error: ")]
     if not ends and any(line.startswith("Traceback ") for line in lines):
         ends = lines[-1:]
     return ends[-1].removeprefix("error: ") if ends else ""
+
+
+def _was_interrupted(log: Path) -> bool:
+    """Tell whether Ctrl-C ended a job, which says so itself or, while it still starts, by Python's words."""
+    return bool({f"error: {INTERRUPTED}", "KeyboardInterrupt"} & set(_lines(log)[-1:]))
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines() if log.exists() else []
 
 
 class Progress(NamedTuple):
