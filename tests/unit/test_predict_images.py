@@ -147,6 +147,18 @@ def test_a_terminal_gets_a_table_of_the_likeliest_classes(results, pictures, cap
     assert shown.index(first) < shown.index(second) and "%" in shown and "probability_" not in shown
 
 
+def test_names_in_a_table_are_whole_and_begin_in_the_folder(results, pictures, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "a_photograph_with_a_name_that_is_longer_than_its_column.png"
+    (pictures / "own").mkdir()
+    (pictures / "0.png").rename(pictures / "own" / name)
+    cli.main(["predict", str(pictures), "--run", "v1/small/1", "--results", str(results)])
+    shown = capsys.readouterr().out
+    assert f"own/{name}" in "".join(line.split("  ")[0].rstrip() for line in shown.splitlines())
+    assert "…" not in shown and str(pictures) not in shown and "1.png" in shown
+
+
 def gradient(height=40, width=60):
     columns = np.linspace(0, 255, width).astype(np.uint8)
     return np.broadcast_to(columns, (height, width)).copy()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.cli.terminal import console, say, table
 from study.command import device_options
 from study.devices import take_device
 from study.errors import StudyError
@@ -109,7 +110,7 @@ def _predict(arguments: argparse.Namespace, runs: list[FinishedRun], paths: list
     if arguments.output == "-" or (arguments.output is None and not sys.stdout.isatty()):
         sys.stdout.write(_csv(paths, classes, probabilities))
     else:
-        _show(paths, classes, probabilities, arguments.top)
+        _show(arguments.images, paths, classes, probabilities, arguments.top)
 
 
 def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray) -> str:
@@ -121,20 +122,22 @@ def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarra
     return stream.getvalue()
 
 
-def _show(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray, top: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+def _show(
+    given: Sequence[str], paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray, top: int
+) -> None:
+    """Print the likeliest classes of the first images, which are called as they are in the folder if one was given."""
+    folder = Path(given[0]) if len(given) == 1 and Path(given[0]).is_dir() else Path()
     top = max(1, min(top, len(classes)))
-    table = Table("file", *("likeliest", *(f"{turn}." for turn in range(2, top + 1))))
+    columns = ["file", "likeliest", *(f"{turn}." for turn in range(2, top + 1))]
+    rows = []
     for path, row in zip(paths[:_MOST_ROWS], probabilities, strict=False):
+        name = path.relative_to(folder) if path.is_relative_to(folder) else path
         best = np.argsort(-row, kind="stable")[:top]
-        table.add_row(Text(str(path)), *(Text(f"{classes[k]} {row[k]:.1%}") for k in best))
-    console = Console()
-    console.print(table)
+        rows.append(dict(zip(columns, [str(name), *(f"{classes[k]} {row[k]:.1%}" for k in best)], strict=True)))
+    where = console()
+    table(where, columns, rows, keys=["file"], left=columns, fold=True)
     if len(paths) > _MOST_ROWS:
-        console.print(f"and {len(paths) - _MOST_ROWS:,} more: write all with --output FILE")
+        say(where, f"and {len(paths) - _MOST_ROWS:,} more: write all with --output FILE")
 
 
 def _write_maps(
