@@ -155,6 +155,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     Raises:
         StudyError: the first thing that is wrong; the line shows the corrected YAML.
     """
+    _check_searched_keys(config.get("tune"))
     check_schema(config, schema, "config")
     if config["partition_seed"] == PLACEHOLDER:
         raise StudyError(
@@ -174,6 +175,38 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         raise StudyError(
             f"config: tune names {unknown[0]!r}, which is not among the study's models; add it to 'models' or take it out"
         )
+
+
+# Of a range of values that a search may choose from.
+_RANGE = {"low", "high", "log"}
+
+
+def _check_searched_keys(tune: Any) -> None:
+    """Refuse keys of a search that are nested as in a recipe: the schema takes what is in them for a range with typing errors."""
+    for model, search in _items(tune):
+        for key, choices in _items(dict(_items(search)).get("keys")):
+            if _is_nested(choices):
+                dotted = ", ".join(_yaml(name, value) for name, value in _leaves(choices, key))
+                raise StudyError(
+                    f"config: tune.{model}.keys.{key} holds keys, expected a list of choices or a range; write a key of the recipe with dots: {dotted}"
+                )
+
+
+def _items(value: Any) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, Mapping) else ()
+
+
+def _is_nested(choices: Any) -> bool:
+    return isinstance(choices, Mapping) and bool(choices) and not _RANGE & choices.keys()
+
+
+def _leaves(choices: Any, key: str) -> Iterable[tuple[str, Any]]:
+    """Yield what is nested below a key, with dotted names."""
+    if not _is_nested(choices):
+        yield key, choices
+        return
+    for name, inner in choices.items():
+        yield from _leaves(inner, f"{key}.{name}")
 
 
 def _check_certified(config: Mapping[str, Any]) -> None:
