@@ -2,7 +2,7 @@
 
 What is no longer asked for is what Snakemake has a record of making but would not make for this configuration: runs of combos, models and
 seeds that were taken out, and what was made of them. Tables and figures of a smaller study have other content but the same names and are
-made anew by the next `snakemake`. What you asked for by name (certify, images, …) stays while it belongs to the configuration. Files that
+made anew by the next `snakemake`. What you asked for by name (certify, images, a model's page, a search, …) stays while it can be made for the configuration. Files that
 Snakemake did not make are listed apart and never deleted.
 """
 
@@ -137,17 +137,36 @@ def _look(project: Project, records: Mapping[str, _Record], keep: list[str]) -> 
 def _needed(project: Project, records: Mapping[str, _Record], keep: list[str]) -> set[str]:
     """Return the outputs that the configured study takes, with what was asked for beside it and still belongs to it."""
     needed = files_made(project, ["all", *keep])
-    rules = {records[path].rule for path in needed if path in records}
+    gone = _taken_out(project, records)
     asked: dict[str, list[str]] = {}
-    for path, record in records.items():
-        if record.rule not in rules | _BY_ITSELF and path.startswith("results/") and Path(path).exists():
+    for path, record in sorted(records.items()):
+        here = path.startswith("results/") and Path(path).exists()
+        if here and path not in needed and record.rule not in _BY_ITSELF and not gone & _names(path):
             asked.setdefault(record.rule, []).append(path)
     for paths in asked.values():
-        try:
-            needed |= files_made(project, paths)
-        except StudyError:  # the configuration no longer has what this takes
-            continue
+        needed |= _makeable(project, paths)
     return needed
+
+
+def _taken_out(project: Project, records: Mapping[str, _Record]) -> set[str]:
+    """Return the names of combos, models and seeds, as in paths, that have trained runs here but are not in the configuration."""
+    trained = {name for path, record in records.items() if record.rule == "train" for name in Path(path).parts[2:5]}
+    config = project.config
+    return trained - {*config["combos"], *config["models"], *(f"seed{seed}" for seed in config["seeds"])}
+
+
+def _names(path: str) -> set[str]:
+    parts = Path(path).parts
+    return {*parts, parts[-1].partition(".")[0]}
+
+
+def _makeable(project: Project, paths: list[str]) -> set[str]:
+    """Return what it takes to make those of the paths that a rule can make for the configuration."""
+    try:
+        return files_made(project, paths)
+    except StudyError:  # one of them is of what the configuration no longer has
+        half = len(paths) // 2
+        return _makeable(project, paths[:half]) | _makeable(project, paths[half:]) if half else set()
 
 
 def _gathered(paths: Iterable[Path], others: Iterable[Path]) -> list[Path]:
