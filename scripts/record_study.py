@@ -24,10 +24,12 @@ def main(arguments: argparse.Namespace) -> None:
         for row in read_runs(arguments.runs).itertuples()
         for folder in [run_folder(arguments.folder, row.combo, row.model, row.seed)]
     )
-    files = {path: file_digest(path) for path in arguments.files}
+    # By their places in the project, wherever the copies lie that a job without a shared file system reads.
+    project = Path(arguments.runs).parents[1]
+    files = {Path(path).relative_to(project).as_posix(): file_digest(path) for path in arguments.files}
     # Those of the large array and of the partitions are recorded where they were made.
     files |= {
-        str(Path(arguments.data).with_name(name)): digest
+        Path(arguments.data).with_name(name).relative_to(project).as_posix(): digest
         for name, digest in read_json(arguments.data)["sha256"].items()
     }
     code = digests_of_scripts(Path(__file__).parent)

@@ -139,10 +139,15 @@ def run_checks(
         "model.safetensors": record["sha256"]["weights"],
         "predictions.npz": metrics.get("sha256", {}).get("predictions", ""),
     }
-    parents = {path: digest for path, digest in record.get("parents", {}).items() if path.endswith(".csv")}
+    # splits/<partition>/seed<seed>.csv: what comes before it is another place where the run was trained on a copy.
+    parents = {
+        "/".join(Path(path).parts[-3:]): digest
+        for path, digest in record.get("parents", {}).items()
+        if path.endswith(".csv")
+    }
     found = [
         *recorded_digests(digests, folder, "weights and predictions are what was made"),
-        *recorded_digests(parents, shared.results.parent, "splits are those that were trained on"),
+        *recorded_digests(parents, shared.results, "splits are those that were trained on"),
     ]
     yield from found
     if problems(found):

@@ -89,7 +89,7 @@ rule compare:
         draws=config["compare"]["draws"],
         precision=config["compare"]["precision"],
     shell:
-        "python scripts/compare.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index} --splits results/splits"
+        "python scripts/compare.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --index {input.index} --splits $(dirname {input.runs})/splits"
         " --partitions {params.partitions} --draws {params.draws} --precision {params.precision}"
         " --tables $(dirname {output.page}) --page {output.page} --comparisons-figure {output.differences}"
         " --variance-figure {output.variance} --scaling-figure {output.scaling} --calibration-figure {output.calibration} > {log} 2>&1"
@@ -122,7 +122,7 @@ rule plot_curves:
     params:
         code=code("plot_curves.py"),
     shell:
-        "python scripts/plot_curves.py --code {params.code} --runs {input.runs} --folder results/runs --model {wildcards.model}"
+        "python scripts/plot_curves.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --model {wildcards.model}"
         " --figure {output.figure} --output {output.table} > {log} 2>&1"
 
 
@@ -179,7 +179,7 @@ rule find_hard_examples:
         kinds=[votes["kind"] for votes in config["human_votes"]],
         votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
-        "python scripts/find_hard_examples.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index}"
+        "python scripts/find_hard_examples.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --index {input.index}"
         " --images {input.images} --partitions {input.partitions} --duplicates {input.duplicates} --kinds {params.kinds} --votes {input.votes:q} --output {output.table}"
         " --top-table {output.top} --reliability {output.reliability} --growth {output.growth}"
         " --confusions {output.confusions} --page {output.page} --map-figure {output.map}"
@@ -215,7 +215,7 @@ rule find_hard_to_learn:
     params:
         code=code("find_hard_to_learn.py"),
     shell:
-        "python scripts/find_hard_to_learn.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index}"
+        "python scripts/find_hard_to_learn.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --index {input.index}"
         " --partition {input.partition} --table {output.table} --report {output.report} --page {output.page} > {log} 2>&1"
 
 
@@ -303,8 +303,8 @@ rule summarize:
     params:
         code=code("summarize.py"),
     shell:
-        "python scripts/summarize.py --code {params.code} --runs {input.runs} --folder results/runs --compared {input.compared}"
-        " --models results/models --figures $(dirname {output.figure})"
+        "python scripts/summarize.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --compared {input.compared}"
+        " --models $(dirname {input.runs})/models --figures $(dirname {output.figure})"
         " --groups {output.groups} --groups-page {output.groups_page}"
         " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"
 

@@ -50,5 +50,5 @@ rule certify:
         code=code("certify.py"),
         runs=certified_runs(),
     shell:
-        "python scripts/certify.py --code {params.code} --results results --runs {params.runs:q} --summary {input.summary} --index {input.index}"
+        "python scripts/certify.py --code {params.code} --results $(dirname {output.table}) --runs {params.runs:q} --summary {input.summary} --index {input.index}"
         " --page {output.page} --output {output.table} 2>&1 | tee {log}"

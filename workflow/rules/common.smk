@@ -222,7 +222,7 @@ def run_path(name):
 
 def checksums(wildcards):
     """Return the user's list of md5 digests as an input, if there is one."""
-    return [DATASET["checksums"]] if DATASET["checksums"] else []
+    return [local(DATASET["checksums"])] if DATASET["checksums"] else []
 
 
 def own_options():
@@ -407,7 +407,7 @@ def claims_file(wildcards):
         sys.exit(
             "error: config: claims is empty, so there is nothing to judge; write for example claims: config/claims.yaml"
         )
-    return config["claims"]
+    return local(config["claims"])
 
 
 def leaky_systems():
@@ -450,7 +450,7 @@ def human_votes_files(wildcards):
             sys.exit(
                 f"error: config: human_votes[{position}].path is {path}, where there is no file; docs/guide.md says where to get it"
             )
-    return files
+    return local(files)
 
 
 def storage_to_push(wildcards):

@@ -69,6 +69,6 @@ rule explain_hard_examples:
     params:
         code=code("explain_hard_examples.py", by_model=True),
     shell:
-        "python scripts/explain_hard_examples.py --code {params.code} --runs {input.runs} --folder results/runs --model {wildcards.model}"
+        "python scripts/explain_hard_examples.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --model {wildcards.model}"
         " --top-table {input.top} --images {input.images} --index {input.index} --gpus {resources.gpu} --threads {threads}"
         " --maps {output.maps} --figure {output.figure} > {log} 2>&1"

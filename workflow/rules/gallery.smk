@@ -22,7 +22,7 @@ rule build_gallery:
     params:
         code=code("build_gallery.py"),
     shell:
-        "python scripts/build_gallery.py --code {params.code} --runs {input.runs} --folder results/runs --index {input.index}"
+        "python scripts/build_gallery.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --index {input.index}"
         " --images {input.images} --duplicates {input.duplicates} --table {input.table} --top-table {input.top}"
         " --gradcam {input.gradcam}"
         " --output {output.page} > {log} 2>&1"

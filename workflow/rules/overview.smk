@@ -31,7 +31,7 @@ rule record_study:
         code=code("record_study.py"),
         config=WHOLE_CONFIG,
     shell:
-        "python scripts/record_study.py --code {params.code} --config {params.config:q} --runs {input.runs} --folder results/runs"
+        "python scripts/record_study.py --code {params.code} --config {params.config:q} --runs {input.runs} --folder $(dirname {input.runs})/runs"
         " --data {input.data} --files {input.files} --output {output.manifest} > {log} 2>&1"
 
 
@@ -41,7 +41,14 @@ rule describe_study:
         runs="results/runs.csv",
         records=of_all_runs("run.json"),
         comparisons="results/comparisons/groups.csv",
+        tables=expand(
+            "results/comparisons/{table}.csv",
+            table=["comparisons", "power", "variance", "scaling"],
+        ),
         hard_examples="results/hard_examples.csv",
+        hardness=expand(
+            "results/hard_examples/{table}.csv", table=["reliability", "confusions"]
+        ),
         claims=["results/claims.csv"] if config["claims"] else [],
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],
@@ -69,5 +76,5 @@ rule describe_study:
         ],
     shell:
         "python scripts/describe_study.py --code {params.code} --config {params.config:q} --configfiles {params.configfiles:q} --runs {input.runs}"
-        " --folder results/runs --comparisons $(dirname {input.comparisons}) --hard-examples {input.hard_examples} {params.optional}"
+        " --folder $(dirname {input.runs})/runs --comparisons $(dirname {input.comparisons}) --hard-examples {input.hard_examples} {params.optional}"
         " --data {input.data} --partitions {input.partitions} --duplicates {input.duplicates} --output {output.page} > {log} 2>&1"

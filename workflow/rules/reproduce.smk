@@ -8,7 +8,7 @@ rule reproduce:
 # Part of a study that has all its runs, too.
 rule compare_published:
     input:
-        published="config/published.yaml",
+        published=local("config/published.yaml"),
         results=reproduction_inputs,
     output:
         table="results/reproduction.csv",
@@ -39,12 +39,12 @@ rule compare_published:
         tuned="--tuned" if config["reproduce"]["tuned"] else "",
     shell:
         "python scripts/reproduce.py --code {params.code} --published {input.published} --systems {params.systems} --seeds {params.seeds}"
-        " {params.tuned} --results results --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
+        " {params.tuned} --results $(dirname {output.table}) --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
 
 
 rule measure_leak:
     input:
-        published="config/published.yaml",
+        published=local("config/published.yaml"),
         index="results/data/index.csv",
         splits=leak_files("results/splits/{place}/seed{seed}.csv"),
         predictions=leak_files(
@@ -73,5 +73,5 @@ rule measure_leak:
         suffix=AFRESH,
     shell:
         "python scripts/measure_leak.py --code {params.code} --published {input.published} --systems {params.systems} --seeds {params.seeds}"
-        " --index {input.index} --results results --suffix {params.suffix} --page {output.page} --output {output.table}"
+        " --index {input.index} --results $(dirname {output.table}) --suffix {params.suffix} --page {output.page} --output {output.table}"
         " > {log} 2>&1"

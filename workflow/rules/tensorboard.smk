@@ -22,4 +22,4 @@ rule write_tensorboard:
     params:
         code=code("write_tensorboard.py"),
     shell:
-        "python scripts/write_tensorboard.py --code {params.code} --runs {input.runs} --folder results/runs --output {output.folder} 2>&1 | tee {log}"
+        "python scripts/write_tensorboard.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --output {output.folder} 2>&1 | tee {log}"

@@ -1,0 +1,84 @@
+# What planning costs Snakemake itself: four rules a run, with as many inputs, outputs and logs as the study's, that do nothing and
+# that no job reads all of.
+#   snakemake -n --quiet all --snakefile tests/benchmarks/empty_rules.smk --cores 1 --scheduler greedy --config n_runs=10000
+import gc
+
+# As in the study's own rules.
+gc.set_threshold(50_000, 20, 100)
+
+
+def files(rule, n):
+    return [f"{rule}/{{run}}/{number}" for number in range(n)]
+
+
+rule all:
+    input:
+        expand("explain/{run}/0", run=range(config["n_runs"])),
+
+
+rule train:
+    output:
+        files("train", 4),
+    log:
+        "logs/train/{run}",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        code="0",
+    shell:
+        "touch {output} {params.code} {log}"
+
+
+rule predict:
+    input:
+        files("train", 2),
+    output:
+        files("predict", 1),
+    log:
+        "logs/predict/{run}",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        code="0",
+    shell:
+        "touch {output} {params.code} {log}"
+
+
+rule evaluate:
+    input:
+        files("train", 2),
+        files("predict", 1),
+    output:
+        files("evaluate", 7),
+    log:
+        "logs/evaluate/{run}",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code="0",
+    shell:
+        "touch {output} {params.code} {log}"
+
+
+rule explain:
+    input:
+        files("train", 2),
+        files("predict", 1),
+        files("evaluate", 1),
+    output:
+        files("explain", 2),
+    log:
+        "logs/explain/{run}",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        code="0",
+    shell:
+        "touch {output} {params.code} {log}"
