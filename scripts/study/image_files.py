@@ -5,26 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from study.datasets.listing import SUFFIXES
 from study.datasets.pictures import Unusable, read_picture
 from study.errors import StudyError
 
 
 def find_images(names: Sequence[str | Path]) -> list[Path]:
-    """Return the named files, and of named folders, searched to the bottom, all files with an image's suffix, sorted.
+    """Return the named files, and of folders, searched to the bottom, all that a study of own images would take, sorted.
 
     Raises:
         StudyError: a name is of nothing, or a folder holds no image.
     """
-    suffixes = Image.registered_extensions()
     paths: list[Path] = []
     for name in map(Path, names):
         if not name.exists():
             raise StudyError(f"{name}: no such file or folder")
         found = [name]
         if name.is_dir():
-            found = sorted(path for path in name.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+            found = sorted(path for path in name.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
             if not found:
                 raise StudyError(f"{name}: a folder without images; expected files such as .png or .jpg in it")
         paths += found
