@@ -74,6 +74,12 @@ def read_submission(
     return Submission(name, student, made, pd.DataFrame(accuracies, columns=columns), asked, changed, weights)
 
 
+def unreadable(name: str, reason: str) -> Submission:
+    """Return what is known of a file that holds no study: nothing, for this reason."""
+    accuracies = pd.DataFrame(columns=["combo", "model", "seed", "accuracy"])
+    return Submission(name, "", [Check("files can be read", "bundle", reason)], accuracies, 0, [], frozenset())
+
+
 def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Check]:
     for key in _FIXED:
         asked, found = config[key], theirs.get(key)

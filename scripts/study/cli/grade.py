@@ -13,9 +13,8 @@ from study.cli.project import configuration_options, find_project
 from study.cli.terminal import console, say, shown, table
 from study.code import digests_of_scripts
 from study.errors import StudyError
-from study.grading import Submission, grades, read_submission
+from study.grading import Submission, grades, read_submission, unreadable
 from study.tables import write_table
-from study.verification import Check
 
 _SHOWN = ["student", "passed", "checks", "runs", "asked", "model", "accuracy", "sd", "gain", "same_as"]
 
@@ -65,6 +64,5 @@ def _read(path: Path, data: Path, config: dict, code: dict[str, str]) -> Submiss
         try:
             read_bundle(path, Path(folder))
         except (StudyError, OSError) as error:  # the others are to be graded too
-            checks = [Check("files can be read", "bundle", str(error).removeprefix(f"{path}: "))]
-            return read_submission(path.name, Path(folder), data, config, code)._replace(checks=checks)
+            return unreadable(path.name, str(error).removeprefix(f"{path}: "))
         return read_submission(path.name, Path(folder, "results"), data, config, code)
