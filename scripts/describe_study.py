@@ -46,7 +46,9 @@ def main(arguments: argparse.Namespace) -> None:
             ("validation", arguments.validation),
         )
     }
-    images = pd.read_csv(hard, usecols=["n_eligible", "error_rate", "kind", "cl_issue"])
+    images = pd.read_csv(
+        hard, usecols=["image_id", "file", "n_eligible", "error_rate", "kind", "cl_issue"], dtype={"file": str}
+    )
     pairs = pd.read_csv(
         arguments.duplicates, usecols=["image_id", "other_id", "pixel_distance", "labels_differ"]
     ).astype({"labels_differ": bool})

@@ -38,7 +38,7 @@ class Results(NamedTuple):
         runs: a row a run: `combo`, `model`, `seed`, `status`, `n_train`.
         groups: of `study.contrasts`, as are comparisons, power, variance and scaling.
         reliability: of `study.hardness`, as are confusions.
-        hard_examples: a row an image: `n_eligible`, `error_rate`, `kind`, `cl_issue`.
+        hard_examples: a row an image: `image_id`, `file`, `n_eligible`, `error_rate`, `kind`, `cl_issue`.
         duplicates: a row a pair of near-duplicates: `image_id`, `other_id`, `pixel_distance`, `labels_differ`.
         claims: of `study.claims`; None if the study has none, as with those that follow.
         reproduction: of `study.reproduction`.
@@ -88,6 +88,11 @@ def _interval(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
+def _interval_of_share(low: float, high: float) -> str:
+    """Return an interval of an accuracy, which Student's t may take beyond what there is."""
+    return _interval(max(low, 0.0), min(high, 1.0))
+
+
 def _diverged(runs: pd.DataFrame) -> list[Finding]:
     lost = runs[runs["status"] != "ok"]
     if lost.empty:
@@ -110,11 +115,13 @@ def _best(results: Results) -> list[Finding]:
             continue
         best = groups.loc[groups["accuracy"].idxmax()]
         text = f"{best['model']} on {best['combo']} is right on {_percent(best['accuracy'])} of {test}"
-        over_images = _interval(best["images_low"], best["images_high"])
+        over_images = _interval_of_share(best["images_low"], best["images_high"])
         if best["n_seeds"] > 1:
             # Two seeds may agree by chance, or differ so much that the interval leaves 0 to 1: neither says anything.
             over_seeds = (
-                f"{_interval(best['seeds_low'], best['seeds_high'])} % over seeds, " if best["n_seeds"] > 2 else ""
+                f"{_interval_of_share(best['seeds_low'], best['seeds_high'])} % over seeds, "
+                if best["n_seeds"] > 2
+                else ""
             )
             text += (
                 f", the mean of {best['n_seeds']} seeds. 95 % interval{'s' if over_seeds else ''}: {over_seeds}{over_images} % over test images, "
@@ -284,7 +291,7 @@ def _partitions_and_seeds(results: Results) -> list[Finding]:
         group = results.groups.dropna(subset=["accuracy"]).iloc[0]
         text = (
             f"The mean accuracy of {group['model']} on {group['combo']} over {group['n_seeds']} seeds has the 95 % interval "
-            f"{_interval(group['seeds_low'], group['seeds_high'])} %."
+            f"{_interval_of_share(group['seeds_low'], group['seeds_high'])} %."
         )
     return [*found, Finding("Seeds", text, "Comparisons")]
 
@@ -325,10 +332,14 @@ def _near_duplicates(results: Results) -> list[Finding]:
     found = []
     same = pairs[(pairs["pixel_distance"] == 0) & pairs["labels_differ"]]
     if len(same):
-        shown = ", ".join(f"{row.image_id} and {row.other_id}" for row in same.head(5).itertuples())
+        files = results.hard_examples.set_index("image_id")["file"]
+        shown = "; ".join(
+            " and ".join(f"{files[image_id]} (image_id {image_id})" for image_id in (row.image_id, row.other_id))
+            for row in same.head(5).itertuples()
+        )
         text = (
             f"{counted(len(same), 'pair')} of images with the same pixels {'bears' if len(same) == 1 else 'bear'} two labels, one of which must be wrong: "
-            f"{shown}{' and more' if len(same) > 5 else ''} (image_id)."
+            f"{shown}{'; and more' if len(same) > 5 else ''}."
         )
         found.append(Finding("One picture, two labels", text, "Data"))
     share = len(np.union1d(pairs["image_id"], pairs["other_id"])) / n

@@ -20,6 +20,7 @@ from study.errors import StudyError
 from study.files import write_text
 from study.recipes import laid_over
 from study.studies import check_study
+from study.wording import counted
 
 # Of each class for each partition, so that a share of 0.15 for testing is at least one image, however it is rounded.
 _LEAST = 8
@@ -133,7 +134,7 @@ def configuration(
     split = ", ".join(f"{role}: {share:g}" for role, share in plan.split.items())
     overrides = "\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS)
     test = f"\n  test_path: {_quoted(test_images)}   # test images of the combo `official`" if test_images else ""
-    ignored = f" {listing.ignored.total():,} other files are left alone." if listing.ignored else ""
+    ignored = f" {_left_alone(listing.ignored.total())}" if listing.ignored else ""
     return f"""\
 # A study of {len(listing.images):,} images of {len(counts)} classes, {spread}.{ignored}
 # Keys that are not here are as in config/config.yaml; config/README.md describes all of them.
@@ -162,6 +163,10 @@ near_duplicates: {{threshold: 0.1}}
 
 device: auto   # a GPU where there is one
 """
+
+
+def _left_alone(n: int) -> str:
+    return f"{counted(n, 'other file')} {'is' if n == 1 else 'are'} left alone."
 
 
 def _shown(name: str) -> str:
