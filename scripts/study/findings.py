@@ -85,7 +85,8 @@ def _percent(share: float, decimals: int = 1) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    return f"{100 * low:.1f} to {100 * high:.1f}"
+    low, high = (round(100 * end, 1) + 0.0 for end in (low, high))  # no "-0.0"
+    return f"{low:.1f} to {high:.1f}"
 
 
 def _interval_of_share(low: float, high: float) -> str:

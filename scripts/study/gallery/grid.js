@@ -2,7 +2,9 @@
 const grid = document.getElementById("grid");
 const controls = document.getElementById("controls");
 const TILE = 96;
-const [CELL_WIDTH, CELL_HEIGHT] = [Math.max(TILE, study.width * enlargement(TILE)) + 12, study.height * enlargement(TILE) + 60];
+// Room for the names of most classes; longer ones are cut, and whole in the tooltip.
+const NAME = Math.min(170, 7 * (3 + Math.max(...study.classes.map((name) => name.length))));
+const [CELL_WIDTH, CELL_HEIGHT] = [Math.max(TILE, study.width * enlargement(TILE), NAME) + 12, study.height * enlargement(TILE) + 60];
 const BEYOND = 3;
 const built = new Map();
 let rows = [];
