@@ -28,7 +28,7 @@ $(VENV):
 	base=$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))'); \
 	rm -rf $(VENV); \
 	if uv --version >/dev/null 2>&1; then \
-		uv venv --quiet --python "$$base" $(VENV); \
+		uv venv --quiet --seed --python "$$base" $(VENV); \
 		install() { uv pip install --quiet --compile-bytecode --python $(VENV) "$$@"; }; \
 	else \
 		"$$base" -m venv $(VENV); \

@@ -60,7 +60,7 @@ def main(arguments: argparse.Namespace) -> None:
             read_json(arguments.data) | {"dataset": name},
             read_json(arguments.partitions),
             dict(zip(runs["combo"], runs["n_train"], strict=True)),
-            len(pairs),
+            pairs[["image_id", "other_id"]].to_numpy(),
         ),
         "Design": overview.design(config, records),
         "Computed with": overview.computed_with(records),

@@ -119,7 +119,7 @@ def main(arguments: argparse.Namespace) -> None:
     save_figure(
         confusion_pairs_figure(
             confusions.head(15),
-            f"{len(hard):,} images that at least half the runs get wrong: label → what most runs say",
+            f"{confusions['n'].sum():,} of {len(hard):,} images that at least half the runs get wrong: label → the other class that most say",
         )
         if len(confusions)
         else message_figure("No image is wrong for at least half the runs that may judge it."),

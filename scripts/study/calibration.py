@@ -7,6 +7,8 @@ from scipy.special import log_softmax
 from study.errors import StudyError
 
 _BINS = 15
+# Standard deviation of log T before any image is seen: temperatures between a third and three.
+_PRIOR_SD = 0.5
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, edges: np.ndarray) -> float:
@@ -55,7 +57,10 @@ def adaptive_edges(confidence: np.ndarray, bins: int = _BINS) -> np.ndarray:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature T > 0 by which logits are to be divided for the smallest log loss on these images.
+    """Return the temperature T > 0 by which logits are to be divided: the likeliest by these images and a weak prior around 1.
+
+    The log loss alone has no smallest value where all images are right, as happens with few of them: it falls as T goes to 0, which makes every
+    answer certain. So log T has a normal prior, which weighs as much as one number can: among thousands of images it is not felt.
 
     Args:
         logits: float, n×K; of images that were neither trained on nor are scored with T: validation images.
@@ -71,8 +76,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     logits = logits.astype(np.float64)
     rows = np.arange(len(labels))
 
-    # The loss is convex in 1/T; the search is over log T, in which it has one valley too.
     def loss(log_temperature: float) -> float:
-        return -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean()
+        likelihood = log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].sum()
+        return (log_temperature / _PRIOR_SD) ** 2 / 2 - likelihood
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.01), np.log(100)), method="bounded").x))

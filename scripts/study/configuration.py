@@ -24,14 +24,29 @@ from study.errors import StudyError, one_line
 PLACEHOLDER = "student-id"
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a mapping with one key twice, of which YAML's readers silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Return the mapping."""
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
+            line = key.start_mark.line + 1
+            if lines.setdefault(key.value, line) != line:
+                raise yaml.YAMLError(
+                    f"the key {key.value!r} stands there twice, in lines {lines[key.value]} and {line}: write its values in one place"
+                )
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: str | Path) -> Any:
     """Return the content of a YAML file.
 
     Raises:
-        StudyError: the file is missing or is not YAML.
+        StudyError: the file is missing or is not YAML, or has a key twice in one mapping.
     """
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -145,7 +145,7 @@ def _rivals(best: pd.Series, comparisons: pd.DataFrame) -> str:
             other = row.b if row.a == own else row.a
             undecided.append(f"{within} on {other}" if kind == "combos" else f"{other} on {within}")
     if undecided:
-        return f" Not found worse, in a comparison with it: {', '.join(undecided)}."
+        return f" Of what it was compared with (other combos with {best['model']}, other models on {best['combo']}), not found worse: {', '.join(undecided)}."
     if not compared:
         return ""
     return f" Better than all it was compared with: {best['model']} on other combos, other models on {best['combo']}."
@@ -199,6 +199,10 @@ def _real_differences(results: Results) -> list[Finding]:
             "not known."
         )
     largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
+    if ((rows["verdict"] == "undecided") & ((rows["low"] > 0) | (rows["high"] < 0))).any():
+        text += (
+            " An interval is of its difference alone, so it may leave out 0 where the adjusted verdict is undecided."
+        )
     kind = "with" if largest.within in set(results.runs["model"]) else "on"
     text += f" The largest: {largest.better} less {largest.worse} {kind} {largest.within}, {largest.text()}."
     return [Finding("Differences", text, "Comparisons"), *_most_data(results), *_models(results)]
@@ -254,7 +258,10 @@ def _more_data(scaling: pd.DataFrame) -> list[Finding]:
             + (f" ({100 * (1 - 2**-row.low):.0f} to {100 * (1 - 2**-row.high):.0f})" if not math.isnan(row.low) else "")
             for row in scaling.itertuples()
         ]
-        text = f"Twice the training images make {', '.join(gains)}; 95 % intervals."
+        text = (
+            f"By a power law, twice the training images make {', '.join(gains)}. The 95 % intervals draw the study's own seeds and combos anew, which makes "
+            "them too narrow where there are few; the verdicts on differences do not rest on them."
+        )
     return [Finding("More data", text, "Comparisons")]
 
 
@@ -370,7 +377,7 @@ def _hard_images(results: Results) -> list[Finding]:
         text = "There are too few runs or images to say how far the list of hard images can be relied on."
     found = [Finding("How reliable the list of hard images is", text, "Hard examples")]
     always, often = int((judged["error_rate"] == 1).sum()), judged["error_rate"] >= 0.5
-    text = f"Of {len(judged):,} images that runs may judge, {always:,} are wrong for all of these runs, {int(often.sum()):,} for at least half."
+    text = f"Of {counted(len(judged), 'image')} that runs may judge, {always:,} are wrong for all of these runs, {int(often.sum()):,} for at least half."
     if len(results.confusions):
         pairs = ", ".join(
             f"{row.label} → {row.consensus} ({row.n:,})" for row in results.confusions.head(3).itertuples()
@@ -380,7 +387,7 @@ def _hard_images(results: Results) -> list[Finding]:
     agreed, flagged = int((judged["kind"] == KINDS[0]).sum()), int((judged["cl_issue"] == True).sum())  # noqa: E712
     text = (
         f"On {agreed:,} images at least half of the runs are wrong and four of five of all runs agree on one other class; confident learning doubts "
-        f"{flagged:,} labels. Both are reasons to look, not proofs."
+        f"{counted(flagged, 'label')}. Both are reasons to look, not proofs."
     )
     found.append(Finding("Suspect labels", text, "Hard examples"))
     if results.validation is not None:

@@ -90,7 +90,9 @@ def finished_seeds(runs: Path, combo: str, model: str) -> tuple[list[FinishedRun
 
 
 def best_run(runs: Path) -> FinishedRun:
-    """Return the run with the highest accuracy on its validation images, the first of equals by name.
+    """Return the run with the highest accuracy on its validation images; of equals the one with the smallest loss on more of them.
+
+    Runs of different combos have other validation images: among few, many are equal, and those with more of them know more.
 
     Raises:
         StudyError: no run is finished, or none has validation images.
@@ -100,7 +102,12 @@ def best_run(runs: Path) -> FinishedRun:
     found = [run for run in finished if run.metrics["val"]["overall_accuracy"] is not None]
     if not found:
         raise StudyError(f"no finished run in {runs} has validation images to choose by; name one: --run v1/cnn2/42")
-    return max(found, key=lambda run: run.metrics["val"]["overall_accuracy"])
+    return max(found, key=_goodness)
+
+
+def _goodness(run: FinishedRun) -> tuple[float, int, float]:
+    val = run.metrics["val"]
+    return val["overall_accuracy"], val.get("n", 0), -val.get("nll", 0.0)
 
 
 def _finished(runs: Path) -> Iterator[FinishedRun]:

@@ -110,6 +110,7 @@ def model_card(
     sha256: str,
     parity: Parity,
     exported_by: Mapping[str, Any],
+    n_twins: int = 0,
 ) -> str:
     """Return the card of an exported run, as Markdown.
 
@@ -123,6 +124,7 @@ def model_card(
         sha256: of the exported file.
         parity: what was found when the file was asked.
         exported_by: `commit` and `dirty` of the copy of the project that wrote the file.
+        n_twins: images of the own test with a near-duplicate that the run has trained or validated on.
     """
     record, metrics, classes = run.record, run.metrics, run.record["classes"]
     recipe = record["recipe"]
@@ -179,7 +181,8 @@ def model_card(
             if metrics["common_test"]["n"]
             else ""
         )
-        + ". No image of a test was trained on.",
+        + ". No image of a test was trained on"
+        + (f", but {n_twins:,} of the own test have a near-duplicate that the run has seen." if n_twins else "."),
         f"- Licence of the data: {_licence(manifest)}",
         "",
         "## Results",

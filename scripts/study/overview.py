@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import yaml
 
 from study.findings import Finding
@@ -163,14 +164,16 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
     return f"{listed(texts)}\n\n{table(header, rows)}"
 
 
-def data(manifest: Mapping[str, Any], partitions: Mapping[str, Any], n_train: Mapping[str, int], n_pairs: int) -> str:
+def data(
+    manifest: Mapping[str, Any], partitions: Mapping[str, Any], n_train: Mapping[str, int], pairs: np.ndarray
+) -> str:
     """Return what the images are and how they are divided.
 
     Args:
         manifest: content of `data/manifest.json`.
         partitions: content of `partitions/manifest.json`.
         n_train: number of training images by combo.
-        n_pairs: number of pairs of near-duplicates.
+        pairs: int64, P×2; near-duplicates, by image_id.
     """
     n, height, width, *channels = manifest["images"]
     parts = []
@@ -183,7 +186,8 @@ def data(manifest: Mapping[str, Any], partitions: Mapping[str, Any], n_train: Ma
             f"classes ({', '.join(manifest['classes'])}).",
             f"Partitions, disjoint and drawn by class with seed {partitions['seed']}: {', '.join(parts)}.",
             f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
-            f"{n_pairs:,} pairs of images are nearly the same.",
+            f"{counted(len(np.unique(pairs)), 'image')} in {counted(len(pairs), 'pair')} are nearly the same as another. A run may train on one and be tested on the "
+            "other; `snakemake verify` says what accuracies are without such test images.",
             f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
         ]
     )
@@ -230,7 +234,8 @@ def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:
         f"snakemake --report{given}",
     ]
     note = (
-        "With this configuration in a file ``my_study.yaml``, ``--configfile my_study.yaml`` does the same anywhere. "
+        "With this configuration in a file ``my_study.yaml``, ``--configfile my_study.yaml`` does the same anywhere, given the files that it names, such as "
+        "images of one's own with the digest above. "
         "Each run's ``run.json`` holds its recipe, seeds, versions and the digest of its weights."
     )
     changed = "\n\nFiles of the project differed from that commit." if repository["dirty"] else ""

@@ -139,6 +139,26 @@ def test_the_card_of_a_run_without_a_common_test_does_not_speak_of_one(tmp_path)
     assert "not calibrated: the run had no validation images" in card
 
 
+def test_the_card_counts_test_images_that_the_run_has_seen_nearly_the_same(results, tmp_path):
+    roles = load_predictions(results / "runs/v1/small/seed42/predictions.npz")
+    tested, trained = (np.flatnonzero(roles.has_role(role)) for role in ("test", "train"))
+    pairs = sorted(
+        tuple(sorted(map(int, pair)))
+        for pair in ((tested[0], trained[0]), (tested[1], trained[0]), (tested[2], tested[3]))
+    )
+    lines = ["image_id,other_id", *(f"{a},{b}" for a, b in pairs)]
+    twins = results / "data/near_duplicates.csv"
+    twins.write_text("\n".join(lines) + "\n")
+    try:
+        study("export", "v1/small/42", "--format", "safetensors", "--output", tmp_path / "out", "--results", results)
+    finally:
+        twins.unlink()
+    card = (tmp_path / "out/MODEL_CARD.md").read_text()
+    assert (
+        "No image of a test was trained on, but 2 of the own test have a near-duplicate that the run has seen." in card
+    )
+
+
 def test_the_card_says_what_the_runs_files_say(exported, results):
     card = (exported["onnx"] / "MODEL_CARD.md").read_text()
     metrics = json.loads((results / "runs/v1/small/seed42/metrics.json").read_text())

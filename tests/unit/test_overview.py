@@ -145,7 +145,14 @@ def test_no_interval_of_an_accuracy_goes_beyond_what_there_is():
 def test_rivals_of_the_best_are_named():
     close = study()
     close.comparisons.loc[close.comparisons["compared"] == "models", "verdict"] = "undecided"
-    assert "Not found worse, in a comparison with it: m on v1+v2." in texts(close)["Best on the common test"]
+    assert "other models on v1+v2), not found worse: m on v1+v2." in texts(close)["Best on the common test"]
+
+
+def test_an_interval_without_zero_of_an_undecided_difference_is_explained():
+    assert "An interval is of its difference alone" not in texts(study())["Differences"]
+    close = study()
+    close.comparisons.loc[close.comparisons["compared"] == "models", "verdict"] = "undecided"
+    assert "An interval is of its difference alone" in texts(close)["Differences"]
 
 
 def test_one_seed_is_said_to_tell_nothing_of_others():

@@ -84,6 +84,18 @@ def test_the_run_that_is_best_on_its_validation_images_answers_unless_one_is_nam
     assert np.abs(probabilities(rows) - expected(results, "v1/small/seed2")).max() < 2e-6
 
 
+def test_of_equally_right_runs_the_one_with_more_validation_images_answers(results, pictures, capsys):
+    path = results / "runs/v2/small/seed1/metrics.json"
+    before = path.read_text()
+    metrics = json.loads(before)
+    path.write_text(json.dumps(metrics | {"val": metrics["val"] | {"n": 70}}))
+    try:
+        assert "by v2/small/1," in predicted(capsys, pictures, "--results", results)[1]
+    finally:
+        path.write_text(before)
+    assert "by v1/small/2," in predicted(capsys, pictures, "--results", results)[1]
+
+
 def test_all_seeds_of_a_combo_answer_together_but_those_that_diverged(results, pictures, capsys):
     rows, said = predicted(capsys, pictures, "--combo", "v1", "--model", "small", "--results", results)
     assert np.abs(probabilities(rows) - expected(results, "v1/small/seed1", "v1/small/seed2")).max() < 2e-6

@@ -17,6 +17,7 @@ from study.clock import date_back
 from study.code import code_digest
 from study.combos import chain_of
 from study.command import end_in_one_line
+from study.configuration import read_yaml
 from study.datasets import OFFICIAL, OWN
 from study.datasets.planning import count_images, digest_of_own
 from study.devices import wants_gpu
@@ -36,6 +37,9 @@ gc.set_threshold(50_000, 20, 100)
 
 # A wrong configuration ends here, before any job, with the one line that says what to write instead.
 try:
+    # Snakemake has read these files, but takes the last of two equal keys.
+    for path in workflow.configfiles:
+        read_yaml(path)
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
     # Of the user's own images, a parameter of the job that reads them, so that another image re-runs it; empty for other data.
     OWN_DIGEST = digest_of_own(

@@ -11,8 +11,13 @@ from study.runs import run_folder
 from study.wording import counted
 
 
-def note_on_other_runs(project: Project) -> str | None:
-    """Return a line about the runs in results/ that are of another configuration; None where there is none."""
+def note_on_other_runs(project: Project, all_of_them: bool = False) -> str | None:
+    """Return a line about the runs in results/ that are of another configuration; None where there is none.
+
+    Args:
+        project: what is asked about.
+        all_of_them: only where no run is of this one.
+    """
     results, asked = project.results, set(project.runs)
     trained = {key for path in (results / "runs").glob("*/*/seed*/run.json") if (key := _key(path.parent))}
     there = trained | set(_listed(results / "runs.csv"))
@@ -23,7 +28,11 @@ def note_on_other_runs(project: Project) -> str | None:
     if not others:
         return None
     if trained - others:
-        return f"{counted(len(others), 'more run')} in {results}/ of another configuration; `study clean` with this one lists them"
+        return (
+            None
+            if all_of_them
+            else f"{counted(len(others), 'more run')} in {results}/ of another configuration; `study clean` with this one lists them"
+        )
     return f"{len(others)} of {counted(len(there), 'run')} in {results}/ {'is' if len(others) == 1 else 'are'} of another configuration{_made_with(project)}"
 
 

@@ -12,10 +12,12 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, files_made, find_project, locked
 from study.cli.terminal import console, say, table
 from study.errors import StudyError
@@ -66,6 +68,8 @@ def answer(arguments: argparse.Namespace) -> None:
     """List, and delete if asked to."""
     project = find_project(arguments.configfile)
     _insist_on_no_lock()
+    if note := note_on_other_runs(project, all_of_them=True):
+        print(f"note: {note}", file=sys.stderr)
     records = _read_records()
     found = _look(project, records, arguments.keep)
     where = console()

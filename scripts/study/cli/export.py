@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from study.devices import take_device
+from study.duplicates import read_duplicates
 from study.errors import StudyError
 from study.files import atomic_path, file_digest, read_json, write_text
 from study.finished_runs import FinishedRun, finished_run
@@ -90,8 +91,11 @@ def _write(run: FinishedRun, results: Path, form: str, folder: Path) -> str:
         raise StudyError(
             f"the exported file is no copy of the run, so nothing was kept: {parity}; at most {TOLERANCE:g} is allowed"
         )
+    twins = data / "near_duplicates.csv"
+    seen = ~predictions.may_judge(read_duplicates(twins)) if twins.is_file() else np.zeros(len(labels), bool)
     card = model_card(
-        run, read_json(data / "manifest.json"), predictions, labels, form, path.name, file_digest(path), parity, exported_by
+        run, read_json(data / "manifest.json"), predictions, labels, form, path.name, file_digest(path), parity, exported_by,
+        int((seen & predictions.has_role("test")).sum()),
     )  # fmt: skip
     write_text(folder / "MODEL_CARD.md", card)
     return str(parity)

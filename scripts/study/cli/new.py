@@ -47,6 +47,7 @@ class Plan(NamedTuple):
         shares: of the partitions.
         split: shares of each partition for training, validation and testing.
         epochs: of each model.
+        precision: of differences, that is worth planning for with so many test images.
     """
 
     image_size: int
@@ -54,6 +55,7 @@ class Plan(NamedTuple):
     shares: tuple[float, ...]
     split: dict[str, float]
     epochs: int
+    precision: float
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +89,7 @@ def answer(arguments: argparse.Namespace) -> None:
     write_text(target, text)
     given = shlex.quote(str(target))
     print(
-        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes, none of them opened yet: whether one is broken, decoding says. "
+        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes; decoding says whether one of them is broken. "
         "Read it, then:\n\n"
         f"  study plan --configfile {given}                              # how long it will take here\n"
         f"  snakemake --dry-run --configfile {given}                     # what would run\n"
@@ -112,7 +114,8 @@ def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
     ratio = float(np.median(sizes.max(axis=1) / sizes.min(axis=1))) if len(sizes) else 1.0
     n_train = max(int(split["train"] * sum(shares) * n_images), 1)
     epochs = int(np.clip(round(_STEPS * _BATCH / n_train), *_EPOCHS))
-    return Plan(image_size, "crop" if ratio > 1.1 else "resize", shares, split, epochs)
+    precision = 0.005 if split["test"] * n_images >= 2000 else 0.02
+    return Plan(image_size, "crop" if ratio > 1.1 else "resize", shares, split, epochs, precision)
 
 
 def configuration(
@@ -141,7 +144,7 @@ def configuration(
 dataset:
   name: {"csv" if place(images).is_file() else "folder"}
   path: {_quoted(images)}{test}
-  image_size: {plan.image_size}       # the images have {low} to {high} pixels, {middle} in the middle; twice the size takes four times as long
+  image_size: {plan.image_size}       # images have {low} to {high} pixels, {middle} in the middle ({len(sizes):,} looked at); twice the size takes four times as long
   {f"fit: {plan.fit}":<20} # resize: to a square, whatever their ratio; crop: the largest square in the middle
   skip_broken: false   # true: go on without files that cannot be read; results/data/problems.csv lists them
 
@@ -160,6 +163,9 @@ overrides:
 # Pairs that count as nearly the same: 0.1 is the same picture saved or sized again. Pictures as varied as CIFAR-10's stand 0.35, which finds
 # crops too; results/figures/near_duplicates.svg shows what is taken for the same.
 near_duplicates: {{threshold: 0.1}}
+
+# The report says how many seeds it takes to know a difference to ± so much, a share of 1.
+compare: {{precision: {plan.precision}}}
 
 device: auto   # a GPU where there is one
 """

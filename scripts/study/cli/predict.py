@@ -1,6 +1,6 @@
 """Say which classes images of yours show, by a model of the study.
 
-By the run with the highest validation accuracy unless --run names one, or by all seeds of a combo together (--combo and --model), whose probabilities
+By the run with the highest validation accuracy (of equals, the one with more validation images) unless --run names one, or by all seeds of a combo together (--combo and --model), whose probabilities
 are averaged. Images may have any size and kind. They become what the study's own images became (dataset.fit in its configuration), or else the
 middle with the study's ratio of sides is scaled to its size.
 

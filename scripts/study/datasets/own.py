@@ -107,7 +107,7 @@ def decode(raw: Path, source: Source) -> Decoded:
         first = unusable[0]
         raise StudyError(
             f"{len(unusable)} {'image' if len(unusable) == 1 else 'images'} cannot be used, listed with reasons in {source.problems or raw / PROBLEMS}; the first "
-            f"is {first['file']}, which {first['reason']}; mend or take away these files, or write dataset: {{skip_broken: true}}"
+            f"is {first['file']}, which {first['reason']}; mend or take away these files, or write skip_broken: true under dataset in the configuration"
         )
     rows, description = read_csv(raw / _FILES), read_json(raw / _DESCRIPTION)
     classes = description["classes"]

@@ -100,7 +100,7 @@ def class_accuracy_figure(recalls: pd.DataFrame, title: str) -> Figure:
     """
     values = recalls.to_numpy(float)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(3.2 + 0.75 * values.shape[1], 1.7 + 0.36 * len(values)))
+        figure, axes = plt.subplots(figsize=(max(3.2 + 0.75 * values.shape[1], 8), 1.7 + 0.36 * len(values)))
         image = axes.imshow(values, cmap="cividis", aspect="auto")
         middle = (image.norm.vmin + image.norm.vmax) / 2
         for (row, column), value in np.ndenumerate(values):
