@@ -3,13 +3,14 @@
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from study import overview
 from study.command import run
-from study.files import read_json, write_text
+from study.files import read_csv, read_json, write_text
 from study.findings import Results, main_findings
 from study.provenance import repository
 from study.runs import read_runs, run_folder
@@ -61,6 +62,7 @@ def main(arguments: argparse.Namespace) -> None:
             read_json(arguments.partitions),
             dict(zip(runs["combo"], runs["n_train"], strict=True)),
             pairs[["image_id", "other_id"]].to_numpy(),
+            Counter(problem["kind"] for path in arguments.problems for problem in read_csv(path)),
         ),
         "Design": overview.design(config, records),
         "Computed with": overview.computed_with(records),
@@ -91,6 +93,9 @@ if __name__ == "__main__":
     parser.add_argument("--reproduction", help="published figures and ours, .csv")
     parser.add_argument("--validation", help="hardness against people's judgements, .csv")
     parser.add_argument("--data", required=True, help="manifest of the images, .json")
+    parser.add_argument(
+        "--problems", nargs="*", default=[], help="list of files that cannot be used or were converted, .csv"
+    )
     parser.add_argument("--partitions", required=True, help="manifest of the partitions, .json")
     parser.add_argument("--duplicates", required=True, help="pairs of images that are nearly the same, .csv")
     parser.add_argument("--output", required=True, help="page to write, .rst")

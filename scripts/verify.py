@@ -34,8 +34,8 @@ def main(arguments: argparse.Namespace) -> None:
         most = max(twins, key=lambda row: row["n_seen_twins"])
         gap = max(abs(row["accuracy"] - row["accuracy_without"]) for row in twins)
         print(
-            f"near-duplicates: of the test images of {most['model']} on {most['combo']}, seed {most['seed']}, {most['n_seen_twins']} have one "
-            f"that the run has seen; without these no accuracy changes by more than {100 * gap:.2f} points"
+            f"near-duplicates: at most {most['n_seen_twins']} test images of a run ({most['model']} on {most['combo']}, seed {most['seed']}) have one that "
+            f"it has seen; leaving such images out changes no run's accuracy by more than {100 * gap:.2f} points"
         )
     wrong = problems(made)
     if wrong:

@@ -165,7 +165,11 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
 
 
 def data(
-    manifest: Mapping[str, Any], partitions: Mapping[str, Any], n_train: Mapping[str, int], pairs: np.ndarray
+    manifest: Mapping[str, Any],
+    partitions: Mapping[str, Any],
+    n_train: Mapping[str, int],
+    pairs: np.ndarray,
+    problems: Mapping[str, int],
 ) -> str:
     """Return what the images are and how they are divided.
 
@@ -174,23 +178,26 @@ def data(
         partitions: content of `partitions/manifest.json`.
         n_train: number of training images by combo.
         pairs: int64, P×2; near-duplicates, by image_id.
+        problems: of images of one's own, how many files could not be used, were converted, and so on, by kind.
     """
     n, height, width, *channels = manifest["images"]
     parts = []
     for name, part in partitions["partitions"].items():
         counts = part["class_counts"].values()
         parts.append(f"{name} {part['size']:,} (of each class {_range(counts)})")
-    return listed(
-        [
-            f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels{', colour' if channels == [3] else ''}, {len(manifest['classes'])} "
-            f"classes ({', '.join(manifest['classes'])}).",
-            f"Partitions, disjoint and drawn by class with seed {partitions['seed']}: {', '.join(parts)}.",
-            f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
-            f"{counted(len(np.unique(pairs)), 'image')} in {counted(len(pairs), 'pair')} are nearly the same as another. A run may train on one and be tested on the "
-            "other; `snakemake verify` says what accuracies are without such test images.",
-            f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
-        ]
-    )
+    lines = [
+        f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels{', colour' if channels == [3] else ''}, {len(manifest['classes'])} "
+        f"classes ({', '.join(manifest['classes'])}).",
+        f"Partitions, disjoint and drawn by class with seed {partitions['seed']}: {', '.join(parts)}.",
+        f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
+        f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in {counted(len(pairs), 'pair')}. A run may train on one and be "
+        "tested on the other; `snakemake verify` says what accuracies are without such test images.",
+        f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
+    ]
+    if problems:
+        counts = ", ".join(f"{n:,} {kind}" for kind, n in problems.items())
+        lines.append(f"Files that data/problems.csv has reasons for: {counts}.")
+    return listed(lines)
 
 
 def _range(values: Iterable[int]) -> str:

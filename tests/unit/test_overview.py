@@ -9,7 +9,7 @@ from docutils.core import publish_parts
 from jinja2 import Environment
 
 from study.findings import Finding, Results, main_findings
-from study.overview import computed_with, configuration, literal, plain, start_page, table
+from study.overview import computed_with, configuration, data, literal, plain, start_page, table
 from study.provenance import repository
 
 PAIR = [
@@ -247,6 +247,16 @@ def test_plain_text_is_never_markup(text):
     page = shown(f"{plain(text)}\n\n{literal(text)}", ())
     assert f"<p>{text.replace('>', '&gt;')}</p>" in page.replace("\u2019", "'")
     assert "system-message" not in page and "<li>" not in page
+
+
+def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
+    manifest = {"dataset": "birds", "images": [9, 8, 8, 3], "classes": ["a", "b"], "sha256": {"images.npy": "0f"}}
+    partitions = {"seed": 1, "partitions": {"v1": {"size": 9, "class_counts": {"a": 4, "b": 5}}}}
+    text = data(manifest, partitions, {"v1": 6}, np.array([[0, 2], [0, 5]]), {"unusable": 4, "converted": 3})
+    assert "birds: 9 images of 8×8 pixels, colour, 2 classes (a, b)." in text
+    assert "Nearly the same as another image: 3 images, in 2 pairs." in text
+    assert "data/problems.csv has reasons for: 4 unusable, 3 converted." in text
+    assert "problems.csv" not in data(manifest, partitions, {"v1": 6}, np.empty((0, 2), int), {})
 
 
 def test_machines_and_versions_are_told_apart():

@@ -55,6 +55,7 @@ rule describe_study:
         data="results/data/manifest.json",
         partitions="results/partitions/manifest.json",
         duplicates="results/data/near_duplicates.csv",
+        problems=problems_table(),
     output:
         page="results/overview.rst",
     log:
@@ -77,4 +78,4 @@ rule describe_study:
     shell:
         "python scripts/describe_study.py --code {params.code} --config {params.config:q} --configfiles {params.configfiles:q} --runs {input.runs}"
         " --folder $(dirname {input.runs})/runs --comparisons $(dirname {input.comparisons}) --hard-examples {input.hard_examples} {params.optional}"
-        " --data {input.data} --partitions {input.partitions} --duplicates {input.duplicates} --output {output.page} > {log} 2>&1"
+        " --data {input.data} --partitions {input.partitions} --duplicates {input.duplicates} --problems {input.problems} --output {output.page} > {log} 2>&1"
