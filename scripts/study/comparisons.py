@@ -158,8 +158,8 @@ def compare(
             over_seeds = noise.sd * math.sqrt(2 / len(shared)), noise.freedom
             differing = sum(np.count_nonzero(values[seed][:, a] != values[seed][:, b]) for seed in shared)
             over_images = math.sqrt(of_images[shared, a, b].sum()) / len(shared), max(differing - 1, 1)
-            half, least = _half_width(*over_seeds), _half_width(*over_images)
-            p = max(_p(value, *over_seeds), _p(value, *over_images))
+            half, least = t_half_width(*over_seeds), t_half_width(*over_images)
+            p = max(t_p_value(value, *over_seeds), t_p_value(value, *over_images))
             method = f"t over {len(shared)} seeds, {noise.freedom} degrees of freedom"
             if least > half:
                 half, method = least, f"t over {differing} images on which they differ, wider than {method}"
@@ -197,11 +197,13 @@ def compare(
     return table
 
 
-def _half_width(error: float, freedom: float) -> float:
+def t_half_width(error: float, freedom: float) -> float:
+    """Return half the width of the interval of an estimate with this standard error, by Student's t."""
     return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
 
 
-def _p(value: float, error: float, freedom: float) -> float:
+def t_p_value(value: float, error: float, freedom: float) -> float:
+    """Return the two-sided p-value of an estimate with this standard error, by Student's t; where the error is 0, 1 for 0 and 0 for all else."""
     return float(2 * student_t.sf(abs(value) / error, freedom)) if error > 0 else float(value == 0)
 
 
@@ -283,6 +285,6 @@ def seeds_needed(noise: Residual, n_groups: int, half_width: float, most: int = 
         return None
     for seeds in range(2, most):
         freedom = (n_groups - 1) * (seeds - 1)
-        if student_t.ppf((1 + CONFIDENCE) / 2, freedom) * noise.sd * math.sqrt(2 / seeds) <= half_width:
+        if t_half_width(noise.sd * math.sqrt(2 / seeds), freedom) <= half_width:
             return seeds
     return most

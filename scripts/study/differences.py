@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
-from study.comparisons import CONFIDENCE, holm, residual
+from study.comparisons import CONFIDENCE, holm, residual, t_half_width, t_p_value
 from study.predictions import Predictions
 
 _NOTHING = "–"
@@ -157,8 +157,7 @@ def groups_of_studies(
             value, half, p = float(means[1] - means[0]), math.nan, math.nan
             if n > max(1, n_same) and noise.freedom:
                 error = noise.sd * math.sqrt(2 / n)
-                half = float(student_t.ppf((1 + CONFIDENCE) / 2, noise.freedom)) * error
-                p = float(2 * student_t.sf(abs(value) / error, noise.freedom)) if error > 0 else float(value == 0)
+                half, p = t_half_width(error, noise.freedom), t_p_value(value, error, noise.freedom)
             rows.append(
                 {
                     "combo": combo,

@@ -22,8 +22,9 @@ import yaml
 from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
 from study.cli.terminal import console, say, shown, table
 from study.configuration import check_claims, read_yaml
-from study.datasets import OWN, SIDES
-from study.datasets.planning import count_classes, count_images
+from study.datasets import N_CLASSES, OWN, SIDES
+from study.datasets.listing import list_images
+from study.datasets.planning import count_images
 from study.devices import wants_gpu
 from study.errors import StudyError, one_line
 from study.estimates import (
@@ -152,8 +153,12 @@ def _images(project: Project) -> _Images:
         n, height, width, *channels = found["images"]
         return _Images(n, (height, width, *(channels or [1])), len(found["classes"]), True)
     dataset = project.config["dataset"]
-    side = dataset["image_size"] if dataset["name"] in OWN else SIDES[dataset["name"]]
-    n, n_classes = (count(project.config, manifest) for count in (count_images, count_classes))
+    if dataset["name"] in OWN:
+        listing, side = list_images(dataset["path"], dataset["test_path"]), dataset["image_size"]
+        n, n_classes = len(listing.images), len(listing.classes)
+    else:
+        n, n_classes = count_images(project.config, manifest), N_CLASSES[dataset["name"]]
+        side = SIDES[dataset["name"]]
     return _Images(n, (side, side, 3), n_classes, known=not dataset["checksums"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.datasets import N_CLASSES, OWN, SIZES
+from study.datasets import OWN, SIZES
 from study.datasets.listing import digest_of_images, list_images, place
 from study.errors import StudyError
 
@@ -60,24 +60,6 @@ def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
     sizes = [partition["size"] for partition in config["partitions"]]
     known = not dataset["checksums"] or not isinstance(sizes[0], int)
     return SIZES[dataset["name"]] if known else sum(sizes)
-
-
-def count_classes(config: Mapping[str, Any], manifest: str | Path) -> int:
-    """Return how many classes a study's data set has: as decoded, as its images are listed, or as its publisher says.
-
-    Args:
-        config: a checked configuration.
-        manifest: what decoding wrote of the images, if it has.
-
-    Raises:
-        StudyError: images of the user's own cannot be listed.
-    """
-    dataset = config["dataset"]
-    if Path(manifest).is_file():
-        return len(json.loads(Path(manifest).read_text(encoding="utf-8"))["classes"])
-    if dataset["name"] in OWN:
-        return len(list_images(dataset["path"], dataset["test_path"]).classes)
-    return N_CLASSES[dataset["name"]]
 
 
 def _recorded(manifest: Path, name: str) -> str:
