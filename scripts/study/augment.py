@@ -314,8 +314,7 @@ def adjust_hue(images: Tensor, turn: Tensor) -> Tensor:
 
 def grey(images: Tensor) -> Tensor:
     """Return the luminance, float B×1×H×W, of RGB images B×3×H×W."""
-    weights = torch.tensor(_LUMINANCE, device=images.device, dtype=images.dtype)
-    return (images * weights[:, None, None]).sum(dim=1, keepdim=True)
+    return (images * _colour(_LUMINANCE, images)[:, None, None]).sum(dim=1, keepdim=True)
 
 
 @dataclass(frozen=True)
@@ -371,7 +370,8 @@ def _as_exact_as(images: Tensor, fill: Sequence[float]) -> Tensor:
 
 
 def _colour(fill: Sequence[float], images: Tensor) -> Tensor:
-    return torch.tensor(fill, device=images.device, dtype=images.dtype)
+    # Made on the device: a list copied to a GPU would wait until all work there is done.
+    return torch.cat([images.new_full((1,), value) for value in fill])
 
 
 def augmented(images: Tensor, transforms: Sequence[Transform], draw: Draw) -> Tensor:

@@ -34,16 +34,16 @@ class Dynamics:
         self.events = torch.zeros(
             3, count, dtype=torch.int16, device=device
         )  # right last time, forgotten, first learnt
-        self.epochs = 0
+        self.epochs = torch.zeros((), dtype=torch.int64, device=device)
 
-    def see(self, positions: Tensor, logits: Tensor, labels: Tensor, epoch: int) -> None:
+    def see(self, positions: Tensor, logits: Tensor, labels: Tensor, epoch: int | Tensor) -> None:
         """Take in a batch.
 
         Args:
             positions: int64, B; places of the images in the training set.
             logits: float32, B×K.
             labels: int64, B.
-            epoch: its number, from 1.
+            epoch: its number, from 1; a number, or an int64 scalar on the device.
         """
         rows = labels.unsqueeze(1)
         of_label = logits.gather(1, rows).squeeze(1)
@@ -55,7 +55,7 @@ class Dynamics:
         was_right, forgotten, first = self.events[:, positions]
         first = torch.where(right & (first == 0), epoch, first)
         self.events[:, positions] = torch.stack([right.short(), forgotten + (was_right.bool() & ~right), first.short()])
-        self.epochs = epoch
+        self.epochs.fill_(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it."""
@@ -65,7 +65,7 @@ class Dynamics:
         """Go on from what `state_dict` returned."""
         self.sums.copy_(state["sums"])
         self.events.copy_(state["events"])
-        self.epochs = state["epochs"]
+        self.epochs.copy_(state["epochs"])
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the statistics over the epochs, arrays over the training images, by name.
@@ -79,7 +79,7 @@ class Dynamics:
         during Deep Neural Network Learning", 2019; G. Pleiss et al., "Identifying Mislabeled Data using the Area Under the
         Margin Ranking", 2020.
         """
-        mean, square, correctness, margin = self.sums.cpu().numpy() / max(1, self.epochs)
+        mean, square, correctness, margin = self.sums.cpu().numpy() / max(1, int(self.epochs))
         _, forgetting, first = self.events.cpu().numpy()
         values = (mean, np.sqrt(np.maximum(square - mean**2, 0)), correctness, forgetting, first, margin)
         return {name: value.astype(kind) for (name, kind), value in zip(COLUMNS.items(), values, strict=True)}

@@ -89,7 +89,7 @@ class Muon(torch.optim.Optimizer):
                     weight.mul_(len(weight) ** 0.5 / weight.norm())
                 else:
                     weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.sub_(update, alpha=group["lr"])
+                weight.sub_(update * group["lr"])  # which may be a tensor, unlike `alpha`
 
 
 def orthogonalize(matrix: Tensor, iterations: int = 3) -> Tensor:

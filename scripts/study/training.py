@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from study.augment import Draw, augmented, make_transforms, partner
+from study.averages import MovingAverage
 from study.devices import trains_in_bf16
 from study.dynamics import Dynamics
 from study.errors import StudyError, one_line
@@ -216,9 +216,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, **recipe["optimizer"])
         self.schedule = make_schedule(self.optimizer, steps_per_epoch=steps, epochs=self.epochs, **recipe["schedule"])
         decay = recipe.get("ema")
-        self.average = (
-            None if decay is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-        )
+        self.average = None if decay is None else MovingAverage(model, decay)
         self.dynamics = Dynamics(len(train_set), self.device)
         self.initial_weights = weights_digest(model)
         self.history: list[Epoch] = []
@@ -330,12 +328,12 @@ class Trainer:
             epoch["seconds"] = time.perf_counter() - clock
             yield
 
-    def step(self, positions: Tensor, epoch: int) -> Tensor:
-        """Change the weights by one batch, at the optimizer's current learning rate.
+    def step(self, positions: Tensor, epoch: int | Tensor) -> Tensor:
+        """Change the weights by one batch, at the optimizer's current learning rate, without waiting for the device.
 
         Args:
             positions: int64, B; places in the training set.
-            epoch: number of the epoch, from 1, for the augmentation.
+            epoch: number of the epoch, from 1, for the augmentation; a number, or an int64 scalar on the device.
 
         Returns:
             The batch's summed loss and its number of right answers before the change, float64, 2, on the device.
@@ -352,7 +350,7 @@ class Trainer:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimizer.step()
         if self.average is not None:
-            self.average.update_parameters(self.model)
+            self.average.update(self.model)
         with torch.no_grad():
             self.dynamics.see(positions, logits, labels, epoch)
             return torch.stack([loss * len(labels), (logits.argmax(1) == labels).sum()])
@@ -401,7 +399,7 @@ class Trainer:
             weights = {name: tensor.detach().clone() for name, tensor in self.evaluated.state_dict().items()}
             self.best = {"epoch": len(self.history), "accuracy": accuracy, "weights": weights}
 
-    def _input(self, positions: Tensor, epoch: int) -> tuple[Tensor, Tensor | None]:
+    def _input(self, positions: Tensor, epoch: int | Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the model's input for these places of the training set, augmented, then normalised, and `Draw.own`."""
         images = self.train_set.images.index_select(0, positions)
         draw = Draw(self.augmentation, positions, epoch)

@@ -264,8 +264,8 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(image_set):
 def test_the_average_of_the_weights_is_the_exponential_one(image_set):
     plain, averaged = trainer(image_set, epochs=1), trainer(image_set, epochs=1, ema=0.9)
     seen = []
-    step = averaged.average.update_parameters
-    averaged.average.update_parameters = lambda model: (
+    step = averaged.average.update
+    averaged.average.update = lambda model: (
         seen.append(model.classifier.bias.detach().clone()),
         step(model),
     )

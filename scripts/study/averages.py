@@ -1,0 +1,48 @@
+"""An average of a model's weights over the steps of its training."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class MovingAverage:
+    """The exponential moving average of a model's weights and buffers: after the first step the model, then decay · average + (1 - decay) · model.
+
+    Counters, such as those of batch norms, are the model's own. `torch.optim.swa_utils.AveragedModel` asks the device at every step whether it is
+    the first one; here nothing waits for the device.
+
+    Args:
+        model: what to average; it stays as it is.
+        decay: of one step, above 0 and below 1.
+
+    Attributes:
+        module: a model of the same kind with the averages, on the same device.
+    """
+
+    def __init__(self, model: nn.Module, decay: float):
+        self.module = copy.deepcopy(model)
+        self.decay = decay
+        self.begun = False
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the model after one more step."""
+        pairs = list(zip(self.module.state_dict().values(), model.state_dict().values(), strict=True))
+        moving = [pair for pair in pairs if self.begun and pair[0].is_floating_point()]
+        following = [pair for pair in pairs if not (self.begun and pair[0].is_floating_point())]
+        if moving:
+            torch._foreach_lerp_(*map(list, zip(*moving, strict=True)), 1 - self.decay)
+        for average, value in following:
+            average.copy_(value)
+        self.begun = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it."""
+        return {"module": self.module.state_dict(), "begun": self.begun}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.module.load_state_dict(state["module"])
+        self.begun = state["begun"]
