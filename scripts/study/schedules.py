@@ -37,6 +37,11 @@ def make_schedule(optimizer: Optimizer, *, name: str, steps_per_epoch: int, epoc
     return LambdaLR(optimizer, _SHAPES[name](total, steps_per_epoch, **options))
 
 
+def changes_momentum(schedule: LRScheduler) -> bool:
+    """Tell whether the schedule sets the optimizer's momentum (or Adam's beta1) too."""
+    return isinstance(schedule, OneCycleLR) and schedule.cycle_momentum
+
+
 def schedule_values(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> np.ndarray:
     """Return learning rate and momentum (Adam's beta1) at each step, float64 steps×2, by taking the steps.
 

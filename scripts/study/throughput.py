@@ -50,10 +50,11 @@ def measure(
     image_set = ImageSet(images, labels)
     trainer = new_trainer(recipe, 0, num_classes, image_set, ImageSet(images[:0], labels[:0]))
     trainer.model.train()
+    take_step = trainer.graph or trainer.step
     now = time.process_time if device.type == "cpu" else time.perf_counter
 
     def train(batch: int) -> None:
-        trainer.step(torch.randperm(count, generator=random)[:batch].to(device), 1).tolist()
+        take_step(torch.randperm(count, generator=random)[:batch].to(device), 1).tolist()
 
     def answer(batch: int) -> None:
         predict(

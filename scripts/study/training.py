@@ -18,10 +18,11 @@ from study.averages import MovingAverage
 from study.devices import trains_in_bf16
 from study.dynamics import Dynamics
 from study.errors import StudyError, one_line
+from study.graphs import CudaRecorder, GraphedStep, Recorder
 from study.models import build_recipe_model
 from study.optimizers import make_optimizer
 from study.recipes import epochs_of
-from study.schedules import make_schedule
+from study.schedules import changes_momentum, make_schedule
 from study.seeds import stream_seed
 
 
@@ -218,6 +219,9 @@ class Trainer:
         decay = recipe.get("ema")
         self.average = None if decay is None else MovingAverage(model, decay)
         self.dynamics = Dynamics(len(train_set), self.device)
+        self.graph: GraphedStep | None = None
+        if self.device.type == "cuda" and recipe.get("cuda_graph", True) and not recipe.get("compile"):
+            self.record_steps(CudaRecorder(self.augmentation))
         self.initial_weights = weights_digest(model)
         self.history: list[Epoch] = []
         self.best: dict[str, Any] | None = None
@@ -238,6 +242,17 @@ class Trainer:
         if len(self.history) >= self.last_epoch:
             return True
         return bool(self.patience) and self.best is not None and len(self.history) - self.best["epoch"] >= self.patience
+
+    def record_steps(self, recorder: Recorder) -> None:
+        """Take steps of full batches by a recording from now on, see `study.graphs`."""
+        self.graph = GraphedStep(
+            self._learn,
+            self._update,
+            self.optimizer,
+            recorder,
+            batch_size=self.batch_size,
+            changes_momentum=changes_momentum(self.schedule),
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that decides how training goes on, as tensors and plain values."""
@@ -272,6 +287,8 @@ class Trainer:
         self.history = [Epoch(**row) for row in state["history"]]
         self.best = state["best"]
         self.unfinished = state["unfinished"]
+        if self.graph is not None:
+            self.graph.forget()
 
     def run(
         self,
@@ -319,10 +336,11 @@ class Trainer:
                 "seconds": 0.0,
             }
         epoch = self.unfinished
+        take_step = self.graph or self.step
         clock = time.perf_counter() - epoch["seconds"]
         while epoch["done"] < count:
             positions = epoch["order"][epoch["done"] : epoch["done"] + self.batch_size]
-            epoch["totals"] += self.step(positions, len(self.history) + 1)
+            epoch["totals"] += take_step(positions, len(self.history) + 1)
             self.schedule.step()
             epoch["done"] += len(positions)
             epoch["seconds"] = time.perf_counter() - clock
@@ -338,6 +356,12 @@ class Trainer:
         Returns:
             The batch's summed loss and its number of right answers before the change, float64, 2, on the device.
         """
+        totals = self._learn(positions, epoch)
+        self._update()
+        return totals
+
+    def _learn(self, positions: Tensor, epoch: int | Tensor) -> Tensor:
+        """Compute the gradients of a batch; for arguments and result see `step`."""
         labels = self.train_set.labels[positions]
         images, own = self._input(positions, epoch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
@@ -348,12 +372,15 @@ class Trainer:
         loss.backward()
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        self.optimizer.step()
-        if self.average is not None:
-            self.average.update(self.model)
         with torch.no_grad():
             self.dynamics.see(positions, logits, labels, epoch)
             return torch.stack([loss * len(labels), (logits.argmax(1) == labels).sum()])
+
+    def _update(self) -> None:
+        """Change the weights, and their average, by the gradients."""
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.model)
 
     def _loss(self, logits: Tensor, labels: Tensor, own: Tensor | None) -> Tensor:
         if own is None:
