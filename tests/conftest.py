@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 import yaml
 
+# Tests run side by side, as jobs do: with a thread a core each they would wait for one another. torch reads it when it is imported, and so does all that is started.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 PER_BATCH = 60

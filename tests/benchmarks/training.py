@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Measure a training epoch as the five authors run it and as this project does, in turns, on one CPU thread.
+"""Measure a training epoch as the five authors run it and as this project does, in turns, on one CPU thread or an NVIDIA GPU.
 
 Sides: `authors`, a torchvision-like data set of PIL images, torchvision's transforms and a DataLoader, float32, channels first,
-the loss read every step; `authors, 2 workers`, the same with two worker processes; `ours`, the Trainer. Same images, model,
-batch size and optimizer; each side is timed once a round, and the medians are compared. Both sides have the memory settings that
+the loss read every step; `authors, 2 workers`, the same with two worker processes; `ours`, the Trainer; on a GPU also `ours, no graph`, the Trainer without a
+CUDA graph of its steps. Same device, images, model, batch size and optimizer; each side is timed once a round, and the medians are compared. Both sides have the memory settings that
 the workflow gives its jobs.
 """
 
@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
 
 from study.configuration import read_yaml
+from study.devices import device_name, gpu_visible, take_device
 from study.files import write_csv
 from study.models import build_model
 from study.processes import KEEP_MEMORY
@@ -31,7 +32,15 @@ from study.training import ImageSet, Trainer
 
 _MODELS = Path(__file__).resolve().parents[2] / "config" / "models"
 _IMAGES = {"cnn2": 2048, "cnn3": 2048, "resnet18": 384, "dilated_separable": 1024, "resnet9": 512}
+_GPU_TIMES = 16  # as many images on a GPU
 _HALF = T.Normalize((0.5,) * 3, (0.5,) * 3)
+# What is timed, and its column.
+_SIDES = {
+    "authors": "authors_images_per_s",
+    "authors, 2 workers": "authors_2_workers_images_per_s",
+    "ours": "ours_images_per_s",
+    "ours, no graph": "ours_without_graph_images_per_s",
+}
 
 
 def _crop_flip_erase(padding: int, p: float) -> list[Any]:
@@ -79,7 +88,7 @@ class Pictures(Dataset):
     """Images one by one through PIL, as torchvision's CIFAR10 gives them."""
 
     def __init__(self, images: ImageSet, transforms: list[Any]):
-        self.images, self.labels = images.images.numpy(), images.labels.tolist()
+        self.images, self.labels = images.images.cpu().numpy(), images.labels.tolist()
         self.transform = T.Compose(transforms)
 
     def __len__(self) -> int:
@@ -89,12 +98,12 @@ class Pictures(Dataset):
         return self.transform(Image.fromarray(self.images[i])), self.labels[i]
 
 
-def random_images(count: int) -> ImageSet:
+def random_images(count: int, device: torch.device) -> ImageSet:
     """Return images of noise: what is measured does not depend on what they show."""
     generator = torch.Generator().manual_seed(0)
     return ImageSet(
-        torch.randint(0, 256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8),
-        torch.randint(0, 10, (count,), generator=generator),
+        torch.randint(0, 256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8).to(device),
+        torch.randint(0, 10, (count,), generator=generator).to(device),
     )
 
 
@@ -107,6 +116,8 @@ def authors_epoch(name: str, recipe: dict[str, Any], images: ImageSet, workers: 
             if isinstance(layer, nn.MaxPool2d):
                 layers[i], layers[i + 1] = nn.ReLU(), layer
         model.features = nn.Sequential(*layers)
+    device = images.labels.device
+    model.to(device)
     options = dict(recipe["optimizer"])
     kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[options.pop("name")]
     optimizer = kind(model.parameters(), **options)
@@ -121,6 +132,7 @@ def authors_epoch(name: str, recipe: dict[str, Any], images: ImageSet, workers: 
     def epoch() -> None:
         total = right = 0.0
         for inputs, labels in loader:
+            inputs, labels = inputs.to(device), labels.to(device)
             optimizer.zero_grad()
             logits = model(inputs)
             loss = F.cross_entropy(logits, labels)
@@ -134,14 +146,15 @@ def authors_epoch(name: str, recipe: dict[str, Any], images: ImageSet, workers: 
 
 def our_trainer(recipe: dict[str, Any], images: ImageSet) -> Trainer:
     """Return a trainer without an end."""
-    model = build_model(**recipe["architecture"]).to(memory_format=torch.channels_last)
+    device = images.labels.device
+    model = build_model(**recipe["architecture"]).to(device, memory_format=torch.channels_last)
     return Trainer(
         model,
         recipe | {"epochs": 10**6, "precision": "auto", "schedule": {"name": "constant"}},
         images,
         ImageSet(images.images[:0], images.labels[:0]),
         order=torch.Generator(),
-        augmentation=torch.Generator(),
+        augmentation=torch.Generator(device),
     )
 
 
@@ -152,20 +165,22 @@ def our_epoch(recipe: dict[str, Any], images: ImageSet) -> Callable[[], None]:
     def epoch() -> None:
         for _ in trainer._steps():
             pass
+        trainer.unfinished["totals"].tolist()  # waits for the device
         trainer.unfinished = None
 
     return epoch
 
 
-def augmentation_sides(count: int = 2048) -> dict[str, Callable[[], None]]:
+def augmentation_sides(count: int, device: torch.device) -> dict[str, Callable[[], None]]:
     """Return crop, flip, cutout and normalisation of `count` images, image by image and in batches."""
-    images = random_images(count)
+    images = random_images(count, device)
     recipe = read_yaml(_MODELS / "cnn2.yaml") | {"augment": _AUGMENTATION}
     trainer, pictures = our_trainer(recipe, images), Pictures(images, _AUGMENTATION_PIL)
 
     def ours() -> None:
-        for positions in torch.randperm(count).split(128):
-            trainer._input(positions, 1)
+        for positions in torch.randperm(count).to(device).split(128):
+            batch, _ = trainer._input(positions, 1)
+        batch.sum().item()  # waits for the device
 
     def pil() -> None:
         for i in range(count):
@@ -186,19 +201,22 @@ def measured(sides: dict[str, Callable[[], None]], count: int, rounds: int) -> d
     return {side: statistics.median(values) for side, values in rates.items()}
 
 
-def comparisons(models: list[str], rounds: int) -> Iterator[tuple[str, int, dict[str, float]]]:
+def comparisons(models: list[str], rounds: int, device: torch.device) -> Iterator[tuple[str, int, dict[str, float]]]:
     """Yield what is compared, its batch size and the rates of its sides."""
     for name in models:
         recipe = read_yaml(_MODELS / f"{name}.yaml")
         recipe["batch_size"] = min(recipe["batch_size"], 128)
-        images = random_images(_IMAGES[name])
+        gpu = device.type == "cuda"
+        images = random_images(_IMAGES[name] * (_GPU_TIMES if gpu else 1), device)
         sides = {
             "authors": authors_epoch(name, recipe, images, 0),
             "authors, 2 workers": authors_epoch(name, recipe, images, 2),
             "ours": our_epoch(recipe, images),
         }
+        if gpu:
+            sides["ours, no graph"] = our_epoch(recipe | {"cuda_graph": False}, images)
         yield name, recipe["batch_size"], measured(sides, len(images), rounds)
-    yield "augmentation alone", 128, measured(augmentation_sides(), 2048, rounds)
+    yield "augmentation alone", 128, measured(augmentation_sides(2048, device), 2048, rounds)
 
 
 def main() -> None:
@@ -206,23 +224,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="*", default=list(_IMAGES), choices=list(_IMAGES), metavar="MODEL")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: %(default)s)")
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], default="cuda" if gpu_visible() else "cpu", help="(default: %(default)s)"
+    )
     parser.add_argument("--output", required=True, help="table to write, .csv")
     arguments = parser.parse_args()
     if not os.environ.keys() >= KEEP_MEMORY.keys():  # read when a process starts: start again with it
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
-    torch.set_num_threads(1)
+    device = take_device(int(arguments.device == "cuda"), 1, deterministic=False)
     rows = []
-    print("| | batch | authors | authors, 2 workers | ours | ours / authors |\n|---|---|---|---|---|---|")
-    for name, batch, rates in comparisons(arguments.models, arguments.rounds):
+    print(f"Images a second on {device_name(device)}, torch {torch.__version__}")
+    print("| | batch | " + " | ".join(_SIDES) + " | ours / authors |\n|---|---|" + "---|" * (len(_SIDES) + 1))
+    for name, batch, rates in comparisons(arguments.models, arguments.rounds, device):
         ratio = rates["ours"] / rates["authors"]
-        workers = rates.get("authors, 2 workers")
-        rows.append([name, batch, rates["authors"], workers, rates["ours"], ratio])
-        shown = "–" if workers is None else f"{workers:,.0f}"
-        print(
-            f"| {name} | {batch} | {rates['authors']:,.0f} | {shown} | {rates['ours']:,.0f} | {ratio:.1f} |", flush=True
-        )
-    header = ["what", "batch_size", "authors_images_per_s", "authors_2_workers_images_per_s", "ours_images_per_s"]
-    write_csv(arguments.output, [*header, "ours_over_authors"], rows)
+        rows.append([name, batch, *(rates.get(side) for side in _SIDES), ratio])
+        shown = [f"{rates[side]:,.0f}" if side in rates else "–" for side in _SIDES]
+        print(f"| {name} | {batch} | {' | '.join(shown)} | {ratio:.1f} |", flush=True)
+    write_csv(arguments.output, ["what", "batch_size", *_SIDES.values(), "ours_over_authors"], rows)
 
 
 if __name__ == "__main__":
