@@ -115,14 +115,13 @@ def _lock(path: Path) -> bool:
     return True
 
 
-def take_device(gpus: int, threads: int, deterministic: bool | None = None) -> "torch.device":
+def take_device(gpus: int, threads: int, deterministic: bool = False) -> "torch.device":
     """Return the device for a job and set torch up for it; imports torch, which takes seconds, and must be the first to do so.
 
     Args:
         gpus: how many GPUs the job was given; 0: it computes on the CPU.
         threads: of the CPU.
-        deterministic: of a training, whether it is to repeat its results to the bit on a GPU too, where torch knows how; if not, cuDNN times its
-            kernels and takes the fastest. None for other jobs, which are too short for that.
+        deterministic: repeat results to the bit on a GPU too, where torch knows how.
 
     Raises:
         StudyError: fewer GPUs are visible, or torch can use none.
@@ -137,7 +136,6 @@ def take_device(gpus: int, threads: int, deterministic: bool | None = None) -> "
     if gpus == 0:
         return torch.device("cpu")
     if torch.cuda.is_available():
-        torch.backends.cudnn.benchmark = deterministic is False
         return torch.device("cuda", 0)
     if torch.backends.mps.is_available():
         return torch.device("mps")
@@ -188,6 +186,7 @@ def _make_deterministic() -> None:
 
     # Operations without a deterministic form only warn: max-pooling is one by its general code, but not without overlap.
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
 
 
 @contextmanager

@@ -231,7 +231,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not os.environ.keys() >= KEEP_MEMORY.keys():  # read when a process starts: start again with it
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
-    device = take_device(int(arguments.device == "cuda"), 1, deterministic=False)
+    device = take_device(int(arguments.device == "cuda"), 1)
     rows = []
     print(f"Images a second on {device_name(device)}, torch {torch.__version__}")
     print("| | batch | " + " | ".join(_SIDES) + " | ours / authors |\n|---|---|" + "---|" * (len(_SIDES) + 1))
