@@ -125,8 +125,8 @@ def test_they_train_as_those_of_a_cpu_do(variant):
     if "schedule changes" in variant:  # rates are numbers in both
         assert_same(recorded, plain)
     for ours, theirs in zip(recorded.history, plain.history, strict=True):
-        # Rates in tensors are float32; bfloat16 makes more of the difference.
-        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-2)
+        # Rates in tensors are float32: a difference in the last bits, of which bfloat16 makes one of percents.
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=0.05 if "bfloat16" in variant else 0.002)
         assert ours.learning_rate == theirs.learning_rate
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from study.architectures import architectures
 from study.models import build_model, count_parameters
+from study.models.blocks import Dropout
 from study.models.layers import describe_layers
 from study.models.receptive_field import receptive_fields
 
@@ -126,3 +127,39 @@ def test_the_residual_networks_have_the_published_layers():
         layer.register_forward_hook(lambda module, given, maps: sides.append(maps.shape[2]))
     resnet9(torch.zeros(2, 3, 32, 32))
     assert sides == [32, 16, 8, 4, 1]
+
+
+@pytest.mark.parametrize("p", [0.05, 0.5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_drops_its_share_and_keeps_the_mean(p, dtype):
+    dropout = Dropout(p)
+    x = torch.ones(37, 5, 31, 29, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
+    torch.manual_seed(1)
+    out = dropout(x)
+    assert out.dtype == dtype and out.is_contiguous(memory_format=torch.channels_last)
+    assert out.unique().float().tolist() == pytest.approx(
+        [0, 1 / (1 - p)], rel=1e-2 if dtype == torch.bfloat16 else 1e-4
+    )
+    dropped = (out == 0).float()
+    spread = (p * (1 - p) / x.numel()) ** 0.5
+    assert abs(dropped.mean() - p) < 4 * spread
+    # Elements are dropped independently, those that share a random number too.
+    flat = dropped.permute(0, 2, 3, 1).flatten()
+    for distance in (1, 2, 3, 4, 5):
+        assert abs((flat[distance:] * flat[:-distance]).mean() - p * p) < 5 * p / x.numel() ** 0.5
+    out.float().sum().backward()
+    assert torch.equal(x.grad, out)  # of ones: the gradient is the factor
+
+
+def test_dropout_repeats_with_the_seed_takes_any_layout_and_is_off_in_evaluation():
+    x = torch.rand(6, 4, 9, 7)
+    dropout = Dropout(0.3)
+    for images in (x, x.to(memory_format=torch.channels_last), x[:, :, 1:-1, ::2], x[0, 0, 0, :3]):
+        torch.manual_seed(2)
+        first = dropout(images)
+        torch.manual_seed(2)
+        assert first.shape == images.shape and torch.equal(first, dropout(images))
+        kept = first != 0
+        torch.testing.assert_close(first[kept], images[kept] / 0.7, rtol=1e-4, atol=0)
+    assert torch.equal(dropout.eval()(x), x)
+    assert torch.equal(Dropout(0.0)(x), x) and not Dropout(1.0)(x).any()

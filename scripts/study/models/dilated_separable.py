@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from study.models.blocks import DepthwiseConv2d
+from study.models.blocks import DepthwiseConv2d, Dropout
 
 # One layer a row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution; depthwise and bare 1×1: out channels.
 _DENSE, _DEPTHWISE, _BARE = "dense", "depthwise", "bare"
@@ -60,5 +60,5 @@ def _layers(in_channels: int, dropout: float) -> Iterator[nn.Module]:
             else:
                 stride, padding, dilation = shape
                 yield nn.Conv2d(in_channels, out_channels, 3, stride, padding, dilation, bias=False)
-            yield from (nn.ReLU(inplace=True), nn.BatchNorm2d(out_channels), nn.Dropout(dropout))
+            yield from (nn.ReLU(inplace=True), nn.BatchNorm2d(out_channels), Dropout(dropout))
         in_channels = out_channels
