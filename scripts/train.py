@@ -135,7 +135,7 @@ def main(arguments: argparse.Namespace) -> None:
             "gpu_energy_joules": energy,
             "device": device_name(device),
             "precision": "bf16" if trainer.bf16 else "fp32",
-            "cuda_graph": trainer.graph is not None and trainer.graph.recorded,
+            "cuda_graph": trainer.recorded,
             "threads": arguments.threads,
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "peak_gpu_memory_mb": (

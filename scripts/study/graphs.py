@@ -112,19 +112,15 @@ class GraphedStep:
         self._epoch = torch.zeros((), dtype=torch.int64, device=device)
         self._rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
         self._obstacle: str | None = None
-        self.forget()
+        self._warm_ups = 0
+        self._replay: Callable[[], None] | None = None
+        self._totals: Tensor | None = None
+        self._gradients: list[tuple[Tensor, Tensor | None]] = []
 
     @property
     def recorded(self) -> bool:
         """Whether steps are launched as a recording by now."""
         return self._replay is not None
-
-    def forget(self) -> None:
-        """Record anew: the optimizer's state lies elsewhere."""
-        self._warm_ups = 0
-        self._replay: Callable[[], None] | None = None
-        self._totals: Tensor | None = None
-        self._gradients: list[tuple[Tensor, Tensor | None]] = []
 
     def __call__(self, positions: Tensor, epoch: int) -> Tensor:
         """Take one step; for arguments and result see `study.training.Trainer.step`. The result is valid until the next step."""

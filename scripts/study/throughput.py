@@ -50,7 +50,7 @@ def measure(
     image_set = ImageSet(images, labels)
     trainer = new_trainer(recipe, 0, num_classes, image_set, ImageSet(images[:0], labels[:0]))
     trainer.model.train()
-    take_step = trainer.graph or trainer.step
+    take_step = trainer.stepper()
     now = time.process_time if device.type == "cpu" else time.perf_counter
 
     def train(batch: int) -> None:

@@ -219,9 +219,9 @@ class Trainer:
         decay = recipe.get("ema")
         self.average = None if decay is None else MovingAverage(model, decay)
         self.dynamics = Dynamics(len(train_set), self.device)
-        self.graph: GraphedStep | None = None
-        if self.device.type == "cuda" and recipe.get("cuda_graph", True) and not recipe.get("compile"):
-            self.record_steps(CudaRecorder(self.augmentation))
+        records = self.device.type == "cuda" and recipe.get("cuda_graph", True) and not recipe.get("compile")
+        self.recorder: Recorder | None = CudaRecorder(self.augmentation) if records else None
+        self.recorded = False  # whether steps were launched as a recording
         self.initial_weights = weights_digest(model)
         self.history: list[Epoch] = []
         self.best: dict[str, Any] | None = None
@@ -243,13 +243,15 @@ class Trainer:
             return True
         return bool(self.patience) and self.best is not None and len(self.history) - self.best["epoch"] >= self.patience
 
-    def record_steps(self, recorder: Recorder) -> None:
-        """Take steps of full batches by a recording from now on, see `study.graphs`."""
-        self.graph = GraphedStep(
+    def stepper(self) -> Callable[[Tensor, int], Tensor]:
+        """Return what takes steps as `step` does, by a recording where the device has a recorder; of no use after `load_state_dict`."""
+        if self.recorder is None:
+            return self.step
+        return GraphedStep(
             self._learn,
             self._update,
             self.optimizer,
-            recorder,
+            self.recorder,
             batch_size=self.batch_size,
             changes_momentum=changes_momentum(self.schedule),
         )
@@ -287,8 +289,6 @@ class Trainer:
         self.history = [Epoch(**row) for row in state["history"]]
         self.best = state["best"]
         self.unfinished = state["unfinished"]
-        if self.graph is not None:
-            self.graph.forget()
 
     def run(
         self,
@@ -308,11 +308,13 @@ class Trainer:
             Diverged: the loss is no longer finite; the history holds the epochs before.
         """
         saved = time.monotonic()
+        take_step = self.stepper()
         while not self.finished():
-            for _ in self._steps():
+            for _ in self._steps(take_step):
                 if time.monotonic() - saved > save_every:
                     save(self.state_dict())
                     saved = time.monotonic()
+            self.recorded = isinstance(take_step, GraphedStep) and take_step.recorded
             self.history.append(self._finished_epoch())
             if self.keep_best or self.patience:
                 self._remember_best()
@@ -323,8 +325,8 @@ class Trainer:
             self.evaluated.load_state_dict(self.best["weights"])
         return self.history
 
-    def _steps(self) -> Iterator[None]:
-        """Take all steps of the next epoch, or the rest of an unfinished one; after each, the state is complete."""
+    def _steps(self, take_step: Callable[[Tensor, int], Tensor]) -> Iterator[None]:
+        """Take all steps of the next epoch, or the rest of an unfinished one, by what `stepper` returned; after each, the state is complete."""
         self.model.train()
         count = len(self.train_set)
         if self.unfinished is None:
@@ -336,7 +338,6 @@ class Trainer:
                 "seconds": 0.0,
             }
         epoch = self.unfinished
-        take_step = self.graph or self.step
         clock = time.perf_counter() - epoch["seconds"]
         while epoch["done"] < count:
             positions = epoch["order"][epoch["done"] : epoch["done"] + self.batch_size]

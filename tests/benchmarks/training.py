@@ -161,9 +161,10 @@ def our_trainer(recipe: dict[str, Any], images: ImageSet) -> Trainer:
 def our_epoch(recipe: dict[str, Any], images: ImageSet) -> Callable[[], None]:
     """Return one epoch of the Trainer, without validation, which the other side does not do either."""
     trainer = our_trainer(recipe, images)
+    take_step = trainer.stepper()
 
     def epoch() -> None:
-        for _ in trainer._steps():
+        for _ in trainer._steps(take_step):
             pass
         trainer.unfinished["totals"].tolist()  # waits for the device
         trainer.unfinished = None

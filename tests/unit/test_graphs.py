@@ -108,18 +108,18 @@ def never(monkeypatch):
 def test_recorded_steps_train_as_steps_one_by_one_do(variant, never):
     recorded, one_by_one = trainer(variant), trainer(variant)
     tape = TapeRecorder()
-    recorded.record_steps(tape)
-    one_by_one.record_steps(never())
+    recorded.recorder = tape
+    one_by_one.recorder = never()
     train(recorded)
     train(one_by_one)
-    assert (tape.warm_ups, tape.recordings) == (graphs.WARM_UP, 1) and recorded.graph.recorded
+    assert (tape.warm_ups, tape.recordings) == (graphs.WARM_UP, 1) and recorded.recorded
     assert_same(recorded, one_by_one)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_they_train_as_those_of_a_cpu_do(variant):
     recorded, plain = trainer(variant), trainer(variant)
-    recorded.record_steps(TapeRecorder())
+    recorded.recorder = TapeRecorder()
     train(recorded)
     train(plain)
     if "schedule changes" in variant:  # rates are numbers in both
@@ -135,13 +135,12 @@ def test_they_train_as_those_of_a_cpu_do(variant):
 def test_a_training_with_a_recording_resumes_to_the_bit(variant, stop):
     whole, fresh, used = (trainer(variant) for _ in range(3))
     for each in (whole, fresh, used):
-        each.record_steps(TapeRecorder())
+        each.recorder = TapeRecorder()
     states = []  # at each step, as checkpoints would keep them
     train(whole, save=lambda state: states.append(copy.deepcopy(state)), save_every=0)
     train(used)  # what it has recorded is of no use to another state
     for resumed in (fresh, used):
         resumed.load_state_dict(copy.deepcopy(states[stop]))
-        assert not resumed.graph.recorded
         resumed.run()
         assert_same(whole, resumed)
 
@@ -149,7 +148,7 @@ def test_a_training_with_a_recording_resumes_to_the_bit(variant, stop):
 def test_momentum_and_rates_stay_numbers_for_the_schedule_and_the_checkpoint():
     for variant in VARIANTS:
         recorded = trainer(variant, epochs=2)
-        recorded.record_steps(TapeRecorder())
+        recorded.recorder = TapeRecorder()
         train(recorded)
         for group in recorded.state_dict()["optimizer"]["param_groups"]:
             assert isinstance(group["lr"], float) and not group.get("capturable")
@@ -158,9 +157,9 @@ def test_momentum_and_rates_stay_numbers_for_the_schedule_and_the_checkpoint():
 def test_a_step_that_waits_is_taken_as_it_comes_and_said_once(capsys):
     waiting = trainer("adam")
     recorder = TapeRecorder(obstacle="my_net.py, line 7")
-    waiting.record_steps(recorder)
+    waiting.recorder = recorder
     train(waiting)
-    assert (recorder.warm_ups, recorder.recordings) == (graphs.WARM_UP, 0) and not waiting.graph.recorded
+    assert (recorder.warm_ups, recorder.recordings) == (graphs.WARM_UP, 0) and not waiting.recorded
     said = capsys.readouterr().err
     assert (
         said.count("note: a training step waits for the GPU (my_net.py, line 7)") == 1 and "'cuda_graph: false'" in said
@@ -169,7 +168,7 @@ def test_a_step_that_waits_is_taken_as_it_comes_and_said_once(capsys):
 
 def test_divergence_is_noticed(never):
     diverging = trainer("momentum that the schedule changes", optimizer={"name": "sgd", "lr": 1e30, "momentum": 0.9})
-    diverging.record_steps(TapeRecorder())
+    diverging.recorder = TapeRecorder()
     with pytest.raises(Diverged):
         train(diverging)
 
@@ -194,10 +193,10 @@ def test_what_cannot_be_recorded_says_what_to_write(monkeypatch):
 
 
 def test_without_a_gpu_and_where_the_recipe_says_so_nothing_is_recorded():
-    assert trainer("adam").graph is None
+    assert trainer("adam").recorder is None
     plain = trainer("adam")
     train(plain)
-    assert plain.graph is None and math.isfinite(plain.history[-1].train_loss)
+    assert not plain.recorded and math.isfinite(plain.history[-1].train_loss)
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
@@ -209,7 +208,7 @@ def test_on_a_gpu_the_graph_trains_as_steps_one_by_one_do(variant):
     recorded, one_by_one = trainer(variant, "cuda"), trainer(variant, "cuda", cuda_graph=False)
     train(recorded)
     train(one_by_one)
-    assert recorded.graph.recorded and one_by_one.graph is None
+    assert recorded.recorded and not one_by_one.recorded
     for ours, theirs in zip(recorded.history, one_by_one.history, strict=True):
         assert ours.train_loss == pytest.approx(theirs.train_loss, rel=2e-2)
 
@@ -236,4 +235,4 @@ def test_on_a_gpu_a_network_that_waits_is_noticed(capsys):
     waiting = trainer("adam", "cuda")
     waiting.transforms.append(lambda images, draw: images * (images.float().mean().item() > 0))
     train(waiting)
-    assert not waiting.graph.recorded and "waits for the GPU" in capsys.readouterr().err
+    assert not waiting.recorded and "waits for the GPU" in capsys.readouterr().err
