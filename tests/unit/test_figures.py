@@ -10,7 +10,7 @@ from study.histories import read_history, seed_bands
 from study.plots.accuracy import class_accuracy_figure, cost_figure, resources_figure
 from study.plots.comparisons import variance_figure
 from study.plots.curves import learning_curves_figure
-from study.plots.style import model_looks, save_figure
+from study.plots.style import STYLE, font_families, model_looks, save_figure
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +107,20 @@ def test_variance_bars_are_in_points_and_unknown_ones_are_left_out(tmp_path):
     save_figure(figure, tmp_path / "variance.svg")
     save_figure(variance_figure(components, "found"), tmp_path / "again.svg")
     assert (tmp_path / "variance.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
+
+
+def test_fonts_with_more_letters_stand_in_where_they_are_installed():
+    assert font_families(["Arial", "UnDotum", "IPAGothic"]) == ["sans-serif", "IPAGothic", "UnDotum"]
+    assert font_families(["Arial"]) == ["sans-serif"]
+
+
+@pytest.mark.skipif(
+    STYLE["font.family"] == ["sans-serif"], reason="needs a font with Chinese, Japanese or Korean letters"
+)
+@pytest.mark.filterwarnings("error:Glyph")
+def test_class_names_of_other_scripts_are_drawn_and_latin_ones_as_ever(tmp_path):
+    letters = "고양이" if STYLE["font.family"][1] in ("UnDotum", "NanumGothic") else "猫"
+    with plt.rc_context(STYLE):
+        figure = plt.figure()
+        figure.text(0.1, 0.5, f"{letters} and cat")
+    save_figure(figure, tmp_path / "text.png")

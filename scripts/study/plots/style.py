@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
@@ -15,8 +16,23 @@ from study.files import atomic_path
 # Okabe & Ito's palette: told apart with colour-blindness and, with the markers, in grey print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+# Usual fonts with Chinese, Japanese and Korean letters, which the first one lacks. Those that are installed stand in, letter by letter.
+_EAST_ASIAN = (
+    *(f"Noto Sans CJK {region}" for region in ("JP", "SC", "TC", "KR")),
+    *("IPAGothic", "WenQuanYi Zen Hei", "UnDotum", "NanumGothic"),  # Linux
+    *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo"),  # macOS
+    *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),  # Windows, by way of WSL
+)
+
+
+def font_families(installed: Sequence[str]) -> list[str]:
+    """Return the families of all texts in figures, by preference, from the names of the fonts that matplotlib knows."""
+    return ["sans-serif", *(name for name in _EAST_ASIAN if name in set(installed))]
+
+
 STYLE = {
     "font.size": 10,
+    "font.family": font_families(font_manager.get_font_names()),
     "font.sans-serif": [
         "DejaVu Sans",
         "Verdana",
