@@ -15,6 +15,7 @@ from study.architectures import architectures
 from study.configuration import check_config, read_yaml
 from study.datasets import N_CLASSES, OWN, SIDES, SIZES
 from study.errors import StudyError
+from study.files import read_json
 from study.optimizers import OPTIMIZERS
 from study.recipes import canonical, check_chooses, check_search, resolve_recipe
 from study.studies import check_study
@@ -426,6 +427,29 @@ def test_the_first_epochs_of_the_large_systems_are_near_the_published_ones(syste
             f"| {system} | {published['model']} after epoch {claim['at_epoch']} | {claim['value']:.1%} | {ours:.1%} |"
         )
         assert cell.replace("%", " %") in documentation()
+
+
+@pytest.mark.parametrize("name", ["training.csv", "training_without_fast_bfloat16.csv"])
+def test_the_speeds_in_the_documentation_are_those_of_the_reference_files(name):
+    table = pd.read_csv(ROOT / "results/reference/benchmarks" / name)
+    assert len(table) == 6
+    for row in table.itertuples():
+        what = "crop, flip, cutout and normalisation alone" if row.what == "augmentation alone" else row.what
+        rates = (row.authors_images_per_s, row.authors_2_workers_images_per_s, row.ours_images_per_s)
+        shown = ["–" if pd.isna(rate) else f"{rate:,.0f}" for rate in rates]
+        assert f"| {what} | {row.batch_size} | {' | '.join(shown)} | {row.ours_over_authors:.1f} |" in documentation()
+
+
+def test_the_accuracies_of_tuned_recipes_in_the_documentation_are_those_of_their_runs():
+    folder = ROOT / "results/reference/tuned"
+    for run in folder.iterdir():
+        history = pd.read_csv(run / "history.csv")
+        # The oldest of them was validated on the test images, before there were columns of their own.
+        column = "test_accuracy" if "test_accuracy" in history else "val_accuracy"
+        epochs, accuracy = len(history), f"{history[column].iloc[-1]:.1%}".replace("%", " %")
+        assert re.search(rf"\| {run.name}\b[^|]*\| {epochs} \| {accuracy} \|", documentation()), run.name
+        recipe = read_json(run / "run.json")["recipe"]
+        assert recipe["optimizer"] == read_yaml(ROOT / f"config/models/{run.name}.yaml")["optimizer"], run.name
 
 
 def test_the_reference_study_orders_the_combos_for_every_model_and_seed():
