@@ -32,7 +32,7 @@ VARIANTS = {
     "Adam's beta that the schedule changes": {"schedule": {"name": "one_cycle"}},
     "mixed images, dropout, bfloat16": {
         "architecture": "dilated_separable", "augment": [{"name": "alternating_flip"}, {"name": "mixup", "alpha": 0.3}],
-        "schedule": {"name": "step", "every": 1, "gamma": 0.5}, "precision": "bf16",
+        "schedule": {"name": "step", "every": 1, "gamma": 0.5}, "precision": "bf16", "epochs": 2,
     },
 }  # fmt: skip
 AUGMENT = [{"name": "alternating_flip"}, {"name": "random_crop", "padding": 2}, {"name": "cutout", "size": 4}]
