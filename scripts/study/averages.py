@@ -29,13 +29,12 @@ class MovingAverage:
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take in the model after one more step."""
-        pairs = list(zip(self.module.state_dict().values(), model.state_dict().values(), strict=True))
-        moving = [pair for pair in pairs if self.begun and pair[0].is_floating_point()]
-        following = [pair for pair in pairs if not (self.begun and pair[0].is_floating_point())]
-        if moving:
-            torch._foreach_lerp_(*map(list, zip(*moving, strict=True)), 1 - self.decay)
-        for average, value in following:
-            average.copy_(value)
+        averages, values = ([*each.parameters(), *each.buffers()] for each in (self.module, model))
+        for average, value in zip(averages, values, strict=True):
+            if self.begun and average.is_floating_point():
+                average.lerp_(value, 1 - self.decay)
+            else:
+                average.copy_(value)
         self.begun = True
 
     def state_dict(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.errors import StudyError
+from study.provenance import system_text
 
 if TYPE_CHECKING:
     import torch
@@ -167,17 +168,9 @@ def trains_in_bf16(precision: str, device: "torch.device", proc: Path = Path("/p
             getattr(torch.cpu, check, lambda: False)()
             for check in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
         )
-        return amx or (avx512 and _vendor(proc) == "AuthenticAMD")
+        amd = re.search(r"^vendor_id\s*:\s*AuthenticAMD\s*$", system_text(proc / "cpuinfo"), re.MULTILINE)
+        return amx or (avx512 and amd is not None)
     return False
-
-
-def _vendor(proc: Path) -> str | None:
-    """Return the maker of an x86 processor in its own word, such as "GenuineIntel"; None where the kernel does not tell."""
-    try:
-        found = re.search(r"^vendor_id\s*:\s*(\S+)", (proc / "cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return found[1] if found else None
 
 
 def _make_deterministic() -> None:
@@ -223,6 +216,5 @@ def gpu_versions(device: "torch.device", proc: Path = Path("/proc")) -> dict[str
     import torch
 
     versions = {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
-    driver = proc / "driver" / "nvidia" / "version"
-    found = re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", driver.read_text()) if driver.is_file() else None
+    found = re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", system_text(proc / "driver" / "nvidia" / "version"))
     return versions | ({"driver": found[1]} if found else {})

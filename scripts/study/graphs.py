@@ -124,8 +124,9 @@ class GraphedStep:
 
     def __call__(self, positions: Tensor, epoch: int) -> Tensor:
         """Take one step; for arguments and result see `study.training.Trainer.step`. The result is valid until the next step."""
-        for rate, group in zip(self._rates, self._optimizer.param_groups, strict=True):
-            rate.fill_(group["lr"])
+        if self._whole:
+            for rate, group in zip(self._rates, self._optimizer.param_groups, strict=True):
+                rate.fill_(group["lr"])
         if len(positions) != len(self._positions) or self._obstacle:
             return self._as_it_comes(positions, epoch)
         if self._warm_ups < WARM_UP:

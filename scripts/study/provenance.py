@@ -65,15 +65,15 @@ def machine(root: Path = Path("/")) -> dict[str, str | int | None]:
         `system`, `architecture`, `cpu`, `cpus`, `memory_mb` (None where the system does not say) and `host`: "container", "virtual machine" or
         "physical machine" (as far as Linux tells) with the product's name, never the machine's own.
     """
-    processor = _text(root / "proc/cpuinfo")
+    processor = system_text(root / "proc/cpuinfo")
     model = re.search(r"^model name\s*:\s*(.+)$", processor, re.MULTILINE)
     virtual = re.search(r"^flags\s*:.*\bhypervisor\b", processor, re.MULTILINE)
-    memory = re.search(r"^MemTotal:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s*(\d+) kB", system_text(root / "proc/meminfo"), re.MULTILINE)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     contained = any((root / mark).exists() for mark in (".dockerenv", "run/.containerenv"))
     kind = "container" if contained else "virtual machine" if virtual else "physical machine"
     product = " ".join(
-        filter(None, (_text(root / "sys/class/dmi/id" / part).strip() for part in ("sys_vendor", "product_name")))
+        filter(None, (system_text(root / "sys/class/dmi/id" / part).strip() for part in ("sys_vendor", "product_name")))
     )
     return {
         "system": platform.system(),
@@ -85,7 +85,7 @@ def machine(root: Path = Path("/")) -> dict[str, str | int | None]:
     }
 
 
-def _text(path: Path) -> str:
+def system_text(path: Path) -> str:
     """Return the content of a file of the system, "" where it is not there or may not be read."""
     try:
         return path.read_text(errors="replace")

@@ -93,23 +93,12 @@ def assert_same(first, second):
     assert torch.equal(first.dynamics.events, second.dynamics.events)
 
 
-@pytest.fixture
-def never(monkeypatch):
-    """Return a recorder for steps that are taken one by one, but otherwise as those that will be recorded."""
-
-    class Never(TapeRecorder):
-        def warm_up(self, work):
-            return work(), "…"
-
-    return Never
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_recorded_steps_train_as_steps_one_by_one_do(variant, never):
+def test_recorded_steps_train_as_steps_one_by_one_do(variant):
     recorded, one_by_one = trainer(variant), trainer(variant)
     tape = TapeRecorder()
     recorded.recorder = tape
-    one_by_one.recorder = never()
+    one_by_one.recorder = TapeRecorder(obstacle="…")  # one by one, but otherwise as those that are recorded
     train(recorded)
     train(one_by_one)
     assert (tape.warm_ups, tape.recordings) == (graphs.WARM_UP, 1) and recorded.recorded
@@ -166,7 +155,7 @@ def test_a_step_that_waits_is_taken_as_it_comes_and_said_once(capsys):
     )
 
 
-def test_divergence_is_noticed(never):
+def test_divergence_is_noticed():
     diverging = trainer("momentum that the schedule changes", optimizer={"name": "sgd", "lr": 1e30, "momentum": 0.9})
     diverging.recorder = TapeRecorder()
     with pytest.raises(Diverged):
@@ -192,7 +181,7 @@ def test_what_cannot_be_recorded_says_what_to_write(monkeypatch):
         graphs.CudaRecorder(None).record(work)
 
 
-def test_without_a_gpu_and_where_the_recipe_says_so_nothing_is_recorded():
+def test_without_a_gpu_nothing_is_recorded():
     assert trainer("adam").recorder is None
     plain = trainer("adam")
     train(plain)

@@ -14,6 +14,7 @@ import yaml
 from conftest import ROOT, run_script
 from safetensors.torch import load_file
 
+from study.averages import MovingAverage
 from study.checkpoints import load_checkpoint, save_checkpoint
 from study.configuration import read_yaml
 from study.errors import StudyError
@@ -277,6 +278,20 @@ def test_the_average_of_the_weights_is_the_exponential_one(image_set):
     for value in seen[1:]:
         expected = 0.9 * expected + 0.1 * value
     torch.testing.assert_close(averaged.evaluated.classifier.bias, expected)
+
+
+def test_the_average_takes_shared_weights_once_and_buffers_that_are_not_saved():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    model[1].weight = model[0].weight
+    model.register_buffer("scale", torch.zeros(1), persistent=False)
+    average = MovingAverage(model, 0.9)
+    with torch.no_grad():
+        for value in (1.0, 2.0):
+            model[0].weight.fill_(value)
+            model.scale.fill_(value)
+            average.update(model)
+    torch.testing.assert_close(average.module[1].weight.detach(), torch.full((2, 2), 1.1))
+    torch.testing.assert_close(average.module.scale, torch.tensor([1.1]))
 
 
 def test_label_smoothing_and_clipping_do_what_they_say(image_set):

@@ -1,9 +1,8 @@
 """No training step waits for its GPU: shown without one, on tensors that have a device and a shape but no content."""
 
-from pathlib import Path
-
 import pytest
 import torch
+from conftest import ROOT
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -14,7 +13,7 @@ from study.configuration import read_yaml
 from study.models import build_model
 from study.training import ImageSet, Trainer
 
-RECIPES = sorted((Path(__file__).resolve().parents[2] / "config" / "models").glob("*.yaml"))
+RECIPES = sorted((ROOT / "config" / "models").glob("*.yaml"))
 CUDA = torch.device("cuda", 0)
 # With every transform that there is, and what a step may have besides.
 EVERYTHING = {

@@ -27,7 +27,8 @@ _EAST_ASIAN = (
 
 def font_families(installed: Sequence[str]) -> list[str]:
     """Return the families of all texts in figures, by preference, from the names of the fonts that matplotlib knows."""
-    return ["sans-serif", *(name for name in _EAST_ASIAN if name in set(installed))]
+    known = set(installed)
+    return ["sans-serif", *(name for name in _EAST_ASIAN if name in known)]
 
 
 STYLE = {
