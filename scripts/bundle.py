@@ -6,10 +6,10 @@ import contextlib
 import shlex
 from pathlib import Path
 
-from study.bundles import files_of_study, passing_bundle, write_bundle
-from study.command import run
-from study.provenance import repository
-from study.storage import open_storage
+from study.audit.bundles import files_of_study, passing_bundle, write_bundle
+from study.audit.provenance import repository
+from study.audit.storage import open_storage
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -19,7 +19,9 @@ def main(arguments: argparse.Namespace) -> None:
     storage = open_storage(arguments.storage) if arguments.storage is not None else None
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(passing_bundle(project)) if storage else Path(arguments.output)
-        manifest = write_bundle(output, project, files_of_study(project, arguments.configfiles), facts)
+        manifest = write_bundle(
+            output, project, files_of_study(project, arguments.configfiles), facts
+        )
         megabytes = output.stat().st_size / 1e6
         if storage:
             storage.send(output)
@@ -32,11 +34,16 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--project", default=".", help="folder of the project (default: the current one)")
-    parser.add_argument("--configfiles", nargs="*", default=[], help="files that were given with --configfile")
+    parser.add_argument(
+        "--project", default=".", help="folder of the project (default: the current one)"
+    )
+    parser.add_argument(
+        "--configfiles", nargs="*", default=[], help="files that were given with --configfile"
+    )
     destination = parser.add_mutually_exclusive_group(required=True)
     destination.add_argument("--output", help="bundle to write, .tar.gz")
     destination.add_argument(
-        "--storage", help="address to send it to instead, such as s3://bucket/folder or fs:///folder"
+        "--storage",
+        help="address to send it to instead, such as s3://bucket/folder or fs:///folder",
     )
-    run(parser, main)
+    run_script(parser, main)

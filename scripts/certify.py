@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.certification import LEVELS, certificate, seed_noise
-from study.command import run
+from study.audit.certification import LEVELS, certificate, seed_noise
+from study.data.index import read_index
 from study.files import write_text
-from study.index import read_index
-from study.runs import run_folder
-from study.tables import html_page, write_table
+from study.job import run_script
+from study.report.tables import html_page, write_table
+from study.runs.legacy import run_folder
 from study.wording import counted
 
 
@@ -23,7 +23,10 @@ def main(arguments: argparse.Namespace) -> None:
     for name in arguments.runs:
         combo, model, seed = name.split("/")
         found = certificate(
-            *(run_folder(Path(arguments.results, part), combo, model, int(seed)) for part in ("runs", "certify")),
+            *(
+                run_folder(Path(arguments.results, part), combo, model, int(seed))
+                for part in ("runs", "certify")
+            ),
             labels,
             seed_noise(summary, model),
         )
@@ -38,7 +41,9 @@ def main(arguments: argparse.Namespace) -> None:
                 f"      first difference: {found.first_divergence}; {found.n_different:,} of {found.n_images:,} predictions differ; test accuracy "
                 f"{found.accuracy:.2%}, then {found.accuracy_again:.2%}; seeds differ by up to {found.seed_noise:.2%}"
             )
-            print(f"      changed in between: {'; '.join(found.changed) or 'nothing that is recorded'}")
+            print(
+                f"      changed in between: {'; '.join(found.changed) or 'nothing that is recorded'}"
+            )
     table = pd.DataFrame(rows)
     best = ", ".join(f"{n} {level}" for level, n in table["level"].value_counts(sort=False).items())
     write_text(
@@ -55,10 +60,16 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", required=True, help="folder with runs/ and, of those trained once more, certify/")
+    parser.add_argument(
+        "--results",
+        required=True,
+        help="folder with runs/ and, of those trained once more, certify/",
+    )
     parser.add_argument("--runs", required=True, nargs="+", help="which runs, as combo/model/seed")
-    parser.add_argument("--summary", required=True, help="the study's summary, for the noise of seeds, .csv")
+    parser.add_argument(
+        "--summary", required=True, help="the study's summary, for the noise of seeds, .csv"
+    )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
-    run(parser, main)
+    run_script(parser, main)

@@ -5,8 +5,8 @@ import argparse
 
 import pandas as pd
 
-from study.command import run
 from study.errors import StudyError
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -24,4 +24,4 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", required=True, help="judged claims, .csv")
-    run(parser, main)
+    run_script(parser, main)

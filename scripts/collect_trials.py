@@ -7,18 +7,21 @@ import shutil
 import pandas as pd
 import yaml
 
-from study.command import run
+from study.config.recipes import overlay
 from study.files import read_json, write_json, write_text
-from study.plots.style import save_figure
-from study.plots.tuning import trials_figure
-from study.recipes import overlay
-from study.tables import write_table
-from study.tuning import Trial, best_trial
+from study.job import run_script
+from study.report.plots.style import save_figure
+from study.report.plots.tuning import trials_figure
+from study.report.tables import write_table
+from study.training.search import Trial, best_trial
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the table, the figure, a record and the overlay of the best trial, then remove the journals."""
-    trials = sorted((Trial(**row) for path in arguments.trials for row in read_json(path)), key=lambda t: t.number)
+    trials = sorted(
+        (Trial(**row) for path in arguments.trials for row in read_json(path)),
+        key=lambda t: t.number,
+    )
     best = best_trial(trials)
     table = pd.DataFrame(
         {"trial": t.number, **t.params, "state": t.state, "val_accuracy": t.accuracy, "epochs_trained": len(t.accuracies),
@@ -51,9 +54,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", required=True, nargs="+", help="trials of each worker, .json")
     parser.add_argument("--title", required=True, help="what was searched, for the figure")
-    parser.add_argument("--journals", required=True, help="folder of the workers' journals, removed in the end")
+    parser.add_argument(
+        "--journals", required=True, help="folder of the workers' journals, removed in the end"
+    )
     parser.add_argument("--table", required=True, help="table to write: a row a trial, .csv")
-    parser.add_argument("--best", required=True, help="overlay of the recipe to write: the best settings, .yaml")
-    parser.add_argument("--record", required=True, help="record to write: best settings, counts, times, .json")
+    parser.add_argument(
+        "--best", required=True, help="overlay of the recipe to write: the best settings, .yaml"
+    )
+    parser.add_argument(
+        "--record", required=True, help="record to write: best settings, counts, times, .json"
+    )
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
-    run(parser, main)
+    run_script(parser, main)

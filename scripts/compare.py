@@ -9,18 +9,33 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.command import run
-from study.contrasts import Study, agreements, answers, calibrations, comparisons, scalings, variances, worths
-from study.datasets import OFFICIAL
+from study.comparison.scaling import Scaling
+from study.comparison.tables import (
+    Study,
+    agreements,
+    answers,
+    calibrations,
+    comparisons,
+    scalings,
+    variances,
+    worths,
+)
+from study.data.index import read_index
+from study.data.names import OFFICIAL
+from study.data.partitions import read_split, union
 from study.files import read_json, write_text
-from study.index import read_index
-from study.partitions import read_split, union
-from study.plots.comparisons import calibration_figure, comparisons_figure, scaling_figure, variance_figure
-from study.plots.style import message_figure, save_figure
-from study.predictions import load_predictions
-from study.runs import n_of, read_runs, run_folder
-from study.scaling import Scaling
-from study.tables import html_page, write_table
+from study.job import run_script
+from study.report.plots.comparisons import (
+    calibration_figure,
+    comparisons_figure,
+    scaling_figure,
+    variance_figure,
+)
+from study.report.plots.style import message_figure, save_figure
+from study.report.tables import html_page, write_table
+from study.runs.legacy import read_runs, run_folder
+from study.runs.predictions import load_predictions
+from study.runs.run import n_of
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -38,7 +53,10 @@ def main(arguments: argparse.Namespace) -> None:
             test = np.flatnonzero(predictions.has_role("test"))
         else:
             if row.seed not in tests:
-                splits = [Path(arguments.splits, name, f"seed{row.seed}.csv") for name in arguments.partitions]
+                splits = [
+                    Path(arguments.splits, name, f"seed{row.seed}.csv")
+                    for name in arguments.partitions
+                ]
                 tests[row.seed] = union([read_split(path) for path in splits], "test")
             test = tests[row.seed]
         temperature = read_json(folder / "metrics.json")["temperature"]
@@ -66,11 +84,16 @@ def main(arguments: argparse.Namespace) -> None:
     if len(accuracy):
         save_figure(comparisons_figure(accuracy), arguments.comparisons_figure)
     else:
-        save_figure(message_figure("Nothing to compare: one combo and one model."), arguments.comparisons_figure)
+        save_figure(
+            message_figure("Nothing to compare: one combo and one model."),
+            arguments.comparisons_figure,
+        )
     save_figure(variance_or_reason(tables["variance"]), arguments.variance_figure)
     save_figure(scaling_or_reason(study, fits, n_train), arguments.scaling_figure)
     save_figure(
-        calibration_figure(bins, "Accuracy of answers by their confidence: all runs of a model, on test images")
+        calibration_figure(
+            bins, "Accuracy of answers by their confidence: all runs of a model, on test images"
+        )
         if bins
         else message_figure("No calibration: all runs diverged."),
         arguments.calibration_figure,
@@ -96,7 +119,9 @@ def main(arguments: argparse.Namespace) -> None:
     )
 
 
-def calibration_table(bins: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]) -> pd.DataFrame:
+def calibration_table(
+    bins: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]],
+) -> pd.DataFrame:
     """Return what the calibration figure shows: a row a model, state (before or after temperature scaling) and bin."""
     rows = [
         (model, state, *values)
@@ -123,7 +148,9 @@ def variance_or_reason(components: pd.DataFrame) -> Figure:
     )
 
 
-def scaling_or_reason(study: Study, fits: Mapping[str, Scaling], n_train: Mapping[str, int]) -> Figure:
+def scaling_or_reason(
+    study: Study, fits: Mapping[str, Scaling], n_train: Mapping[str, int]
+) -> Figure:
     """Return the scaling figure, or why there is none."""
     if not fits:
         return message_figure("No data scaling: the study has combos of one size only.")
@@ -144,11 +171,17 @@ def scaling_or_reason(study: Study, fits: Mapping[str, Scaling], n_train: Mappin
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument(
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
+    )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--splits", required=True, help="folder of splits, <partition>/seed<seed>.csv")
+    parser.add_argument(
+        "--splits", required=True, help="folder of splits, <partition>/seed<seed>.csv"
+    )
     parser.add_argument("--partitions", required=True, nargs="+", help="names of all partitions")
-    parser.add_argument("--draws", type=int, default=2000, help="of each bootstrap (default: %(default)s)")
+    parser.add_argument(
+        "--draws", type=int, default=2000, help="of each bootstrap (default: %(default)s)"
+    )
     parser.add_argument(
         "--precision",
         type=float,
@@ -165,4 +198,4 @@ if __name__ == "__main__":
     parser.add_argument("--variance-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--scaling-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--calibration-figure", required=True, help="figure to write, .svg or .png")
-    run(parser, main)
+    run_script(parser, main)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.command import run
+from study.data.index import read_index
+from study.data.partitions import read_partition
 from study.files import write_text
-from study.index import read_index
-from study.partitions import read_partition
-from study.tables import html_page, write_table
+from study.job import run_script
+from study.report.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -24,7 +24,9 @@ def main(arguments: argparse.Namespace) -> None:
     if test.any():
         table["official test"] = np.bincount(index.labels[test], minlength=n_classes)
     for path in arguments.partitions:
-        table[f"partition {Path(path).stem}"] = np.bincount(index.labels[read_partition(path)], minlength=n_classes)
+        table[f"partition {Path(path).stem}"] = np.bincount(
+            index.labels[read_partition(path)], minlength=n_classes
+        )
     largest, smallest = counts.argmax(), counts.argmin()
     description = f"{counts.sum():,} images of {n_classes} classes. " + (
         "All classes have the same number of images."
@@ -39,7 +41,9 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv")
+    parser.add_argument(
+        "--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv"
+    )
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument("--output", required=True, help="table to write: a row a class, .csv")
-    run(parser, main)
+    run_script(parser, main)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from study.command import run
-from study.datasets import Source, dataset_module
-from study.datasets.checksums import read_checksums
+from study.data.datasets import Source, dataset_module
+from study.data.datasets.checksums import read_checksums
 from study.files import file_digest, write_array, write_csv, write_json
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -37,7 +37,9 @@ def main(arguments: argparse.Namespace) -> None:
             "dtype": str(data.images.dtype),
             "classes": data.classes,
             "class_counts": dict(zip(data.classes, counts.tolist(), strict=True)),
-            "sha256": {Path(path).name: file_digest(path) for path in (arguments.images, arguments.index)},
+            "sha256": {
+                Path(path).name: file_digest(path) for path in (arguments.images, arguments.index)
+            },
             "sources": data.sources,
             "fit": data.fit,
         },
@@ -49,13 +51,27 @@ if __name__ == "__main__":
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--raw", required=True, help="folder with the verified source files")
     parser.add_argument(
-        "--checksums", nargs="?", default="", const="", help="md5sum file, for an archive that is not the official one"
+        "--checksums",
+        nargs="?",
+        default="",
+        const="",
+        help="md5sum file, for an archive that is not the official one",
     )
     parser.add_argument(
-        "--skip-broken", action="store_true", help="go on without images of your own that cannot be used"
+        "--skip-broken",
+        action="store_true",
+        help="go on without images of your own that cannot be used",
     )
-    parser.add_argument("--problems", nargs="?", default="", const="", help="where these are listed, for the message")
+    parser.add_argument(
+        "--problems",
+        nargs="?",
+        default="",
+        const="",
+        help="where these are listed, for the message",
+    )
     parser.add_argument("--images", required=True, help="array to write: uint8, N×H×W×3, .npy")
     parser.add_argument("--index", required=True, help="table to write: a row an image, .csv")
-    parser.add_argument("--manifest", required=True, help="description to write: shapes, counts, digests, .json")
-    run(parser, main)
+    parser.add_argument(
+        "--manifest", required=True, help="description to write: shapes, counts, digests, .json"
+    )
+    run_script(parser, main)

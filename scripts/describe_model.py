@@ -4,11 +4,11 @@
 import argparse
 import math
 
-from study.command import run
+from study.config.recipes import complete_recipe, epochs_of
+from study.data.index import read_index
+from study.data.partitions import read_split, union
 from study.files import atomic_path, write_text
-from study.index import read_index
-from study.partitions import read_split, union
-from study.recipes import complete_recipe, epochs_of
+from study.job import run_script
 
 _COLUMNS, _ROWS = 10, 4
 
@@ -24,16 +24,16 @@ def main(arguments: argparse.Namespace) -> None:
     import pandas as pd
     import torch
 
-    from study.augment import Draw, augmented, make_transforms
-    from study.models import build_recipe_model
+    from study.models.build import build_recipe_model
     from study.models.layers import describe_layers
     from study.models.receptive_field import NoField, receptive_fields
-    from study.optimizers import make_optimizer
-    from study.plots.images import image_grid_figure
-    from study.plots.models import schedule_figure
-    from study.plots.style import save_figure
-    from study.schedules import make_schedule, schedule_values
-    from study.tables import html_page, write_table
+    from study.report.plots.images import image_grid_figure
+    from study.report.plots.models import schedule_figure
+    from study.report.plots.style import save_figure
+    from study.report.tables import html_page, write_table
+    from study.training.augment import Draw, augmented, make_transforms
+    from study.training.optimizers import make_optimizer
+    from study.training.schedules import make_schedule, schedule_values
 
     images = np.load(arguments.images, mmap_mode="r")
     torch.manual_seed(0)
@@ -94,18 +94,24 @@ def main(arguments: argparse.Namespace) -> None:
 
     # The first training image of each class in turn.
     by_class = [train_ids[index.labels[train_ids] == label] for label in range(len(index.classes))]
-    shown = [ids[turn] for turn in range(_COLUMNS) for ids in by_class if len(ids) > turn][:_COLUMNS]
+    shown = [ids[turn] for turn in range(_COLUMNS) for ids in by_class if len(ids) > turn][
+        :_COLUMNS
+    ]
     originals = torch.from_numpy(images[shown])
     generator = torch.Generator().manual_seed(0)
     transforms = make_transforms(recipe["augment"])
     rows = {"original": originals.numpy()}
     for epoch in range(1, _ROWS + 1 if recipe["augment"] else 1):
         draw = Draw(generator, torch.from_numpy(np.searchsorted(train_ids, shown)), epoch)
-        rows[f"epoch {epoch}"] = augmented(originals, transforms, draw).round().clamp(0, 255).byte().numpy()
+        rows[f"epoch {epoch}"] = (
+            augmented(originals, transforms, draw).round().clamp(0, 255).byte().numpy()
+        )
     changes = ", ".join(step["name"] for step in recipe["augment"])
     shows = f"is shown changed images: {changes}" if changes else "is shown the images as they are"
     save_figure(
-        image_grid_figure(rows, [index.classes[index.labels[i]] for i in shown], f"{arguments.title} {shows}"),
+        image_grid_figure(
+            rows, [index.classes[index.labels[i]] for i in shown], f"{arguments.title} {shows}"
+        ),
         arguments.augmentation,
     )
 
@@ -115,15 +121,32 @@ if __name__ == "__main__":
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument(
-        "--splits", required=True, nargs="+", help="splits whose training images are counted and shown, .csv"
+        "--splits",
+        required=True,
+        nargs="+",
+        help="splits whose training images are counted and shown, .csv",
     )
     parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
-    parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
+    parser.add_argument(
+        "--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one"
+    )
     parser.add_argument("--title", required=True, help="name of the model")
     parser.add_argument("--page", required=True, help="page to write: the layers, .html")
-    parser.add_argument("--table", required=True, help="table to write: a row a layer, the whole as the last, .csv")
+    parser.add_argument(
+        "--table", required=True, help="table to write: a row a layer, the whole as the last, .csv"
+    )
     parser.add_argument("--text", required=True, help="the same as text, .txt")
-    parser.add_argument("--rates", required=True, help="table to write: a row a training step, .csv")
-    parser.add_argument("--schedule", required=True, help="figure to write: learning rate and momentum, .svg or .png")
-    parser.add_argument("--augmentation", required=True, help="figure to write: images before and after, .svg or .png")
-    run(parser, main)
+    parser.add_argument(
+        "--rates", required=True, help="table to write: a row a training step, .csv"
+    )
+    parser.add_argument(
+        "--schedule",
+        required=True,
+        help="figure to write: learning rate and momentum, .svg or .png",
+    )
+    parser.add_argument(
+        "--augmentation",
+        required=True,
+        help="figure to write: images before and after, .svg or .png",
+    )
+    run_script(parser, main)

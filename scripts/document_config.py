@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from study.command import run
-from study.configuration import read_yaml
 from study.errors import StudyError, one_line
-from study.files import write_text
+from study.files import read_yaml, write_text
+from study.job import run_script
 
 _SCHEMAS = Path(__file__).resolve().parents[1] / "workflow" / "schemas"
 
@@ -68,4 +67,4 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readme", required=True, help="the README to rewrite")
-    run(parser, main)
+    run_script(parser, main)

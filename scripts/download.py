@@ -4,11 +4,11 @@
 import argparse
 from pathlib import Path
 
-from study.command import run
-from study.datasets import Source, dataset_module
-from study.datasets.checksums import read_checksums
-from study.datasets.pictures import FITS
+from study.data.datasets import Source, dataset_module
+from study.data.datasets.checksums import read_checksums
+from study.data.datasets.pictures import FITS
 from study.files import atomic_path
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -32,11 +32,21 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument(
-        "--archive", nargs="?", default="", const="", help="local archive or extracted folder, instead of the network"
+        "--archive",
+        nargs="?",
+        default="",
+        const="",
+        help="local archive or extracted folder, instead of the network",
     )
-    parser.add_argument("--urls", nargs="*", default=[], help="addresses tried in turn; default: the data set's own")
     parser.add_argument(
-        "--checksums", nargs="?", default="", const="", help="md5sum file, for an archive that is not the official one"
+        "--urls", nargs="*", default=[], help="addresses tried in turn; default: the data set's own"
+    )
+    parser.add_argument(
+        "--checksums",
+        nargs="?",
+        default="",
+        const="",
+        help="md5sum file, for an archive that is not the official one",
     )
     parser.add_argument(
         "--images",
@@ -46,11 +56,28 @@ if __name__ == "__main__":
         help="folder or table of your own images, for the data sets folder and csv",
     )
     parser.add_argument(
-        "--test-images", nargs="?", default="", const="", help="the same for images that are for testing"
+        "--test-images",
+        nargs="?",
+        default="",
+        const="",
+        help="the same for images that are for testing",
     )
-    parser.add_argument("--image-size", type=int, default=32, help="height and width they get (default: %(default)s)")
-    parser.add_argument("--fit", choices=FITS, default="resize", help="how they get it (default: %(default)s)")
-    parser.add_argument("--digest", default="", help="refuse to go on unless this is the digest of your images")
-    parser.add_argument("--scratch", required=True, help="folder for partial downloads, kept between runs")
-    parser.add_argument("--output", required=True, help="folder to make, with the verified source files")
-    run(parser, main)
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=32,
+        help="height and width they get (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fit", choices=FITS, default="resize", help="how they get it (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--digest", default="", help="refuse to go on unless this is the digest of your images"
+    )
+    parser.add_argument(
+        "--scratch", required=True, help="folder for partial downloads, kept between runs"
+    )
+    parser.add_argument(
+        "--output", required=True, help="folder to make, with the verified source files"
+    )
+    run_script(parser, main)

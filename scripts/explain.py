@@ -5,14 +5,14 @@ import argparse
 
 import numpy as np
 
-from study.activation_maps import no_maps, save_maps
-from study.command import device_options, run
+from study.data.index import read_index
 from study.devices import take_device
 from study.files import read_json
-from study.index import read_index
-from study.plots.attribution import activation_maps_figure
-from study.plots.style import message_figure, save_figure
-from study.predictions import load_predictions
+from study.job import device_options, run_script
+from study.report.plots.attribution import activation_maps_figure
+from study.report.plots.style import message_figure, save_figure
+from study.runs.gradcam_maps import no_maps, save_maps
+from study.runs.predictions import load_predictions
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -27,13 +27,20 @@ def main(arguments: argparse.Namespace) -> None:
     if len(shown):
         # After the cheap checks: importing torch takes seconds.
         device = take_device(arguments.gpus, arguments.threads)
-        from study.attribution import explain_run
-        from study.models.cam_layers import NoMaps
+        from study.models.gradcam import explain_run
+        from study.models.gradcam_layers import NoMaps
 
         images = np.load(arguments.images, mmap_mode="r")
         try:
             maps = explain_run(
-                arguments.combo, record, arguments.weights, predictions, images, index.labels, shown, device
+                arguments.combo,
+                record,
+                arguments.weights,
+                predictions,
+                images,
+                index.labels,
+                shown,
+                device,
             )
             figure = activation_maps_figure(
                 images[shown],
@@ -42,7 +49,10 @@ def main(arguments: argparse.Namespace) -> None:
                 f"{title}: Grad-CAM of the {len(shown)} most confident of {len(mistakes):,} mistakes on {test_images}",
             )
         except NoMaps as error:
-            maps, figure = no_maps(arguments.combo, record["seed"]), message_figure(f"{title}: {error}")
+            maps, figure = (
+                no_maps(arguments.combo, record["seed"]),
+                message_figure(f"{title}: {error}"),
+            )
     else:
         maps = no_maps(arguments.combo, record["seed"])
         why = "the training diverged" if predictions.diverged else f"no mistakes on {test_images}"
@@ -60,8 +70,10 @@ if __name__ == "__main__":
     parser.add_argument("--run", required=True, help="record of the run, .json")
     parser.add_argument("--model", required=True, help="name of the run's model")
     parser.add_argument("--combo", required=True, help="name of the combo that the run trained on")
-    parser.add_argument("--count", type=int, default=10, help="how many mistakes are shown (default: %(default)s)")
+    parser.add_argument(
+        "--count", type=int, default=10, help="how many mistakes are shown (default: %(default)s)"
+    )
     device_options(parser)
     parser.add_argument("--maps", required=True, help="maps to write, .npz")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
-    run(parser, main)
+    run_script(parser, main)

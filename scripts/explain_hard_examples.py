@@ -8,15 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from study.activation_maps import no_maps, save_maps
-from study.command import device_options, run
+from study.data.index import read_index
 from study.devices import take_device
 from study.files import read_json
-from study.index import read_index
-from study.plots.attribution import activation_maps_figure
-from study.plots.style import message_figure, save_figure
-from study.predictions import ROLE_CODES, load_predictions
-from study.runs import read_runs, run_folder
+from study.job import device_options, run_script
+from study.report.plots.attribution import activation_maps_figure
+from study.report.plots.style import message_figure, save_figure
+from study.runs.gradcam_maps import no_maps, save_maps
+from study.runs.legacy import read_runs, run_folder
+from study.runs.predictions import ROLE_CODES, load_predictions
 
 
 class BestRun(NamedTuple):
@@ -54,14 +54,18 @@ def main(arguments: argparse.Namespace) -> None:
     best = best_run(runs[runs["model"] == arguments.model], Path(arguments.folder))
     shown = pd.read_csv(arguments.top_table)["image_id"].head(arguments.count).to_numpy(np.int64)
     if best is None or len(shown) == 0:
-        why = "all its runs diverged" if best is None else "no run may judge any image, so none is known to be hard"
+        why = (
+            "all its runs diverged"
+            if best is None
+            else "no run may judge any image, so none is known to be hard"
+        )
         save_maps(arguments.maps, no_maps())
         save_figure(message_figure(f"{arguments.model}: {why}"), arguments.figure)
         return
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads)
-    from study.attribution import explain_run
-    from study.models.cam_layers import NoMaps
+    from study.models.gradcam import explain_run
+    from study.models.gradcam_layers import NoMaps
 
     place = run_folder(arguments.folder, best.combo, arguments.model, best.seed)
     images = np.load(arguments.images, mmap_mode="r")
@@ -93,13 +97,19 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument(
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
+    )
     parser.add_argument("--model", required=True, help="whose best run looks at the images")
-    parser.add_argument("--top-table", required=True, help="the hardest images, hardest first, .csv")
+    parser.add_argument(
+        "--top-table", required=True, help="the hardest images, hardest first, .csv"
+    )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--images", required=True, help="array of all images, .npy")
-    parser.add_argument("--count", type=int, default=24, help="how many images are shown (default: %(default)s)")
+    parser.add_argument(
+        "--count", type=int, default=24, help="how many images are shown (default: %(default)s)"
+    )
     device_options(parser)
     parser.add_argument("--maps", required=True, help="maps to write, .npz")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
-    run(parser, main)
+    run_script(parser, main)

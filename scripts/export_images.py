@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from study.command import run
+from study.data.index import read_index
 from study.files import atomic_path
-from study.index import read_index
+from study.job import run_script
 
 _CHUNK = 1000
 
@@ -39,7 +39,9 @@ def main(arguments: argparse.Namespace) -> None:
             ProcessPoolExecutor(arguments.threads) as pool,
             tqdm(total=len(targets), unit="image", disable=None) as progress,
         ):
-            for written in pool.map(write, (targets[start : start + _CHUNK] for start in starts), starts):
+            for written in pool.map(
+                write, (targets[start : start + _CHUNK] for start in starts), starts
+            ):
                 progress.update(written)
 
 
@@ -49,4 +51,4 @@ if __name__ == "__main__":
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--threads", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--output", required=True, help="folder to make")
-    run(parser, main)
+    run_script(parser, main)

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from study.command import run
-from study.duplicates import near_duplicates
+from study.data.index import read_index
+from study.data.near_duplicates import near_duplicates
 from study.errors import StudyError
-from study.index import read_index
-from study.plots.images import image_pairs_figure
-from study.plots.style import message_figure, save_figure
-from study.tables import write_table
+from study.job import run_script
+from study.report.plots.images import image_pairs_figure
+from study.report.plots.style import message_figure, save_figure
+from study.report.tables import write_table
 
 _SHOWN = 18  # pairs, nearest and at the threshold each
 
@@ -40,12 +40,17 @@ def main(arguments: argparse.Namespace) -> None:
     nearest, rest = table.head(_SHOWN), table.iloc[_SHOWN:].tail(_SHOWN)
     panels = {"Nearest": nearest, f"Last ones up to the threshold, {arguments.threshold:g}": rest}
     shown = {
-        name: [(images[pair.image_id], images[pair.other_id], _caption(pair)) for _, pair in part.iterrows()]
+        name: [
+            (images[pair.image_id], images[pair.other_id], _caption(pair))
+            for _, pair in part.iterrows()
+        ]
         for name, part in panels.items()
         if len(part)
     }
     title = _finding(table, split=len(set(index.source_split)) > 1)
-    save_figure(image_pairs_figure(shown, title) if shown else message_figure(title), arguments.figure)
+    save_figure(
+        image_pairs_figure(shown, title) if shown else message_figure(title), arguments.figure
+    )
 
 
 def _caption(pair: pd.Series) -> str:
@@ -63,7 +68,9 @@ def _finding(table: pd.DataFrame, split: bool) -> str:
     if split:
         across = table[table["source_split"] != table["other_source_split"]]
         test = np.where(across["source_split"] == "test", across["image_id"], across["other_id"])
-        parts.append(f"{len(across):,} across the publisher's train and test ({len(np.unique(test)):,} test images)")
+        parts.append(
+            f"{len(across):,} across the publisher's train and test ({len(np.unique(test)):,} test images)"
+        )
     parts.append(f"{table['labels_differ'].sum() or 'none'} with different labels")
     return f"{len(table):,} pairs of near-duplicates: {', '.join(parts)}"
 
@@ -73,9 +80,12 @@ if __name__ == "__main__":
     parser.add_argument("--images", required=True, help="array of all images: uint8, N×H×W×C, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument(
-        "--threshold", required=True, type=float, help="largest distance; 0: byte-identical images only"
+        "--threshold",
+        required=True,
+        type=float,
+        help="largest distance; 0: byte-identical images only",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of the matrix products")
     parser.add_argument("--figure", required=True, help="sheet of pairs to write, .svg")
     parser.add_argument("--output", required=True, help="table to write: a row a pair, .csv")
-    run(parser, main)
+    run_script(parser, main)

@@ -9,19 +9,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.command import run
-from study.duplicates import read_duplicates
+from study.data.index import Index, read_index
+from study.data.near_duplicates import read_duplicates
+from study.data.partitions import read_partition
 from study.files import write_text
-from study.hardness import Judge, Reliability, growth, hardness_table, list_length, split_half
-from study.index import Index, read_index
-from study.partitions import read_partition
-from study.people import READERS, human_columns, read_votes
-from study.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
-from study.plots.style import message_figure, save_figure
-from study.predictions import load_predictions
-from study.runs import n_of, read_runs, run_folder
+from study.hardness.human_votes import READERS, human_columns, read_votes
+from study.hardness.judgements import (
+    Judge,
+    Reliability,
+    growth,
+    hardness_table,
+    list_length,
+    split_half,
+)
+from study.job import run_script
+from study.report.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
+from study.report.plots.style import message_figure, save_figure
+from study.report.tables import html_page, write_table
+from study.runs.legacy import read_runs, run_folder
+from study.runs.predictions import load_predictions
+from study.runs.run import n_of
 from study.seeds import stream_seed
-from study.tables import html_page, write_table
 
 _PAGE = ["image_id", "partition", "class", "hardness", "label_suspicion", "error_rate", "n_eligible", "p_label_mean", "consensus",
          "consensus_share", "kind", "cl_issue"]  # fmt: skip
@@ -36,7 +44,11 @@ def judges(runs: pd.DataFrame, folder: Path) -> Iterator[Judge]:
 
 
 def described(
-    table: pd.DataFrame, index: Index, partitions: list[str], duplicates: pd.DataFrame, people: pd.DataFrame
+    table: pd.DataFrame,
+    index: Index,
+    partitions: list[str],
+    duplicates: pd.DataFrame,
+    people: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the table with what is known of the images in front, what people say behind, names for labels; hardest first."""
     n = len(index.labels)
@@ -57,15 +69,23 @@ def described(
     for column in ("consensus", "second"):
         table[column] = names[table[column]]
     nearest = pd.concat(
-        [duplicates, duplicates.rename(columns={"image_id": "other_id", "other_id": "image_id"})], ignore_index=True
+        [duplicates, duplicates.rename(columns={"image_id": "other_id", "other_id": "image_id"})],
+        ignore_index=True,
     )
-    differ = nearest["image_id"][index.labels[nearest["image_id"]] != index.labels[nearest["other_id"]]]
+    differ = nearest["image_id"][
+        index.labels[nearest["image_id"]] != index.labels[nearest["other_id"]]
+    ]
     nearest = nearest.sort_values("distance").drop_duplicates("image_id").set_index("image_id")
-    table["near_duplicate"] = nearest["other_id"].reindex(table["image_id"]).astype("Int64").to_numpy()
+    table["near_duplicate"] = (
+        nearest["other_id"].reindex(table["image_id"]).astype("Int64").to_numpy()
+    )
     table["near_duplicate_distance"] = nearest["distance"].reindex(table["image_id"]).to_numpy()
     table["near_duplicate_other_label"] = table["image_id"].isin(differ)
     return pd.concat([table, people], axis=1).sort_values(
-        ["hardness", "p_label_mean", "image_id"], ascending=[False, True, True], ignore_index=True, na_position="last"
+        ["hardness", "p_label_mean", "image_id"],
+        ascending=[False, True, True],
+        ignore_index=True,
+        na_position="last",
     )
 
 
@@ -74,11 +94,17 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     runs = read_runs(arguments.runs)
     scores, judgements = hardness_table(
-        judges(runs, Path(arguments.folder)), index.labels, len(index.classes), read_duplicates(arguments.duplicates)
+        judges(runs, Path(arguments.folder)),
+        index.labels,
+        len(index.classes),
+        read_duplicates(arguments.duplicates),
     )
     pairs = pd.read_csv(arguments.duplicates)
     pairs["distance"] = pairs[["pixel_distance", "low_frequency_distance"]].min(axis=1)
-    votes = {kind: read_votes(kind, path, index) for kind, path in zip(arguments.kinds, arguments.votes, strict=True)}
+    votes = {
+        kind: read_votes(kind, path, index)
+        for kind, path in zip(arguments.kinds, arguments.votes, strict=True)
+    }
     people = human_columns(votes, index.classes, len(index.labels))
     table = described(scores, index, arguments.partitions, pairs, people)
     judged = table[table["n_eligible"] > 0]
@@ -88,10 +114,15 @@ def main(arguments: argparse.Namespace) -> None:
     length = list_length(len(judged))
     halves = split_half(judgements, random, tops=sorted({max(1, length // 10), length}))
     reliability = pd.DataFrame(
-        [half._asdict() | {f"overlap_top_{top}": share for top, share in half.overlap.items()} for half in halves],
+        [
+            half._asdict() | {f"overlap_top_{top}": share for top, share in half.overlap.items()}
+            for half in halves
+        ],
         columns=None if halves else ["score", "correlation", "full"],
     ).drop(columns="overlap", errors="ignore")
-    settling = pd.DataFrame(growth(judgements, random, length), columns=["n_runs", "score", "overlap"])
+    settling = pd.DataFrame(
+        growth(judgements, random, length), columns=["n_runs", "score", "overlap"]
+    )
     hard = judged[judged["error_rate"] >= 0.5]
     confusions = (
         hard[hard["consensus"] != hard["class"]]
@@ -112,7 +143,9 @@ def main(arguments: argparse.Namespace) -> None:
     suspects = int((judged["kind"] == "consensus other").sum())
     found = f"{len(judged):,} images: on {len(hard):,} at least half the runs are wrong, on {suspects:,} of these they agree"
     save_figure(
-        hardness_map_figure(judged, found) if len(judged) else message_figure("No run may judge any image."),
+        hardness_map_figure(judged, found)
+        if len(judged)
+        else message_figure("No run may judge any image."),
         arguments.map_figure,
     )
     save_figure(growth_of_the_list(settling, halves, length), arguments.growth_figure)
@@ -127,7 +160,9 @@ def main(arguments: argparse.Namespace) -> None:
     )
     images = np.load(arguments.images, mmap_mode="r")
     wrong_always = int((judged["error_rate"] == 1).sum())
-    agreement = next((half.overlap.get(length) for half in halves if half.score == "hardness"), None)
+    agreement = next(
+        (half.overlap.get(length) for half in halves if half.score == "hardness"), None
+    )
     write_text(
         arguments.page,
         html_page(
@@ -153,7 +188,9 @@ def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability], length
     """Return the figure of how the list settles, or why there is none."""
     shares = {half.score: half.overlap.get(length) for half in halves}
     if settling.empty or shares.get("hardness") is None:
-        return message_figure(f"Too few runs or images to say how reliable the list of the {length:,} hardest is.")
+        return message_figure(
+            f"Too few runs or images to say how reliable the list of the {length:,} hardest is."
+        )
     return growth_figure(
         settling,
         f"Halves of the runs share {shares['hardness']:.0%} of the {length:,} hardest; counted by errors, {shares['error_rate']:.0%}",
@@ -163,27 +200,55 @@ def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability], length
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument(
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
+    )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--images", required=True, help="array of all images, .npy")
-    parser.add_argument("--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv")
-    parser.add_argument("--duplicates", required=True, help="pairs of images that are nearly the same, .csv")
-    parser.add_argument("--kinds", nargs="*", default=[], choices=READERS, help="what each file of --votes is")
     parser.add_argument(
-        "--votes", nargs="*", default=[], help="files with people's votes, for columns beside the scores"
+        "--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv"
     )
     parser.add_argument(
-        "--top", type=int, default=100, help="how many are shown and listed apart (default: %(default)s)"
+        "--duplicates", required=True, help="pairs of images that are nearly the same, .csv"
     )
-    parser.add_argument("--output", required=True, help="table to write: a row an image, hardest first, .csv")
+    parser.add_argument(
+        "--kinds", nargs="*", default=[], choices=READERS, help="what each file of --votes is"
+    )
+    parser.add_argument(
+        "--votes",
+        nargs="*",
+        default=[],
+        help="files with people's votes, for columns beside the scores",
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=100,
+        help="how many are shown and listed apart (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output", required=True, help="table to write: a row an image, hardest first, .csv"
+    )
     parser.add_argument("--top-table", required=True, help="its first rows, to write, .csv")
-    parser.add_argument("--reliability", required=True, help="table to write: how far halves of the runs agree, .csv")
     parser.add_argument(
-        "--growth", required=True, help="table to write: how the list settles with the number of runs, .csv"
+        "--reliability",
+        required=True,
+        help="table to write: how far halves of the runs agree, .csv",
     )
-    parser.add_argument("--confusions", required=True, help="table to write: label and consensus of hard images, .csv")
-    parser.add_argument("--page", required=True, help="page to write with the hardest images, .html")
+    parser.add_argument(
+        "--growth",
+        required=True,
+        help="table to write: how the list settles with the number of runs, .csv",
+    )
+    parser.add_argument(
+        "--confusions",
+        required=True,
+        help="table to write: label and consensus of hard images, .csv",
+    )
+    parser.add_argument(
+        "--page", required=True, help="page to write with the hardest images, .html"
+    )
     parser.add_argument("--map-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--growth-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--confusions-figure", required=True, help="figure to write, .svg or .png")
-    run(parser, main)
+    run_script(parser, main)

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.combos import chain_of
-from study.command import run
+from study.config.combos import chain_of
+from study.data.index import read_index
+from study.data.partitions import read_partition
 from study.errors import StudyError
 from study.files import write_text
-from study.hard_to_learn import Chain, hard_to_learn, text_report
-from study.index import read_index
-from study.pages import fill_page
-from study.partitions import read_partition
-from study.predictions import load_predictions
-from study.runs import read_runs, run_folder
-from study.tables import write_table
+from study.hardness.hard_to_learn import Chain, hard_to_learn, text_report
+from study.job import run_script
+from study.report.pages import fill_page
+from study.report.tables import write_table
+from study.runs.legacy import read_runs, run_folder
+from study.runs.predictions import load_predictions
 
 
 class Chains:
@@ -32,16 +32,21 @@ class Chains:
         for model in self.models:
             for seed in self.seeds:
                 paths = {
-                    combo: run_folder(self.folder, combo, model, seed) / "predictions.npz" for combo in self.combos
+                    combo: run_folder(self.folder, combo, model, seed) / "predictions.npz"
+                    for combo in self.combos
                 }
-                yield Chain(model, seed, {combo: load_predictions(path) for combo, path in paths.items()})
+                yield Chain(
+                    model, seed, {combo: load_predictions(path) for combo, path in paths.items()}
+                )
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the list and the report."""
     index = read_index(arguments.index)
     runs = read_runs(arguments.runs)
-    combos, models, seeds = (list(dict.fromkeys(runs[column])) for column in ("combo", "model", "seed"))
+    combos, models, seeds = (
+        list(dict.fromkeys(runs[column])) for column in ("combo", "model", "seed")
+    )
     partition = Path(arguments.partition).stem
     chain = chain_of(combos, partition)
     if not chain:
@@ -72,12 +77,20 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
-    parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--partition", required=True, help="list of the partition's image_ids, <name>.csv")
     parser.add_argument(
-        "--table", required=True, help="table to write: a row an image, model, seed and way of judging, .csv"
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
+    )
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument(
+        "--partition", required=True, help="list of the partition's image_ids, <name>.csv"
+    )
+    parser.add_argument(
+        "--table",
+        required=True,
+        help="table to write: a row an image, model, seed and way of judging, .csv",
     )
     parser.add_argument("--report", required=True, help="report to write, .txt")
-    parser.add_argument("--page", required=True, help="the same as a page, which a browser shows, .html")
-    run(parser, main)
+    parser.add_argument(
+        "--page", required=True, help="the same as a page, which a browser shows, .html"
+    )
+    run_script(parser, main)

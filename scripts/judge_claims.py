@@ -5,17 +5,19 @@ import argparse
 
 import pandas as pd
 
-from study.claims import VERDICTS, judge_claims
-from study.command import run
-from study.configuration import read_yaml
-from study.files import write_text
-from study.tables import html_page, write_table
+from study.comparison.claims import VERDICTS, judge_claims
+from study.files import read_yaml, write_text
+from study.job import run_script
+from study.report.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write what the results say of each claim."""
     names = {"combo": str, "model": str, "a": str, "b": str, "within": str}
-    tables = (pd.read_csv(path, dtype=names) for path in (arguments.comparisons, arguments.groups, arguments.variance))
+    tables = (
+        pd.read_csv(path, dtype=names)
+        for path in (arguments.comparisons, arguments.groups, arguments.variance)
+    )
     judged = judge_claims(read_yaml(arguments.claims), *tables)
     verdicts = judged.drop_duplicates("claim")["verdict"]
     counts = ", ".join(f"{(verdicts == verdict).sum()} {verdict}" for verdict in VERDICTS)
@@ -39,4 +41,4 @@ if __name__ == "__main__":
     parser.add_argument("--variance", required=True, help="where the spread comes from, .csv")
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument("--output", required=True, help="table to write: a row a case, .csv")
-    run(parser, main)
+    run_script(parser, main)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.command import run
-from study.datasets.own import PROBLEMS, UNUSABLE
+from study.data.datasets.own import PROBLEMS, UNUSABLE
 from study.files import read_json, write_text
-from study.tables import html_page, write_table
+from study.job import run_script
+from study.report.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -32,4 +32,4 @@ if __name__ == "__main__":
     parser.add_argument("--raw", required=True, help="folder with the images as they were read")
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument("--output", required=True, help="table to write: a row a file, .csv")
-    run(parser, main)
+    run_script(parser, main)

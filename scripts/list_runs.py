@@ -4,8 +4,8 @@
 import argparse
 import itertools
 
-from study.command import run
 from study.files import write_csv
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -23,4 +23,4 @@ if __name__ == "__main__":
     parser.add_argument("--models", required=True, nargs="+", help="names of recipes")
     parser.add_argument("--seeds", required=True, nargs="+", type=int, help="seeds")
     parser.add_argument("--output", required=True, help="table to write, .csv")
-    run(parser, main)
+    run_script(parser, main)

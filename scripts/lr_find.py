@@ -5,14 +5,12 @@ import argparse
 import sys
 import time
 
-from study.command import device_options, run
-from study.configuration import read_yaml
+from study.data.index import read_index
+from study.data.partitions import read_split, union
 from study.devices import device_name, memory_advice, take_device
 from study.errors import StudyError
-from study.files import write_csv, write_json
-from study.index import read_index
-from study.partitions import read_split, union
-from study.processes import stop_with_ancestors
+from study.files import read_yaml, write_csv, write_json
+from study.job import device_options, run_script, stop_with_ancestors
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -30,13 +28,15 @@ def main(arguments: argparse.Namespace) -> None:
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
     import numpy as np
 
-    from study.lr_find import RULES, range_test, search_recipe
-    from study.plots.models import lr_find_figure
-    from study.plots.style import save_figure
-    from study.training import ImageSet, new_trainer
+    from study.report.plots.models import lr_find_figure
+    from study.report.plots.style import save_figure
+    from study.training.rate_search import RULES, range_test, search_recipe
+    from study.training.trainer import ImageSet, new_trainer
 
     images = np.load(arguments.images, mmap_mode="r")
-    train_set, nothing = (ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, train_ids[:0]))
+    train_set, nothing = (
+        ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, train_ids[:0])
+    )
     recipe = search_recipe(recipe, arguments.start)
     trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, nothing)
     clock = time.perf_counter()
@@ -66,7 +66,10 @@ def main(arguments: argparse.Namespace) -> None:
         ["step", "learning_rate", "loss", "smoothed_loss"],
         zip(range(len(test.losses)), test.learning_rates, test.losses, test.smoothed, strict=True),
     )
-    save_figure(lr_find_figure(*test[:3], places, f"{arguments.title}: learning-rate search"), arguments.figure)
+    save_figure(
+        lr_find_figure(*test[:3], places, f"{arguments.title}: learning-rate search"),
+        arguments.figure,
+    )
     write_json(
         arguments.suggestion,
         {
@@ -77,7 +80,8 @@ def main(arguments: argparse.Namespace) -> None:
             "steps": len(test.losses),
             "ended": "the loss diverged" if test.diverged else "all steps taken",
             "settings": {
-                name: getattr(arguments, name) for name in ("start", "end", "steps", "smoothing", "divergence", "seed")
+                name: getattr(arguments, name)
+                for name in ("start", "end", "steps", "smoothing", "divergence", "seed")
             },
             "recipe": recipe,
             "n_train": len(train_set),
@@ -93,19 +97,37 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--splits", required=True, nargs="+", help="splits whose training images are used, .csv")
     parser.add_argument(
-        "--recipe", required=True, help="resolved recipe, .yaml; its learning rate and schedule are not used"
-    )
-    parser.add_argument("--seed", required=True, type=int, help="seed of weights, order and augmentation")
-    parser.add_argument("--start", type=float, default=1e-7, help="first learning rate (default: %(default)s)")
-    parser.add_argument("--end", type=float, default=10.0, help="last learning rate (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=100, help="training steps (default: %(default)s)")
-    parser.add_argument(
-        "--smoothing", type=float, default=0.05, help="weight of the newest loss in the average (default: %(default)s)"
+        "--splits", required=True, nargs="+", help="splits whose training images are used, .csv"
     )
     parser.add_argument(
-        "--divergence", type=float, default=5.0, help="stop at so many times the smallest loss (default: %(default)s)"
+        "--recipe",
+        required=True,
+        help="resolved recipe, .yaml; its learning rate and schedule are not used",
+    )
+    parser.add_argument(
+        "--seed", required=True, type=int, help="seed of weights, order and augmentation"
+    )
+    parser.add_argument(
+        "--start", type=float, default=1e-7, help="first learning rate (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--end", type=float, default=10.0, help="last learning rate (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=100, help="training steps (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--smoothing",
+        type=float,
+        default=0.05,
+        help="weight of the newest loss in the average (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--divergence",
+        type=float,
+        default=5.0,
+        help="stop at so many times the smallest loss (default: %(default)s)",
     )
     parser.add_argument(
         "--rule",
@@ -115,8 +137,10 @@ if __name__ == "__main__":
     )
     parser.add_argument("--title", required=True, help="name of the model, for the figure")
     device_options(parser)
-    parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
+    parser.add_argument(
+        "--job", action="store_true", help="end when the workflow that started this ends"
+    )
     parser.add_argument("--table", required=True, help="table to write: a row a step, .csv")
     parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
-    run(parser, main)
+    run_script(parser, main)

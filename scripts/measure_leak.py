@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.command import run
-from study.configuration import read_yaml
+from study.comparison.leaks import leak
+from study.data.index import read_index
+from study.data.partitions import read_split
 from study.errors import StudyError
-from study.files import write_text
-from study.index import read_index
-from study.leaks import leak
-from study.partitions import read_split
-from study.predictions import load_predictions
-from study.runs import run_folder
-from study.tables import html_page, write_table
+from study.files import read_yaml, write_text
+from study.job import run_script
+from study.report.tables import html_page, write_table
+from study.runs.legacy import run_folder
+from study.runs.predictions import load_predictions
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -31,19 +30,31 @@ def main(arguments: argparse.Namespace) -> None:
             for seed in arguments.seeds:
                 model, file = system["model"], f"seed{seed}.csv"
                 leaky, right = (
-                    load_predictions(run_folder(results / "runs", place, model, seed) / "predictions.npz")
+                    load_predictions(
+                        run_folder(results / "runs", place, model, seed) / "predictions.npz"
+                    )
                     for place in (f"{combo}{arguments.suffix}", combo)
                 )
                 if leaky.diverged or right.diverged:
                     continue
-                test = read_split(results / "splits" / f"{partition}{arguments.suffix}" / file)["test"]
+                test = read_split(results / "splits" / f"{partition}{arguments.suffix}" / file)[
+                    "test"
+                ]
                 right_test = read_split(results / "splits" / partition / file)["test"]
                 rows.append(
-                    {"system": name, "model": model, "trained_on": combo, "tested_on": partition, "seed": seed}
+                    {
+                        "system": name,
+                        "model": model,
+                        "trained_on": combo,
+                        "tested_on": partition,
+                        "seed": seed,
+                    }
                     | dict(leak(leaky, test, right, right_test, labels))
                 )
     if not rows:
-        raise StudyError("all these runs diverged: there is nothing to compare; lower 'optimizer.lr' in the recipes")
+        raise StudyError(
+            "all these runs diverged: there is nothing to compare; lower 'optimizer.lr' in the recipes"
+        )
     table = pd.DataFrame(rows)
     write_table(arguments.output, table, "%.6f")
     flattery = 100 * table["flattery"]
@@ -67,7 +78,11 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", required=True, nargs="+", type=int, help="seeds of our runs")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--results", required=True, help="results folder with runs and splits")
-    parser.add_argument("--suffix", required=True, help="what the names of combos that were split afresh end with")
+    parser.add_argument(
+        "--suffix", required=True, help="what the names of combos that were split afresh end with"
+    )
     parser.add_argument("--page", required=True, help="page to write, .html")
-    parser.add_argument("--output", required=True, help="table to write: a row a model and seed, .csv")
-    run(parser, main)
+    parser.add_argument(
+        "--output", required=True, help="table to write: a row a model and seed, .csv"
+    )
+    run_script(parser, main)

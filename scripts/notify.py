@@ -5,17 +5,22 @@ import argparse
 import os
 from pathlib import Path
 
-from study.command import run
+from study.cli.notifications import how_it_stands, post
 from study.errors import StudyError
-from study.notifications import how_it_stands, post
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Post one message, or fail with one line."""
     url = os.environ.get("STUDY_WEBHOOK", "")
     if not url:
-        raise StudyError("STUDY_WEBHOOK is not set; export it as the address that takes messages, https://…")
-    post(url, f"{Path.cwd().name}: {arguments.outcome}. {how_it_stands(arguments.runs, arguments.results)}")
+        raise StudyError(
+            "STUDY_WEBHOOK is not set; export it as the address that takes messages, https://…"
+        )
+    post(
+        url,
+        f"{Path.cwd().name}: {arguments.outcome}. {how_it_stands(arguments.runs, arguments.results)}",
+    )
 
 
 if __name__ == "__main__":
@@ -23,4 +28,4 @@ if __name__ == "__main__":
     parser.add_argument("--outcome", required=True, help="how it ended, such as finished or failed")
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
     parser.add_argument("--results", required=True, help="folder of all results")
-    run(parser, main)
+    run_script(parser, main)

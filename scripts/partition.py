@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from study.command import run
+from study.data.index import read_index
+from study.data.partitions import draw_partitions, write_partition
 from study.errors import StudyError
 from study.files import file_digest, write_json
-from study.index import read_index
-from study.partitions import draw_partitions, write_partition
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -23,7 +23,9 @@ def main(arguments: argparse.Namespace) -> None:
         except ValueError:
             name = ""
         if not name:
-            raise StudyError(f"--sizes: expected name=size, such as v1=20000 or v1=0.3, found {text!r}")
+            raise StudyError(
+                f"--sizes: expected name=size, such as v1=20000 or v1=0.3, found {text!r}"
+            )
     index = read_index(arguments.index)
     folder = Path(arguments.folder)
     described = {}
@@ -42,7 +44,11 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--sizes", required=True, nargs="+", metavar="NAME=SIZE", help="partitions in drawing order")
+    parser.add_argument(
+        "--sizes", required=True, nargs="+", metavar="NAME=SIZE", help="partitions in drawing order"
+    )
     parser.add_argument("--seed", required=True, help="seed of the draw, a number or a name")
-    parser.add_argument("--folder", required=True, help="where to write <name>.csv and manifest.json")
-    run(parser, main)
+    parser.add_argument(
+        "--folder", required=True, help="where to write <name>.csv and manifest.json"
+    )
+    run_script(parser, main)

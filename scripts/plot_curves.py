@@ -5,12 +5,12 @@ import argparse
 
 import pandas as pd
 
-from study.command import run
-from study.histories import read_history, seed_bands
-from study.plots.curves import learning_curves_figure
-from study.plots.style import message_figure, save_figure
-from study.runs import read_runs, run_folder
-from study.tables import write_table
+from study.job import run_script
+from study.report.plots.curves import learning_curves_figure
+from study.report.plots.style import message_figure, save_figure
+from study.report.tables import write_table
+from study.runs.history import read_history, seed_bands
+from study.runs.legacy import read_runs, run_folder
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -18,7 +18,9 @@ def main(arguments: argparse.Namespace) -> None:
     runs = read_runs(arguments.runs)
     histories = []
     for row in runs[runs["model"] == arguments.model].itertuples():
-        history = read_history(run_folder(arguments.folder, row.combo, row.model, row.seed) / "history.csv")
+        history = read_history(
+            run_folder(arguments.folder, row.combo, row.model, row.seed) / "history.csv"
+        )
         histories.append(history.assign(combo=row.combo, model=row.model, seed=row.seed))
     bands = seed_bands(pd.concat(histories, ignore_index=True))
     write_table(arguments.output, bands, "%.6g")
@@ -32,7 +34,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 def finding(bands: pd.DataFrame, model: str) -> str:
     """Return what the curves of one model come to: accuracy at the end, on training and on test images."""
-    last = bands[bands["measure"] == "accuracy"].groupby(["combo", "split"], sort=False).last()["mean"].unstack()
+    last = (
+        bands[bands["measure"] == "accuracy"]
+        .groupby(["combo", "split"], sort=False)
+        .last()["mean"]
+        .unstack()
+    )
     last = last.dropna(subset="test") if "test" in last else last
     if last.empty or "test" not in last:
         return f"{model}: mean over seeds (lines) and range (bands)"
@@ -46,8 +53,12 @@ def finding(bands: pd.DataFrame, model: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument(
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
+    )
     parser.add_argument("--model", required=True, help="whose runs to draw")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
-    parser.add_argument("--output", required=True, help="table to write: what the figure shows, .csv")
-    run(parser, main)
+    parser.add_argument(
+        "--output", required=True, help="table to write: what the figure shows, .csv"
+    )
+    run_script(parser, main)

@@ -3,10 +3,10 @@
 
 import argparse
 
-from study.command import device_options, run
+from study.data.partitions import ROLES, read_split, union
 from study.devices import memory_advice, take_device
 from study.files import read_json
-from study.partitions import ROLES, read_split, union
+from study.job import device_options, run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -20,8 +20,8 @@ def main(arguments: argparse.Namespace) -> None:
     import torch
 
     from study.models.weights import load_model
-    from study.predictions import Predictions, no_predictions, roles_in_run, save_predictions
-    from study.training import Normalize, predict
+    from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
+    from study.training.trainer import Normalize, predict
 
     images = np.load(arguments.images, mmap_mode="r")
     recipe = record["recipe"]
@@ -43,9 +43,11 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="array of all images, .npy")
-    parser.add_argument("--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv")
+    parser.add_argument(
+        "--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv"
+    )
     parser.add_argument("--weights", required=True, help="the run's weights, .safetensors")
     parser.add_argument("--run", required=True, help="record of the run, .json")
     device_options(parser)
     parser.add_argument("--output", required=True, help="predictions to write, .npz")
-    run(parser, main)
+    run_script(parser, main)

@@ -5,12 +5,12 @@ import argparse
 import json
 from pathlib import Path
 
+from study.audit.manifest import study_manifest
+from study.audit.provenance import repository
 from study.code import digests_of_scripts
-from study.command import run
 from study.files import file_digest, read_json, write_json
-from study.manifest import study_manifest
-from study.provenance import repository
-from study.runs import read_runs, run_folder
+from study.job import run_script
+from study.runs.legacy import read_runs, run_folder
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -26,22 +26,31 @@ def main(arguments: argparse.Namespace) -> None:
     )
     # By their places in the project, wherever the copies lie that a job without a shared file system reads.
     project = Path(arguments.runs).parents[1]
-    files = {Path(path).relative_to(project).as_posix(): file_digest(path) for path in arguments.files}
+    files = {
+        Path(path).relative_to(project).as_posix(): file_digest(path) for path in arguments.files
+    }
     # Those of the large array and of the partitions are recorded where they were made.
     files |= {
         Path(arguments.data).with_name(name).relative_to(project).as_posix(): digest
         for name, digest in read_json(arguments.data)["sha256"].items()
     }
     code = digests_of_scripts(Path(__file__).parent)
-    write_json(arguments.output, study_manifest(json.loads(arguments.config), runs, files, code, repository()))
+    write_json(
+        arguments.output,
+        study_manifest(json.loads(arguments.config), runs, files, code, repository()),
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="the configuration, as JSON")
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument(
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
+    )
     parser.add_argument("--data", required=True, help="manifest of the images, .json")
-    parser.add_argument("--files", required=True, nargs="+", help="further files that all runs share")
+    parser.add_argument(
+        "--files", required=True, nargs="+", help="further files that all runs share"
+    )
     parser.add_argument("--output", required=True, help="record to write, .json")
-    run(parser, main)
+    run_script(parser, main)

@@ -3,13 +3,12 @@
 
 import argparse
 
-from study.command import run
-from study.configuration import read_yaml
-from study.files import write_text
-from study.plots.reproduction import reproduction_figure
-from study.plots.style import save_figure
-from study.reproduction import Results, reproduction_table
-from study.tables import html_page, write_table
+from study.comparison.reproduction import Results, reproduction_table
+from study.files import read_yaml, write_text
+from study.job import run_script
+from study.report.plots.reproduction import reproduction_figure
+from study.report.plots.style import save_figure
+from study.report.tables import html_page, write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -21,9 +20,12 @@ def main(arguments: argparse.Namespace) -> None:
     results = Results(arguments.results, models, arguments.seeds)
     table = reproduction_table(systems, results.measured)
     counts = table["verdict"].value_counts()
-    heading = "Published figures and ours: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    heading = "Published figures and ours: " + ", ".join(
+        f"{count} {name}" for name, count in counts.items()
+    )
     notes = " ".join(
-        f"{name}: {system['title']} ({system['source']}; {system['caveat']})." for name, system in systems.items()
+        f"{name}: {system['title']} ({system['source']}; {system['caveat']})."
+        for name, system in systems.items()
     )
     save_figure(reproduction_figure(systems, table, results.curves, heading), arguments.figure)
     write_text(
@@ -45,8 +47,14 @@ if __name__ == "__main__":
     parser.add_argument("--systems", required=True, nargs="+", help="which of them, such as S0 S1")
     parser.add_argument("--seeds", required=True, nargs="+", type=int, help="seeds of our runs")
     parser.add_argument("--tuned", action="store_true", help="compare the tuned recipes too")
-    parser.add_argument("--results", required=True, help="results folder with runs, models and learning-rate searches")
+    parser.add_argument(
+        "--results",
+        required=True,
+        help="results folder with runs, models and learning-rate searches",
+    )
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
-    parser.add_argument("--output", required=True, help="table to write: a row a published figure, .csv")
-    run(parser, main)
+    parser.add_argument(
+        "--output", required=True, help="table to write: a row a published figure, .csv"
+    )
+    run_script(parser, main)

@@ -6,17 +6,20 @@ import json
 
 import yaml
 
-from study.command import run
 from study.files import write_text
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the resolved recipe as YAML."""
-    write_text(arguments.output, yaml.safe_dump(json.loads(arguments.recipe), sort_keys=False, allow_unicode=True))
+    write_text(
+        arguments.output,
+        yaml.safe_dump(json.loads(arguments.recipe), sort_keys=False, allow_unicode=True),
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", required=True, help="the resolved recipe as JSON")
     parser.add_argument("--output", required=True, help="recipe to write, .yaml")
-    run(parser, main)
+    run_script(parser, main)

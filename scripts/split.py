@@ -3,9 +3,8 @@
 
 import argparse
 
-from study.command import run, share_options
-from study.index import read_index
-from study.partitions import (
+from study.data.index import read_index
+from study.data.partitions import (
     ROLES,
     insist_on_every_class,
     read_partition,
@@ -13,6 +12,7 @@ from study.partitions import (
     write_development,
     write_split,
 )
+from study.job import run_script, share_options
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -33,9 +33,13 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--partition", required=True, help="list of the partition's image_ids, .csv")
+    parser.add_argument(
+        "--partition", required=True, help="list of the partition's image_ids, .csv"
+    )
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
     share_options(parser)
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
-    parser.add_argument("--development", required=True, help="the same without test images, to write, .csv")
-    run(parser, main)
+    parser.add_argument(
+        "--development", required=True, help="the same without test images, to write, .csv"
+    )
+    run_script(parser, main)

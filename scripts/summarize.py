@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.command import run
 from study.files import write_text
-from study.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure, cost_figure, resources_figure
-from study.plots.style import message_figure, save_figure
-from study.runs import n_of, read_runs, run_folder
-from study.summaries import group_row, run_row
-from study.tables import html_page, write_table
+from study.job import run_script
+from study.report.plots.accuracy import (
+    accuracy_by_combo_figure,
+    class_accuracy_figure,
+    cost_figure,
+    resources_figure,
+)
+from study.report.plots.style import message_figure, save_figure
+from study.report.tables import html_page, write_table
+from study.runs.legacy import read_runs, run_folder
+from study.runs.run import n_of
+from study.runs.summary import group_row, run_row
 from study.wording import duration
 
 _COMPARED = ["combo", "model", "letters_of_combos", "letters_of_models", "two_level_low", "two_level_high", "images_low",
@@ -33,11 +39,17 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, arguments: argparse.Namesp
     """Write the figures, and beside them the tables of what they show."""
     models = list(summary["model"].unique())
     place = {model: number for number, model in enumerate(models)}
-    ok = summary[summary["status"] == "ok"].sort_values("model", key=lambda column: column.map(place), kind="stable")
-    by_group = ok.assign(accuracy=ok["common_test_accuracy"].fillna(ok["test_accuracy"])).groupby(_GROUP, sort=False)
+    ok = summary[summary["status"] == "ok"].sort_values(
+        "model", key=lambda column: column.map(place), kind="stable"
+    )
+    by_group = ok.assign(accuracy=ok["common_test_accuracy"].fillna(ok["test_accuracy"])).groupby(
+        _GROUP, sort=False
+    )
     recalls = by_group[[name for name in summary if name.startswith("recall_")]].mean()
     recalls = recalls.rename(columns=lambda name: name.removeprefix("recall_"))
-    costs = by_group[["accuracy", "train_seconds", "parameters", "multiply_adds"]].mean().reset_index()
+    costs = (
+        by_group[["accuracy", "train_seconds", "parameters", "multiply_adds"]].mean().reset_index()
+    )
     used = summary[[*_GROUP, "seed", "train_seconds", "total_seconds", "peak_memory_mb"]]
     total, most = used["train_seconds"].sum(), used["peak_memory_mb"].max()
     nothing = message_figure("Every training diverged: there is no accuracy to draw.")
@@ -51,7 +63,9 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, arguments: argparse.Namesp
         (
             "resources",
             used,
-            resources_figure(used, f"{len(used)} trainings: {duration(total)} in all, at most {most:,.0f} MB"),
+            resources_figure(
+                used, f"{len(used)} trainings: {duration(total)} in all, at most {most:,.0f} MB"
+            ),
         ),
     ):
         write_table(Path(arguments.figures, f"{name}.csv"), table, "%.6g")
@@ -81,14 +95,27 @@ def main(arguments: argparse.Namespace) -> None:
     ]
     summary = pd.DataFrame(rows)
     multiply_adds = {
-        model: pd.read_csv(Path(arguments.models, model, "layers.csv")).set_index("name").at["total", "multiply_adds"]
+        model: pd.read_csv(Path(arguments.models, model, "layers.csv"))
+        .set_index("name")
+        .at["total", "multiply_adds"]
         for model in summary["model"].unique()
     }
-    summary.insert(summary.columns.get_loc("parameters") + 1, "multiply_adds", summary["model"].map(multiply_adds))
+    summary.insert(
+        summary.columns.get_loc("parameters") + 1,
+        "multiply_adds",
+        summary["model"].map(multiply_adds),
+    )
     keys = ["combo", "model"]
     groups = pd.DataFrame(
-        [dict(zip(keys, key, strict=True)) | group_row(group) for key, group in summary.groupby(keys, sort=False)]
-    ).merge(pd.read_csv(arguments.compared, dtype={"combo": str, "model": str})[_COMPARED], on=keys, how="left")
+        [
+            dict(zip(keys, key, strict=True)) | group_row(group)
+            for key, group in summary.groupby(keys, sort=False)
+        ]
+    ).merge(
+        pd.read_csv(arguments.compared, dtype={"combo": str, "model": str})[_COMPARED],
+        on=keys,
+        how="left",
+    )
     write_table(arguments.groups, groups, "%.6f")
     counted = n_of(int((summary["status"] == "ok").sum()), len(summary))
     draw(summary, groups, arguments)
@@ -119,15 +146,29 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
     parser.add_argument(
-        "--compared", required=True, help="letters and bootstrap intervals of each combo and model, .csv"
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
     )
-    parser.add_argument("--models", required=True, help="where models are described, <model>/layers.csv")
-    parser.add_argument("--groups", required=True, help="table to write: a row a combo and model, .csv")
-    parser.add_argument("--groups-page", required=True, help="page to write with the table of groups, .html")
+    parser.add_argument(
+        "--compared",
+        required=True,
+        help="letters and bootstrap intervals of each combo and model, .csv",
+    )
+    parser.add_argument(
+        "--models", required=True, help="where models are described, <model>/layers.csv"
+    )
+    parser.add_argument(
+        "--groups", required=True, help="table to write: a row a combo and model, .csv"
+    )
+    parser.add_argument(
+        "--groups-page", required=True, help="page to write with the table of groups, .html"
+    )
     parser.add_argument("--page", required=True, help="page to write with the table of runs, .html")
-    parser.add_argument("--figure", required=True, help="figure to write: accuracy by combo, .svg or .png")
-    parser.add_argument("--figures", required=True, help="folder to write further figures and their tables to")
+    parser.add_argument(
+        "--figure", required=True, help="figure to write: accuracy by combo, .svg or .png"
+    )
+    parser.add_argument(
+        "--figures", required=True, help="folder to write further figures and their tables to"
+    )
     parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
-    run(parser, main)
+    run_script(parser, main)

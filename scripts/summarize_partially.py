@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.command import run
-from study.progress import state_of_run
-from study.runs import read_runs, run_folder
-from study.summaries import group_row, run_row
-from study.tables import write_table
+from study.job import run_script
+from study.report.tables import write_table
+from study.runs.legacy import read_runs, run_folder
+from study.runs.progress import state_of_run
+from study.runs.summary import group_row, run_row
 
 
 def state(results: Path, combo: str, model: str, seed: int) -> dict:
@@ -18,18 +18,29 @@ def state(results: Path, combo: str, model: str, seed: int) -> dict:
     status, reason = state_of_run(results, combo, model, seed)
     folder = run_folder(results / "runs", combo, model, seed)
     measured = run_row(folder) if status in ("ok", "diverged") else {}
-    return {"combo": combo, "model": model, "seed": seed, "status": status, "reason": reason} | measured
+    return {
+        "combo": combo,
+        "model": model,
+        "seed": seed,
+        "status": status,
+        "reason": reason,
+    } | measured
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the tables and print how many runs are how far."""
     runs = read_runs(arguments.runs)
-    rows = [state(Path(arguments.results), row.combo, row.model, row.seed) for row in runs.itertuples()]
+    rows = [
+        state(Path(arguments.results), row.combo, row.model, row.seed) for row in runs.itertuples()
+    ]
     # Counts stay whole numbers where runs lack them.
     table = pd.DataFrame(rows, dtype=object).convert_dtypes()
     write_table(arguments.output, table, "%.6f")
     keys = ["combo", "model"]
-    groups = [dict(zip(keys, key, strict=True)) | group_row(group) for key, group in table.groupby(keys, sort=False)]
+    groups = [
+        dict(zip(keys, key, strict=True)) | group_row(group)
+        for key, group in table.groupby(keys, sort=False)
+    ]
     write_table(arguments.groups, pd.DataFrame(groups), "%.6f")
     counts = table["status"].value_counts()
     measured = int(counts.get("ok", 0) + counts.get("diverged", 0))
@@ -43,6 +54,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
     parser.add_argument("--results", required=True, help="folder of results")
-    parser.add_argument("--groups", required=True, help="table to write: a row a combo and model, .csv")
+    parser.add_argument(
+        "--groups", required=True, help="table to write: a row a combo and model, .csv"
+    )
     parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
-    run(parser, main)
+    run_script(parser, main)

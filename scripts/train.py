@@ -7,20 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-from study.architectures import architecture_modules
+from study.audit.provenance import library_versions, machine, peak_memory_mb, repository
 from study.code import code_digest
-from study.command import device_options, run
-from study.configuration import read_yaml
+from study.config.architectures import architecture_modules
+from study.config.recipes import canonical, complete_recipe
+from study.data.index import read_index
+from study.data.partitions import ROLES, read_split, union
 from study.devices import device_name, gpu_versions, memory_advice, take_device
-from study.energy import gpu_energy_joules
-from study.files import atomic_path, file_digest, read_json, write_csv, write_json
-from study.index import read_index
-from study.liveness import hold_log
-from study.partitions import ROLES, read_split, union
-from study.processes import stop_with_ancestors
-from study.provenance import library_versions, machine, peak_memory_mb, repository
-from study.recipes import canonical, complete_recipe
+from study.files import atomic_path, file_digest, read_json, read_yaml, write_csv, write_json
+from study.job import device_options, hold_log, run_script, stop_with_ancestors
 from study.seeds import stream_seed
+from study.training.energy import gpu_energy_joules
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -40,14 +37,21 @@ def main(arguments: argparse.Namespace) -> None:
     from safetensors.torch import save as safetensors
     from tqdm import tqdm
 
-    from study.checkpoints import identity, load_checkpoint, remove_checkpoints, save_checkpoint
-    from study.models import count_parameters
-    from study.training import Diverged, Epoch, ImageSet, new_trainer
+    from study.models.build import count_parameters
+    from study.training.checkpoints import (
+        identity,
+        load_checkpoint,
+        remove_checkpoints,
+        save_checkpoint,
+    )
+    from study.training.trainer import Diverged, Epoch, ImageSet, new_trainer
 
     images = np.load(arguments.images, mmap_mode="r")
 
     image_ids = {role: union(splits, role) for role in ROLES}
-    train_set, val_set, test_set = (ImageSet.taken(images, index.labels, image_ids[role], device) for role in ROLES)
+    train_set, val_set, test_set = (
+        ImageSet.taken(images, index.labels, image_ids[role], device) for role in ROLES
+    )
     trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, val_set, test_set)
 
     code = code_digest(Path(__file__), *architecture_modules(recipe["architecture"]))
@@ -102,13 +106,21 @@ def main(arguments: argparse.Namespace) -> None:
 
     if arguments.dynamics:
         with atomic_path(arguments.dynamics) as temporary:
-            np.savez(temporary, image_id=image_ids["train"].astype(np.int32), **trainer.dynamics.table())
+            np.savez(
+                temporary, image_id=image_ids["train"].astype(np.int32), **trainer.dynamics.table()
+            )
     write_csv(arguments.history, Epoch.columns(), (list(epoch.row().values()) for epoch in history))
     # By way of memory: safetensors does not pass on why a write failed, such as a full disk.
-    weights = safetensors({name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()})
+    weights = safetensors(
+        {name: tensor.contiguous() for name, tensor in trainer.evaluated.state_dict().items()}
+    )
     with atomic_path(arguments.weights) as temporary:
         temporary.write_bytes(weights)
-    parents = [*arguments.splits, arguments.recipe, *filter(None, (arguments.lr_find, arguments.tuned))]
+    parents = [
+        *arguments.splits,
+        arguments.recipe,
+        *filter(None, (arguments.lr_find, arguments.tuned)),
+    ]
     training_seconds = sum(epoch.seconds for epoch in history)
     n_visited = len(history) * len(train_set)
     write_json(
@@ -117,7 +129,8 @@ def main(arguments: argparse.Namespace) -> None:
             "status": status,
             "seed": arguments.seed,
             "streams": {
-                stream: stream_seed(arguments.seed, stream) for stream in ("init", "order", "augmentation", "dropout")
+                stream: stream_seed(arguments.seed, stream)
+                for stream in ("init", "order", "augmentation", "dropout")
             },
             "recipe": recipe,
             "tuned": read_yaml(arguments.tuned) if arguments.tuned else None,
@@ -139,7 +152,9 @@ def main(arguments: argparse.Namespace) -> None:
             "threads": arguments.threads,
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "peak_gpu_memory_mb": (
-                round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if device.type == "cuda" else None
+                round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+                if device.type == "cuda"
+                else None
             ),
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -161,16 +176,29 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv")
+    parser.add_argument(
+        "--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv"
+    )
     parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
-    parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
-    parser.add_argument("--tuned", help="keys to lay over the recipe, .yaml, such as the best ones of a search")
+    parser.add_argument(
+        "--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one"
+    )
+    parser.add_argument(
+        "--tuned", help="keys to lay over the recipe, .yaml, such as the best ones of a search"
+    )
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
     device_options(parser)
-    parser.add_argument("--checkpoint", help="where to keep an unfinished training, and to go on from if it is there")
-    parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
+    parser.add_argument(
+        "--checkpoint",
+        help="where to keep an unfinished training, and to go on from if it is there",
+    )
+    parser.add_argument(
+        "--job", action="store_true", help="end when the workflow that started this ends"
+    )
     parser.add_argument("--weights", required=True, help="weights to write, .safetensors")
     parser.add_argument("--history", required=True, help="table to write: a row an epoch, .csv")
-    parser.add_argument("--dynamics", help="statistics of each training image over the epochs to write, .npz")
+    parser.add_argument(
+        "--dynamics", help="statistics of each training image over the epochs to write, .npz"
+    )
     parser.add_argument("--run", required=True, help="record of the run to write, .json")
-    run(parser, main)
+    run_script(parser, main)

@@ -8,17 +8,15 @@ import sys
 import time
 from pathlib import Path
 
-from study.architectures import architecture_modules
 from study.code import code_digest
-from study.command import device_options, run
-from study.configuration import read_yaml
+from study.config.architectures import architecture_modules
+from study.config.recipes import canonical, complete_recipe, laid_over, overlay, value_at
+from study.data.index import read_index
+from study.data.partitions import read_split, union
 from study.devices import memory_advice, take_device
 from study.errors import StudyError
-from study.files import write_json
-from study.index import read_index
-from study.partitions import read_split, union
-from study.processes import stop_with_ancestors
-from study.recipes import canonical, complete_recipe, laid_over, overlay, value_at
+from study.files import read_yaml, write_json
+from study.job import device_options, run_script, stop_with_ancestors
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -46,7 +44,9 @@ def main(arguments: argparse.Namespace) -> None:
         key
         for key, choices in searched.items()
         if isinstance(choices, dict)
-        and all(isinstance(v, int) for v in (choices["low"], choices["high"], value_at(recipe, key)))
+        and all(
+            isinstance(v, int) for v in (choices["low"], choices["high"], value_at(recipe, key))
+        )
     ]
 
     # After the cheap checks: importing torch takes seconds.
@@ -54,17 +54,21 @@ def main(arguments: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from study.checkpoints import identity
-    from study.training import Diverged, Epoch, ImageSet, Trainer, new_trainer
-    from study.tuning import Grid, Journal, Tpe, Trial
+    from study.training.checkpoints import identity
+    from study.training.search import Grid, Journal, Tpe, Trial
+    from study.training.trainer import Diverged, Epoch, ImageSet, Trainer, new_trainer
 
     images = np.load(arguments.images, mmap_mode="r")
-    train_set, val_set = (ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, val_ids))
+    train_set, val_set = (
+        ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, val_ids)
+    )
 
     class Hopeless(Exception):
         pass
 
-    modules = architecture_modules(recipe["architecture"], search["keys"].get("architecture.name", []))
+    modules = architecture_modules(
+        recipe["architecture"], search["keys"].get("architecture.name", [])
+    )
     key = identity(
         [
             code_digest(Path(__file__), *modules), torch.__version__, device.type, arguments.seed, arguments.workers,
@@ -75,9 +79,17 @@ def main(arguments: argparse.Namespace) -> None:
     own = Journal(folder / f"worker{arguments.worker}.json", key)
     journals = [
         own,
-        *(Journal(folder / f"worker{w}.json", key) for w in range(arguments.workers) if w != arguments.worker),
+        *(
+            Journal(folder / f"worker{w}.json", key)
+            for w in range(arguments.workers)
+            if w != arguments.worker
+        ),
     ]
-    sampler = Grid(searched) if search["method"] == "grid" else Tpe(searched, whole, search["trials"], arguments.seed)
+    sampler = (
+        Grid(searched)
+        if search["method"] == "grid"
+        else Tpe(searched, whole, search["trials"], arguments.seed)
+    )
 
     def trained(number: int, params: dict) -> Trial:
         """Train one trial to its end, or until it diverges or there is no hope for it."""
@@ -87,11 +99,17 @@ def main(arguments: argparse.Namespace) -> None:
         def report(epoch: Epoch) -> None:
             accuracies.append(epoch.val_accuracy)
             finished = [trial for journal in journals for trial in journal.trials()]
-            if len(accuracies) < trainer.last_epoch and sampler.hopeless(number, params, accuracies, finished):
+            if len(accuracies) < trainer.last_epoch and sampler.hopeless(
+                number, params, accuracies, finished
+            ):
                 raise Hopeless
 
         trainer: Trainer = new_trainer(
-            laid_over(recipe, overlay(params)), arguments.seed, len(index.classes), train_set, val_set
+            laid_over(recipe, overlay(params)),
+            arguments.seed,
+            len(index.classes),
+            train_set,
+            val_set,
         )
         try:
             with memory_advice():
@@ -120,7 +138,9 @@ def main(arguments: argparse.Namespace) -> None:
         if number in done:
             continue
         if sum(trial.seconds for trial in own.trials()) > limit:
-            print(f"{search['minutes']:g} minutes are over after {len(done)} trials", file=sys.stderr)
+            print(
+                f"{search['minutes']:g} minutes are over after {len(done)} trials", file=sys.stderr
+            )
             break
         finished = [trial for journal in journals for trial in journal.trials()]
         params = sampler.suggest(number, finished)
@@ -141,19 +161,38 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--splits", required=True, nargs="+", help="splits without test images, .csv")
-    parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
-    parser.add_argument("--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one")
     parser.add_argument(
-        "--search", required=True, help="what to search, as JSON: keys, method, epochs, trials, minutes"
+        "--splits", required=True, nargs="+", help="splits without test images, .csv"
     )
-    parser.add_argument("--seed", required=True, type=int, help="seed of every trial's training and of the suggestions")
-    parser.add_argument("--workers", type=int, default=1, help="how many share the trials (default: %(default)s)")
-    parser.add_argument("--worker", type=int, default=0, help="which of them this is, from 0 (default: %(default)s)")
+    parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
+    parser.add_argument(
+        "--lr-find", help="learning-rate search, .json, for a recipe that takes its rate from one"
+    )
+    parser.add_argument(
+        "--search",
+        required=True,
+        help="what to search, as JSON: keys, method, epochs, trials, minutes",
+    )
+    parser.add_argument(
+        "--seed",
+        required=True,
+        type=int,
+        help="seed of every trial's training and of the suggestions",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="how many share the trials (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--worker", type=int, default=0, help="which of them this is, from 0 (default: %(default)s)"
+    )
     device_options(parser)
     parser.add_argument(
-        "--journals", required=True, help="folder for the trials that ended, to go on from after a kill"
+        "--journals",
+        required=True,
+        help="folder for the trials that ended, to go on from after a kill",
     )
-    parser.add_argument("--job", action="store_true", help="end when the workflow that started this ends")
+    parser.add_argument(
+        "--job", action="store_true", help="end when the workflow that started this ends"
+    )
     parser.add_argument("--output", required=True, help="trials of this worker to write, .json")
-    run(parser, main)
+    run_script(parser, main)

@@ -4,10 +4,10 @@
 import argparse
 from pathlib import Path
 
-from study.bundles import passing_bundle, read_bundle
-from study.command import run
-from study.provenance import repository
-from study.storage import open_storage
+from study.audit.bundles import passing_bundle, read_bundle
+from study.audit.provenance import repository
+from study.audit.storage import open_storage
+from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -32,11 +32,17 @@ def main(arguments: argparse.Namespace) -> None:
             "made by a copy of the project that differed from its commit: where the code differs Snakemake makes results again"
         )
     given = f" --configfile {' '.join(manifest['configfiles'])}" if manifest["configfiles"] else ""
-    print(f"look at it: snakemake --dry-run{given}; snakemake --report{given}; snakemake verify{given}")
+    print(
+        f"look at it: snakemake --dry-run{given}; snakemake --report{given}; snakemake verify{given}"
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", help="what `snakemake bundle` wrote, .tar.gz, or where `snakemake push` sent it")
-    parser.add_argument("--project", default=".", help="folder of the project (default: the current one)")
-    run(parser, main)
+    parser.add_argument(
+        "bundle", help="what `snakemake bundle` wrote, .tar.gz, or where `snakemake push` sent it"
+    )
+    parser.add_argument(
+        "--project", default=".", help="folder of the project (default: the current one)"
+    )
+    run_script(parser, main)

@@ -5,15 +5,10 @@ import argparse
 
 import pandas as pd
 
-from study.command import run
+from study.data.index import read_index
 from study.errors import StudyError
 from study.files import write_text
-from study.index import read_index
-from study.people import HARD_FOR_PEOPLE, READERS, human_targets, read_votes
-from study.plots.style import save_figure
-from study.plots.validation import human_error_figure, precision_recall_figure
-from study.tables import html_page, write_table
-from study.validation import (
+from study.hardness.human_agreement import (
     HARD_FOR_MODELS,
     SCORES,
     agreement,
@@ -23,6 +18,11 @@ from study.validation import (
     models_and_people,
     precision_and_recall,
 )
+from study.hardness.human_votes import HARD_FOR_PEOPLE, READERS, human_targets, read_votes
+from study.job import run_script
+from study.report.plots.style import save_figure
+from study.report.plots.validation import human_error_figure, precision_recall_figure
+from study.report.tables import html_page, write_table
 
 _MEANINGS = {"human_rejects": "rejected by people", "human_hard": "hard for people"}
 
@@ -30,7 +30,9 @@ _MEANINGS = {"human_rejects": "rejected by people", "human_hard": "hard for peop
 def main(arguments: argparse.Namespace) -> None:
     """Write the figures, the page, and last the table: a row a target, source, score and metric."""
     if len(arguments.kinds) != len(arguments.votes) or arguments.resamples < 1:
-        raise StudyError("expected as many --kinds as --votes, and --resamples from 1 on; see --help")
+        raise StudyError(
+            "expected as many --kinds as --votes, and --resamples from 1 on; see --help"
+        )
     index = read_index(arguments.index)
     hard_examples = pd.read_csv(arguments.hard_examples)
     images = {}
@@ -85,14 +87,22 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hard-examples", required=True, help="scores of all images, .csv")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    parser.add_argument("--kinds", required=True, nargs="+", choices=READERS, help="what each file of --votes is")
+    parser.add_argument(
+        "--kinds", required=True, nargs="+", choices=READERS, help="what each file of --votes is"
+    )
     parser.add_argument("--votes", required=True, nargs="+", help="files with people's votes")
-    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples of the images")
+    parser.add_argument(
+        "--resamples", type=int, default=2000, help="bootstrap resamples of the images"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the resamples")
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument(
-        "--precision-recall", required=True, help="figure to write: precision over recall, .svg or .png"
+        "--precision-recall",
+        required=True,
+        help="figure to write: precision over recall, .svg or .png",
     )
-    parser.add_argument("--human-error", required=True, help="figure to write: what is hard for whom, .svg or .png")
+    parser.add_argument(
+        "--human-error", required=True, help="figure to write: what is hard for whom, .svg or .png"
+    )
     parser.add_argument("--output", required=True, help="table to write, .csv")
-    run(parser, main)
+    run_script(parser, main)

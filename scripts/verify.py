@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.checks import study_checks
-from study.command import run
+from study.audit.checks import study_checks
+from study.audit.verification import problems
 from study.errors import StudyError
-from study.tables import write_table
-from study.verification import problems
+from study.job import run_script
+from study.report.tables import write_table
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -24,7 +24,8 @@ def main(arguments: argparse.Namespace) -> None:
     made = list(study_checks(results, arguments.partitions, twins))
     table = pd.DataFrame(made)
     write_table(
-        arguments.output, table.assign(verdict=table["problem"].map(lambda text: "failed" if text else "passed"))
+        arguments.output,
+        table.assign(verdict=table["problem"].map(lambda text: "failed" if text else "passed")),
     )
     write_table(arguments.twins, pd.DataFrame(twins), "%.6f")
     for check, group in table.groupby("check", sort=False):
@@ -41,7 +42,9 @@ def main(arguments: argparse.Namespace) -> None:
     if wrong:
         files = dict.fromkeys(file for check in wrong for file in check.remake.split())
         given = ["--configfile", *arguments.configfiles] if arguments.configfiles else []
-        print(f"to make anew what is missing or damaged: {shlex.join(['snakemake', '--force', *files, *given])}")
+        print(
+            f"to make anew what is missing or damaged: {shlex.join(['snakemake', '--force', *files, *given])}"
+        )
         # At once, because the error goes to another stream.
         print(
             "then type the command of the study, which brings up to date what follows from it, and verify again",
@@ -60,8 +63,12 @@ if __name__ == "__main__":
     parser.add_argument("--results", required=True, help="folder of results of a finished study")
     parser.add_argument("--partitions", required=True, nargs="+", help="names of all partitions")
     parser.add_argument(
-        "--twins", required=True, help="table to write: accuracy without images that have a seen near-duplicate, .csv"
+        "--twins",
+        required=True,
+        help="table to write: accuracy without images that have a seen near-duplicate, .csv",
     )
-    parser.add_argument("--configfiles", nargs="*", default=[], help="files that were given with --configfile")
+    parser.add_argument(
+        "--configfiles", nargs="*", default=[], help="files that were given with --configfile"
+    )
     parser.add_argument("--output", required=True, help="table to write: a row a check, .csv")
-    run(parser, main)
+    run_script(parser, main)

@@ -5,10 +5,10 @@ import argparse
 
 import pandas as pd
 
-from study.command import run
-from study.event_files import insist_on_tensorboard, write_events
 from study.files import atomic_path, read_json
-from study.runs import read_runs, run_folder
+from study.job import run_script
+from study.report.event_files import insist_on_tensorboard, write_events
+from study.runs.legacy import read_runs, run_folder
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -26,6 +26,8 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/")
+    parser.add_argument(
+        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
+    )
     parser.add_argument("--output", required=True, help="folder to write")
-    run(parser, main)
+    run_script(parser, main)

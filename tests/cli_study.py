@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 from conftest import ROOT, clean_environment
 
-from study.predictions import Predictions, save_predictions
-from study.summaries import QUALITY
+from study.runs.predictions import Predictions, save_predictions
+from study.runs.summary import QUALITY
 
 N, CLASSES = 40, ["cat", "dog"]
 
 
 def study(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess:
     """Run `study` as a user would, in a folder."""
-    variables = clean_environment(PYTHONPATH=str(ROOT / "scripts"), COLUMNS="80", NO_COLOR="1") | environment
+    variables = (
+        clean_environment(PYTHONPATH=str(ROOT / "scripts"), COLUMNS="80", NO_COLOR="1")
+        | environment
+    )
     command = [sys.executable, "-m", "study", *map(str, words)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables)
 
@@ -28,7 +31,9 @@ def printed(*words: object, folder: Path, **environment: str) -> str:
     return result.stdout
 
 
-def write_run(results: Path, combo: str, model: str, seed: int, right: int, **recorded: object) -> None:
+def write_run(
+    results: Path, combo: str, model: str, seed: int, right: int, **recorded: object
+) -> None:
     """Write what a run leaves: of the last 20 of 40 images, which are its tests, the first so many right; `recorded` goes into run.json."""
     folder = results / "runs" / combo / model / f"seed{seed}"
     folder.mkdir(parents=True)
@@ -40,7 +45,9 @@ def write_run(results: Path, combo: str, model: str, seed: int, right: int, **re
     }
     part |= {"class_accuracy": dict.fromkeys(CLASSES, right / 20)}
     part |= dict.fromkeys(QUALITY, 0.5)
-    shares = {name: {"n": 20, "overall_accuracy": 0.5} for name in ("train", "val", "out_of_sample")}
+    shares = {
+        name: {"n": 20, "overall_accuracy": 0.5} for name in ("train", "val", "out_of_sample")
+    }
     metrics = {"status": "ok", **part, "common_test": part, **shares, "temperature": 1.0}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     recipe = {
@@ -60,4 +67,6 @@ def write_run(results: Path, combo: str, model: str, seed: int, right: int, **re
     labels = np.arange(N) % 2
     answers = np.where(np.arange(N) - 20 < right, labels, 1 - labels)
     logits[np.arange(N), answers] = 2
-    save_predictions(folder / "predictions.npz", Predictions(logits, np.repeat(np.array([1, 3], np.uint8), 20)))
+    save_predictions(
+        folder / "predictions.npz", Predictions(logits, np.repeat(np.array([1, 3], np.uint8), 20))
+    )

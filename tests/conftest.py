@@ -27,13 +27,18 @@ PER_BATCH = 60
 def synthetic_members(per_batch: int = PER_BATCH) -> dict[str, bytes]:
     """Return the seven member files of a small learnable data set: each class has its own colour and brightness."""
     random = np.random.default_rng(7)
-    members = {"batches.meta": {b"label_names": [name.encode() for name in CLASSES], b"num_vis": 3072}}
+    members = {
+        "batches.meta": {b"label_names": [name.encode() for name in CLASSES], b"num_vis": 3072}
+    }
     for batch in [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]:
         labels = random.permutation(np.arange(per_batch) % 10)
         planes = np.stack([(labels * 25) % 256, (labels * 67) % 256, (labels * 131) % 256], axis=1)
         noise = random.integers(-40, 41, (per_batch, 3, 1024))
         data = np.clip(planes[:, :, None] + noise, 0, 255).astype(np.uint8).reshape(per_batch, 3072)
-        names = [f"{CLASSES[label]}_s_{position:06d}.png".encode() for position, label in enumerate(labels)]
+        names = [
+            f"{CLASSES[label]}_s_{position:06d}.png".encode()
+            for position, label in enumerate(labels)
+        ]
         members[batch] = {
             b"batch_label": batch.encode(),
             b"labels": labels.tolist(),
@@ -43,7 +48,9 @@ def synthetic_members(per_batch: int = PER_BATCH) -> dict[str, bytes]:
     return {name: pickle.dumps(content, protocol=2) for name, content in members.items()}
 
 
-def write_archive(path: Path, members: dict[str, bytes], folder: str = "cifar-10-batches-py/") -> Path:
+def write_archive(
+    path: Path, members: dict[str, bytes], folder: str = "cifar-10-batches-py/"
+) -> Path:
     """Write a .tar.gz of the members."""
     with tarfile.open(path, "w:gz") as archive:
         for name, content in members.items():
@@ -55,7 +62,11 @@ def write_archive(path: Path, members: dict[str, bytes], folder: str = "cifar-10
 
 def write_checksums(path: Path, members: dict[str, bytes]) -> Path:
     """Write the md5 list of the members, as md5sum prints it."""
-    path.write_text("".join(f"{hashlib.md5(content).hexdigest()}  {name}\n" for name, content in members.items()))
+    path.write_text(
+        "".join(
+            f"{hashlib.md5(content).hexdigest()}  {name}\n" for name, content in members.items()
+        )
+    )
     return path
 
 
@@ -96,7 +107,9 @@ def clean_environment(**extra: str) -> dict[str, str]:
     return environment | extra
 
 
-def run_script(name: str, *arguments: object, check: bool = True, **options) -> subprocess.CompletedProcess:
+def run_script(
+    name: str, *arguments: object, check: bool = True, **options
+) -> subprocess.CompletedProcess:
     """Run an entry script as a user would."""
     result = subprocess.run(
         [sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
@@ -178,7 +191,9 @@ class Project:
     def environment(self, **extra: str) -> dict[str, str]:
         return clean_environment(**({"CIFAR10_ARCHIVE": str(self.archive.path)} | extra))
 
-    def snakemake(self, *arguments: str, prefix: tuple[str, ...] = (), **extra: str) -> subprocess.CompletedProcess:
+    def snakemake(
+        self, *arguments: str, prefix: tuple[str, ...] = (), **extra: str
+    ) -> subprocess.CompletedProcess:
         """Run `snakemake` with these arguments, as typed in the project's folder."""
         return subprocess.run(
             [*prefix, "snakemake", *arguments],
@@ -205,9 +220,15 @@ _STEPS = ("download", "decode", "partition", "split", "train", "predict", "evalu
 
 def pytest_terminal_summary(terminalreporter):
     """Print the matrix as a table."""
-    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    reports = [
+        report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
+    ]
     changes = [
-        value for report in reports if report.when == "call" for name, value in report.user_properties if name == MATRIX
+        value
+        for report in reports
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == MATRIX
     ]
     if not changes:
         return
@@ -218,7 +239,9 @@ def pytest_terminal_summary(terminalreporter):
         rows.append((change, *(str(counts.get(step, "·")) for step in _STEPS), str(others or "·")))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+        terminalreporter.write_line(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        )
 
 
 # The first command of the README.
@@ -235,16 +258,25 @@ def finished(tmp_path_factory, archive) -> Project:
 
 def documentation() -> str:
     """Return what the README and the pages in docs/ say."""
-    return "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+    return "\n".join(
+        path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    )
 
 
 def model_template() -> dict[str, str]:
     """Return the files of an architecture of one's own that CONTRIBUTING.md shows."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    return dict(re.findall(r"^`([^`]+my_net[^`]+)`[^\n]*\n\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    return dict(
+        re.findall(
+            r"^`([^`]+my_net[^`]+)`[^\n]*\n\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+        )
+    )
 
 
 def real_archive() -> Path | None:
     """Return the real CIFAR-10 archive, from CIFAR10_ARCHIVE or from ../shared/data, if there is one."""
-    candidates = [os.environ.get("CIFAR10_ARCHIVE"), ROOT.parent / "shared" / "data" / "cifar-10-python.tar.gz"]
+    candidates = [
+        os.environ.get("CIFAR10_ARCHIVE"),
+        ROOT.parent / "shared" / "data" / "cifar-10-python.tar.gz",
+    ]
     return next((Path(path) for path in candidates if path and Path(path).exists()), None)

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from study.calibration import fit_temperature
 from study.files import file_digest, write_array, write_csv, write_json
-from study.inference import Classifier
-from study.metrics import calibrated_metrics, classification_metrics
-from study.models import build_recipe_model, count_parameters
-from study.predictions import Predictions, no_predictions, save_predictions
+from study.models.build import build_recipe_model, count_parameters
+from study.models.inference import Classifier
+from study.runs.calibration import fit_temperature
+from study.runs.metrics import calibrated_metrics, classification_metrics
+from study.runs.predictions import Predictions, no_predictions, save_predictions
 
 CLASSES = ["ant", "bee", "cat", "dog", "elk"]
 RECIPE = {
@@ -27,10 +27,17 @@ def write_data(results: Path, shape: tuple[int, int, int] = (32, 32, 3), n: int 
     images = random.integers(0, 256, (n, *shape), dtype=np.uint8)
     write_array(results / "data/images.npy", images)
     rows = [(i, i % 5, CLASSES[i % 5], "train", f"{i}.png") for i in range(n)]
-    write_csv(results / "data/index.csv", ["image_id", "label", "class", "source_split", "file"], rows)
+    write_csv(
+        results / "data/index.csv", ["image_id", "label", "class", "source_split", "file"], rows
+    )
     write_json(
         results / "data/manifest.json",
-        {"dataset": "cifar10", "images": list(images.shape), "sources": {}, "sha256": {"images.npy": "0" * 64}},
+        {
+            "dataset": "cifar10",
+            "images": list(images.shape),
+            "sources": {},
+            "sha256": {"images.npy": "0" * 64},
+        },
     )
     return images
 
@@ -57,13 +64,19 @@ def write_run(
     classifier = Classifier(model, recipe, None).eval()
     with torch.no_grad():
         predictions = Predictions(classifier(torch.from_numpy(images))[0].numpy(), roles)
-    metrics: dict[str, Any] = {"status": "diverged", "temperature": None, "val": {"overall_accuracy": None}}
+    metrics: dict[str, Any] = {
+        "status": "diverged",
+        "temperature": None,
+        "val": {"overall_accuracy": None},
+    }
     if diverged:
         predictions = no_predictions(roles, 5)
     else:
         own, chosen = roles == 3, roles == 2
         temperature = fit_temperature(predictions.logits[chosen], labels[chosen]) if val else None
-        measured = classification_metrics(predictions.log_probabilities()[own], labels[own], CLASSES)
+        measured = classification_metrics(
+            predictions.log_probabilities()[own], labels[own], CLASSES
+        )
         if val:
             measured |= calibrated_metrics(predictions.logits[own], labels[own], temperature)
         right = (predictions.logits.argmax(1) == labels)[chosen]

@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.index import read_index
-from study.predictions import Predictions, load_predictions, no_predictions, roles_in_run, save_predictions
+from study.data.index import read_index
+from study.runs.predictions import (
+    Predictions,
+    load_predictions,
+    no_predictions,
+    roles_in_run,
+    save_predictions,
+)
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 CLASSES = ("cat", "</script><b>", "NA", "ship & boat")
@@ -39,7 +45,13 @@ class GalleryStudy:
         source = np.where(np.arange(n) < 0.9 * n, "train", "test")
         files = [f"<{i}>.png" for i in range(n)]
         names = [classes[label] for label in self.labels]
-        columns = {"image_id": range(n), "label": self.labels, "class": names, "source_split": source, "file": files}
+        columns = {
+            "image_id": range(n),
+            "label": self.labels,
+            "class": names,
+            "source_split": source,
+            "file": files,
+        }
         pd.DataFrame(columns).to_csv(folder / "index.csv", index=False)
         third = n // 3
         partitions = {"v1": np.arange(third), "v2": np.arange(third, 2 * third)}
@@ -47,7 +59,9 @@ class GalleryStudy:
             pd.DataFrame({"image_id": ids}).to_csv(folder / f"{name}.csv", index=False)
         splits = {}
         for seed, (name, ids) in itertools.product(seeds, partitions.items()):
-            parts = np.split(np.random.default_rng(seed).permutation(ids), [7 * third // 10, 8 * third // 10])
+            parts = np.split(
+                np.random.default_rng(seed).permutation(ids), [7 * third // 10, 8 * third // 10]
+            )
             splits[name, seed] = dict(zip(("train", "val", "test"), parts, strict=True))
         # The last image is nearly the same as one of v1 that is trained on with the first seed and tested with the last one.
         twin = np.setdiff1d(splits["v1", seeds[0]]["train"], splits["v1", seeds[-1]]["train"])
@@ -57,10 +71,15 @@ class GalleryStudy:
             f"image_id,other_id,pixel_distance,low_frequency_distance\n{twin},{n - 1},0.1,0.2\n"
         )
         self.runs = list(itertools.product(combos, models, seeds))
-        pd.DataFrame(self.runs, columns=["combo", "model", "seed"]).to_csv(folder / "runs.csv", index=False)
+        pd.DataFrame(self.runs, columns=["combo", "model", "seed"]).to_csv(
+            folder / "runs.csv", index=False
+        )
         for combo, model, seed in self.runs:
             own = [splits[part, seed] for part in combo.split("+")]
-            codes = roles_in_run(n, {role: np.concatenate([s[role] for s in own]) for role in ("train", "val", "test")})
+            codes = roles_in_run(
+                n,
+                {role: np.concatenate([s[role] for s in own]) for role in ("train", "val", "test")},
+            )
             logits = random.normal(0, 1, (n, len(classes))).astype(np.float32)
             logits[np.arange(n), self.labels] += strength
             logits[-1, self.labels[-1]] -= 2 * strength
@@ -68,11 +87,17 @@ class GalleryStudy:
             place.mkdir(parents=True)
             lost = (combo, model, seed) in diverged
             save_predictions(
-                place / "predictions.npz", no_predictions(codes, len(classes)) if lost else Predictions(logits, codes)
+                place / "predictions.npz",
+                no_predictions(codes, len(classes)) if lost else Predictions(logits, codes),
             )
             ids = np.flatnonzero(codes == 1)
-            dynamics = {name: random.random(len(ids)) for name in ("confidence", "variability", "correctness", "aum")}
-            whole = {name: random.integers(0, 4, len(ids)) for name in ("forgetting", "first_learnt")}
+            dynamics = {
+                name: random.random(len(ids))
+                for name in ("confidence", "variability", "correctness", "aum")
+            }
+            whole = {
+                name: random.integers(0, 4, len(ids)) for name in ("forgetting", "first_learnt")
+            }
             np.savez(place / "dynamics.npz", image_id=ids, **dynamics, **whole)
         self._rank()
 
@@ -94,7 +119,9 @@ class GalleryStudy:
 
     @staticmethod
     def _run(name: str, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
-        result = subprocess.run([sys.executable, SCRIPTS / name, *map(str, arguments)], capture_output=True, text=True)
+        result = subprocess.run(
+            [sys.executable, SCRIPTS / name, *map(str, arguments)], capture_output=True, text=True
+        )
         assert not check or result.returncode == 0, result.stderr
         return result
 
@@ -111,9 +138,13 @@ class GalleryStudy:
 
     def predictions(self, combo: str, model: str, seed: int) -> Predictions:
         """Return what a run says."""
-        return load_predictions(self.folder / "runs" / combo / model / f"seed{seed}" / "predictions.npz")
+        return load_predictions(
+            self.folder / "runs" / combo / model / f"seed{seed}" / "predictions.npz"
+        )
 
-    def wrong(self, model: str | None = None, combo: str | None = None, said: int | None = None) -> np.ndarray:
+    def wrong(
+        self, model: str | None = None, combo: str | None = None, said: int | None = None
+    ) -> np.ndarray:
         """Return a mask of the images that some run gets wrong that may judge them: of a model, on a combo, as a class."""
         found = np.zeros(len(self.labels), bool)
         for run in self.runs:
@@ -126,7 +157,9 @@ class GalleryStudy:
 
     def listed(self) -> pd.DataFrame:
         """Return the rows of the table of hard examples that the gallery should have, hardest first."""
-        table = pd.read_csv(self.folder / "hard_examples.csv", keep_default_na=False, na_values=[""])
+        table = pd.read_csv(
+            self.folder / "hard_examples.csv", keep_default_na=False, na_values=[""]
+        )
         index = read_index(self.folder / "index.csv")
         assert (table["class"] == np.array(index.classes)[index.labels[table["image_id"]]]).all()
         top = pd.read_csv(self.folder / "top.csv")["image_id"]

@@ -30,7 +30,9 @@ class Tape(TorchDispatchMode):
             self.fresh = False
             return
         for func, args, kwargs, out in self.operations:
-            for old, new in zip(tree_flatten(out)[0], tree_flatten(func(*args, **kwargs))[0], strict=True):
+            for old, new in zip(
+                tree_flatten(out)[0], tree_flatten(func(*args, **kwargs))[0], strict=True
+            ):
                 if (
                     isinstance(old, torch.Tensor)
                     and old.untyped_storage().data_ptr() != new.untyped_storage().data_ptr()

@@ -1,39 +1,38 @@
-"""Which code an entry script runs, as a digest."""
+"""Which code a job runs, as a digest: another digest runs the job again."""
 
 import ast
 import functools
 import hashlib
-import io
-import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 # What pages are put together from; such files belong to the package that they lie in.
-_PAGE_SOURCES = {".html", ".css", ".js"}
+_PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt"}
 
 
 @functools.cache
 def code_digest(script: Path, *modules: str) -> str:
     """Return a digest of an entry script and of every `study` module that it imports, directly or not.
 
-    Comments and blank lines do not count, so that re-wording a comment re-runs nothing. Imports are found in
-    the syntax tree, inside functions too; nothing is executed. Of a package that is imported, the sources of pages (.html, .css,
-    .js) count as they are.
+    The digest is over syntax trees without comments, docstrings and the wording of `StudyError`s, so
+    that rewording these runs nothing again. Imports are found in the tree, inside functions too;
+    nothing is executed. Imports for type checkers alone do not count. Of a package that is imported,
+    the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are.
 
     Args:
         script: an entry script whose folder holds the `study` package.
-        modules: names of modules that it imports by a name that is not in its source, such as "study.models.cnn2"; they and what they
-            import count too.
+        modules: names of modules that it imports by a name that is not in its source, such as
+            "study.models.cnn2"; they and what they import count too.
 
     Returns:
         Sixteen hexadecimal digits.
     """
     script = Path(script)
     digest = hashlib.sha256()
-    named = {path for module in modules for path in _module_files(module, script.parent)}
-    code = set().union(*({path, *_imported_modules(path, script.parent)} for path in {script, *named}))
-    for path in sorted(code | _page_sources(code)):
+    for path in code_files(script, *modules):
         digest.update(path.relative_to(script.parent).as_posix().encode() + b"\0")
-        digest.update(_without_comments(path).encode() if path in code else path.read_bytes())
+        is_code = path.suffix == ".py"
+        digest.update(_canonical(path).encode() if is_code else path.read_bytes())
         digest.update(b"\0")
     return digest.hexdigest()[:16]
 
@@ -43,21 +42,28 @@ def digests_of_scripts(folder: Path) -> dict[str, str]:
     return {script.name: code_digest(script) for script in sorted(folder.absolute().glob("*.py"))}
 
 
-def _imported_modules(path: Path, root: Path) -> set[Path]:
-    found: set[Path] = set()
-    queue = [path]
+def code_files(script: Path, *modules: str) -> list[Path]:
+    """Return the files whose content is the digest of an entry script, sorted; see `code_digest`."""
+    root = script.parent
+    queue = [script, *(path for module in modules for path in _module_files(module, root))]
+    found = set(queue)
     while queue:
-        for module in _direct_imports(queue.pop(), root) - found:
-            found.add(module)
-            queue.append(module)
-    return found
+        for path in imported_files(queue.pop(), root) - found:
+            found.add(path)
+            queue.append(path)
+    packages = {path.parent for path in found if path.name == "__init__.py"}
+    pages = {
+        path for folder in packages for path in folder.iterdir() if path.suffix in _PAGE_SOURCES
+    }
+    return sorted(found | pages)
 
 
 @functools.cache
-def _direct_imports(path: Path, root: Path) -> frozenset[Path]:
+def imported_files(path: Path, root: Path) -> frozenset[Path]:
+    """Return the files of `study` below `root` that a file imports directly, also inside functions."""
     package = path.relative_to(root).with_suffix("").parts[:-1]
-    modules: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+    files: set[Path] = set()
+    for node in _nodes_that_run(_tree(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -68,8 +74,17 @@ def _direct_imports(path: Path, root: Path) -> frozenset[Path]:
         else:
             continue
         for name in names:
-            modules |= _module_files(name, root)
-    return frozenset(modules)
+            files |= _module_files(name, root)
+    return frozenset(files)
+
+
+def _nodes_that_run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a tree, but for those under `if TYPE_CHECKING`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _nodes_that_run(node)
 
 
 def _module_files(name: str, root: Path) -> set[Path]:
@@ -82,17 +97,33 @@ def _module_files(name: str, root: Path) -> set[Path]:
     return {path for path in files if path.is_file()}
 
 
-def _page_sources(modules: set[Path]) -> set[Path]:
-    packages = {path.parent for path in modules if path.name == "__init__.py"}
-    return {path for package in packages for path in package.iterdir() if path.suffix in _PAGE_SOURCES}
-
-
 @functools.cache
-def _without_comments(path: Path) -> str:
-    source = path.read_text(encoding="utf-8")
-    lines = source.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), str(path))
+
+
+def _canonical(path: Path) -> str:
+    """Return a file's syntax tree as text that does not depend on the version of Python, where it can."""
+    return _dumped(_tree(path))
+
+
+def _dumped(node: object) -> str:
+    """Return a node without positions, empty fields, docstrings and what errors for the user say."""
+    if isinstance(node, list):
+        return "[" + ",".join(map(_dumped, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        fields["body"] = [part for part in node.body if not _is_text(part)]
+    if isinstance(node, ast.Raise) and _raises_study_error(node):
+        fields["exc"] = "StudyError"
+    return f"{type(node).__name__}({','.join(f'{k}={_dumped(v)}' for k, v in fields.items())})"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+
+
+def _raises_study_error(node: ast.Raise) -> bool:
+    return isinstance(node.exc, ast.Call) and getattr(node.exc.func, "id", "") == "StudyError"

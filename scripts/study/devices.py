@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.errors import StudyError
-from study.provenance import system_text
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +27,9 @@ def wants_gpu(device: str) -> bool:
 
 
 def gpu_visible(
-    environment: Mapping[str, str] = os.environ, proc: Path = Path("/proc"), system: tuple[str, str] | None = None
+    environment: Mapping[str, str] = os.environ,
+    proc: Path = Path("/proc"),
+    system: tuple[str, str] | None = None,
 ) -> bool:
     """Tell whether this process may see a GPU: an NVIDIA card that CUDA_VISIBLE_DEVICES allows, or an Apple one."""
     if (system or (platform.system(), platform.machine())) == ("Darwin", "arm64"):
@@ -39,7 +40,9 @@ def gpu_visible(
     return cards.is_dir() and any(cards.iterdir())
 
 
-def visible_gpus(environment: Mapping[str, str] = os.environ, listing: str | None = None) -> list[str]:
+def visible_gpus(
+    environment: Mapping[str, str] = os.environ, listing: str | None = None
+) -> list[str]:
     """Return what CUDA_VISIBLE_DEVICES may name: its own entries, else the UUIDs that the driver lists.
 
     Entries (numbers, UUIDs, MIG UUIDs) are not interpreted. A card divided into MIG devices stands for these.
@@ -50,10 +53,16 @@ def visible_gpus(environment: Mapping[str, str] = os.environ, listing: str | Non
     """
     preset = environment.get("CUDA_VISIBLE_DEVICES")
     if preset is not None:
-        return [] if preset.strip() in _HIDDEN else [entry.strip() for entry in preset.split(",") if entry.strip()]
+        return (
+            []
+            if preset.strip() in _HIDDEN
+            else [entry.strip() for entry in preset.split(",") if entry.strip()]
+        )
     if listing is None:
         try:
-            listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60).stdout
+            listing = subprocess.run(
+                ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60
+            ).stdout
         except (OSError, subprocess.TimeoutExpired):
             return []
     cards: list[list[str]] = []
@@ -66,7 +75,9 @@ def visible_gpus(environment: Mapping[str, str] = os.environ, listing: str | Non
     return [uuid for card in cards for uuid in (card[1:] or card)]
 
 
-def lease_gpus(count: int, devices: Sequence[str] | None = None, folder: Path | None = None) -> list[str]:
+def lease_gpus(
+    count: int, devices: Sequence[str] | None = None, folder: Path | None = None
+) -> list[str]:
     """Take `count` GPUs for this process, the least used first, and make them the only ones it sees.
 
     Jobs on one machine agree by locks on files, one for each device and each number of jobs on it; a lock ends with its
@@ -87,14 +98,20 @@ def lease_gpus(count: int, devices: Sequence[str] | None = None, folder: Path | 
     if not devices:
         return []
     if count > len(devices):
-        raise StudyError(f"this job asks for {count} GPUs but sees {len(devices)} ({', '.join(devices)})")
+        raise StudyError(
+            f"this job asks for {count} GPUs but sees {len(devices)} ({', '.join(devices)})"
+        )
     folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{getpass.getuser()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken: list[str] = []
     depth = 0
     while len(taken) < count:
         for device in devices:
-            if len(taken) < count and device not in taken and _lock(folder / f"{_file_name(device)}.{depth}.lock"):
+            if (
+                len(taken) < count
+                and device not in taken
+                and _lock(folder / f"{_file_name(device)}.{depth}.lock")
+            ):
                 taken.append(device)
         depth += 1
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
@@ -168,7 +185,9 @@ def trains_in_bf16(precision: str, device: "torch.device", proc: Path = Path("/p
             getattr(torch.cpu, check, lambda: False)()
             for check in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
         )
-        amd = re.search(r"^vendor_id\s*:\s*AuthenticAMD\s*$", system_text(proc / "cpuinfo"), re.MULTILINE)
+        amd = re.search(
+            r"^vendor_id\s*:\s*AuthenticAMD\s*$", system_text(proc / "cpuinfo"), re.MULTILINE
+        )
         return amx or (avx512 and amd is not None)
     return False
 
@@ -193,7 +212,9 @@ def memory_advice() -> Iterator[None]:
 
     try:
         yield
-    except RuntimeError as error:  # torch.OutOfMemoryError is one; for the machine's memory torch has no class
+    except (
+        RuntimeError
+    ) as error:  # torch.OutOfMemoryError is one; for the machine's memory torch has no class
         if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
             raise
         where = "GPU" if isinstance(error, torch.OutOfMemoryError) else "machine"
@@ -206,7 +227,11 @@ def device_name(device: "torch.device") -> str:
     """Return what a reader calls the device: the card's name, or its kind and the machine, such as "cpu (x86_64)"."""
     import torch
 
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
+    return (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{device.type} ({platform.machine()})"
+    )
 
 
 def gpu_versions(device: "torch.device", proc: Path = Path("/proc")) -> dict[str, str]:
@@ -216,5 +241,15 @@ def gpu_versions(device: "torch.device", proc: Path = Path("/proc")) -> dict[str
     import torch
 
     versions = {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
-    found = re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", system_text(proc / "driver" / "nvidia" / "version"))
+    found = re.search(
+        r"\b(\d+\.\d+(?:\.\d+)?)\b", system_text(proc / "driver" / "nvidia" / "version")
+    )
     return versions | ({"driver": found[1]} if found else {})
+
+
+def system_text(path: Path) -> str:
+    """Return the content of a file of the system, "" where it is not there or may not be read."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -9,9 +9,14 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import yaml
+
+from study.errors import StudyError, one_line
+
+if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy for it
+    import numpy as np
 
 
 @contextlib.contextmanager
@@ -76,7 +81,9 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. Keys keep their order; NaN and infinity become null."""
-    write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(
+        path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    )
 
 
 def _finite(value: Any) -> Any:
@@ -94,9 +101,41 @@ def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a mapping with one key twice, of which YAML's readers silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Return the mapping."""
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
+            line = key.start_mark.line + 1
+            if lines.setdefault(key.value, line) != line:
+                raise yaml.YAMLError(
+                    f"the key {key.value!r} stands there twice, in lines {lines[key.value]} and {line}: write its values in one place"
+                )
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Return the content of a YAML file.
+
+    Raises:
+        StudyError: the file is missing or is not YAML, or has a key twice in one mapping.
+    """
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
+
+
 def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a header line and `rows` as comma-separated values with Unix line ends, atomically."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
@@ -108,13 +147,17 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def write_array(path: str | Path, array: np.ndarray) -> None:
+def write_array(path: str | Path, array: "np.ndarray") -> None:
     """Write one array as .npy, atomically.
 
     Unlike numpy.save it passes on why a write failed, such as a full disk.
     """
+    import numpy as np
+
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
+        np.lib.format.write_array_header_1_0(
+            stream, np.lib.format.header_data_from_array_1_0(array)
+        )
         stream.write(np.ascontiguousarray(array).data)
 
 

@@ -10,7 +10,11 @@ def duration(seconds: float) -> str:
     """Return a time in words, in a unit that suits it."""
     if seconds >= 5400:
         return f"{seconds / 3600:,.1f} hours"
-    return counted(round(seconds / 60), "minute") if seconds >= 90 else counted(round(seconds), "second")
+    return (
+        counted(round(seconds / 60), "minute")
+        if seconds >= 90
+        else counted(round(seconds), "second")
+    )
 
 
 def size(n_bytes: float) -> str:
@@ -19,4 +23,8 @@ def size(n_bytes: float) -> str:
     while n_bytes >= 1000 and len(units) > 1:
         n_bytes /= 1000
         units.pop()
-    return f"{n_bytes:.0f} {units[-1]}" if units[-1] == "bytes" or n_bytes >= 10 else f"{n_bytes:.1f} {units[-1]}"
+    return (
+        f"{n_bytes:.0f} {units[-1]}"
+        if units[-1] == "bytes" or n_bytes >= 10
+        else f"{n_bytes:.1f} {units[-1]}"
+    )

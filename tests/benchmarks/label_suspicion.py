@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from study.datasets import Source, dataset_module
-from study.datasets.cifar10 import CIFAR10
+from study.data.datasets import Source, dataset_module
+from study.data.datasets.cifar10 import CIFAR10
+from study.data.pickles import load_arrays
 from study.files import write_csv, write_text
-from study.pickles import load_arrays
-from study.tables import write_table
+from study.report.tables import write_table
 
 ROOT = Path(__file__).resolve().parents[2]
 BAR = 3.0
@@ -35,29 +35,47 @@ def plant(raw: Path, share: float, seed: int) -> tuple[list[str], np.ndarray, np
     Returns:
         Names of the classes; the labels before, and the image_ids of those changed.
     """
-    batches = {name: load_arrays((raw / name).read_bytes()) for name in (*CIFAR10.train, CIFAR10.test)}
-    classes = [name.decode() for name in load_arrays((raw / CIFAR10.meta).read_bytes())[b"label_names"]]
+    batches = {
+        name: load_arrays((raw / name).read_bytes()) for name in (*CIFAR10.train, CIFAR10.test)
+    }
+    classes = [
+        name.decode() for name in load_arrays((raw / CIFAR10.meta).read_bytes())[b"label_names"]
+    ]
     before = np.concatenate([batch[b"labels"] for batch in batches.values()])
     random = np.random.default_rng(seed)
     changed = np.sort(random.choice(len(before), round(share * len(before)), replace=False))
     after = before.copy()
-    after[changed] = (before[changed] + random.integers(1, len(classes), len(changed))) % len(classes)
+    after[changed] = (before[changed] + random.integers(1, len(classes), len(changed))) % len(
+        classes
+    )
     start = 0
     for name, batch in batches.items():
         end = start + len(batch[b"labels"])
-        (raw / name).write_bytes(pickle.dumps(batch | {b"labels": after[start:end].tolist()}, protocol=2))
+        (raw / name).write_bytes(
+            pickle.dumps(batch | {b"labels": after[start:end].tolist()}, protocol=2)
+        )
         start = end
     return classes, before, changed
 
 
 def main() -> None:
     """Make the copy, run the study on it, print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--archive", required=True, help="cifar-10-python.tar.gz or the extracted folder")
-    parser.add_argument("--folder", required=True, help="where to make the copy and the study; about 1 GB")
-    parser.add_argument("--share", type=float, default=0.01, help="of labels to change (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--archive", required=True, help="cifar-10-python.tar.gz or the extracted folder"
+    )
+    parser.add_argument(
+        "--folder", required=True, help="where to make the copy and the study; about 1 GB"
+    )
+    parser.add_argument(
+        "--share", type=float, default=0.01, help="of labels to change (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the changes (default: %(default)s)")
-    parser.add_argument("--models", nargs="+", default=["cnn2_tuned"], help="judges (default: cnn2_tuned)")
+    parser.add_argument(
+        "--models", nargs="+", default=["cnn2_tuned"], help="judges (default: cnn2_tuned)"
+    )
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--output", required=True, help="table to write, .csv")
     arguments = parser.parse_args()
@@ -67,7 +85,10 @@ def main() -> None:
     if not project.exists():
         dataset_module("cifar10").fetch(raw, Source(archive=Path(arguments.archive)))
         classes, labels, changed = plant(raw, arguments.share, arguments.seed)
-        sums = [f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n" for name in CIFAR10.members]
+        sums = [
+            f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n"
+            for name in CIFAR10.members
+        ]
         write_text(folder / "planted.md5", "".join(sums))
         votes = 10 * np.eye(len(classes), dtype=int)[labels]
         rows = ([i, 10, *image] for i, image in enumerate(votes))
@@ -83,11 +104,22 @@ def main() -> None:
         print(f"{len(changed)} of {len(labels)} labels changed")
     # The studied copy's own library, whatever is installed.
     environment = os.environ | {"PYTHONPATH": str(project / "scripts")}
-    options = ["--cores", str(arguments.cores), "--resources", "gpu=1", "--configfile", folder / "planted.yaml"]
-    subprocess.run(["snakemake", *options, "--quiet", "rules"], cwd=project, env=environment, check=True)
+    options = [
+        "--cores",
+        str(arguments.cores),
+        "--resources",
+        "gpu=1",
+        "--configfile",
+        folder / "planted.yaml",
+    ]
+    subprocess.run(
+        ["snakemake", *options, "--quiet", "rules"], cwd=project, env=environment, check=True
+    )
 
     table = pd.read_csv(project / "results/validation.csv")
-    table = table[(table["target"] == "human_rejects") & table["value"].notna()].drop(columns=["target", "source"])
+    table = table[(table["target"] == "human_rejects") & table["value"].notna()].drop(
+        columns=["target", "source"]
+    )
     write_table(arguments.output, table, "%.6f")
     print(table.to_string(index=False))
     precision = table[table["metric"] == "average_precision"].set_index("score")["value"]

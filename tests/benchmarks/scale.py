@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from study.files import write_csv, write_text
-from study.metrics import METRICS
-from study.predictions import Predictions, roles_in_run, save_predictions
-from study.runs import run_folder
-from study.tables import write_table
+from study.report.tables import write_table
+from study.runs.legacy import run_folder
+from study.runs.metrics import METRICS
+from study.runs.predictions import Predictions, roles_in_run, save_predictions
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 PARTITIONS = [f"v{number}" for number in range(1, 7)]
@@ -33,15 +33,25 @@ FORMS = 2  # distinct answers on each combo
 
 def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.Generator) -> None:
     """Write the files of a study of 20 combos, 5 models and these seeds."""
-    from study.dynamics import COLUMNS  # imports torch, and the process that measures has to stay small
+    from study.training.dynamics import (
+        COLUMNS,  # imports torch, and the process that measures has to stay small
+    )
 
     labels = random.integers(len(CLASSES), size=n_images)
     index = ((i, label, CLASSES[label], "train", f"{i}.png") for i, label in enumerate(labels))
     write_csv(folder / "index.csv", ["image_id", "label", "class", "source_split", "file"], index)
     np.save(folder / "images.npy", random.integers(0, 256, (n_images, 8, 8, 1), np.uint8))
-    write_csv(folder / "duplicates.csv", ["image_id", "other_id", "pixel_distance", "low_frequency_distance"], [])
-    write_csv(folder / "runs.csv", ["combo", "model", "seed"], itertools.product(COMBOS, MODELS, seeds))
-    parts = dict(zip(PARTITIONS, np.array_split(random.permutation(n_images), len(PARTITIONS)), strict=True))
+    write_csv(
+        folder / "duplicates.csv",
+        ["image_id", "other_id", "pixel_distance", "low_frequency_distance"],
+        [],
+    )
+    write_csv(
+        folder / "runs.csv", ["combo", "model", "seed"], itertools.product(COMBOS, MODELS, seeds)
+    )
+    parts = dict(
+        zip(PARTITIONS, np.array_split(random.permutation(n_images), len(PARTITIONS)), strict=True)
+    )
     splits = {}
     for name, ids in parts.items():
         write_csv(folder / f"{name}.csv", ["image_id"], ([i] for i in sorted(ids)))
@@ -53,14 +63,17 @@ def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.
             link(folder / "split.csv", folder / "splits" / name / f"seed{seed}.csv")
         (folder / "split.csv").unlink()
     for model in MODELS:
-        write_csv(folder / "models" / model / "layers.csv", ["name", "multiply_adds"], [("total", 10**6)])
+        write_csv(
+            folder / "models" / model / "layers.csv", ["name", "multiply_adds"], [("total", 10**6)]
+        )
     scores = dict.fromkeys(METRICS, 0.5)
     part = scores | {"n": 9000, "class_accuracy": dict.fromkeys(CLASSES, 0.5)}
     metrics = part | dict.fromkeys(("common_test", "train", "val", "out_of_sample"), part)
     write_text(folder / "metrics.json", json.dumps(metrics | {"status": "ok", "temperature": 1.2}))
     for combo in COMBOS:
         roles = {
-            role: np.concatenate([splits[name][role] for name in combo.split("+")]) for role in ("train", "val", "test")
+            role: np.concatenate([splits[name][role] for name in combo.split("+")])
+            for role in ("train", "val", "test")
         }
         record = {
             "status": "ok", "recipe": {"batch_size": 128}, "n_train": len(roles["train"]), "n_val": len(roles["val"]), "classes": CLASSES,
@@ -74,10 +87,15 @@ def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.
         for form in range(FORMS):
             logits = random.normal(0, 1, (n_images, len(CLASSES))).astype(np.float32)
             logits[np.arange(n_images), labels] += 2
-            save_predictions(folder / "predictions.npz", Predictions(logits, roles_in_run(n_images, roles)))
+            save_predictions(
+                folder / "predictions.npz", Predictions(logits, roles_in_run(n_images, roles))
+            )
             for place, seed in itertools.product(range(form, len(MODELS), FORMS), seeds):
                 for file in ("predictions.npz", "dynamics.npz", "run.json", "metrics.json"):
-                    link(folder / file, run_folder(folder / "runs", combo, MODELS[place], seed) / file)
+                    link(
+                        folder / file,
+                        run_folder(folder / "runs", combo, MODELS[place], seed) / file,
+                    )
             (folder / "predictions.npz").unlink()
         for file in ("dynamics.npz", "run.json"):
             (folder / file).unlink()
@@ -97,7 +115,13 @@ def commands(folder: Path) -> dict[str, list[str]]:
     images = ["--images", folder / "images.npy", "--duplicates", folder / "duplicates.csv"]
     hard = [("output", "csv"), ("top-table", "csv"), ("reliability", "csv"), ("growth", "csv"), ("confusions", "csv"), ("page", "html"),
             ("map-figure", "svg"), ("growth-figure", "svg"), ("confusions-figure", "svg")]  # fmt: skip
-    compared = ["page", "comparisons-figure", "variance-figure", "scaling-figure", "calibration-figure"]
+    compared = [
+        "page",
+        "comparisons-figure",
+        "variance-figure",
+        "scaling-figure",
+        "calibration-figure",
+    ]
     return {
         "find_hard_examples.py": [
             *runs, *index, *images, "--partitions", *(folder / f"{name}.csv" for name in PARTITIONS),
@@ -133,11 +157,24 @@ def measure(script: str, options: list[str]) -> tuple[float, float]:
 
 def main() -> None:
     """Make the studies, run the scripts on them, print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", required=True, type=Path, help="where to make the studies; 100 MB and many links")
-    parser.add_argument("--images", type=int, default=60_000, help="in each study (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        "--runs", nargs="+", type=int, default=[100, 300, 1000], help="hundreds (default: 100 300 1000)"
+        "--folder",
+        required=True,
+        type=Path,
+        help="where to make the studies; 100 MB and many links",
+    )
+    parser.add_argument(
+        "--images", type=int, default=60_000, help="in each study (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runs",
+        nargs="+",
+        type=int,
+        default=[100, 300, 1000],
+        help="hundreds (default: 100 300 1000)",
     )
     parser.add_argument("--scripts", nargs="+", help="only these (default: all)")
     parser.add_argument("--output", required=True, help="table to write, .csv")
@@ -159,7 +196,16 @@ def main() -> None:
             if arguments.scripts and script not in arguments.scripts:
                 continue
             seconds, megabytes = measure(script, options)
-            rows.append((script, n_runs, arguments.images, round(seconds, 1), round(megabytes), round(stored, 1)))
+            rows.append(
+                (
+                    script,
+                    n_runs,
+                    arguments.images,
+                    round(seconds, 1),
+                    round(megabytes),
+                    round(stored, 1),
+                )
+            )
             print(*rows[-1], flush=True)
     names = ["script", "runs", "images", "cpu_seconds", "peak_memory_mb", "stored_bytes_per_image"]
     write_table(arguments.output, pd.DataFrame(rows, columns=names))

@@ -23,12 +23,11 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
 
-from study.configuration import read_yaml
 from study.devices import device_name, gpu_visible, take_device
-from study.files import write_csv
-from study.models import build_model
-from study.processes import KEEP_MEMORY
-from study.training import ImageSet, Trainer
+from study.files import read_yaml, write_csv
+from study.job import KEEP_MEMORY
+from study.models.build import build_model
+from study.training.trainer import ImageSet, Trainer
 
 _MODELS = Path(__file__).resolve().parents[2] / "config" / "models"
 _IMAGES = {"cnn2": 2048, "cnn3": 2048, "resnet18": 384, "dilated_separable": 1024, "resnet9": 512}
@@ -102,15 +101,22 @@ def random_images(count: int, device: torch.device) -> ImageSet:
     """Return images of noise: what is measured does not depend on what they show."""
     generator = torch.Generator().manual_seed(0)
     return ImageSet(
-        torch.randint(0, 256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8).to(device),
+        torch.randint(0, 256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8).to(
+            device
+        ),
         torch.randint(0, 10, (count,), generator=generator).to(device),
     )
 
 
-def authors_epoch(name: str, recipe: dict[str, Any], images: ImageSet, workers: int) -> Callable[[], None]:
+def authors_epoch(
+    name: str, recipe: dict[str, Any], images: ImageSet, workers: int
+) -> Callable[[], None]:
     """Return one epoch as the authors train."""
     model = build_model(**recipe["architecture"])
-    if name in ("cnn2", "cnn3"):  # the authors rectify before they pool; where ours pools first, swap back
+    if name in (
+        "cnn2",
+        "cnn3",
+    ):  # the authors rectify before they pool; where ours pools first, swap back
         layers = list(model.features)
         for i, layer in enumerate(layers[:-1]):
             if isinstance(layer, nn.MaxPool2d):
@@ -202,7 +208,9 @@ def measured(sides: dict[str, Callable[[], None]], count: int, rounds: int) -> d
     return {side: statistics.median(values) for side, values in rates.items()}
 
 
-def comparisons(models: list[str], rounds: int, device: torch.device) -> Iterator[tuple[str, int, dict[str, float]]]:
+def comparisons(
+    models: list[str], rounds: int, device: torch.device
+) -> Iterator[tuple[str, int, dict[str, float]]]:
     """Yield what is compared, its batch size and the rates of its sides."""
     for name in models:
         recipe = read_yaml(_MODELS / f"{name}.yaml")
@@ -222,20 +230,36 @@ def comparisons(models: list[str], rounds: int, device: torch.device) -> Iterato
 
 def main() -> None:
     """Print the table and write it as CSV."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="*", default=list(_IMAGES), choices=list(_IMAGES), metavar="MODEL")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        "--device", choices=["cpu", "cuda"], default="cuda" if gpu_visible() else "cpu", help="(default: %(default)s)"
+        "--models", nargs="*", default=list(_IMAGES), choices=list(_IMAGES), metavar="MODEL"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="rounds that count (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device",
+        choices=["cpu", "cuda"],
+        default="cuda" if gpu_visible() else "cpu",
+        help="(default: %(default)s)",
     )
     parser.add_argument("--output", required=True, help="table to write, .csv")
     arguments = parser.parse_args()
-    if not os.environ.keys() >= KEEP_MEMORY.keys():  # read when a process starts: start again with it
+    if (
+        not os.environ.keys() >= KEEP_MEMORY.keys()
+    ):  # read when a process starts: start again with it
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
     device = take_device(int(arguments.device == "cuda"), 1)
     rows = []
     print(f"Images a second on {device_name(device)}, torch {torch.__version__}")
-    print("| | batch | " + " | ".join(_SIDES) + " | ours / authors |\n|---|---|" + "---|" * (len(_SIDES) + 1))
+    print(
+        "| | batch | "
+        + " | ".join(_SIDES)
+        + " | ours / authors |\n|---|---|"
+        + "---|" * (len(_SIDES) + 1)
+    )
     for name, batch, rates in comparisons(arguments.models, arguments.rounds, device):
         ratio = rates["ours"] / rates["authors"]
         rows.append([name, batch, *(rates.get(side) for side in _SIDES), ratio])

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from gallery_study import CLASSES, GalleryStudy
 
-from study.activation_maps import no_maps, save_maps
-from study.gallery.columns import MEANINGS
-from study.plots.attribution import overlay
-from study.predictions import ROLE_CODES
+from study.report.gallery.columns import MEANINGS
+from study.report.plots.attribution import overlay
+from study.runs.gradcam_maps import no_maps, save_maps
+from study.runs.predictions import ROLE_CODES
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +41,9 @@ def study(tmp_path_factory):
     study.mapped = listed["image_id"].to_numpy()[[4, 30, 2]]
     maps = np.zeros((3, 1, 2, *study.images.shape[1:3]), np.uint8)
     maps[:, :, 1] = 255
-    mapped = no_maps("v1+v2", 1)._replace(image_ids=np.array(study.mapped), layers=np.array(["last"]), maps=maps)
+    mapped = no_maps("v1+v2", 1)._replace(
+        image_ids=np.array(study.mapped), layers=np.array(["last"]), maps=maps
+    )
     save_maps(study.folder / "b.npz", mapped)
     study.build("--gradcam", study.folder / "b.npz")
     return study
@@ -141,7 +143,8 @@ def test_filters_keep_what_pandas_keeps(gallery, study, choices, kept):
 
 
 @pytest.mark.parametrize(
-    "score", ["label_suspicion", "entropy_total", "memorisation", "train_forgetting", "n_wrong", "image_id"]
+    "score",
+    ["label_suspicion", "entropy_total", "memorisation", "train_forgetting", "n_wrong", "image_id"],
 )
 @pytest.mark.parametrize("order", ["", "up"])
 def test_sorting_orders_by_the_score_and_then_by_hardness(gallery, study, score, order):
@@ -166,7 +169,9 @@ def test_search_finds_numbers_and_says_which_are_not_there(gallery, study):
     assert gallery.evaluate("document.activeElement.name") == "find"
     gallery.keyboard.type(f"{ids[7]}, {absent} {ids[3]}")
     assert first_ids(gallery, 5) == [ids[7], ids[3]]
-    assert gallery.locator("#count").inner_text() == f"2 found by number; not in the gallery: {absent}"
+    assert (
+        gallery.locator("#count").inner_text() == f"2 found by number; not in the gallery: {absent}"
+    )
     gallery.locator("[name=find]").fill(f"{absent}")
     settled(gallery)
     assert "No such image here" in gallery.locator("#grid").inner_text()
@@ -199,15 +204,25 @@ def test_the_keyboard_alone_leads_through_grid_and_dossier_and_back(gallery, stu
 
 def test_the_dossier_shows_what_each_run_says_and_the_part_the_image_played(gallery, study):
     table = study.listed()
-    words = {"train": "trained on it", "val": "validated on it", "test": "may judge (test)", "unseen": "may judge"}
+    words = {
+        "train": "trained on it",
+        "val": "validated on it",
+        "test": "may judge (test)",
+        "unseen": "may judge",
+    }
     seen_words = set()
     for image in [*table["image_id"][:3], 599, table["image_id"].iloc[-1]]:
         gallery.evaluate("id => { location.hash = `image=${id}` }", int(image))
         gallery.get_by_role("heading", name=f"Image {image}:").wait_for()
         assert (pixels(gallery, "#dossier canvas") == study.images[image]).all()
-        lines = [row.locator("th, td").all_inner_texts() for row in gallery.locator("#dossier tbody tr").all()]
+        lines = [
+            row.locator("th, td").all_inner_texts()
+            for row in gallery.locator("#dossier tbody tr").all()
+        ]
         cells = {
-            (combo, model, seed): text for combo, model, *two in lines for seed, text in zip((1, 2), two, strict=True)
+            (combo, model, seed): text
+            for combo, model, *two in lines
+            for seed, text in zip((1, 2), two, strict=True)
         }
         assert set(cells) == set(study.runs)
         for run, text in cells.items():
@@ -224,15 +239,25 @@ def test_the_dossier_shows_what_each_run_says_and_the_part_the_image_played(gall
             assert float(of_label.split()[1]) == pytest.approx(100 * p[label], abs=0.26)
             code = {code: word for word, code in ROLE_CODES.items()}[int(predictions.roles[image])]
             judges = predictions.may_judge(study.pairs)[image]
-            assert role == (words[code] if judges or code in ("train", "val") else "has seen a near-duplicate")
+            assert role == (
+                words[code] if judges or code in ("train", "val") else "has seen a near-duplicate"
+            )
             seen_words.add(role)
         row = table.set_index("image_id").loc[image]
         facts = gallery.locator("#dossier dl").first.inner_text()
-        for value in (row["class"], row["consensus"], row["kind"], row["file"], row["source_split"]):
+        for value in (
+            row["class"],
+            row["consensus"],
+            row["kind"],
+            row["file"],
+            row["source_split"],
+        ):
             assert value in facts
         scores = gallery.locator("#dossier dl.scores").inner_text()
         for name in ("hardness", "label_suspicion", "entropy_total"):
-            assert float(re.search(rf"^{name}\n(.+)$", scores, re.MULTILINE)[1]) == pytest.approx(row[name], abs=8e-5)
+            assert float(re.search(rf"^{name}\n(.+)$", scores, re.MULTILINE)[1]) == pytest.approx(
+                row[name], abs=8e-5
+            )
     assert {"trained on it", "may judge", "has seen a near-duplicate"} <= seen_words
 
 
@@ -261,10 +286,15 @@ def test_maps_lie_over_the_image(gallery, study):
     label = CLASSES[study.labels[image]]
     assert f"true, {label}: last" in figures.nth(2).inner_text()
     cold, hot = (
-        pixels(gallery, f"section:has-text('Grad-CAM: b') figure:nth-child({n}) canvas").astype(float) for n in (2, 3)
+        pixels(gallery, f"section:has-text('Grad-CAM: b') figure:nth-child({n}) canvas").astype(
+            float
+        )
+        for n in (2, 3)
     )
     for shown, value in ((cold, 0), (hot, 255)):
-        expected = overlay(study.images[image], np.full(study.images[image].shape[:2], value, np.uint8))
+        expected = overlay(
+            study.images[image], np.full(study.images[image].shape[:2], value, np.uint8)
+        )
         assert shown == pytest.approx(expected.astype(float), abs=2)  # as in the report's figures
 
 
@@ -282,11 +312,15 @@ def test_the_address_brings_back_the_view(gallery, study, open_page):
     again.goto(gallery.url)
     again.reload()
     again.locator("dialog[open]").wait_for()
-    assert again.locator("#dossier-title").inner_text() == gallery.locator("#dossier-title").inner_text()
+    assert (
+        again.locator("#dossier-title").inner_text()
+        == gallery.locator("#dossier-title").inner_text()
+    )
     again.keyboard.press("Escape")
     assert first_ids(again, 10) == ids and shown_count(again) == count
     assert (
-        again.locator("[name=class]").input_value() == "ship & boat" and again.locator("[name=cl_issue]").is_checked()
+        again.locator("[name=class]").input_value() == "ship & boat"
+        and again.locator("[name=cl_issue]").is_checked()
     )
     assert "image=" in gallery.url and "image=" not in again.url
 
@@ -302,7 +336,9 @@ def test_all_text_can_be_read_in_both_colour_schemes(gallery, scheme):
     dossier_texts = gallery.evaluate(TEXTS)
     assert len(page_texts) > 100 and len(dossier_texts) > 60
     poor = [
-        (text, contrast(ink, paper)) for text, ink, paper in page_texts + dossier_texts if contrast(ink, paper) < 4.5
+        (text, contrast(ink, paper))
+        for text, ink, paper in page_texts + dossier_texts
+        if contrast(ink, paper) < 4.5
     ]
     assert poor == []
     dark_paper = contrast(page_texts[0][2], (0, 0, 0)) < 2
@@ -314,11 +350,24 @@ def test_controls_have_names_and_the_grid_says_what_it_is(gallery):
         "all => all.filter((each) => !each.labels.length).map((each) => each.name)"
     )
     assert unnamed == []
-    assert gallery.get_by_role("grid", name="Hard images").get_by_role("row").first.get_by_role("gridcell").count() > 1
+    assert (
+        gallery.get_by_role("grid", name="Hard images")
+        .get_by_role("row")
+        .first.get_by_role("gridcell")
+        .count()
+        > 1
+    )
     gallery.locator("[role=gridcell]").first.click()
     gallery.locator("dialog[open]").wait_for()
-    assert gallery.get_by_role("dialog", name="Image").get_by_role("button", name="Close").is_visible()
-    assert gallery.get_by_role("columnheader").all_inner_texts() == ["combo", "model", "seed 1", "seed 2"]
+    assert (
+        gallery.get_by_role("dialog", name="Image").get_by_role("button", name="Close").is_visible()
+    )
+    assert gallery.get_by_role("columnheader").all_inner_texts() == [
+        "combo",
+        "model",
+        "seed 1",
+        "seed 2",
+    ]
 
 
 def test_a_narrow_window_needs_no_scrolling_sideways(gallery):
@@ -336,7 +385,13 @@ def test_a_narrow_window_needs_no_scrolling_sideways(gallery):
 
 def test_a_gallery_without_judges_says_so(tmp_path, open_page):
     study = GalleryStudy(
-        tmp_path, n=30, shape=(8, 8, 1), models=("a",), combos=("v1",), seeds=(1,), diverged=(("v1", "a", 1),)
+        tmp_path,
+        n=30,
+        shape=(8, 8, 1),
+        models=("a",),
+        combos=("v1",),
+        seeds=(1,),
+        diverged=(("v1", "a", 1),),
     )
     study.build()
     page = open_page(study.page)
@@ -350,7 +405,14 @@ def test_a_gallery_without_judges_says_so(tmp_path, open_page):
 
 def test_a_study_of_one_run_and_two_classes_in_grey(tmp_path, open_page):
     study = GalleryStudy(
-        tmp_path, n=90, shape=(8, 8, 1), classes=("no", "yes"), models=("a",), combos=("v1",), seeds=(1,), strength=0.5
+        tmp_path,
+        n=90,
+        shape=(8, 8, 1),
+        classes=("no", "yes"),
+        models=("a",),
+        combos=("v1",),
+        seeds=(1,),
+        strength=0.5,
     )
     ranking = study.folder / "hard_examples.csv"
     ranking.write_text(ranking.read_text().replace(",test,", ",train,"))
@@ -368,5 +430,10 @@ def test_a_study_of_one_run_and_two_classes_in_grey(tmp_path, open_page):
 
 def test_names_of_classes_never_become_elements(gallery, study):
     assert gallery.locator("b").count() == 0
-    assert json.loads(gallery.locator("#study").evaluate("each => each.textContent"))["classes"] == list(CLASSES)
-    assert pd.Series(gallery.locator("[name=class] option").all_inner_texts()).tolist() == ["any", *CLASSES]
+    assert json.loads(gallery.locator("#study").evaluate("each => each.textContent"))[
+        "classes"
+    ] == list(CLASSES)
+    assert pd.Series(gallery.locator("[name=class] option").all_inner_texts()).tolist() == [
+        "any",
+        *CLASSES,
+    ]

@@ -51,7 +51,9 @@ def test_the_start_page_says_what_was_found_and_how_to_make_it_again(report, fin
         "13,018",  # parameters
     ):
         assert words in text, words
-    for key in finished.study.keys() - {"storage"}:  # where results are kept is no part of what they are
+    for key in finished.study.keys() - {
+        "storage"
+    }:  # where results are kept is no part of what they are
         assert f"\n{key}:" in text, key
     assert start.locator(".system-message, .problematic").count() == 0
     # All of it can be scrolled to and read, also in a narrow window.

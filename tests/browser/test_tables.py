@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.tables import html_page
+from study.report.tables import html_page
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +45,9 @@ def head(page, column):
     return page.locator("thead th").filter(has=page.get_by_role("button", name=column, exact=True))
 
 
-def test_a_heading_sorts_up_down_and_back_with_numbers_as_numbers_and_missing_values_last(open_table):
+def test_a_heading_sorts_up_down_and_back_with_numbers_as_numbers_and_missing_values_last(
+    open_table,
+):
     page = open_table()
     button = head(page, "accuracy").get_by_role("button")
     button.click()
@@ -73,7 +75,10 @@ def test_words_and_choices_narrow_the_rows_and_the_count_says_how_far(open_table
     page = open_table()
     assert page.locator("#count").inner_text() == "4 rows"
     page.get_by_label("Filter").fill("V1 a_b")
-    assert shown(page, "combo") == ["v1", "v10"] and page.locator("#count").inner_text() == "2 of 4 rows"
+    assert (
+        shown(page, "combo") == ["v1", "v10"]
+        and page.locator("#count").inner_text() == "2 of 4 rows"
+    )
     page.get_by_label("combo").select_option("v10")
     assert shown(page, "combo") == ["v10"]
     page.get_by_label("Filter").fill("")
@@ -115,17 +120,24 @@ def test_what_is_shown_is_copied_as_markdown_and_latex(open_table):
         r"\begin{tabular}{llrrll}", r"\toprule", r"combo & model & seed & accuracy & share & note \\",
     ]  # fmt: skip
     assert latex[4] == r"v1 & a\_b & 42 & 0.1235 & 9 \% & 50 \% \& \{x\} \\"
-    assert latex[7] == r"v2 & c & 100 & 12.5 & 20 \% & \textasciitilde{}\textasciicircum{}\textbackslash{}\#\$\_ \\"
+    assert (
+        latex[7]
+        == r"v2 & c & 100 & 12.5 & 20 \% & \textasciitilde{}\textasciicircum{}\textbackslash{}\#\$\_ \\"
+    )
     assert latex[-2:] == [r"\bottomrule", r"\end{tabular}"]
 
 
 def test_where_the_browser_refuses_to_copy_the_text_is_laid_out_to_copy_by_hand(open_table):
     page = open_table()
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(); document.execCommand = () => false")
+    page.evaluate(
+        "navigator.clipboard.writeText = () => Promise.reject(); document.execCommand = () => false"
+    )
     page.get_by_role("button", name="CSV").click()
     area = page.get_by_role("dialog").get_by_role("textbox")
     assert area.input_value().startswith("combo,model,seed") and area.input_value().count("\n") == 5
-    assert page.evaluate("getSelection().toString() || document.activeElement.value").startswith("combo,model")
+    assert page.evaluate("getSelection().toString() || document.activeElement.value").startswith(
+        "combo,model"
+    )
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").count() == 0
 
@@ -205,13 +217,19 @@ def test_print_shows_the_table_and_not_the_tools(open_table):
     page = open_table()
     page.emulate_media(media="print", color_scheme="dark")
     assert not page.locator("#tools").is_visible() and page.locator("tbody tr:visible").count() == 4
-    assert page.locator("td").first.evaluate("cell => getComputedStyle(cell).backgroundColor") == "rgb(255, 255, 255)"
+    assert (
+        page.locator("td").first.evaluate("cell => getComputedStyle(cell).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
 
 
 def test_a_long_table_begins_with_its_first_rows_and_sorts_filters_and_copies_them_all(open_table):
     long = pd.DataFrame({"n": range(3000, 0, -1), "word": ["a", "b", "c"] * 1000})
     page = open_table(long)
-    assert page.locator("tbody tr:visible").count() == 500 and page.locator("#count").inner_text() == "3000 rows"
+    assert (
+        page.locator("tbody tr:visible").count() == 500
+        and page.locator("#count").inner_text() == "3000 rows"
+    )
     head(page, "n").get_by_role("button").click()
     assert page.locator("tbody tr:visible").first.inner_text().split() == ["1", "c"]
     page.get_by_label("word").select_option("b")

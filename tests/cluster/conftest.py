@@ -60,7 +60,9 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
-def wait_for(what: str, condition: Callable[[], object], seconds: float = 120, every: float = 0.25) -> object:
+def wait_for(
+    what: str, condition: Callable[[], object], seconds: float = 120, every: float = 0.25
+) -> object:
     """Return what `condition` returns once it is true; fail the test if that takes too long."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -81,16 +83,22 @@ class Cluster:
             (folder / name).mkdir(mode=0o711)
         (folder / "munge" / "key").write_bytes(secrets.token_bytes(128))
         (folder / "munge" / "key").chmod(0o400)
-        (folder / "slurm.conf").write_text(CONFIG.format(folder=folder, host=self.host, ports=free_ports(2)))
+        (folder / "slurm.conf").write_text(
+            CONFIG.format(folder=folder, host=self.host, ports=free_ports(2))
+        )
         (folder / "gres.conf").write_text(f"NodeName={self.host} Name=gpu File=/dev/null\n")
         (folder / "plugstack.conf").write_text("")
         # Snakemake's plugin takes SLURM_CONF from the environment of what it starts inside a job.
         srun = folder / "bin" / "srun"
-        srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n')
+        srun.write_text(
+            f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n'
+        )
         srun.chmod(0o755)
         self.environment = {
             "SLURM_CONF": str(folder / "slurm.conf"),
-            "PATH": os.pathsep.join([str(srun.parent), str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [str(srun.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
         }
 
     def start(self) -> None:
@@ -103,14 +111,20 @@ class Cluster:
         self._daemon("slurmctld", "-D", "-c")
         self._daemon("slurmd", "-D", "-c")
         wait_for(
-            "the node is idle", lambda: self("sinfo", "--noheader", "--format=%T", check=False).strip() == "idle", 30
+            "the node is idle",
+            lambda: self("sinfo", "--noheader", "--format=%T", check=False).strip() == "idle",
+            30,
         )
 
     def _daemon(self, *command: str) -> None:
         with (self.folder / f"{command[0]}.out").open("w") as output:
             self.daemons.append(
                 subprocess.Popen(
-                    command, stdout=output, stderr=output, start_new_session=True, env=os.environ | self.environment
+                    command,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    env=os.environ | self.environment,
                 )
             )
 
@@ -132,7 +146,11 @@ class Cluster:
         """Run one of SLURM's commands and return what it prints."""
         try:
             result = subprocess.run(
-                command, capture_output=True, text=True, env=os.environ | self.environment, timeout=60
+                command,
+                capture_output=True,
+                text=True,
+                env=os.environ | self.environment,
+                timeout=60,
             )
         except subprocess.TimeoutExpired:
             assert not check, command
@@ -143,7 +161,9 @@ class Cluster:
     def jobs(self) -> list[dict[str, str]]:
         """Return what SLURM knows of each job, finished ones too, in the order of submission."""
         listing = self("scontrol", "show", "job", "--oneliner").splitlines()
-        jobs = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in listing if line.startswith("JobId=")]
+        jobs = [
+            dict(re.findall(r"(\w+)=(\S*)", line)) for line in listing if line.startswith("JobId=")
+        ]
         return sorted(jobs, key=lambda job: int(job["JobId"]))
 
     def of_runs(self, *states: str) -> list[dict[str, str]]:
@@ -163,7 +183,9 @@ class Cluster:
 def cluster(tmp_path_factory) -> Cluster:
     if not os.environ.get("SLURM_TESTS"):
         pytest.skip("starts a SLURM cluster: make test-slurm")
-    missing = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if not shutil.which(name)]
+    missing = [
+        name for name in ("munged", "slurmctld", "slurmd", "sbatch") if not shutil.which(name)
+    ]
     if missing:
         pytest.skip(f"{', '.join(missing)} not found: apt-get install slurm-wlm munge")
     if os.geteuid():

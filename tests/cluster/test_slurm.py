@@ -41,7 +41,9 @@ class Submitted:
 
     def wait_for(self, what, condition, seconds=120):
         def ended_or_true():
-            assert self.process.poll() is None, f"ended before {what}:\n{self.log.read_text()[-6000:]}"
+            assert self.process.poll() is None, (
+                f"ended before {what}:\n{self.log.read_text()[-6000:]}"
+            )
             return condition()
 
         return wait_for(what, ended_or_true, seconds)
@@ -81,7 +83,9 @@ def disturbed(tmp_path_factory, archive, cluster) -> Project:
         # A run is cancelled while it trains.
         study.wait_for("four runs are submitted", lambda: len(cluster.of_runs()) == 4, 300)
         training = project.folder / "results/logs/train"
-        study.wait_for("a run trains", lambda: cluster.of_runs("RUNNING") and list(training.rglob("*.log")))
+        study.wait_for(
+            "a run trains", lambda: cluster.of_runs("RUNNING") and list(training.rglob("*.log"))
+        )
         project.cancelled = cluster.of_runs("RUNNING")[0]["JobId"]
         cluster("scancel", project.cancelled)
         # The node takes no more jobs for a while.
@@ -97,7 +101,8 @@ def disturbed(tmp_path_factory, archive, cluster) -> Project:
         cluster.node("down")
         project.died = dying
         study.wait_for(
-            "SLURM notices", lambda: any(job["JobId"] == dying for job in cluster.of_runs("NODE_FAIL", "FAILED"))
+            "SLURM notices",
+            lambda: any(job["JobId"] == dying for job in cluster.of_runs("NODE_FAIL", "FAILED")),
         )
         cluster.node("resume")
         project.output = study.ends()
@@ -116,9 +121,19 @@ def runs(project: Project) -> list[dict[str, str]]:
 
 def test_a_study_that_was_disturbed_ends_with_the_results_of_a_local_one(disturbed, undisturbed):
     theirs, ours = undisturbed.folder / "results", disturbed.folder / "results"
-    names = [path.relative_to(theirs) for path in theirs.glob("runs/**/*") if path.suffix in (".safetensors", ".npz")]
-    names += [path.relative_to(theirs) for path in theirs.glob("runs/**/classification_report.json")]
-    names += [Path("hard_examples.csv"), Path("comparisons/comparisons.csv"), Path("data/near_duplicates.csv")]
+    names = [
+        path.relative_to(theirs)
+        for path in theirs.glob("runs/**/*")
+        if path.suffix in (".safetensors", ".npz")
+    ]
+    names += [
+        path.relative_to(theirs) for path in theirs.glob("runs/**/classification_report.json")
+    ]
+    names += [
+        Path("hard_examples.csv"),
+        Path("comparisons/comparisons.csv"),
+        Path("data/near_duplicates.csv"),
+    ]
     assert len(names) >= 4 * 4 + 1 + 3
     for name in names:
         assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
@@ -148,9 +163,14 @@ def test_all_runs_are_submitted_at_once_and_each_has_the_card_to_itself(disturbe
     def when(job, name):
         return datetime.fromisoformat(job[name])
 
-    with_card = sorted((job for job in disturbed.jobs if "TresPerJob" in job), key=lambda job: when(job, "StartTime"))
+    with_card = sorted(
+        (job for job in disturbed.jobs if "TresPerJob" in job),
+        key=lambda job: when(job, "StartTime"),
+    )
     first = runs(disturbed)[:4]
-    assert max(when(job, "SubmitTime") for job in first) <= min(when(job, "EndTime") for job in first)
+    assert max(when(job, "SubmitTime") for job in first) <= min(
+        when(job, "EndTime") for job in first
+    )
     for before, after in itertools.pairwise(with_card):
         assert when(before, "EndTime") <= when(after, "StartTime")
     logs = list((disturbed.folder / "results/logs/train").rglob("*.log"))
@@ -165,13 +185,17 @@ def test_jobs_that_were_cancelled_or_died_with_their_node_ran_again(disturbed):
     assert disturbed.waited
 
 
-def test_a_study_that_is_interrupted_cancels_its_jobs_and_goes_on_when_asked_again(tmp_path, archive, cluster):
+def test_a_study_that_is_interrupted_cancels_its_jobs_and_goes_on_when_asked_again(
+    tmp_path, archive, cluster
+):
     project = Project(tmp_path / "project", archive, device="cpu")
     target = "results/data/images.npy"
     before = {job["JobId"] for job in cluster.jobs()}
 
     def ours(state):
-        return [job for job in cluster.jobs() if job["JobId"] not in before and job["JobState"] == state]
+        return [
+            job for job in cluster.jobs() if job["JobId"] not in before and job["JobState"] == state
+        ]
 
     study = Submitted(project, cluster, target)
     try:

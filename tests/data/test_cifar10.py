@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from conftest import real_archive
 
-from study.datasets import SIZES, Source, dataset_module
-from study.datasets.cifar10 import CIFAR10
-from study.partitions import draw_partitions
+from study.data.datasets import SIZES, Source, dataset_module
+from study.data.datasets.cifar10 import CIFAR10
+from study.data.partitions import draw_partitions
 
 pytestmark = [
     pytest.mark.data,
-    pytest.mark.skipif(real_archive() is None, reason="no CIFAR-10 archive (CIFAR10_ARCHIVE or ../shared/data)"),
+    pytest.mark.skipif(
+        real_archive() is None, reason="no CIFAR-10 archive (CIFAR10_ARCHIVE or ../shared/data)"
+    ),
 ]
 
 
@@ -39,7 +41,18 @@ def test_numbers_order_and_classes_are_those_of_cifar10(data):
     counts = np.bincount(data.labels[:10_000], minlength=10)
     assert counts.tolist() == [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]
     assert np.bincount(data.labels).tolist() == [6000] * 10
-    assert data.classes == ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    assert data.classes == [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
     assert data.classes[data.labels[0]] == "frog" and data.classes[data.labels[50_000]] == "cat"
     assert data.source_split == ["train"] * 50_000 + ["test"] * 10_000
     assert data.files[0] == "data_batch_1/leptodactylus_pentadactylus_s_000004.png"
@@ -52,7 +65,9 @@ def test_the_colours_are_right(data):
 
 
 def test_three_partitions_of_twenty_thousand_are_balanced(data):
-    for image_ids in draw_partitions(data.labels, {"v1": 20_000, "v2": 20_000, "v3": 20_000}, 42).values():
+    for image_ids in draw_partitions(
+        data.labels, {"v1": 20_000, "v2": 20_000, "v3": 20_000}, 42
+    ).values():
         assert np.bincount(data.labels[image_ids]).tolist() == [2000] * 10
 
 

@@ -7,7 +7,12 @@ from study.clock import date_back
 
 def test_files_from_the_future_become_older_than_everything_and_others_stay(tmp_path):
     now = 1.8e9
-    for name, when in (("late", now + 3600), ("early", now - 3600), ("skewed", now + 5), ("d/late", now + 1e8)):
+    for name, when in (
+        ("late", now + 3600),
+        ("early", now - 3600),
+        ("skewed", now + 5),
+        ("d/late", now + 1e8),
+    ):
         path = tmp_path / "results" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)

@@ -54,7 +54,9 @@ def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
         (False, True, None, False),
     ],
 )
-def test_bf16_is_taken_where_it_is_faster_than_float32(amx, avx512_bf16, cpuinfo, expected, monkeypatch, tmp_path):
+def test_bf16_is_taken_where_it_is_faster_than_float32(
+    amx, avx512_bf16, cpuinfo, expected, monkeypatch, tmp_path
+):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16, raising=False)
     if cpuinfo is not None:
@@ -65,7 +67,11 @@ def test_bf16_is_taken_where_it_is_faster_than_float32(amx, avx512_bf16, cpuinfo
 
 
 def test_visible_devices_are_the_preset_ones_or_the_driver_s():
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "2,GPU-x, MIG-y"}, LISTING) == ["2", "GPU-x", "MIG-y"]
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "2,GPU-x, MIG-y"}, LISTING) == [
+        "2",
+        "GPU-x",
+        "MIG-y",
+    ]
     assert visible_gpus({"CUDA_VISIBLE_DEVICES": ""}, LISTING) == []
     assert visible_gpus({}, LISTING) == ["GPU-aaaa", "MIG-cccc", "MIG-dddd"]
     assert visible_gpus({}, "no devices were found") == []
@@ -142,7 +148,7 @@ def test_a_lease_makes_the_device_the_only_visible_one(tmp_path, monkeypatch):
 
 def test_a_job_ends_when_its_workflow_is_killed(tmp_path):
     job = (
-        f"{sys.executable} -c 'import time; from study.processes import stop_with_ancestors; stop_with_ancestors(every=.05); "
+        f"{sys.executable} -c 'import time; from study.job import stop_with_ancestors; stop_with_ancestors(every=.05); "
         f'open("{tmp_path}/started", "w").write(str(__import__("os").getpid())); time.sleep(60)\''
     )
     workflow = subprocess.Popen(

@@ -12,7 +12,10 @@ from snakemake.cli import get_argument_parser
 
 from study.cli.main import COMMANDS, parser_of
 
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "config/README.md", "results/README.md")]
+PAGES = [
+    ROOT / name
+    for name in ("README.md", "CONTRIBUTING.md", "config/README.md", "results/README.md")
+]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 
 
@@ -29,7 +32,9 @@ def test_links_lead_somewhere(page):
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), link
         if anchor:
-            assert anchor in {slug(text) for text in re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)}, link
+            assert anchor in {
+                slug(text) for text in re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            }, link
 
 
 def test_every_page_can_be_reached_from_the_readme():
@@ -39,7 +44,9 @@ def test_every_page_can_be_reached_from_the_readme():
 
 
 def test_every_promise_has_the_test_that_it_names():
-    promised = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs/architecture.md").read_text())
+    promised = re.findall(
+        r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs/architecture.md").read_text()
+    )
     assert len(promised) > 30
     for file, name in promised:
         (path,) = (ROOT / "tests").rglob(file)
@@ -57,7 +64,9 @@ def commands() -> list[str]:
             found += shown or lines
         found += re.findall(rf"`((?:{'|'.join(PROGRAMS)}) [^`]+)`", text)
     words = (shlex.split(one.replace("…", "X"), comments=True) for one in found)
-    return sorted({shlex.join(itertools.dropwhile(lambda word: "=" in word, line)) for line in words if line})
+    return sorted(
+        {shlex.join(itertools.dropwhile(lambda word: "=" in word, line)) for line in words if line}
+    )
 
 
 PROGRAMS = ("snakemake", "study", "make", "python")
@@ -75,13 +84,17 @@ def test_commands_are_understood_by_the_programs_that_they_call():
         elif program == "study":
             if words[0] != "COMMAND":
                 assert words[0] in COMMANDS, command
-                parser_of(importlib.import_module(f"study.cli.{words[0]}"), words[0]).parse_args(words[1:])
+                parser_of(importlib.import_module(f"study.cli.{words[0]}"), words[0]).parse_args(
+                    words[1:]
+                )
         elif program == "make":
             subprocess.run(["make", "-n", *words], cwd=ROOT, check=True, capture_output=True)
         elif words[:3] == ["-m", "pip", "install"]:
             for name in (re.match(r"\.\[\w+\]|[\w-]+", word)[0] for word in words[3:]):
                 extra = re.fullmatch(r"\.\[(\w+)\]", name)
-                lock, project = ((ROOT / file).read_text() for file in ("requirements.lock", "pyproject.toml"))
+                lock, project = (
+                    (ROOT / file).read_text() for file in ("requirements.lock", "pyproject.toml")
+                )
                 assert f"\n{extra[1]} = [" in project if extra else f"\n{name}==" in lock, command
         elif program == "python":
             assert words[0] == "-c" or (ROOT / words[0]).is_file(), command
@@ -92,9 +105,21 @@ def test_commands_are_understood_by_the_programs_that_they_call():
 @pytest.mark.workflow
 def test_what_snakemake_is_asked_for_can_be_planned(project):
     parsed = [
-        get_argument_parser().parse_args(shlex.split(one)[1:]) for one in commands() if one.startswith("snakemake ")
+        get_argument_parser().parse_args(shlex.split(one)[1:])
+        for one in commands()
+        if one.startswith("snakemake ")
     ]
     targets = {target for one in parsed for target in one.targets}
     # These two want files of people's votes and of claims, and this one the partitions of the published studies.
-    assert targets >= {"validate_hardness", "check_claims", "reproduce", "verify", "bundle", "results/summary.csv"}
-    project.succeeds("--dry-run", *sorted(targets - {"validate_hardness", "check_claims", "reproduce", "push", "pull"}))
+    assert targets >= {
+        "validate_hardness",
+        "check_claims",
+        "reproduce",
+        "verify",
+        "bundle",
+        "results/summary.csv",
+    }
+    project.succeeds(
+        "--dry-run",
+        *sorted(targets - {"validate_hardness", "check_claims", "reproduce", "push", "pull"}),
+    )

@@ -15,14 +15,20 @@ pytestmark = pytest.mark.workflow
 def cleaned(project: Project, *words: str) -> str:
     environment = project.environment(PYTHONPATH=str(project.folder / "scripts"), COLUMNS="80")
     command = [sys.executable, "-m", "study", "clean", *words]
-    result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, env=environment)
+    result = subprocess.run(
+        command, cwd=project.folder, capture_output=True, text=True, env=environment
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def test_the_page_of_a_model_that_was_never_trained_stays_and_that_of_one_taken_out_goes(tmp_path, finished):
+def test_the_page_of_a_model_that_was_never_trained_stays_and_that_of_one_taken_out_goes(
+    tmp_path, finished
+):
     project = finished.copied(tmp_path / "project")
-    project.succeeds("results/models/cnn3/schedule.svg", "results/partial_summary.csv", "--cores", "2")
+    project.succeeds(
+        "results/models/cnn3/schedule.svg", "results/partial_summary.csv", "--cores", "2"
+    )
     assert "Nothing in results/ is to be deleted" in cleaned(project)
     # As if cnn2 had been taken out for cnn3: its page is not what was asked for by name, but of runs that are gone.
     project.configure(project.study | {"models": ["cnn3"]})

@@ -37,7 +37,10 @@ def rows(path):
 def without_network() -> tuple[str, ...]:
     """Return a command prefix that takes the network away, where this machine allows it."""
     prefix = ("unshare", "--net", "--map-root-user")
-    allowed = shutil.which(prefix[0]) and subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    allowed = (
+        shutil.which(prefix[0])
+        and subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    )
     return prefix if allowed else ()
 
 
@@ -58,7 +61,10 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
             "report.txt", "run.json",
         ]  # fmt: skip
         assert len(rows(run / "history.csv")) == 2
-        assert set(json.loads((run / "metrics.json").read_text())) >= {"overall_accuracy", "class_accuracy"}
+        assert set(json.loads((run / "metrics.json").read_text())) >= {
+            "overall_accuracy",
+            "class_accuracy",
+        }
     for name in (
         "summary_by_group.csv",
         "summary.html",
@@ -76,13 +82,24 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
         ("v1", "v1+v2", measure) for measure in ("accuracy", "nll", "brier")
     ]
     assert len(rows(results / "hard_examples.csv")) == 360  # every image
-    assert "none of the models on v1, v1+v2 learnt" in (results / "hard_to_learn" / "v1_report.txt").read_text()
+    assert (
+        "none of the models on v1, v1+v2 learnt"
+        in (results / "hard_to_learn" / "v1_report.txt").read_text()
+    )
     assert (results / "hard_examples" / "gradcam" / "cnn2.npz").exists()
-    assert {row["letters_of_combos"] for row in rows(results / "summary_by_group.csv")} <= {"a", "b", "ab"}
+    assert {row["letters_of_combos"] for row in rows(results / "summary_by_group.csv")} <= {
+        "a",
+        "b",
+        "ab",
+    }
     model = results / "models" / "cnn2"
-    assert "Total hard-to-learn images" in (results / "hard_to_learn" / "v1_report.html").read_text()
+    assert (
+        "Total hard-to-learn images" in (results / "hard_to_learn" / "v1_report.html").read_text()
+    )
     total = rows(model / "layers.csv")[-1]
-    assert {row["multiply_adds"] for row in rows(results / "summary.csv")} == {total["multiply_adds"]}
+    assert {row["multiply_adds"] for row in rows(results / "summary.csv")} == {
+        total["multiply_adds"]
+    }
     assert "13,018 parameters" in (model / "layers.txt").read_text()
     assert len(rows(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
     for name in ("layers.html", "schedule.svg", "augmentation.svg"):
@@ -94,7 +111,15 @@ def test_no_test_image_of_any_run_was_trained_on_at_that_seed(finished):
     roles = {}
     for seed in ("42", "7"):
         for combo in ("v1", "v1+v2"):
-            path = finished.folder / "results" / "runs" / combo / "cnn2" / f"seed{seed}" / "predictions.npz"
+            path = (
+                finished.folder
+                / "results"
+                / "runs"
+                / combo
+                / "cnn2"
+                / f"seed{seed}"
+                / "predictions.npz"
+            )
             with np.load(path) as predictions:
                 roles[seed, combo] = predictions["roles"]
         assert not ((roles[seed, "v1"] == 3) & (roles[seed, "v1+v2"] == 1)).any()
@@ -106,7 +131,14 @@ def test_every_score_can_be_recomputed_from_the_stored_logits(finished):
     results = finished.folder / "results"
     labels = np.array([int(row["label"]) for row in rows(results / "data" / "index.csv")])
     for row in rows(results / "summary.csv"):
-        with np.load(results / "runs" / row["combo"] / row["model"] / f"seed{row['seed']}" / "predictions.npz") as run:
+        with np.load(
+            results
+            / "runs"
+            / row["combo"]
+            / row["model"]
+            / f"seed{row['seed']}"
+            / "predictions.npz"
+        ) as run:
             right, roles = run["logits"].argmax(axis=1) == labels, run["roles"]
         common = [
             int(entry["image_id"])
@@ -161,13 +193,24 @@ def test_the_second_command_then_finds_nothing_to_do(finished):
 
 
 def test_a_job_does_not_run_code_that_was_not_planned(tmp_path):
-    arguments = ("--combos", "v1", "--models", "cnn2", "--seeds", 1, "--output", tmp_path / "runs.csv")
+    arguments = (
+        "--combos",
+        "v1",
+        "--models",
+        "cnn2",
+        "--seeds",
+        1,
+        "--output",
+        tmp_path / "runs.csv",
+    )
     run_script("list_runs.py", *arguments, "--code", code_digest(ROOT / "scripts" / "list_runs.py"))
     (tmp_path / "runs.csv").unlink()
     refused = run_script("list_runs.py", *arguments, "--code", "0" * 16, check=False)
     assert refused.returncode == 1 and not (tmp_path / "runs.csv").exists()
     assert_one_clear_line(
-        refused.stderr, "has changed since the workflow planned this job", "type the same command again"
+        refused.stderr,
+        "has changed since the workflow planned this job",
+        "type the same command again",
     )
 
 
@@ -194,10 +237,23 @@ def test_images_are_exported_on_request(finished):
 
 
 def test_second_then_third_command_from_scratch(tmp_path, archive):
-    searched = {"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": "from lr_find"}}}
-    tune = {"cnn2": {"method": "grid", "keys": {"architecture.filters": [4, 8], "batch_size": [16, 32]}, "workers": 2}}
+    searched = {
+        "cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": "from lr_find"}}
+    }
+    tune = {
+        "cnn2": {
+            "method": "grid",
+            "keys": {"architecture.filters": [4, 8], "batch_size": [16, 32]},
+            "workers": 2,
+        }
+    }
     project = Project(
-        tmp_path / "project", archive, combos=["v2", "official"], seeds=[3], overrides=searched, tune=tune
+        tmp_path / "project",
+        archive,
+        combos=["v2", "official"],
+        seeds=[3],
+        overrides=searched,
+        tune=tune,
     )
     project.succeeds("results/summary.csv")
     project.succeeds("--report")
@@ -205,15 +261,35 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
     partition, official = rows(project.folder / "results" / "summary.csv")
     assert (official["combo"], official["n_train"]) == ("official", "270")  # 300 less a tenth
     # It trains on images that partition runs are tested on, so it has no score on their common test.
-    assert partition["common_test_accuracy"] and official["test_accuracy"] and not official["common_test_accuracy"]
-    history = rows(project.folder / "results" / "runs" / "official" / "cnn2" / "seed3" / "history.csv")
+    assert (
+        partition["common_test_accuracy"]
+        and official["test_accuracy"]
+        and not official["common_test_accuracy"]
+    )
+    history = rows(
+        project.folder / "results" / "runs" / "official" / "cnn2" / "seed3" / "history.csv"
+    )
     assert float(history[-1]["test_accuracy"]) == pytest.approx(float(official["test_accuracy"]))
     # Each has a search of its own: official trains on test images of v2.
-    assert (project.folder / "results" / "lr_find" / "v2" / "cnn2" / "seed3" / "lr_find.svg").exists()
+    assert (
+        project.folder / "results" / "lr_find" / "v2" / "cnn2" / "seed3" / "lr_find.svg"
+    ).exists()
     found = json.loads(
-        (project.folder / "results" / "lr_find" / "official" / "cnn2" / "seed3" / "suggestion.json").read_text()
+        (
+            project.folder
+            / "results"
+            / "lr_find"
+            / "official"
+            / "cnn2"
+            / "seed3"
+            / "suggestion.json"
+        ).read_text()
     )
-    assert float(history[0]["learning_rate"]) == found["learning_rate"] == found["suggestions"]["steepest"]
+    assert (
+        float(history[0]["learning_rate"])
+        == found["learning_rate"]
+        == found["suggestions"]["steepest"]
+    )
     search = project.folder / "results" / "tune" / "official" / "cnn2" / "seed3"
     best = max(rows(search / "trials.csv"), key=lambda trial: float(trial["val_accuracy"]))
     record = json.loads((project.folder / "results/runs/official/cnn2/seed3/run.json").read_text())
@@ -231,7 +307,9 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     project.configure(study)
     assert "compare_published " in project.succeeds("--dry-run", "--quiet", "rules")
-    project.configure(study | {"overrides": {"cnn2": {"epochs": 1}}})  # no longer what was published
+    project.configure(
+        study | {"overrides": {"cnn2": {"epochs": 1}}}
+    )  # no longer what was published
     assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
     project.configure(study | {"models": ["cnn2"]})
     assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
@@ -240,7 +318,9 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
     project.configure(study | {"reproduce": {"systems": ["S3", "S4"], "tuned": True}})
     jobs = project.succeeds("reproduce", "--dry-run", "--quiet", "rules")
     assert (
-        re.search(r"train +12\b", jobs) and re.search(r"lr_find +1\b", jobs) and re.search(r"split_official +3\b", jobs)
+        re.search(r"train +12\b", jobs)
+        and re.search(r"lr_find +1\b", jobs)
+        and re.search(r"split_official +3\b", jobs)
     )
 
 
@@ -264,7 +344,10 @@ def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
     project.succeeds("--unlock")
     project.succeeds(*FULL)
     assert "resumed after epoch" in log.read_text()
-    assert len(rows(project.folder / "results" / "runs" / "v1" / "cnn2" / "seed3" / "history.csv")) == 400
+    assert (
+        len(rows(project.folder / "results" / "runs" / "v1" / "cnn2" / "seed3" / "history.csv"))
+        == 400
+    )
     assert not list((project.folder / "results" / "scratch" / "train").rglob("*.pt"))
     assert len(rows(project.folder / "results" / "summary.csv")) == 1
     assert not list((project.folder / "results").rglob("*.partial*"))
@@ -278,7 +361,9 @@ def test_a_cache_gives_back_every_run_without_training(tmp_path, archive):
     results = project.folder / "results"
 
     def digests():
-        return {path.parent: file_digest(path) for path in results.glob("runs/**/model.safetensors")}
+        return {
+            path.parent: file_digest(path) for path in results.glob("runs/**/model.safetensors")
+        }
 
     before, summary = digests(), rows(results / "summary.csv")
     assert len(set(before.values())) == len(before) == 2
@@ -292,10 +377,14 @@ def test_a_cache_gives_back_every_run_without_training(tmp_path, archive):
     # Another seed is another run.
     project.configure(project.study | {"seeds": [8]})
     project.succeeds("results/runs/v1/cnn2/seed8/run.json", "--cache", **cached)
-    assert (results / "logs/train/v1/cnn2/seed8.log").exists() and not set(digests().values()) <= set(before.values())
+    assert (results / "logs/train/v1/cnn2/seed8.log").exists() and not set(
+        digests().values()
+    ) <= set(before.values())
 
 
-def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(tmp_path, archive, finished):
+def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(
+    tmp_path, archive, finished
+):
     project = Project(tmp_path / "project", archive)
     random = np.random.default_rng(0)
     for _ in range(50 if os.environ.get("LONG_TESTS") else 3):
@@ -311,8 +400,16 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(tmp_p
         project.succeeds("--unlock")
     project.succeeds(*FULL)
     theirs, ours = finished.folder / "results", project.folder / "results"
-    names = [path.relative_to(theirs) for path in theirs.glob("runs/**/*") if path.suffix in (".safetensors", ".npz")]
-    names += [Path("hard_examples.csv"), Path("comparisons/comparisons.csv"), Path("data/near_duplicates.csv")]
+    names = [
+        path.relative_to(theirs)
+        for path in theirs.glob("runs/**/*")
+        if path.suffix in (".safetensors", ".npz")
+    ]
+    names += [
+        Path("hard_examples.csv"),
+        Path("comparisons/comparisons.csv"),
+        Path("data/near_duplicates.csv"),
+    ]
     assert len(names) == 4 * 4 + 3
     for name in names:
         assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
@@ -323,19 +420,28 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(tmp_p
 def test_a_run_that_fails_stops_no_other_and_says_why(tmp_path, archive):
     project = Project(tmp_path / "project", archive, combos=["v1"])
     train = project.folder / "scripts" / "train.py"
-    unlucky = (
-        '    if arguments.seed == 7:\n        raise SystemExit("error: no luck with this one")\n    if arguments.job:\n'
-    )
+    unlucky = '    if arguments.seed == 7:\n        raise SystemExit("error: no luck with this one")\n    if arguments.job:\n'
     train.write_text(train.read_text().replace("    if arguments.job:\n", unlucky, 1))
     failed = project.snakemake(*FULL)
     assert failed.returncode != 0 and "no luck" in failed.stdout + failed.stderr
     output = project.succeeds("results/partial_summary.csv")
-    assert "1 of 2 runs are measured" in output and "failed: v1 cnn2 seed 7: no luck with this one" in output
+    assert (
+        "1 of 2 runs are measured" in output
+        and "failed: v1 cnn2 seed 7: no luck with this one" in output
+    )
     done, missing = rows(project.folder / "results" / "partial_summary.csv")
-    assert (done["status"], missing["status"], missing["reason"]) == ("ok", "failed", "no luck with this one")
+    assert (done["status"], missing["status"], missing["reason"]) == (
+        "ok",
+        "failed",
+        "no luck with this one",
+    )
     assert 0 < float(done["test_accuracy"]) <= 1 and not missing["test_accuracy"]
     (group,) = rows(project.folder / "results" / "partial_summary_by_group.csv")
-    assert (group["n"], group["n_runs"], group["test_accuracy_mean"]) == ("1", "2", done["test_accuracy"])
+    assert (group["n"], group["n_runs"], group["test_accuracy_mean"]) == (
+        "1",
+        "2",
+        done["test_accuracy"],
+    )
     assert not (project.folder / "results" / "summary.csv").exists()
     # It looks anew each time.
     (project.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed7.log").unlink()
@@ -370,7 +476,10 @@ def test_a_wrong_configuration_ends_in_one_line_before_anything_is_made(project,
     result = project.snakemake(*FULL, "--configfile", "config/wrong.yaml")
     assert result.returncode != 0
     assert_error_line(result, fragment)
-    assert {path.name for path in (project.folder / "results").iterdir()} <= {"README.md", "reference"}
+    assert {path.name for path in (project.folder / "results").iterdir()} <= {
+        "README.md",
+        "reference",
+    }
 
 
 def assert_error_line(result, fragment):
@@ -393,7 +502,9 @@ def test_partitions_larger_than_the_decoded_pool_are_refused(tmp_path, archive):
     assert result.returncode != 0
     assert_error_line(result, "ask for 361 images (v1: 300, v2: 61) but the data set has 360")
     assert list((project.folder / "results" / "partitions").glob("*")) == []
-    project.configure(project.study | {"partitions": [{"name": "v1", "size": 300}, {"name": "v2", "size": 60}]})
+    project.configure(
+        project.study | {"partitions": [{"name": "v1", "size": 300}, {"name": "v2", "size": 60}]}
+    )
     project.succeeds("results/splits/v1/seed3.csv")
 
 
@@ -424,7 +535,12 @@ def test_a_bundled_study_is_whole_elsewhere(finished, archive, tmp_path):
     bundle.rename(there.folder / bundle.name)
     command = [sys.executable, "scripts/unbundle.py", bundle.name]
     printed = subprocess.run(
-        command, cwd=there.folder, env=there.environment(), capture_output=True, text=True, check=True
+        command,
+        cwd=there.folder,
+        env=there.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "all as they were bundled" in printed.stdout
     assert "Nothing to be done" in there.succeeds("--dry-run", *FULL)

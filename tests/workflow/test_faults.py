@@ -39,7 +39,9 @@ def lacking(whole) -> Project:
 
 def assert_same_run(project: Project, finished: Project, run: Path = RUN) -> None:
     for name in ("model.safetensors", "dynamics.npz", "predictions.npz"):
-        assert (project.folder / run / name).read_bytes() == (finished.folder / run / name).read_bytes(), name
+        assert (project.folder / run / name).read_bytes() == (
+            finished.folder / run / name
+        ).read_bytes(), name
     assert not list((project.folder / "results").rglob("*.partial*"))
     assert not list((project.folder / "results" / "scratch").rglob("*.pt"))
 
@@ -49,7 +51,9 @@ def in_own_mounts(script: str, project: Project, *arguments: str) -> subprocess.
     prefix = ["unshare", "--user", "--map-root-user", "--mount"]
     if (
         not shutil.which("unshare")
-        or subprocess.run([*prefix, "mount", "-t", "tmpfs", "t", "/mnt"], capture_output=True).returncode
+        or subprocess.run(
+            [*prefix, "mount", "-t", "tmpfs", "t", "/mnt"], capture_output=True
+        ).returncode
     ):
         pytest.skip("this machine allows no mounts in a namespace of its own")
     return subprocess.run(
@@ -73,10 +77,14 @@ cp -a results/. ../kept
 def test_a_full_disk_is_said_in_one_line_and_the_same_command_completes(lacking, finished):
     done = in_own_mounts(FULL_DISK, lacking, *COMMAND)
     logs = [(lacking.folder.parent / f"{name}.log") for name in ("first", "second")]
-    assert done.returncode == 0, done.stderr + "".join(log.read_text()[-3000:] for log in logs if log.exists())
+    assert done.returncode == 0, done.stderr + "".join(
+        log.read_text()[-3000:] for log in logs if log.exists()
+    )
     printed = logs[0].read_text()
     assert "Traceback" not in printed
-    assert re.search(r"error: no space left while writing results/\S+ .*run the same command again", printed)
+    assert re.search(
+        r"error: no space left while writing results/\S+ .*run the same command again", printed
+    )
     shutil.rmtree(lacking.folder / "results")
     (lacking.folder.parent / "kept").rename(lacking.folder / "results")
     assert_same_run(lacking, finished)
@@ -91,7 +99,11 @@ if snakemake "$@" > ../first.log 2>&1; then exit 3; fi
 
 def test_a_read_only_folder_of_results_stops_the_study_and_changes_nothing(lacking, finished):
     def tree():
-        return {path: path.stat().st_mtime_ns for path in (lacking.folder / "results").rglob("*") if path.is_file()}
+        return {
+            path: path.stat().st_mtime_ns
+            for path in (lacking.folder / "results").rglob("*")
+            if path.is_file()
+        }
 
     before = tree()
     done = in_own_mounts(READ_ONLY, lacking, *COMMAND)
@@ -125,7 +137,9 @@ def test_a_clock_set_back_runs_nothing_again_and_keeps_nothing_stale(whole, fini
     splits.write_text(splits.read_text().replace(",train", ",val", 1))
     dated(whole.folder / "results" / "runs", 10**8)
     planned = whole.succeeds("--dry-run", *COMMAND)
-    assert re.search(r"^train +1$", planned, re.MULTILINE) and re.search(r"^predict +1$", planned, re.MULTILINE)
+    assert re.search(r"^train +1$", planned, re.MULTILINE) and re.search(
+        r"^predict +1$", planned, re.MULTILINE
+    )
 
 
 def test_an_older_file_of_the_users_is_not_taken_for_the_one_before(whole):
@@ -154,8 +168,12 @@ def test_verify_names_the_command_that_makes_damaged_files_anew(whole, finished)
     printed = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert "checks failed; the first: " in printed and "Traceback" not in printed
-    assert {path: path.stat().st_mtime_ns for path in results.rglob("seed*/*")} == times  # it looks, and makes nothing
-    command = re.search(r"to make anew what is missing or damaged: snakemake (--force .*)", printed)[1].split()
+    assert {
+        path: path.stat().st_mtime_ns for path in results.rglob("seed*/*")
+    } == times  # it looks, and makes nothing
+    command = re.search(
+        r"to make anew what is missing or damaged: snakemake (--force .*)", printed
+    )[1].split()
     assert set(command[1:]) == {
         f"{RUN}/predictions.npz", "results/runs/v1/cnn2/seed42/metrics.json",
         "results/runs/v1+v2/cnn2/seed42/confusion_matrix.svg", "results/summary.csv",
@@ -165,13 +183,17 @@ def test_verify_names_the_command_that_makes_damaged_files_anew(whole, finished)
     assert "checks passed" in whole.succeeds("verify")
     for run in (RUN, RUN.with_name("seed42")):
         assert_same_run(whole, finished, run)
-    assert (results / "summary.csv").read_bytes() == (finished.folder / "results" / "summary.csv").read_bytes()
+    assert (results / "summary.csv").read_bytes() == (
+        finished.folder / "results" / "summary.csv"
+    ).read_bytes()
 
 
 def wait_for(found, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 120
     while not found():
-        assert process.poll() is None and time.monotonic() < deadline, "the study did not get so far"
+        assert process.poll() is None and time.monotonic() < deadline, (
+            "the study did not get so far"
+        )
         time.sleep(0.02)
 
 
@@ -179,7 +201,11 @@ def started(project: Project) -> subprocess.Popen:
     """Start the command; what it prints goes to `printed` in its folder."""
     with (project.folder / "printed").open("w") as printed:
         return subprocess.Popen(
-            ["snakemake", *COMMAND], cwd=project.folder, env=project.environment(), stdout=printed, stderr=printed
+            ["snakemake", *COMMAND],
+            cwd=project.folder,
+            env=project.environment(),
+            stdout=printed,
+            stderr=printed,
         )
 
 
@@ -190,12 +216,16 @@ def test_a_second_command_at_the_same_time_says_the_way_out_and_disturbs_nothing
         second = lacking.snakemake(*COMMAND)
         assert first.poll() is None
     printed = second.stdout + second.stderr
-    assert second.returncode != 0 and "no other Snakemake process" in printed and "--unlock" in printed
+    assert (
+        second.returncode != 0 and "no other Snakemake process" in printed and "--unlock" in printed
+    )
     assert first.returncode == 0
     assert_same_run(lacking, finished)
 
 
-def test_an_input_that_is_deleted_while_the_study_runs_is_made_anew_by_the_same_command(lacking, finished):
+def test_an_input_that_is_deleted_while_the_study_runs_is_made_anew_by_the_same_command(
+    lacking, finished
+):
     log = lacking.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed7.log"
     log.unlink()
     with started(lacking) as disturbed:

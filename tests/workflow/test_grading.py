@@ -58,16 +58,40 @@ def grade(finished, *submissions):
 
 
 def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in):
-    names = ("honest", "others_images", "better_logits", "fewer_seeds", "poisoned", "no_bundle.tar.gz")
+    names = (
+        "honest",
+        "others_images",
+        "better_logits",
+        "fewer_seeds",
+        "poisoned",
+        "no_bundle.tar.gz",
+    )
     graded = grade(finished, *(handed_in / name for name in names))
     assert graded.returncode == 0, graded.stderr
-    table = pd.read_csv(finished.folder / "grades.csv", dtype={"student": str}).set_index("submission").fillna("")
+    table = (
+        pd.read_csv(finished.folder / "grades.csv", dtype={"student": str})
+        .set_index("submission")
+        .fillna("")
+    )
     (finished.folder / "grades.csv").unlink()
     assert list(table.index) == list(names)
     honest = table.loc["honest"]
-    assert honest["passed"] == honest["checks"] > 30 and not honest["problem"] and not honest["changed_code"]
-    assert (honest["student"], honest["runs"], honest["asked"], honest["model"]) == ("42", 4, 4, "cnn2")
-    summary = pd.read_csv(finished.folder / "results/summary.csv").groupby("combo")["common_test_accuracy"].mean()
+    assert (
+        honest["passed"] == honest["checks"] > 30
+        and not honest["problem"]
+        and not honest["changed_code"]
+    )
+    assert (honest["student"], honest["runs"], honest["asked"], honest["model"]) == (
+        "42",
+        4,
+        4,
+        "cnn2",
+    )
+    summary = (
+        pd.read_csv(finished.folder / "results/summary.csv")
+        .groupby("combo")["common_test_accuracy"]
+        .mean()
+    )
     assert honest["accuracy"] == pytest.approx(summary["v1+v2"], abs=1e-5)
     assert honest["gain"] == pytest.approx(summary["v1+v2"] - summary["v1"], abs=1e-5)
     for name, problem in (
@@ -81,7 +105,12 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
         assert table.loc[name, "passed"] < table.loc[name, "checks"]
         assert problem in graded.stdout.replace("\n", " ")
     assert not (finished.folder / "SPRUNG").exists()
-    assert set(table.loc["honest", "same_as"].split()) == {"others_images", "better_logits", "fewer_seeds", "poisoned"}
+    assert set(table.loc["honest", "same_as"].split()) == {
+        "others_images",
+        "better_logits",
+        "fewer_seeds",
+        "poisoned",
+    }
 
 
 def test_without_data_of_ones_own_there_is_nothing_to_compare_with(finished, handed_in):
@@ -101,11 +130,20 @@ def test_the_assignment_is_not_run_without_an_id(project):
     project.configure({"partition_seed": overlay["partition_seed"]}, "mine.yaml")
     refused = project.snakemake("-n", "--configfile", "config/mine.yaml")
     assert refused.returncode == 1
-    assert_one_clear_line(refused.stderr + refused.stdout, "partition_seed is still 'student-id'", "s1234567")
+    assert_one_clear_line(
+        refused.stderr + refused.stdout, "partition_seed is still 'student-id'", "s1234567"
+    )
     project.configure({"partition_seed": "s1234567"}, "mine.yaml")
-    project.succeeds("results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml")
+    project.succeeds(
+        "results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml"
+    )
     mine = (project.folder / "results/partitions/v1.csv").read_text()
-    assert json.loads((project.folder / "results/partitions/manifest.json").read_text())["seed"] == "s1234567"
+    assert (
+        json.loads((project.folder / "results/partitions/manifest.json").read_text())["seed"]
+        == "s1234567"
+    )
     project.configure({"partition_seed": "s7654321"}, "mine.yaml")
-    project.succeeds("results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml")
+    project.succeeds(
+        "results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml"
+    )
     assert (project.folder / "results/partitions/v1.csv").read_text() != mine

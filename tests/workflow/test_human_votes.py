@@ -13,12 +13,16 @@ def test_the_comparison_with_people_needs_their_votes_and_is_then_part_of_the_st
     assert "validate_hardness " not in project.succeeds(*DRY)
     refused = project.snakemake("validate_hardness", "--dry-run")
     assert refused.returncode != 0
-    assert_one_clear_line(refused.stdout + refused.stderr, "human_votes is empty", "human_votes: [{kind:")
+    assert_one_clear_line(
+        refused.stdout + refused.stderr, "human_votes is empty", "human_votes: [{kind:"
+    )
     path = project.folder / "my votes.npy"
     project.configure(project.study | {"human_votes": [{"kind": "cifar10h", "path": str(path)}]})
     refused = project.snakemake("validate_hardness", "--dry-run")
     assert refused.returncode != 0
-    assert_one_clear_line(refused.stdout + refused.stderr, "human_votes[0].path", "my votes.npy", "no file")
+    assert_one_clear_line(
+        refused.stdout + refused.stderr, "human_votes[0].path", "my votes.npy", "no file"
+    )
     np.save(path, np.zeros(1))
     assert "validate_hardness " in project.succeeds(*DRY)
     hard_examples = project.succeeds("results/hard_examples.csv", "--dry-run", "--printshellcmds")

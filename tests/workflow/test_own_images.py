@@ -42,7 +42,8 @@ def own(tmp_path_factory, archive) -> Project:
     }  # fmt: skip
     partitions = [{"name": name, "size": 0.5} for name in ("v1", "v2")]
     project.configure(
-        project.study | {"dataset": dataset, "partitions": partitions, "combos": ["v1", "official"], "seeds": [7]}
+        project.study
+        | {"dataset": dataset, "partitions": partitions, "combos": ["v1", "official"], "seeds": [7]}
     )
     project.succeeds(*FULL)
     return project
@@ -56,8 +57,12 @@ def test_the_study_is_whole_and_names_are_what_they_were(own):
     assert summary[[f"recall_{name}" for name in COLOURS]].notna().all(axis=None)
     hard = pd.read_csv(results / "hard_examples.csv", dtype=str, keep_default_na=False)
     assert set(hard["class"]) == set(COLOURS)
-    counts = pd.read_csv(results / "data/class_counts.csv", dtype={"class": str}, keep_default_na=False)
-    assert dict(zip(counts["class"], counts["images"], strict=True)) == dict.fromkeys(COLOURS, 24) | {"Straße 1": 21}
+    counts = pd.read_csv(
+        results / "data/class_counts.csv", dtype={"class": str}, keep_default_na=False
+    )
+    assert dict(zip(counts["class"], counts["images"], strict=True)) == dict.fromkeys(
+        COLOURS, 24
+    ) | {"Straße 1": 21}
     assert "checks passed" in own.succeeds("verify")
 
 
@@ -94,7 +99,9 @@ def test_touched_and_moved_images_run_nothing_again_and_another_image_everything
         assert planned(own) == {}  # gone: what was decoded goes on to count
         own.configure({"dataset": {"path": str(elsewhere)}}, "there.yaml")
         output = own.succeeds("--dry-run", "--configfile", "config/there.yaml")
-        assert "Nothing to be done" in output or not re.search(r"^(download|train) +\d", output, re.MULTILINE)
+        assert "Nothing to be done" in output or not re.search(
+            r"^(download|train) +\d", output, re.MULTILINE
+        )
     finally:
         shutil.move(elsewhere, images)
     assert planned(own) == {}
@@ -115,8 +122,16 @@ def test_broken_images_stop_a_study_with_a_list_that_stays(tmp_path, archive):
     broken = shapes(tmp_path / "images") / "007" / "broken.png"
     broken.write_bytes(b"\x89PNG")
     project = Project(tmp_path / "project", archive)
-    dataset = project.study["dataset"] | {"name": "folder", "path": str(tmp_path / "images"), "checksums": ""}
-    study = project.study | {"dataset": dataset, "partitions": [{"name": "v1", "size": 1.0}], "combos": ["v1"]}
+    dataset = project.study["dataset"] | {
+        "name": "folder",
+        "path": str(tmp_path / "images"),
+        "checksums": "",
+    }
+    study = project.study | {
+        "dataset": dataset,
+        "partitions": [{"name": "v1", "size": 1.0}],
+        "combos": ["v1"],
+    }
     project.configure(study)
     target = "results/splits/v1/seed7.csv"
     refused = project.snakemake(target)
@@ -127,14 +142,29 @@ def test_broken_images_stop_a_study_with_a_list_that_stays(tmp_path, archive):
     assert problem["kind"] == "unusable" and problem["class"] == 7
     project.configure(study | {"dataset": dataset | {"skip_broken": True}})
     project.succeeds(target)
-    assert json.loads((project.folder / "results/data/manifest.json").read_text())["images"] == [78, 32, 32, 3]
+    assert json.loads((project.folder / "results/data/manifest.json").read_text())["images"] == [
+        78,
+        32,
+        32,
+        3,
+    ]
     before = file_digest(project.folder / "results/data/images.npy")
     broken.unlink()
     project.configure(study)
     project.succeeds(target)
     assert file_digest(project.folder / "results/data/images.npy") == before
-    project.configure(study | {"dataset": dataset | {"path": str(tmp_path / "nowhere")}}, "gone.yaml")
+    project.configure(
+        study | {"dataset": dataset | {"path": str(tmp_path / "nowhere")}}, "gone.yaml"
+    )
     (project.folder / "results/data/manifest.json").unlink()
     refused = project.snakemake(target, "--configfile", "config/gone.yaml")
-    errors = [line for line in (refused.stdout + refused.stderr).splitlines() if line.startswith("error: ")]
-    assert refused.returncode != 0 and len(errors) == 1 and "does not exist; expected a folder" in errors[0]
+    errors = [
+        line
+        for line in (refused.stdout + refused.stderr).splitlines()
+        if line.startswith("error: ")
+    ]
+    assert (
+        refused.returncode != 0
+        and len(errors) == 1
+        and "does not exist; expected a folder" in errors[0]
+    )

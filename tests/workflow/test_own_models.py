@@ -12,7 +12,13 @@ pytestmark = pytest.mark.workflow
 RECIPE = yaml.safe_load(model_template()["config/models/my_net.yaml"])
 MODELS = {
     "shufflenet": {"name": "torchvision/shufflenet_v2_x0_5"},
-    "vit": {"name": "timm/vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2},
+    "vit": {
+        "name": "timm/vit_tiny_patch16_224",
+        "patch_size": 8,
+        "embed_dim": 32,
+        "depth": 2,
+        "num_heads": 2,
+    },
 }
 
 
@@ -26,13 +32,20 @@ def test_models_of_ones_own_and_of_libraries_go_through_the_whole_of_a_run(tmp_p
 
     def targets(model):
         folder = f"results/runs/v1/{model}/seed42"
-        return [f"{folder}/metrics.json", f"{folder}/gradcam.svg", f"results/models/{model}/layers.txt"]
+        return [
+            f"{folder}/metrics.json",
+            f"{folder}/gradcam.svg",
+            f"results/models/{model}/layers.txt",
+        ]
 
     project.succeeds(*targets("shufflenet"), *targets("vit"), "--cores", "2")
     for model in MODELS:
         assert json.loads((runs / model / "seed42/metrics.json").read_text())["status"] == "ok"
     layers = project.folder / "results/models"
-    assert "Receptive fields are not given: VisionTransformer" in (layers / "vit/layers.txt").read_text()
+    assert (
+        "Receptive fields are not given: VisionTransformer"
+        in (layers / "vit/layers.txt").read_text()
+    )
     assert "goes on from its own with attention" in (runs / "vit/seed42/gradcam.svg").read_text()
     assert "Grad-CAM of the" in (runs / "shufflenet/seed42/gradcam.svg").read_text()
 
@@ -43,4 +56,6 @@ def test_models_of_ones_own_and_of_libraries_go_through_the_whole_of_a_run(tmp_p
     wanted = [file for model in ("shufflenet", "vit", "my_net") for file in targets(model)]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", project.succeeds(*wanted, "--dry-run"), re.MULTILINE))
     assert jobs.pop("total") == "6"
-    assert jobs == dict.fromkeys(["describe_model", "evaluate", "explain", "predict", "resolve_recipe", "train"], "1")
+    assert jobs == dict.fromkeys(
+        ["describe_model", "evaluate", "explain", "predict", "resolve_recipe", "train"], "1"
+    )

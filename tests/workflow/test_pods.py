@@ -45,8 +45,15 @@ def bucket(tmp_path, monkeypatch):
 
 def planned(project, profile, *arguments):
     """Return what a profile plans: for a folder instead of a bucket and without the profile's executor, a plugin that need not be there."""
-    folder = ("--default-storage-provider", "fs", "--default-storage-prefix", str(project.folder.parent / "bucket"))
-    return project.succeeds(*arguments, "--dry-run", "--workflow-profile", profile, "--executor", "local", *folder)
+    folder = (
+        "--default-storage-provider",
+        "fs",
+        "--default-storage-prefix",
+        str(project.folder.parent / "bucket"),
+    )
+    return project.succeeds(
+        *arguments, "--dry-run", "--workflow-profile", profile, "--executor", "local", *folder
+    )
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -54,15 +61,22 @@ def test_jobs_that_share_a_bucket_alone_read_and_write_nothing_else(project, pro
     study = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     tune = {"cnn2": {"method": "grid", "keys": {"optimizer.lr": [0.001, 0.002]}}}
     searches = study["lr_find"] | {"models": ["cnn2"]}
-    project.configure(study | {"claims": "config/claims.yaml", "tune": tune, "lr_find": searches, "device": "cuda"})
+    project.configure(
+        study
+        | {"claims": "config/claims.yaml", "tune": tune, "lr_find": searches, "device": "cuda"}
+    )
     output = planned(project, profile, *TARGETS)
     kept = [line for line in output.splitlines() if re.match(r" *(output|log): ", line)]
-    assert len(kept) > 50 and all(line.count("results/") == line.count("/bucket/results/") for line in kept)
+    assert len(kept) > 50 and all(
+        line.count("results/") == line.count("/bucket/results/") for line in kept
+    )
     # In scratch lies what a job can do without.
     commands = re.findall(r"python scripts/.*", output)
     assert len(commands) > 30
     elsewhere = [
-        match[0] for command in commands for match in re.finditer(r"(?<![\w./-])results(?!/scratch)\S*", command)
+        match[0]
+        for command in commands
+        for match in re.finditer(r"(?<![\w./-])results(?!/scratch)\S*", command)
     ]
     assert not elsewhere
 
@@ -71,20 +85,26 @@ def test_each_job_gets_the_gpu_and_the_memory_it_asks_for(project):
     """By the names that the plugins read."""
     project.configure(project.study | {"device": "cuda"})
     asked = {
-        profile: re.findall(r"^ *rule (\w+):(?:\n .*)*?\n +resources: (.*)", planned(project, profile), re.MULTILINE)
+        profile: re.findall(
+            r"^ *rule (\w+):(?:\n .*)*?\n +resources: (.*)", planned(project, profile), re.MULTILINE
+        )
         for profile in PROFILES
     }
     for rule, resources in asked["kubernetes"]:
         # Without a manufacturer the plugin refuses a job that names a number of GPUs, with scale=1 the cluster does.
         assert "gpu_manufacturer=nvidia" in resources and "scale=0" in resources, rule
     cards = {rule for rule, resources in asked["aws-batch"] if "_gpus=1" in resources}
-    assert cards == {rule for rule, resources in asked["kubernetes"] if re.search(r"\bgpu=1\b", resources)}
+    assert cards == {
+        rule for rule, resources in asked["kubernetes"] if re.search(r"\bgpu=1\b", resources)
+    }
     assert {"train", "predict", "explain"} <= cards
     wanted = dict(asked["kubernetes"])
     for rule, resources in asked["aws-batch"]:
         if rule == "all":  # takes nothing
             continue
-        need, given = (int(re.search(r"\bmem_mb=(\d+)", text)[1]) for text in (wanted[rule], resources))
+        need, given = (
+            int(re.search(r"\bmem_mb=(\d+)", text)[1]) for text in (wanted[rule], resources)
+        )
         # Other amounts than these are replaced by the least there is.
         assert given >= need and (given % 1024 == 0 or need <= 2048), rule
 
@@ -92,7 +112,9 @@ def test_each_job_gets_the_gpu_and_the_memory_it_asks_for(project):
 def test_a_run_that_was_trained_on_copies_in_a_bucket_verifies(finished, tmp_path):
     there = finished.copied(tmp_path / "there")
     for path in there.folder.glob("results/runs/*/*/*/run.json"):
-        path.write_text(path.read_text().replace('"results/', '".snakemake/storage/s3/lab/study/results/'))
+        path.write_text(
+            path.read_text().replace('"results/', '".snakemake/storage/s3/lab/study/results/')
+        )
     assert "checks passed" in there.succeeds("verify")
 
 
@@ -102,12 +124,28 @@ def test_a_study_of_jobs_that_share_a_bucket_alone_is_whole(project, bucket, mon
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).with_name("pods")))
     monkeypatch.setenv("PODS", str(tmp_path))
     # Snakemake sends what git knows.
-    for command in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a")):
+    for command in (
+        ("init", "-q"),
+        ("add", "."),
+        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"),
+    ):
         subprocess.run(["git", *command], cwd=project.folder, check=True)
-    pods = ("--executor", "pods", "--jobs", "2", "--retries", "0", "--default-storage-prefix", "s3://lab/study")
+    pods = (
+        "--executor",
+        "pods",
+        "--jobs",
+        "2",
+        "--retries",
+        "0",
+        "--default-storage-prefix",
+        "s3://lab/study",
+    )
     project.succeeds("--workflow-profile", "kubernetes", *pods)
     made = {item.key for item in bucket.objects.filter(Prefix="study/results/")}
-    assert not (project.folder / "results/summary.csv").exists() and "study/results/summary.csv" in made
+    assert (
+        not (project.folder / "results/summary.csv").exists()
+        and "study/results/summary.csv" in made
+    )
     for key in made:
         place = project.folder / Path(key).relative_to("study")
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -17,5 +17,7 @@ def test_a_tenth_of_a_large_study_can_be_planned_at_a_time(project):
         "--dry-run", "results/comparisons/groups.csv", "--batch", "compare=1/10", "--quiet", "rules"
     )
     runs = int(re.search(r"^train +(\d+)$", output, re.MULTILINE)[1])
-    assert 4 <= runs <= 8  # of 40: those of the batch, and what its last files share with the next one
+    assert (
+        4 <= runs <= 8
+    )  # of 40: those of the batch, and what its last files share with the next one
     assert "compare " not in output

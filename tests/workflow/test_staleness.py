@@ -40,7 +40,8 @@ def configured(**changes):
 def sorted_keys(path: str):
     """Return what writes a YAML file in another order."""
     return lambda project: rewritten(
-        project.folder / path, lambda before: yaml.safe_dump(yaml.safe_load(before), sort_keys=True) + "# a remark\n"
+        project.folder / path,
+        lambda before: yaml.safe_dump(yaml.safe_load(before), sort_keys=True) + "# a remark\n",
     )
 
 
@@ -48,7 +49,9 @@ def sorted_keys(path: str):
 def touched(project: Project) -> Iterator[None]:
     """Give the code and the data new times, as a fresh clone and a copy do."""
     results = project.folder / "results"
-    assert (results / "data/images.npy").stat().st_size > 1_000_000  # beyond which Snakemake by itself goes by time
+    assert (
+        results / "data/images.npy"
+    ).stat().st_size > 1_000_000  # beyond which Snakemake by itself goes by time
     for path in (
         *(project.folder / "scripts").rglob("*.py"),
         *results.glob("data/*.*"),
@@ -79,15 +82,15 @@ CHANGES = [
     Change("files touched, or copied", touched, {}, set()),
     Change("keys of the configuration in another order", sorted_keys("config/config.yaml"), {}, set()),
     Change("keys of a recipe in another order", sorted_keys("config/models/cnn2.yaml"), {}, set()),
-    Change("a comment in code", appended("scripts/study/augment.py", "\n# a remark\n"), {}, set()),
-    Change("code that no job of this study runs", appended("scripts/study/tuning.py", "\n\nUNUSED = 1\n"), {}, set()),
+    Change("a comment in code", appended("scripts/study/training/augment.py", "\n# a remark\n"), {}, set()),
+    Change("code that no job of this study runs", appended("scripts/study/training/search.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("requirements.lock", appended("requirements.lock", "# another\n"), {}, set()),
     Change("code of another architecture", appended("scripts/study/models/resnet18.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("code of the architecture", appended("scripts/study/models/cnn2.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("code of figures", appended("scripts/study/plots/style.py", "\n\nUNUSED = 1\n"), {"evaluate": 4, "summarize": 1}, TRAINING | {"split"}),
-    Change("script of the gallery", appended("scripts/study/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"evaluate", "find_hard_examples"}),
-    Change("code of the augmentation", appended("scripts/study/augment.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("code that reads the archive", appended("scripts/study/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
+    Change("code of figures", appended("scripts/study/report/plots/style.py", "\n\nUNUSED = 1\n"), {"evaluate": 4, "summarize": 1}, TRAINING | {"split"}),
+    Change("script of the gallery", appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"evaluate", "find_hard_examples"}),
+    Change("code of the augmentation", appended("scripts/study/training/augment.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
+    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
     Change("an archive of other images", other_archive, dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
     Change("a recipe's learning rate", configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": 0.002}}}), {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
     Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM),

@@ -11,8 +11,8 @@ import threading
 import pytest
 from conftest import FULL, Project, assert_one_clear_line, run_script
 
+from study.audit.storage import check_address, open_storage
 from study.errors import StudyError
-from study.storage import check_address, open_storage
 
 pytest.importorskip("snakemake_storage_plugin_s3")
 pytest.importorskip("snakemake_storage_plugin_fs")
@@ -42,7 +42,9 @@ def s3(endpoint, monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for name, value in {"ENDPOINT_URL": endpoint, "ACCESS_KEY": "us", "SECRET_KEY": SECRET}.items():
         monkeypatch.setenv(f"SNAKEMAKE_STORAGE_S3_{name}", value)
-    client = boto3.client("s3", "us-east-1", endpoint_url=endpoint, aws_access_key_id="us", aws_secret_access_key="x")
+    client = boto3.client(
+        "s3", "us-east-1", endpoint_url=endpoint, aws_access_key_id="us", aws_secret_access_key="x"
+    )
     client.create_bucket(Bucket="lab")
     yield client
     bucket = boto3.resource(
@@ -95,7 +97,10 @@ def test_what_cannot_be_pushed_is_said_before_anything_is_made(project, s3):
         refused = project.snakemake(*command)
         assert refused.returncode != 0
         assert_one_clear_line(refused.stdout + refused.stderr, *fragments)
-    assert {path.name for path in (project.folder / "results").iterdir()} <= {"README.md", "reference"}
+    assert {path.name for path in (project.folder / "results").iterdir()} <= {
+        "README.md",
+        "reference",
+    }
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["lab"]
 
 
@@ -108,7 +113,9 @@ def test_the_study_needs_no_plugin_and_a_push_says_which_it_needs(project, tmp_p
     assert "train " in project.succeeds(*DRY, *storage)
     refused = project.snakemake("push", *storage)
     assert refused.returncode != 0
-    assert_one_clear_line(refused.stdout + refused.stderr, "pip install snakemake-storage-plugin-s3")
+    assert_one_clear_line(
+        refused.stdout + refused.stderr, "pip install snakemake-storage-plugin-s3"
+    )
 
 
 @pytest.fixture
@@ -130,7 +137,9 @@ def test_pushing_again_replaces_the_bundle_and_pulling_replaces_nothing(here, tm
         assert (there / "results/summary.csv").read_text() == "second"
     (there / "results/summary.csv").write_text("mine")
     failed = run_script("unbundle.py", address, "--project", there, check=False)
-    assert_one_clear_line(failed.stderr, "study.tar.gz: results/summary.csv is here already and differs")
+    assert_one_clear_line(
+        failed.stderr, "study.tar.gz: results/summary.csv is here already and differs"
+    )
     assert (there / "results/summary.csv").read_text() == "mine"
 
 
@@ -146,7 +155,9 @@ def test_a_tampered_bundle_is_refused(here, tmp_path, address, request):
         bundle.write_bytes(bundle.read_bytes()[:-1])
     failed = run_script("unbundle.py", address, "--project", tmp_path / "there", check=False)
     assert failed.returncode == 1
-    assert_one_clear_line(failed.stderr, f"{address.removeprefix('fs://')}/study.tar.gz: truncated or damaged")
+    assert_one_clear_line(
+        failed.stderr, f"{address.removeprefix('fs://')}/study.tar.gz: truncated or damaged"
+    )
     assert not [path for path in (tmp_path / "there").rglob("*") if path.is_file()]
 
 
@@ -164,12 +175,16 @@ def test_a_push_deletes_nothing_in_the_bucket(here, s3):
     assert len(versions["Versions"]) == 2 and "DeleteMarkers" not in versions
 
 
-def test_a_push_that_fails_leaves_what_was_pushed_before(finished, here, share, tmp_path, monkeypatch):
+def test_a_push_that_fails_leaves_what_was_pushed_before(
+    finished, here, share, tmp_path, monkeypatch
+):
     run_script("bundle.py", "--project", here, "--storage", f"fs://{share}")
     before = (share / "study.tar.gz").read_bytes()
     rsync = tmp_path / "bin/rsync"
     rsync.parent.mkdir()
-    rsync.write_text('#!/bin/sh\nfor last; do :; done\necho half > "$last"\necho the line is cut\nexit 12\n')
+    rsync.write_text(
+        '#!/bin/sh\nfor last; do :; done\necho half > "$last"\necho the line is cut\nexit 12\n'
+    )
     rsync.chmod(rsync.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{rsync.parent}{os.pathsep}{os.environ['PATH']}")
     push = ("push", "--config", f"storage=fs://{share}")
@@ -196,7 +211,9 @@ def test_wrong_credentials_are_no_missing_bucket(here, s3, endpoint, monkeypatch
 
     requests.post(f"{endpoint}/moto-api/reset-auth", data="0")
     try:
-        with pytest.raises(StudyError, match=r"access was refused .*SNAKEMAKE_STORAGE_S3_ACCESS_KEY") as refused:
+        with pytest.raises(
+            StudyError, match=r"access was refused .*SNAKEMAKE_STORAGE_S3_ACCESS_KEY"
+        ) as refused:
             open_storage("s3://lab/study").check()
     finally:
         requests.post(f"{endpoint}/moto-api/reset-auth", data="inf")
@@ -204,7 +221,9 @@ def test_wrong_credentials_are_no_missing_bucket(here, s3, endpoint, monkeypatch
     for name in ("ACCESS_KEY", "SECRET_KEY"):
         monkeypatch.delenv(f"SNAKEMAKE_STORAGE_S3_{name}")
     failed = run_script("bundle.py", "--project", here, "--storage", "s3://lab/study", check=False)
-    assert_one_clear_line(failed.stderr, "Unable to locate credentials", "SNAKEMAKE_STORAGE_S3_ACCESS_KEY")
+    assert_one_clear_line(
+        failed.stderr, "Unable to locate credentials", "SNAKEMAKE_STORAGE_S3_ACCESS_KEY"
+    )
 
 
 def test_a_server_that_does_not_answer_is_given_up_soon(s3, monkeypatch):
@@ -221,7 +240,9 @@ def test_a_server_that_does_not_answer_is_given_up_soon(s3, monkeypatch):
 
         thread = threading.Thread(target=hang_up)
         thread.start()
-        monkeypatch.setenv("SNAKEMAKE_STORAGE_S3_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        monkeypatch.setenv(
+            "SNAKEMAKE_STORAGE_S3_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        )
         storage = open_storage("s3://lab/study")
         with pytest.raises(StudyError, match=r"s3://lab/study/study.tar.gz: .*check the network"):
             storage.check()
@@ -239,7 +260,9 @@ def test_a_server_that_does_not_answer_is_given_up_soon(s3, monkeypatch):
     "address", ["lab/study", "/mnt/share", "s3:/lab", "s3://", "fs://share/study", "gs://lab", "s3://lab/{combo}", "https://lab/study"]
 )  # fmt: skip
 def test_what_is_no_address_is_refused(address):
-    with pytest.raises(StudyError, match=re.escape(f"storage is {address!r}, expected an address such as s3://")):
+    with pytest.raises(
+        StudyError, match=re.escape(f"storage is {address!r}, expected an address such as s3://")
+    ):
         check_address(address)
 
 

@@ -15,14 +15,18 @@ def study(project: Project, *words: str) -> subprocess.CompletedProcess:
     """Run the project's own `study` in its folder."""
     environment = project.environment(PYTHONPATH=str(project.folder / "scripts"), COLUMNS="80")
     command = [sys.executable, "-m", "study", *words]
-    return subprocess.run(command, cwd=project.folder, capture_output=True, text=True, env=environment)
+    return subprocess.run(
+        command, cwd=project.folder, capture_output=True, text=True, env=environment
+    )
 
 
 def test_a_study_is_planned_before_it_runs_and_in_part(project):
     seeds = list(range(40))
     project.configure({"seeds": seeds}, "many.yaml")
     given = ("--configfile", "config/many.yaml")
-    result = study(project, "plan", "--cores", "1", "--hours", "0.13", "--write", "part.yaml", *given)
+    result = study(
+        project, "plan", "--cores", "1", "--hours", "0.13", "--write", "part.yaml", *given
+    )
     assert result.returncode == 0, result.stderr
     words = " ".join(result.stdout.split())
     assert "80 train, 80 predict" in words
@@ -52,7 +56,9 @@ def test_clean_deletes_what_the_study_no_longer_takes_and_nothing_else(tmp_path,
 
     lock = project.folder / ".snakemake" / "locks" / "0.output.lock"
     lock.write_text("")
-    assert_one_clear_line(study(project, "clean", "--delete").stderr, "Snakemake runs here", "--unlock")
+    assert_one_clear_line(
+        study(project, "clean", "--delete").stderr, "Snakemake runs here", "--unlock"
+    )
     lock.unlink()
     before = {path for path in results.rglob("*") if path.is_file()}
     assert study(project, "clean", "--delete").returncode == 0

@@ -15,8 +15,13 @@ rule list_runs:
         models=MODELS,
         seeds=SEEDS,
     shell:
-        "python scripts/list_runs.py --code {params.code} --combos {params.combos} --models {params.models} --seeds {params.seeds}"
-        " --output {output.runs} > {log} 2>&1"
+        "python scripts/list_runs.py"
+        " --code {params.code}"
+        " --combos {params.combos}"
+        " --models {params.models}"
+        " --seeds {params.seeds}"
+        " --output {output.runs}"
+        " > {log} 2>&1"
 
 
 rule compare:
@@ -89,10 +94,22 @@ rule compare:
         draws=config["compare"]["draws"],
         precision=config["compare"]["precision"],
     shell:
-        "python scripts/compare.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --index {input.index} --splits $(dirname {input.runs})/splits"
-        " --partitions {params.partitions} --draws {params.draws} --precision {params.precision}"
-        " --tables $(dirname {output.page}) --page {output.page} --comparisons-figure {output.differences}"
-        " --variance-figure {output.variance} --scaling-figure {output.scaling} --calibration-figure {output.calibration} > {log} 2>&1"
+        "python scripts/compare.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --index {input.index}"
+        " --splits $(dirname {input.runs})/splits"
+        " --partitions {params.partitions}"
+        " --draws {params.draws}"
+        " --precision {params.precision}"
+        " --tables $(dirname {output.page})"
+        " --page {output.page}"
+        " --comparisons-figure {output.differences}"
+        " --variance-figure {output.variance}"
+        " --scaling-figure {output.scaling}"
+        " --calibration-figure {output.calibration}"
+        " > {log} 2>&1"
 
 
 rule plot_curves:
@@ -122,8 +139,14 @@ rule plot_curves:
     params:
         code=code("plot_curves.py"),
     shell:
-        "python scripts/plot_curves.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --model {wildcards.model}"
-        " --figure {output.figure} --output {output.table} > {log} 2>&1"
+        "python scripts/plot_curves.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --model {wildcards.model}"
+        " --figure {output.figure}"
+        " --output {output.table}"
+        " > {log} 2>&1"
 
 
 rule find_hard_examples:
@@ -179,11 +202,26 @@ rule find_hard_examples:
         kinds=[votes["kind"] for votes in config["human_votes"]],
         votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
-        "python scripts/find_hard_examples.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --index {input.index}"
-        " --images {input.images} --partitions {input.partitions} --duplicates {input.duplicates} --kinds {params.kinds} --votes {input.votes:q} --output {output.table}"
-        " --top-table {output.top} --reliability {output.reliability} --growth {output.growth}"
-        " --confusions {output.confusions} --page {output.page} --map-figure {output.map}"
-        " --growth-figure {output.growth_figure} --confusions-figure {output.confusions_figure} > {log} 2>&1"
+        "python scripts/find_hard_examples.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --index {input.index}"
+        " --images {input.images}"
+        " --partitions {input.partitions}"
+        " --duplicates {input.duplicates}"
+        " --kinds {params.kinds}"
+        " --votes {input.votes:q}"
+        " --output {output.table}"
+        " --top-table {output.top}"
+        " --reliability {output.reliability}"
+        " --growth {output.growth}"
+        " --confusions {output.confusions}"
+        " --page {output.page}"
+        " --map-figure {output.map}"
+        " --growth-figure {output.growth_figure}"
+        " --confusions-figure {output.confusions_figure}"
+        " > {log} 2>&1"
 
 
 rule find_hard_to_learn:
@@ -215,8 +253,16 @@ rule find_hard_to_learn:
     params:
         code=code("find_hard_to_learn.py"),
     shell:
-        "python scripts/find_hard_to_learn.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --index {input.index}"
-        " --partition {input.partition} --table {output.table} --report {output.report} --page {output.page} > {log} 2>&1"
+        "python scripts/find_hard_to_learn.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --index {input.index}"
+        " --partition {input.partition}"
+        " --table {output.table}"
+        " --report {output.report}"
+        " --page {output.page}"
+        " > {log} 2>&1"
 
 
 # The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads little of them.
@@ -303,10 +349,19 @@ rule summarize:
     params:
         code=code("summarize.py"),
     shell:
-        "python scripts/summarize.py --code {params.code} --runs {input.runs} --folder $(dirname {input.runs})/runs --compared {input.compared}"
-        " --models $(dirname {input.runs})/models --figures $(dirname {output.figure})"
-        " --groups {output.groups} --groups-page {output.groups_page}"
-        " --page {output.page} --figure {output.figure} --output {output.summary} > {log} 2>&1"
+        "python scripts/summarize.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --compared {input.compared}"
+        " --models $(dirname {input.runs})/models"
+        " --figures $(dirname {output.figure})"
+        " --groups {output.groups}"
+        " --groups-page {output.groups_page}"
+        " --page {output.page}"
+        " --figure {output.figure}"
+        " --output {output.summary}"
+        " > {log} 2>&1"
 
 
 # On request, at any time: `snakemake results/partial_summary.csv` (with --nolock while the study runs). It asks for no run, and looks anew
@@ -329,5 +384,309 @@ rule summarize_partially:
         code=code("summarize_partially.py"),
         now=time.time(),
     shell:
-        "python scripts/summarize_partially.py --code {params.code} --runs {input.runs} --results results --groups {output.groups} --output {output.summary}"
+        "python scripts/summarize_partially.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --results results"
+        " --groups {output.groups}"
+        " --output {output.summary}"
         " 2>&1 | tee {log}"
+
+
+# Which run is a model's best is known when all are measured, so all are inputs.
+rule explain_hard_examples:
+    input:
+        runs="results/runs.csv",
+        top="results/hard_examples_top.csv",
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        results=expand(
+            "results/runs/{combo}/{{model}}/seed{seed}/{file}",
+            combo=COMBOS,
+            seed=SEEDS,
+            file=["metrics.json", "predictions.npz", "model.safetensors", "run.json"],
+        ),
+    output:
+        maps="results/hard_examples/gradcam/{model}.npz",
+        figure=report(
+            "results/hard_examples/gradcam/{model}.svg",
+            caption="../report/gradcam_hard_examples.rst",
+            category=chapter("Hard examples"),
+            labels={"item": "Grad-CAM of the hardest images by {model}, figure"},
+        ),
+    log:
+        "results/logs/explain_hard_examples/{model}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS,
+        mem_mb=3000,
+        runtime=10,
+    params:
+        code=code("explain_hard_examples.py", by_model=True),
+    shell:
+        "python scripts/explain_hard_examples.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --model {wildcards.model}"
+        " --top-table {input.top}"
+        " --images {input.images}"
+        " --index {input.index}"
+        " --gpus {resources.gpu}"
+        " --threads {threads}"
+        " --maps {output.maps}"
+        " --figure {output.figure}"
+        " > {log} 2>&1"
+
+
+# On request, `snakemake validate_hardness`, and part of a study whose configuration names files with people's votes.
+rule validate_hardness:
+    input:
+        hard_examples="results/hard_examples.csv",
+        index="results/data/index.csv",
+        votes=human_votes_files,
+    output:
+        table="results/validation.csv",
+        page=report(
+            "results/validation.html",
+            caption="../report/validation.rst",
+            category=chapter("Hard examples"),
+            labels={"item": "agreement with people, table"},
+        ),
+        precision_recall=report(
+            "results/figures/validation_precision_recall.svg",
+            caption="../report/validation.rst",
+            category=chapter("Hard examples"),
+            labels={"item": "agreement with people, precision and recall, figure"},
+        ),
+        human_error=report(
+            "results/figures/validation_human_error.svg",
+            caption="../report/validation.rst",
+            category=chapter("Hard examples"),
+            labels={"item": "hard for models and for people, figure"},
+        ),
+    log:
+        "results/logs/validate_hardness.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        code=code("validate_hardness.py"),
+        kinds=[votes["kind"] for votes in config["human_votes"]],
+        votes=digests(*(votes["path"] for votes in config["human_votes"])),
+    shell:
+        "python scripts/validate_hardness.py"
+        " --code {params.code}"
+        " --hard-examples {input.hard_examples}"
+        " --index {input.index}"
+        " --kinds {params.kinds}"
+        " --votes {input.votes:q}"
+        " --page {output.page}"
+        " --precision-recall {output.precision_recall}"
+        " --human-error {output.human_error}"
+        " --output {output.table}"
+        " > {log} 2>&1"
+
+
+# Part of a study whose configuration names a file of claims.
+rule judge_claims:
+    input:
+        claims=claims_file,
+        comparisons="results/comparisons/comparisons.csv",
+        groups="results/comparisons/groups.csv",
+        variance="results/comparisons/variance.csv",
+    output:
+        table="results/claims.csv",
+        page=report(
+            "results/claims.html",
+            caption="../report/claims.rst",
+            category=chapter("Comparisons"),
+            labels={"item": "claims and what the results say, table"},
+        ),
+    log:
+        "results/logs/judge_claims.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("judge_claims.py"),
+        claims=digests(config["claims"]),
+    shell:
+        "python scripts/judge_claims.py"
+        " --code {params.code}"
+        " --claims {input.claims:q}"
+        " --comparisons {input.comparisons}"
+        " --groups {input.groups}"
+        " --variance {input.variance}"
+        " --page {output.page}"
+        " --output {output.table}"
+        " > {log} 2>&1"
+
+
+# On request: `snakemake check_claims` fails unless all claims are supported.
+rule check_claims:
+    input:
+        claims="results/claims.csv",
+    log:
+        "results/logs/check_claims.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("check_claims.py"),
+    shell:
+        "python scripts/check_claims.py"
+        " --code {params.code}"
+        " --claims {input.claims}"
+        " 2>&1 | tee {log}"
+
+
+# A file of its own and no part of the report, which would hold all of it.
+rule build_gallery:
+    input:
+        runs="results/runs.csv",
+        predictions=of_all_runs("predictions.npz"),
+        index="results/data/index.csv",
+        images="results/data/images.npy",
+        duplicates="results/data/near_duplicates.csv",
+        table="results/hard_examples.csv",
+        top="results/hard_examples_top.csv",
+        gradcam=expand("results/hard_examples/gradcam/{model}.npz", model=MODELS),
+    output:
+        page="results/gallery.html",
+    log:
+        "results/logs/build_gallery.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("build_gallery.py"),
+    shell:
+        "python scripts/build_gallery.py"
+        " --code {params.code}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --index {input.index}"
+        " --images {input.images}"
+        " --duplicates {input.duplicates}"
+        " --table {input.table}"
+        " --top-table {input.top}"
+        " --gradcam {input.gradcam}"
+        " --output {output.page}"
+        " > {log} 2>&1"
+
+
+# What the study was, for whoever asks later; the summary waits for it, and `verify` and `bundle` read it.
+rule record_study:
+    input:
+        runs="results/runs.csv",
+        records=of_all_runs("run.json"),
+        metrics=of_all_runs("metrics.json"),
+        data="results/data/manifest.json",
+        files=[
+            "results/partitions/manifest.json",
+            *expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+            *expand(
+                "results/splits/{partition}/seed{seed}.csv",
+                partition=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)],
+                seed=SEEDS,
+            ),
+            "results/data/near_duplicates.csv",
+            "results/hard_examples.csv",
+            "results/comparisons/comparisons.csv",
+        ],
+    output:
+        manifest="results/study.json",
+    log:
+        "results/logs/record_study.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("record_study.py"),
+        config=WHOLE_CONFIG,
+    shell:
+        "python scripts/record_study.py"
+        " --code {params.code}"
+        " --config {params.config:q}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --data {input.data}"
+        " --files {input.files}"
+        " --output {output.manifest}"
+        " > {log} 2>&1"
+
+
+# The report's start page. It reads what the summary reads, and the summary waits for it, so that it is there when the report is asked for.
+rule describe_study:
+    input:
+        runs="results/runs.csv",
+        records=of_all_runs("run.json"),
+        comparisons="results/comparisons/groups.csv",
+        tables=expand(
+            "results/comparisons/{table}.csv",
+            table=["comparisons", "power", "variance", "scaling"],
+        ),
+        hard_examples="results/hard_examples.csv",
+        hardness=expand(
+            "results/hard_examples/{table}.csv", table=["reliability", "confusions"]
+        ),
+        claims=["results/claims.csv"] if config["claims"] else [],
+        reproduction=reproduction_of_the_study(),
+        validation=["results/validation.csv"] if config["human_votes"] else [],
+        data="results/data/manifest.json",
+        partitions="results/partitions/manifest.json",
+        duplicates="results/data/near_duplicates.csv",
+        problems=problems_table(),
+    output:
+        page="results/overview.rst",
+    log:
+        "results/logs/describe_study.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("describe_study.py"),
+        config=WHOLE_CONFIG,
+        configfiles=given_configfiles(),
+        optional=lambda wildcards, input: [
+            f"--{name} {input[name]}"
+            for name in ("claims", "reproduction", "validation")
+            if input[name]
+        ],
+    shell:
+        "python scripts/describe_study.py"
+        " --code {params.code}"
+        " --config {params.config:q}"
+        " --configfiles {params.configfiles:q}"
+        " --runs {input.runs}"
+        " --folder $(dirname {input.runs})/runs"
+        " --comparisons $(dirname {input.comparisons})"
+        " --hard-examples {input.hard_examples}"
+        " {params.optional}"
+        " --data {input.data}"
+        " --partitions {input.partitions}"
+        " --duplicates {input.duplicates}"
+        " --problems {input.problems}"
+        " --output {output.page}"
+        " > {log} 2>&1"

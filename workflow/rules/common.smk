@@ -12,23 +12,23 @@ from pathlib import Path
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from study.architectures import architecture_modules
+from study.config.architectures import architecture_modules
 from study.clock import date_back
 from study.code import code_digest
-from study.combos import chain_of
-from study.command import end_in_one_line
-from study.configuration import read_yaml
-from study.datasets import OFFICIAL, OWN
-from study.datasets.planning import count_images, digest_of_own
+from study.config.combos import chain_of
+from study.job import end_in_one_line
+from study.files import read_yaml
+from study.data.names import OFFICIAL, OWN
+from study.data.datasets.planning import count_images, digest_of_own
 from study.devices import wants_gpu
 from study.errors import StudyError
-from study.estimates import earlier_speeds, training_work
+from study.cli.estimates import earlier_speeds, training_work
 from study.files import file_digest
-from study.processes import KEEP_MEMORY
-from study.provenance import lock_digest
-from study.recipes import canonical, searches_rate
-from study.storage import open_storage
-from study.studies import check_study
+from study.job import KEEP_MEMORY
+from study.audit.provenance import lock_digest
+from study.config.recipes import canonical, searches_rate
+from study.audit.storage import open_storage
+from study.config.study import check_study
 from study.wording import counted, duration
 
 # A plan is millions of objects that stay until it is carried out: looking for garbage among them as often as Python does by

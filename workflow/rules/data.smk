@@ -23,9 +23,18 @@ rule download:
         dataset=DATASET["name"],
         own=own_options(),
     shell:
-        "python scripts/download.py --code {params.code} --dataset {params.dataset} --archive {resources.archive:q}"
-        " --urls {resources.urls} --images {resources.images:q} --test-images {resources.test_images:q} {params.own} --checksums {input.checksums:q} --scratch results/scratch/download"
-        " --output {output.raw} 2>&1 | tee {log}"
+        "python scripts/download.py"
+        " --code {params.code}"
+        " --dataset {params.dataset}"
+        " --archive {resources.archive:q}"
+        " --urls {resources.urls}"
+        " --images {resources.images:q}"
+        " --test-images {resources.test_images:q}"
+        " {params.own}"
+        " --checksums {input.checksums:q}"
+        " --scratch results/scratch/download"
+        " --output {output.raw}"
+        " 2>&1 | tee {log}"
 
 
 rule decode:
@@ -51,8 +60,17 @@ rule decode:
         dataset=DATASET["name"],
         skip=["--skip-broken"] if OWN_DIGEST and DATASET["skip_broken"] else [],
     shell:
-        "python scripts/decode.py --code {params.code} --dataset {params.dataset} --raw {input.raw} --checksums {input.checksums:q}"
-        " --problems {input.problems} {params.skip} --images {output.images} --index {output.index} --manifest {output.manifest} > {log} 2>&1"
+        "python scripts/decode.py"
+        " --code {params.code}"
+        " --dataset {params.dataset}"
+        " --raw {input.raw}"
+        " --checksums {input.checksums:q}"
+        " --problems {input.problems}"
+        " {params.skip}"
+        " --images {output.images}"
+        " --index {output.index}"
+        " --manifest {output.manifest}"
+        " > {log} 2>&1"
 
 
 rule partition:
@@ -74,8 +92,13 @@ rule partition:
         sizes=[f"{name}={size}" for name, size in PARTITIONS.items()],
         seed=config["partition_seed"],
     shell:
-        "python scripts/partition.py --code {params.code} --index {input.index} --sizes {params.sizes} --seed {params.seed}"
-        " --folder $(dirname {output.manifest}) > {log} 2>&1"
+        "python scripts/partition.py"
+        " --code {params.code}"
+        " --index {input.index}"
+        " --sizes {params.sizes}"
+        " --seed {params.seed}"
+        " --folder $(dirname {output.manifest})"
+        " > {log} 2>&1"
 
 
 rule split:
@@ -98,8 +121,15 @@ rule split:
         wildcards=all_wildcards,
         ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
     shell:
-        "python scripts/split.py --code {params.code} --index {input.index} --partition {input.partition} --seed {wildcards.seed}"
-        " {params.ratios} --output {output.split} --development {output.development} > {log} 2>&1"
+        "python scripts/split.py"
+        " --code {params.code}"
+        " --index {input.index}"
+        " --partition {input.partition}"
+        " --seed {wildcards.seed}"
+        " {params.ratios}"
+        " --output {output.split}"
+        " --development {output.development}"
+        " > {log} 2>&1"
 
 
 rule split_official:
@@ -121,8 +151,14 @@ rule split_official:
         wildcards=all_wildcards,
         val=config["official"]["val"],
     shell:
-        "python scripts/split_official.py --code {params.code} --index {input.index} --seed {wildcards.seed} --val {params.val}"
-        " --output {output.split} --development {output.development} > {log} 2>&1"
+        "python scripts/split_official.py"
+        " --code {params.code}"
+        " --index {input.index}"
+        " --seed {wildcards.seed}"
+        " --val {params.val}"
+        " --output {output.split}"
+        " --development {output.development}"
+        " > {log} 2>&1"
 
 
 rule split_afresh:
@@ -147,8 +183,14 @@ rule split_afresh:
         wildcards=all_wildcards,
         ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
     shell:
-        "python scripts/split_afresh.py --code {params.code} --partitions {input.partitions} --seed {wildcards.seed} {params.ratios}"
-        " --output {output.split} --development {output.development} > {log} 2>&1"
+        "python scripts/split_afresh.py"
+        " --code {params.code}"
+        " --partitions {input.partitions}"
+        " --seed {wildcards.seed}"
+        " {params.ratios}"
+        " --output {output.split}"
+        " --development {output.development}"
+        " > {log} 2>&1"
 
 
 rule export_images:
@@ -168,11 +210,114 @@ rule export_images:
     params:
         code=code("export_images.py"),
     shell:
-        "python scripts/export_images.py --code {params.code} --images {input.images} --index {input.index} --threads {threads}"
-        " --output {output.folder} > {log} 2>&1"
+        "python scripts/export_images.py"
+        " --code {params.code}"
+        " --images {input.images}"
+        " --index {input.index}"
+        " --threads {threads}"
+        " --output {output.folder}"
+        " > {log} 2>&1"
 
 
 # On request: `snakemake images`.
 rule images:
     input:
         "results/images",
+
+
+rule find_duplicates:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+    output:
+        table="results/data/near_duplicates.csv",
+        figure=report(
+            "results/figures/near_duplicates.svg",
+            caption="../report/near_duplicates.rst",
+            category=chapter("Data"),
+            labels={"item": "near-duplicates, figure"},
+        ),
+    log:
+        "results/logs/find_duplicates.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("find_duplicates.py"),
+        threshold=config["near_duplicates"]["threshold"],
+    shell:
+        "python scripts/find_duplicates.py"
+        " --code {params.code}"
+        " --images {input.images}"
+        " --index {input.index}"
+        " --threshold {params.threshold}"
+        " --threads {threads}"
+        " --figure {output.figure}"
+        " --output {output.table}"
+        " > {log} 2>&1"
+
+
+# What the images are, for whoever has to judge them: for any data set, and for the user's own what is wrong with single files.
+rule count_classes:
+    input:
+        index="results/data/index.csv",
+        partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+    output:
+        table="results/data/class_counts.csv",
+        page=report(
+            "results/data/class_counts.html",
+            caption="../report/class_counts.rst",
+            category=chapter("Data"),
+            labels={"item": "images by class, table"},
+        ),
+    log:
+        "results/logs/count_classes.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("count_classes.py"),
+    shell:
+        "python scripts/count_classes.py"
+        " --code {params.code}"
+        " --index {input.index}"
+        " --partitions {input.partitions}"
+        " --page {output.page}"
+        " --output {output.table}"
+        " > {log} 2>&1"
+
+
+rule list_problems:
+    input:
+        raw="results/data/raw",
+    output:
+        table="results/data/problems.csv",
+        page=report(
+            "results/data/problems.html",
+            caption="../report/problems.rst",
+            category=chapter("Data"),
+            labels={"item": "converted and unusable files, table"},
+        ),
+    log:
+        "results/logs/list_problems.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("list_problems.py"),
+    shell:
+        "python scripts/list_problems.py"
+        " --code {params.code}"
+        " --raw {input.raw}"
+        " --page {output.page}"
+        " --output {output.table}"
+        " > {log} 2>&1"

@@ -16,7 +16,11 @@ rule resolve_recipe:
         code=code("resolve_recipe.py"),
         recipe=recipe_json,
     shell:
-        "python scripts/resolve_recipe.py --code {params.code} --recipe {params.recipe:q} --output {output.recipe} > {log} 2>&1"
+        "python scripts/resolve_recipe.py"
+        " --code {params.code}"
+        " --recipe {params.recipe:q}"
+        " --output {output.recipe}"
+        " > {log} 2>&1"
 
 
 rule describe_model:
@@ -63,9 +67,21 @@ rule describe_model:
         code=code("describe_model.py", by_model=True),
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
-        "python scripts/describe_model.py --code {params.code} --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} {params.lr_find} --title {wildcards.model} --page {output.page} --table {output.table} --text {output.text}"
-        " --rates {output.rates} --schedule {output.schedule} --augmentation {output.augmentation} > {log} 2>&1"
+        "python scripts/describe_model.py"
+        " --code {params.code}"
+        " --images {input.images}"
+        " --index {input.index}"
+        " --splits {input.splits}"
+        " --recipe {input.recipe}"
+        " {params.lr_find}"
+        " --title {wildcards.model}"
+        " --page {output.page}"
+        " --table {output.table}"
+        " --text {output.text}"
+        " --rates {output.rates}"
+        " --schedule {output.schedule}"
+        " --augmentation {output.augmentation}"
+        " > {log} 2>&1"
 
 
 rule lr_find:
@@ -108,10 +124,22 @@ rule lr_find:
             for name in ("start", "end", "steps", "smoothing", "divergence", "rule")
         ],
     shell:
-        "python scripts/lr_find.py --code {params.code} --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} --seed {wildcards.seed} {params.settings} --job --gpus {resources.gpu} --threads {threads}"
-        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}' --table {output.table} --suggestion {output.suggestion}"
-        " --figure {output.figure} > {log} 2>&1"
+        "python scripts/lr_find.py"
+        " --code {params.code}"
+        " --images {input.images}"
+        " --index {input.index}"
+        " --splits {input.splits}"
+        " --recipe {input.recipe}"
+        " --seed {wildcards.seed}"
+        " {params.settings}"
+        " --job"
+        " --gpus {resources.gpu}"
+        " --threads {threads}"
+        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
+        " --table {output.table}"
+        " --suggestion {output.suggestion}"
+        " --figure {output.figure}"
+        " > {log} 2>&1"
 
 
 # Matches no model where none is tuned.
@@ -150,11 +178,23 @@ rule tune:
         workers=lambda wildcards: workers(wildcards.model),
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
-        "python scripts/tune.py --code {params.code} --images {input.images} --index {input.index} --splits {input.splits}"
-        " --recipe {input.recipe} {params.lr_find} --search {params.search:q} --seed {wildcards.seed}"
-        " --workers {params.workers} --worker {wildcards.worker} --gpus {resources.gpu} --threads {threads}"
-        " --journals results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed} --job"
-        " --output {output.trials} > {log} 2>&1"
+        "python scripts/tune.py"
+        " --code {params.code}"
+        " --images {input.images}"
+        " --index {input.index}"
+        " --splits {input.splits}"
+        " --recipe {input.recipe}"
+        " {params.lr_find}"
+        " --search {params.search:q}"
+        " --seed {wildcards.seed}"
+        " --workers {params.workers}"
+        " --worker {wildcards.worker}"
+        " --gpus {resources.gpu}"
+        " --threads {threads}"
+        " --journals results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}"
+        " --job"
+        " --output {output.trials}"
+        " > {log} 2>&1"
 
 
 rule collect_trials:
@@ -193,7 +233,13 @@ rule collect_trials:
         code=code("collect_trials.py"),
         wildcards=all_wildcards,
     shell:
-        "python scripts/collect_trials.py --code {params.code} --trials {input.trials}"
+        "python scripts/collect_trials.py"
+        " --code {params.code}"
+        " --trials {input.trials}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
         " --journals results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}"
-        " --table {output.table} --best {output.best} --record {output.record} --figure {output.figure} > {log} 2>&1"
+        " --table {output.table}"
+        " --best {output.best}"
+        " --record {output.record}"
+        " --figure {output.figure}"
+        " > {log} 2>&1"

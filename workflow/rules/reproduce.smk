@@ -38,8 +38,17 @@ rule compare_published:
         seeds=SEEDS,
         tuned="--tuned" if config["reproduce"]["tuned"] else "",
     shell:
-        "python scripts/reproduce.py --code {params.code} --published {input.published} --systems {params.systems} --seeds {params.seeds}"
-        " {params.tuned} --results $(dirname {output.table}) --page {output.page} --figure {output.figure} --output {output.table} > {log} 2>&1"
+        "python scripts/reproduce.py"
+        " --code {params.code}"
+        " --published {input.published}"
+        " --systems {params.systems}"
+        " --seeds {params.seeds}"
+        " {params.tuned}"
+        " --results $(dirname {output.table})"
+        " --page {output.page}"
+        " --figure {output.figure}"
+        " --output {output.table}"
+        " > {log} 2>&1"
 
 
 rule measure_leak:
@@ -72,6 +81,14 @@ rule measure_leak:
         seeds=SEEDS,
         suffix=AFRESH,
     shell:
-        "python scripts/measure_leak.py --code {params.code} --published {input.published} --systems {params.systems} --seeds {params.seeds}"
-        " --index {input.index} --results $(dirname {output.table}) --suffix {params.suffix} --page {output.page} --output {output.table}"
+        "python scripts/measure_leak.py"
+        " --code {params.code}"
+        " --published {input.published}"
+        " --systems {params.systems}"
+        " --seeds {params.seeds}"
+        " --index {input.index}"
+        " --results $(dirname {output.table})"
+        " --suffix {params.suffix}"
+        " --page {output.page}"
+        " --output {output.table}"
         " > {log} 2>&1"

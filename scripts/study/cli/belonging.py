@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from study.cli.project import Project
+from study.config.recipes import canonical, searches_rate
 from study.files import read_csv, read_json
-from study.recipes import canonical, searches_rate
-from study.runs import run_folder
+from study.runs.legacy import run_folder
 from study.wording import counted
 
 
@@ -19,12 +19,16 @@ def note_on_other_runs(project: Project, all_of_them: bool = False) -> str | Non
         all_of_them: only where no run is of this one.
     """
     results, asked = project.results, set(project.runs)
-    trained = {key for path in (results / "runs").glob("*/*/seed*/run.json") if (key := _key(path.parent))}
+    trained = {
+        key for path in (results / "runs").glob("*/*/seed*/run.json") if (key := _key(path.parent))
+    }
     there = trained | set(_listed(results / "runs.csv"))
     if not there:
         return None
     of_other_data = _dataset(results) not in (None, project.config["dataset"]["name"])
-    others = {key for key in there if of_other_data or key not in asked or not _has_recipe(project, key)}
+    others = {
+        key for key in there if of_other_data or key not in asked or not _has_recipe(project, key)
+    }
     if not others:
         return None
     if trained - others:
@@ -63,12 +67,14 @@ def _has_recipe(project: Project, key: tuple[str, str, int]) -> bool:
 
 
 def _without_rate(recipe: dict[str, Any]) -> dict[str, Any]:
-    return recipe | {"optimizer": {key: value for key, value in recipe["optimizer"].items() if key != "lr"}}
+    return recipe | {
+        "optimizer": {key: value for key, value in recipe["optimizer"].items() if key != "lr"}
+    }
 
 
 def _made_with(project: Project) -> str:
     """Return the end of the line: which --configfile the study in results/ was finished with, where that is known."""
-    from study.overview import configfiles_of
+    from study.report.start_page import configfiles_of
 
     page = project.results / "overview.rst"
     if not page.is_file():
@@ -76,4 +82,6 @@ def _made_with(project: Project) -> str:
     files = configfiles_of(page.read_text(encoding="utf-8"))
     if files == " ".join(project.configfiles):
         return "; this one has changed since"
-    return f", made with --configfile {files}: give that" if files else ", made without --configfile"
+    return (
+        f", made with --configfile {files}: give that" if files else ", made without --configfile"
+    )

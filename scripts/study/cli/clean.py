@@ -56,11 +56,20 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     configuration_options(parser)
     parser.add_argument(
-        "--delete", "--yes", action="store_true", help="delete what is listed as no longer part of the study"
+        "--delete",
+        "--yes",
+        action="store_true",
+        help="delete what is listed as no longer part of the study",
     )
-    parser.add_argument("--all", action="store_true", help="list every place, not the largest ones alone")
     parser.add_argument(
-        "--keep", nargs="+", default=[], metavar="TARGET", help="keep what these targets take, too, such as reproduce"
+        "--all", action="store_true", help="list every place, not the largest ones alone"
+    )
+    parser.add_argument(
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="TARGET",
+        help="keep what these targets take, too, such as reproduce",
     )
 
 
@@ -77,7 +86,10 @@ def answer(arguments: argparse.Namespace) -> None:
     _list(where, "Not made by Snakemake, and kept", found.unknown, arguments.all)
     total = sum(map(_bytes, found.outdated))
     if not found.outdated:
-        say(where, "Nothing in results/ is to be deleted: all that Snakemake made there is part of the study.")
+        say(
+            where,
+            "Nothing in results/ is to be deleted: all that Snakemake made there is part of the study.",
+        )
     elif not arguments.delete:
         say(
             where,
@@ -108,7 +120,9 @@ def _read_records() -> dict[str, _Record]:
             record = json.loads(path.read_text())
         except ValueError:
             continue
-        records[os.path.normpath(output)] = _Record(path, record.get("rule") or "", record.get("log") or [])
+        records[os.path.normpath(output)] = _Record(
+            path, record.get("rule") or "", record.get("log") or []
+        )
     return records
 
 
@@ -145,7 +159,12 @@ def _needed(project: Project, records: Mapping[str, _Record], keep: list[str]) -
     asked: dict[str, list[str]] = {}
     for path, record in sorted(records.items()):
         here = path.startswith("results/") and Path(path).exists()
-        if here and path not in needed and record.rule not in _BY_ITSELF and not gone & _names(path):
+        if (
+            here
+            and path not in needed
+            and record.rule not in _BY_ITSELF
+            and not gone & _names(path)
+        ):
             asked.setdefault(record.rule, []).append(path)
     for paths in asked.values():
         needed |= _makeable(project, paths)
@@ -154,9 +173,18 @@ def _needed(project: Project, records: Mapping[str, _Record], keep: list[str]) -
 
 def _taken_out(project: Project, records: Mapping[str, _Record]) -> set[str]:
     """Return the names of combos, models and seeds, as in paths, that have trained runs here but are not in the configuration."""
-    trained = {name for path, record in records.items() if record.rule == "train" for name in Path(path).parts[2:5]}
+    trained = {
+        name
+        for path, record in records.items()
+        if record.rule == "train"
+        for name in Path(path).parts[2:5]
+    }
     config = project.config
-    return trained - {*config["combos"], *config["models"], *(f"seed{seed}" for seed in config["seeds"])}
+    return trained - {
+        *config["combos"],
+        *config["models"],
+        *(f"seed{seed}" for seed in config["seeds"]),
+    }
 
 
 def _names(path: str) -> set[str]:
@@ -170,13 +198,18 @@ def _makeable(project: Project, paths: list[str]) -> set[str]:
         return files_made(project, paths)
     except StudyError:  # one of them is of what the configuration no longer has
         half = len(paths) // 2
-        return _makeable(project, paths[:half]) | _makeable(project, paths[half:]) if half else set()
+        return (
+            _makeable(project, paths[:half]) | _makeable(project, paths[half:]) if half else set()
+        )
 
 
 def _gathered(paths: Iterable[Path], others: Iterable[Path]) -> list[Path]:
     """Return paths, with a folder in place of all that it holds where it holds no others."""
     mixed = {parent for path in others for parent in path.parents} | {Path("results"), Path()}
-    found = {next((parent for parent in reversed(path.parents) if parent not in mixed), path) for path in paths}
+    found = {
+        next((parent for parent in reversed(path.parents) if parent not in mixed), path)
+        for path in paths
+    }
     return sorted(found)
 
 
@@ -204,16 +237,26 @@ def _list(where: "Console", title: str, paths: list[Path], everything: bool) -> 
             else f"{path}{'/' if path.is_dir() else ''}"
         )
         places.setdefault(name, []).append(path)
-    sizes = {name: (sum(len(_files(path)) for path in own), sum(map(_bytes, own))) for name, own in places.items()}
+    sizes = {
+        name: (sum(len(_files(path)) for path in own), sum(map(_bytes, own)))
+        for name, own in places.items()
+    }
     shown = sorted(sizes, key=lambda name: -sizes[name][1])[: None if everything else _SHOWN]
     rows = [(name, *sizes[name]) for name in shown]
     if len(shown) < len(sizes):
         others = [sizes[name] for name in sizes if name not in shown]
-        rows.append((f"{counted(len(others), 'other place')} (--all lists them)", *map(sum, zip(*others, strict=True))))
+        rows.append(
+            (
+                f"{counted(len(others), 'other place')} (--all lists them)",
+                *map(sum, zip(*others, strict=True)),
+            )
+        )
     if len(rows) > 1:
         rows.append(("together", *map(sum, zip(*sizes.values(), strict=True))))
     say(where, title, "bold")
-    cells = [{"": name, "files": f"{files:,}", "size": size(n_bytes)} for name, files, n_bytes in rows]
+    cells = [
+        {"": name, "files": f"{files:,}", "size": size(n_bytes)} for name, files, n_bytes in rows
+    ]
     table(where, ["", "files", "size"], cells, keys=[""], fold=True)
     where.print()
 

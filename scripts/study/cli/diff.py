@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from study.cli.project import insist_on_project, results_option
-from study.cli.run_table import KEYS, RECIPE, flat, run_table
 from study.cli.terminal import console, exact, say, shown, table
 from study.errors import StudyError
 from study.files import read_json
-from study.runs import run_folder
+from study.runs.legacy import run_folder
+from study.runs.table import KEYS, RECIPE, flat, run_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,16 @@ _MEASURES = [
 _RECORDED = {
     "Recipe": ("recipe",),
     "Data": ("n_train", "n_val", "classes", "image_shape", "images", "parents"),
-    "Made with": ("code", "repository", "initial_weights", "device", "precision", "threads", "versions", "machine"),
+    "Made with": (
+        "code",
+        "repository",
+        "initial_weights",
+        "device",
+        "precision",
+        "threads",
+        "versions",
+        "machine",
+    ),
 }
 
 
@@ -58,11 +67,17 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", metavar="A", help="a run or a study")
     parser.add_argument("b", metavar="B", help="another one")
     parser.add_argument(
-        "--csv", metavar="FILE", help="of two runs: write the images that changed sides; of two studies: their groups"
+        "--csv",
+        metavar="FILE",
+        help="of two runs: write the images that changed sides; of two studies: their groups",
     )
-    parser.add_argument("--all", action="store_true", help="of two runs: compare every number of the summary")
     parser.add_argument(
-        "--measure", default="common_test_accuracy", help="of two studies: what is compared (default: %(default)s)"
+        "--all", action="store_true", help="of two runs: compare every number of the summary"
+    )
+    parser.add_argument(
+        "--measure",
+        default="common_test_accuracy",
+        help="of two studies: what is compared (default: %(default)s)",
     )
 
 
@@ -73,7 +88,9 @@ def answer(arguments: argparse.Namespace) -> None:
         insist_on_project()
     found = [_found(name, results) for name in (arguments.a, arguments.b)]
     if isinstance(found[0], _Run) != isinstance(found[1], _Run):
-        raise StudyError(f"{arguments.a} and {arguments.b} are a run and a study; name two runs or two studies")
+        raise StudyError(
+            f"{arguments.a} and {arguments.b} are a run and a study; name two runs or two studies"
+        )
     (_compare_runs if isinstance(found[0], _Run) else _compare_studies)(*found, arguments)
 
 
@@ -106,7 +123,9 @@ def _run(name: str, folder: Path) -> _Run:
     key = (combo, model, int(seed.removeprefix("seed"))) if re.fullmatch(r"seed\d+", seed) else None
     # <results>/runs/<combo>/<model>/seed<seed>, or of a run that was trained once more <results>/certify/…
     results = folder.parents[3] if len(folder.parents) > 3 else folder.resolve().parents[3]
-    known = key is not None and any((results / file).is_file() for file in ("runs.csv", "summary.csv"))
+    known = key is not None and any(
+        (results / file).is_file() for file in ("runs.csv", "summary.csv")
+    )
     return _Run(name, key, folder, results, run_table(results) if known else None)
 
 
@@ -114,14 +133,25 @@ def _compare_runs(a: _Run, b: _Run, arguments: argparse.Namespace) -> None:
     where = console()
     records = [read_json(run.folder / "run.json") for run in (a, b)]
     for letter, run, record in zip("AB", (a, b), records, strict=True):
-        say(where, f"{letter}  {run.name}  {record['status']}, trained {record['started'][:16].replace('T', ' ')}")
+        say(
+            where,
+            f"{letter}  {run.name}  {record['status']}, trained {record['started'][:16].replace('T', ' ')}",
+        )
     weights = [_weights(record) for record in records]
     if weights[0] is not None and weights[0] == weights[1]:
         where.print()
-        say(where, f"The same run: its weights are the same, bit for bit (sha256 {_short(weights[0])}).")
+        say(
+            where,
+            f"The same run: its weights are the same, bit for bit (sha256 {_short(weights[0])}).",
+        )
     same, unknown = (
         [],
-        [key for keys in _RECORDED.values() for key in keys if (key in records[0]) != (key in records[1])],
+        [
+            key
+            for keys in _RECORDED.values()
+            for key in keys
+            if (key in records[0]) != (key in records[1])
+        ],
     )
     for title, keys in _RECORDED.items():
         rows = _recorded_differences(
@@ -136,22 +166,32 @@ def _compare_runs(a: _Run, b: _Run, arguments: argparse.Namespace) -> None:
         say(where, f"No difference: {', '.join(same)}.")
     if unknown:
         where.print()
-        say(where, f"Recorded of one run alone, by another version of the project: {', '.join(unknown)}.")
+        say(
+            where,
+            f"Recorded of one run alone, by another version of the project: {', '.join(unknown)}.",
+        )
     _print_metrics(where, a, b, arguments.all)
     _print_sides(where, a, b, arguments.csv)
 
 
 def _recorded_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    from study.differences import differing
+    from study.comparison.two_runs import differing
 
     a, b = ({key: value for key, value in side.items() if value is not None} for side in (a, b))
     for side in (a, b):
         if "parents" in side:
-            side["parents"] = {_without_run(path): digest for path, digest in side["parents"].items()}
+            side["parents"] = {
+                _without_run(path): digest for path, digest in side["parents"].items()
+            }
     if "parents" in a and "parents" in b:
         shared = a["parents"].keys() & b["parents"].keys()
-        a["parents"], b["parents"] = ({path: side["parents"][path] for path in sorted(shared)} for side in (a, b))
-    return [(key.removeprefix("recipe."), *(_short(value) for value in values)) for key, *values in differing(a, b)]
+        a["parents"], b["parents"] = (
+            {path: side["parents"][path] for path in sorted(shared)} for side in (a, b)
+        )
+    return [
+        (key.removeprefix("recipe."), *(_short(value) for value in values))
+        for key, *values in differing(a, b)
+    ]
 
 
 def _without_run(path: str) -> str:
@@ -173,8 +213,8 @@ def _two_columns(where: "Console", title: str, rows: Iterable[tuple[str, str, st
 def _print_metrics(where: "Console", a: _Run, b: _Run, everything: bool) -> None:
     import pandas as pd
 
-    from study.differences import seed_noise
-    from study.summaries import RESOURCES, run_row
+    from study.comparison.two_runs import seed_noise
+    from study.runs.summary import RESOURCES, run_row
 
     if not all((run.folder / "metrics.json").is_file() for run in (a, b)):
         where.print()
@@ -186,21 +226,30 @@ def _print_metrics(where: "Console", a: _Run, b: _Run, everything: bool) -> None
         for name, value in rows[0].items()
         if isinstance(value, int | float) and isinstance(rows[1].get(name), int | float)
     ]
-    of_seeds = {(run.results.resolve(), run.key[:2]): run.seeds for run in (a, b) if run.seeds is not None}
+    of_seeds = {
+        (run.results.resolve(), run.key[:2]): run.seeds for run in (a, b) if run.seeds is not None
+    }
     cells = []
     for name in numbers if everything else [name for name in _MEASURES if name in numbers]:
         one, other = (row[name] for row in rows)
-        groups = [pd.to_numeric(seeds[name]).to_list() for seeds in of_seeds.values() if name in seeds]
+        groups = [
+            pd.to_numeric(seeds[name]).to_list() for seeds in of_seeds.values() if name in seeds
+        ]
         noise = math.nan if name in RESOURCES else seed_noise(groups)
         exceeds = noise > 0 and abs(other - one) > noise
         cells.append(
             {"Metrics": name, "A": _number(one), "B": _number(other), "B - A": _signed(other - one)}
-            | {"two seeds": f"± {_number(noise)}" if noise > 0 else "–", "": "exceeds seed noise" if exceeds else ""}
+            | {
+                "two seeds": f"± {_number(noise)}" if noise > 0 else "–",
+                "": "exceeds seed noise" if exceeds else "",
+            }
         )
     where.print()
     table(where, list(cells[0]), cells, keys=["Metrics"], left=[""])
     where.print()
-    counts = " and ".join(f"{len(seeds)} of {'/'.join(key)}" for (_, key), seeds in of_seeds.items())
+    counts = " and ".join(
+        f"{len(seeds)} of {'/'.join(key)}" for (_, key), seeds in of_seeds.items()
+    )
     if all(len(seeds) < 2 for seeds in of_seeds.values()):
         say(
             where,
@@ -224,18 +273,23 @@ def _signed(value: float) -> str:
 def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None:
     import numpy as np
 
-    from study.differences import changed_sides, sides
-    from study.duplicates import read_duplicates
-    from study.index import read_index
-    from study.predictions import load_predictions
-    from study.tables import write_table
+    from study.comparison.two_runs import changed_sides, sides
+    from study.data.index import read_index
+    from study.data.near_duplicates import read_duplicates
+    from study.report.tables import write_table
+    from study.runs.predictions import load_predictions
 
     where.print()
     index_file = a.results / "data" / "index.csv"
     why = None
-    if not all((run.folder / "predictions.npz").is_file() for run in (a, b)) or not index_file.is_file():
+    if (
+        not all((run.folder / "predictions.npz").is_file() for run in (a, b))
+        or not index_file.is_file()
+    ):
         why = "not both runs have predictions and a table of images"
-    elif a.results.resolve() != b.results.resolve() and _images_digest(a.results) != _images_digest(b.results):
+    elif a.results.resolve() != b.results.resolve() and _images_digest(a.results) != _images_digest(
+        b.results
+    ):
         why = "the two studies are not of the same images"
     if why is None:
         index, predictions = (
@@ -256,7 +310,10 @@ def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None
     compared = sides(*predictions, index.labels, np.concatenate(pairs) if pairs else None)
     n = len(compared.image_ids)
     if n == 0:
-        say(where, "Images: there is none that neither run trained or validated on, or on one nearly the same.")
+        say(
+            where,
+            "Images: there is none that neither run trained or validated on, or on one nearly the same.",
+        )
         return
     right = compared.right.mean(axis=1)
     say(
@@ -281,9 +338,9 @@ def _images_digest(results: Path) -> str | None:
 
 
 def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
-    from study.differences import differing, groups_of_studies
-    from study.summaries import RESOURCES
-    from study.tables import write_table
+    from study.comparison.two_runs import differing, groups_of_studies
+    from study.report.tables import write_table
+    from study.runs.summary import RESOURCES
 
     where = console()
     tables = [run_table(results) for results in (a, b)]
@@ -300,8 +357,13 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
     for title in facts[0]:
         one, other = (side[title] for side in facts)
         if title == "Recipes":
-            one, other = ({model: side[model] for model in sorted(shared & side.keys())} for side in (one, other))
-        rows = [(key, _short(before), _short(after)) for key, before, after in differing(one, other)]
+            one, other = (
+                {model: side[model] for model in sorted(shared & side.keys())}
+                for side in (one, other)
+            )
+        rows = [
+            (key, _short(before), _short(after)) for key, before, after in differing(one, other)
+        ]
         if rows:
             _two_columns(where, title, rows)
     measured = []
@@ -312,11 +374,15 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
             )
         runs = runs[runs["status"] == "ok"]
         if arguments.measure == "common_test_accuracy":  # the combo official has its own test only
-            runs = runs.assign(common_test_accuracy=runs["common_test_accuracy"].fillna(runs["test_accuracy"]))
+            runs = runs.assign(
+                common_test_accuracy=runs["common_test_accuracy"].fillna(runs["test_accuracy"])
+            )
         # As summary.csv has it, where a study is read from its runs because it has none.
         measured.append(runs.round({arguments.measure: 6}))
     shared = [key for key in records[0] if key in records[1]]
-    same = {key for key in shared if _weights(records[0][key]) == _weights(records[1][key]) is not None}
+    same = {
+        key for key in shared if _weights(records[0][key]) == _weights(records[1][key]) is not None
+    }
     groups = groups_of_studies(*measured, arguments.measure, same)
     digests = {_images_digest(results) for results in (a, b)} - {None}
     unknown = None
@@ -332,15 +398,22 @@ def _compare_studies(a: Path, b: Path, arguments: argparse.Namespace) -> None:
     if groups.empty:
         say(where, "No combo and model has runs with the same seed in both studies.")
     else:
-        _print_groups(where, groups, f"{arguments.measure}, mean over the n seeds that both have", unknown)
+        _print_groups(
+            where, groups, f"{arguments.measure}, mean over the n seeds that both have", unknown
+        )
     for letter, own, others in (("A", *tables), ("B", *tables[::-1])):
         known = set(others[KEYS].itertuples(index=False, name=None))
-        only = ["/".join(map(str, key)) for key in own[KEYS].itertuples(index=False, name=None) if key not in known]
+        only = [
+            "/".join(map(str, key))
+            for key in own[KEYS].itertuples(index=False, name=None)
+            if key not in known
+        ]
         if only:
             where.print()
             say(
                 where,
-                f"Only in {letter}: {', '.join(only[:12])}" + (f" and {len(only) - 12} more" if len(only) > 12 else ""),
+                f"Only in {letter}: {', '.join(only[:12])}"
+                + (f" and {len(only) - 12} more" if len(only) > 12 else ""),
             )
     if arguments.csv:
         write_table(arguments.csv, groups, "%.6g")
@@ -365,7 +438,9 @@ def _print_same(
     )
 
 
-def _print_groups(where: "Console", groups: "pd.DataFrame", measured: str, unknown: str | None) -> None:
+def _print_groups(
+    where: "Console", groups: "pd.DataFrame", measured: str, unknown: str | None
+) -> None:
     """Print the groups; `unknown` says why there are no intervals, where that is for another reason than too few seeds."""
     cells = []
     for row in groups.itertuples():
@@ -378,10 +453,15 @@ def _print_groups(where: "Console", groups: "pd.DataFrame", measured: str, unkno
                 "A": _number(row.mean_a),
                 "B": _number(row.mean_b),
             }
-            | {"B - A": _signed(row.difference), "95 %": f"± {_number(row.high - row.difference)}" if known else "–"}
+            | {
+                "B - A": _signed(row.difference),
+                "95 %": f"± {_number(row.high - row.difference)}" if known else "–",
+            }
             | {
                 "p_holm": _p(row.p_holm) if known else "–",
-                "": row.verdict.replace("a ", "A ").replace("b ", "B ") if known or row.n_same == row.n_seeds else "",
+                "": row.verdict.replace("a ", "A ").replace("b ", "B ")
+                if known or row.n_same == row.n_seeds
+                else "",
             }
         )
     table(where, list(cells[0]), cells, keys=["combo", "model"], left=[""])
@@ -425,19 +505,27 @@ def _facts(
         for name, column in (("combos", "combo"), ("models", "model"), ("seeds", "seed"))
     }
     data = {"images": _images_digest(results), "partition_seed": partitions.get("seed")}
-    data |= {f"{name}.size": part["size"] for name, part in partitions.get("partitions", {}).items()}
+    data |= {
+        f"{name}.size": part["size"] for name, part in partitions.get("partitions", {}).items()
+    }
     recipes = {}
     for model, own in runs.groupby("model", sort=False):
         keys = [name for name in own if name.startswith(RECIPE) and own[name].notna().any()]
         recipes[model] = {key.removeprefix(RECIPE): _agreed(own[key]) for key in keys}
-    made = {key: _agreed(record.get(key) for record in records) for key in ("code", "device", "precision", "threads")}
+    made = {
+        key: _agreed(record.get(key) for record in records)
+        for key in ("code", "device", "precision", "threads")
+    }
     versions = [flat(record["versions"]) for record in records]
     made |= {
         name: _agreed(one.get(name) for one in versions)
         for name in dict.fromkeys(name for one in versions for name in one)
     }
     made["cpu"] = _agreed(record["machine"]["cpu"] for record in records)
-    known = ({key: value for key, value in part.items() if value is not None} for part in (study, data, made))
+    known = (
+        {key: value for key, value in part.items() if value is not None}
+        for part in (study, data, made)
+    )
     return dict(zip(("Study", "Data", "Made with"), known, strict=True)) | {"Recipes": recipes}
 
 

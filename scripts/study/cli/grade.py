@@ -8,23 +8,41 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from study.bundles import read_bundle
+from study.audit.bundles import read_bundle
+from study.audit.grading import Submission, grades, read_submission, unreadable
 from study.cli.project import configuration_options, find_project
 from study.cli.terminal import console, say, shown, table
 from study.code import digests_of_scripts
 from study.errors import StudyError
-from study.grading import Submission, grades, read_submission, unreadable
-from study.tables import write_table
+from study.report.tables import write_table
 
-_SHOWN = ["student", "passed", "checks", "runs", "asked", "model", "accuracy", "sd", "gain", "same_as"]
+_SHOWN = [
+    "student",
+    "passed",
+    "checks",
+    "runs",
+    "asked",
+    "model",
+    "accuracy",
+    "sd",
+    "gain",
+    "same_as",
+]
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("submissions", nargs="+", metavar="SUBMISSION", help="study.tar.gz, or a folder with results/")
+    parser.add_argument(
+        "submissions",
+        nargs="+",
+        metavar="SUBMISSION",
+        help="study.tar.gz, or a folder with results/",
+    )
     configuration_options(parser)
     parser.add_argument(
-        "--data", default="results/data", help="your own folder of the decoded data set (default: %(default)s)"
+        "--data",
+        default="results/data",
+        help="your own folder of the decoded data set (default: %(default)s)",
     )
     parser.add_argument("--output", metavar="FILE", help="table to write with all columns, .csv")
 
@@ -51,7 +69,10 @@ def answer(arguments: argparse.Namespace) -> None:
     rows = [{name: shown(row[name], name) for name in _SHOWN} for row in graded.to_dict("records")]
     table(screen, _SHOWN, rows, keys=["student"], left=["model", "same_as"])
     for row in graded.to_dict("records"):
-        for text in (row["problem"], row["changed_code"] and f"runs other code than yours: {row['changed_code']}"):
+        for text in (
+            row["problem"],
+            row["changed_code"] and f"runs other code than yours: {row['changed_code']}",
+        ):
             if text:
                 say(screen, f"{row['submission']}: {text}")
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from study.command import end_in_one_line
+from study.job import end_in_one_line
 
 # In the order of use; each is a module beside this one, imported when it is asked for.
 COMMANDS = {
@@ -25,7 +25,9 @@ COMMANDS = {
 def parser_of(command: ModuleType, name: str) -> argparse.ArgumentParser:
     """Return the parser of one command."""
     parser = argparse.ArgumentParser(
-        prog=f"study {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"study {name}",
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.options(parser)
     return parser

@@ -14,12 +14,11 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from study.configuration import read_yaml
-from study.datasets.listing import Listing, list_images, place
+from study.config.recipes import laid_over
+from study.config.study import check_study
+from study.data.datasets.listing import Listing, list_images, place
 from study.errors import StudyError
-from study.files import write_text
-from study.recipes import laid_over
-from study.studies import check_study
+from study.files import read_yaml, write_text
 from study.wording import counted
 
 # Of each class for each partition, so that a share of 0.15 for testing is at least one image, however it is rounded.
@@ -28,7 +27,10 @@ _PARTITIONS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.34, 0.33, 0.33)}
 # How many images it takes to be cut into so many partitions, each with more than some twenty to test on.
 _WORTH = {3: 2000, 2: 150, 1: 0}
 # Of each partition; of a small one more is for testing, because an accuracy on 30 images says little.
-_SPLIT, _SMALL_SPLIT = {"train": 0.7, "val": 0.15, "test": 0.15}, {"train": 0.55, "val": 0.15, "test": 0.3}
+_SPLIT, _SMALL_SPLIT = (
+    {"train": 0.7, "val": 0.15, "test": 0.15},
+    {"train": 0.55, "val": 0.15, "test": 0.3},
+)
 _FEW_TESTS = 100
 _SIZES = (32, 48, 64)
 _SAMPLE = 200  # images whose sizes are looked at
@@ -60,11 +62,17 @@ class Plan(NamedTuple):
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("study", metavar="STUDY", help="configuration to write, such as my_study.yaml")
     parser.add_argument(
-        "--images", required=True, help="folder with a sub-folder for each class, or .csv with the columns path,label"
+        "study", metavar="STUDY", help="configuration to write, such as my_study.yaml"
     )
-    parser.add_argument("--test-images", default="", help="the same with images that are for testing alone")
+    parser.add_argument(
+        "--images",
+        required=True,
+        help="folder with a sub-folder for each class, or .csv with the columns path,label",
+    )
+    parser.add_argument(
+        "--test-images", default="", help="the same with images that are for testing alone"
+    )
 
 
 def answer(arguments: argparse.Namespace) -> None:
@@ -119,24 +127,39 @@ def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
 
 
 def configuration(
-    images: str, test_images: str, listing: Listing, counts: Mapping[str, int], sizes: np.ndarray, plan: Plan
+    images: str,
+    test_images: str,
+    listing: Listing,
+    counts: Mapping[str, int],
+    sizes: np.ndarray,
+    plan: Plan,
 ) -> str:
     """Return the text of the configuration."""
     names = [f"v{number}" for number in range(1, len(plan.shares) + 1)]
     partitions = "\n".join(
-        f"  - {{name: {name}, size: {share}}}" for name, share in zip(names, plan.shares, strict=True)
+        f"  - {{name: {name}, size: {share}}}"
+        for name, share in zip(names, plan.shares, strict=True)
     )
     unions = ["+".join(names[:n]) for n in range(2, len(names) + 1)]
     combos = ", ".join([*names, *unions, *(["official"] if test_images else [])])
-    (most, many), (least, few) = (choose(counts.items(), key=lambda item: (item[1], item[0])) for choose in (max, min))
-    spread = f"{few} each" if many == few else f"{few} ({_shown(least)}) to {many} ({_shown(most)}) each"
+    (most, many), (least, few) = (
+        choose(counts.items(), key=lambda item: (item[1], item[0])) for choose in (max, min)
+    )
+    spread = (
+        f"{few} each" if many == few else f"{few} ({_shown(least)}) to {many} ({_shown(most)}) each"
+    )
     by_area = sizes[np.lexsort((sizes[:, 0], sizes.prod(axis=1)))]
     low, middle, high = (
-        "×".join(map(str, by_area[place])) if len(sizes) else "?" for place in (0, len(sizes) // 2, -1)
+        "×".join(map(str, by_area[place])) if len(sizes) else "?"
+        for place in (0, len(sizes) // 2, -1)
     )
     split = ", ".join(f"{role}: {share:g}" for role, share in plan.split.items())
     overrides = "\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS)
-    test = f"\n  test_path: {_quoted(test_images)}   # test images of the combo `official`" if test_images else ""
+    test = (
+        f"\n  test_path: {_quoted(test_images)}   # test images of the combo `official`"
+        if test_images
+        else ""
+    )
     ignored = f" {_left_alone(listing.ignored.total())}" if listing.ignored else ""
     return f"""\
 # A study of {len(listing.images):,} images of {len(counts)} classes, {spread}.{ignored}

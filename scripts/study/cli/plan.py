@@ -19,15 +19,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
-from study.cli.terminal import console, say, shown, table
-from study.configuration import check_claims, read_yaml
-from study.datasets import N_CLASSES, OWN, SIDES
-from study.datasets.listing import list_images
-from study.datasets.planning import count_images
-from study.devices import wants_gpu
-from study.errors import StudyError, one_line
-from study.estimates import (
+from study.audit.provenance import machine
+from study.cli.estimates import (
     CHAIN,
     PLANNING,
     Part,
@@ -41,9 +34,17 @@ from study.estimates import (
     study_bytes,
     training_seconds,
 )
-from study.files import read_json, write_text
-from study.processes import KEEP_MEMORY
-from study.provenance import machine
+from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
+from study.cli.terminal import console, say, shown, table
+from study.config.configuration import check_claims
+from study.data.datasets import N_CLASSES, SIDES
+from study.data.datasets.listing import list_images
+from study.data.datasets.planning import count_images
+from study.data.names import OWN
+from study.devices import wants_gpu
+from study.errors import StudyError, one_line
+from study.files import read_json, read_yaml, write_text
+from study.job import KEEP_MEMORY
 from study.wording import counted, duration, size
 
 # Of calibration, in all; more processes than these at once would say no more.
@@ -51,7 +52,16 @@ _SECONDS, _PROCESSES = 4.0, 8
 # A process that gets less of a core than this has others beside it.
 _BUSY = 0.85
 # Beside the CPU's, these use a GPU where there is one.
-_ON_GPU = {"train", "train_again", "predict", "predict_again", "tune", "lr_find", "explain", "explain_hard_examples"}
+_ON_GPU = {
+    "train",
+    "train_again",
+    "predict",
+    "predict_again",
+    "tune",
+    "lr_find",
+    "explain",
+    "explain_hard_examples",
+}
 
 
 class _Images(NamedTuple):
@@ -83,8 +93,12 @@ class _Costs(NamedTuple):
         others = sum(self.runs[run] for run in runs) - on_gpu
         longest = max((self.runs[run] for run in runs), default=0.0)
         if self.gpus:
-            return max(on_gpu / self.gpus, longest) + max((others + self.rest) / self.side_by_side, self.chain)
-        return max((on_gpu + others) / self.side_by_side, longest) + max(self.rest / self.side_by_side, self.chain)
+            return max(on_gpu / self.gpus, longest) + max(
+                (others + self.rest) / self.side_by_side, self.chain
+            )
+        return max((on_gpu + others) / self.side_by_side, longest) + max(
+            self.rest / self.side_by_side, self.chain
+        )
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -92,12 +106,21 @@ def options(parser: argparse.ArgumentParser) -> None:
     configuration_options(parser)
     parser.add_argument("--cores", type=int, help="as for snakemake (default: all of this machine)")
     parser.add_argument(
-        "--gpus", type=int, default=1, help="as in snakemake's --resources gpu=N (default: %(default)s)"
+        "--gpus",
+        type=int,
+        default=1,
+        help="as in snakemake's --resources gpu=N (default: %(default)s)",
     )
     parser.add_argument(
-        "--hours", type=float, help="propose a part of the study, again a full grid, that fits into so many hours"
+        "--hours",
+        type=float,
+        help="propose a part of the study, again a full grid, that fits into so many hours",
     )
-    parser.add_argument("--write", metavar="FILE", help="write what --hours proposes into this file, for --configfile")
+    parser.add_argument(
+        "--write",
+        metavar="FILE",
+        help="write what --hours proposes into this file, for --configfile",
+    )
 
 
 def answer(arguments: argparse.Namespace) -> None:
@@ -124,7 +147,9 @@ def answer(arguments: argparse.Namespace) -> None:
     where.print()
     images = _images(project)
     gpus = arguments.gpus if wants_gpu(project.config["device"]) else 0
-    models = list(dict.fromkeys(run[1] for job in jobs if job.rule in _ON_GPU and (run := _run_of(job))))
+    models = list(
+        dict.fromkeys(run[1] for job in jobs if job.rule in _ON_GPU and (run := _run_of(job)))
+    )
     processes = 1 if gpus else min(cores, max(1, len(trained)))
     speeds, share = _speeds(project, models, images, gpus, processes) if models else ({}, 1.0)
     costs = _costs(project, jobs, speeds, images, cores, gpus)
@@ -167,9 +192,14 @@ def _speeds(
 ) -> tuple[dict[str, Speed], float]:
     """Return the speed of each model, the mean of processes that measure it at the same time, and the share of a core that each got."""
     processes = min(processes, _PROCESSES)
-    asked = {"image_shape": images.shape, "num_classes": images.n_classes, "seconds": _SECONDS, "gpus": int(gpus > 0)}
+    asked = {
+        "image_shape": images.shape,
+        "num_classes": images.n_classes,
+        "seconds": _SECONDS,
+        "gpus": int(gpus > 0),
+    }
     asked["recipes"] = {model: project.study.recipes[model] for model in models}
-    command = [sys.executable, "-m", "study.cli.calibration"]
+    command = [sys.executable, "-m", "study.cli.speed"]
     started = [
         subprocess.Popen(
             command,
@@ -197,12 +227,20 @@ def _speeds(
         shares.append(found["share"])
         for model, speed in found["speeds"].items():
             measured[model].append(speed)
-    speeds = {model: Speed(*map(statistics.mean, zip(*found, strict=True))) for model, found in measured.items()}
+    speeds = {
+        model: Speed(*map(statistics.mean, zip(*found, strict=True)))
+        for model, found in measured.items()
+    }
     return speeds, statistics.mean(shares)
 
 
 def _costs(
-    project: Project, jobs: Sequence[Job], speeds: Mapping[str, Speed], images: _Images, cores: int, gpus: int
+    project: Project,
+    jobs: Sequence[Job],
+    speeds: Mapping[str, Speed],
+    images: _Images,
+    cores: int,
+    gpus: int,
 ) -> _Costs:
     runs: dict[Run, float] = defaultdict(float)
     gpu: dict[Run, float] = defaultdict(float)
@@ -220,7 +258,9 @@ def _costs(
     return _Costs(runs, rest, sum(chain.values()), gpu, cores, gpus)
 
 
-def _seconds(project: Project, job: Job, run: Run | None, speeds: Mapping[str, Speed], images: _Images) -> float:
+def _seconds(
+    project: Project, job: Job, run: Run | None, speeds: Mapping[str, Speed], images: _Images
+) -> float:
     """Return how long a job takes."""
     if (
         run is None
@@ -237,14 +277,20 @@ def _seconds(project: Project, job: Job, run: Run | None, speeds: Mapping[str, S
     if job.rule == "tune":
         search = project.config["tune"][run[1]]
         trials = search.get("trials") or math.prod(map(len, search["keys"].values()))
-        trial = training_seconds(recipe | {"epochs": search["epochs"]} if "epochs" in search else recipe, of_run, speed)
+        trial = training_seconds(
+            recipe | {"epochs": search["epochs"]} if "epochs" in search else recipe, of_run, speed
+        )
         most = search.get("minutes", math.inf) * 60 + trial
         return min(trials * trial / search.get("workers", 1), most)
     return training_seconds(recipe, of_run, speed)
 
 
 def _print_models(
-    where: Any, project: Project, trained: Sequence[Run], speeds: Mapping[str, Speed], images: _Images
+    where: Any,
+    project: Project,
+    trained: Sequence[Run],
+    speeds: Mapping[str, Speed],
+    images: _Images,
 ) -> None:
     rows = []
     for model in dict.fromkeys(run[1] for run in trained):
@@ -259,7 +305,9 @@ def _print_models(
                 "epochs": _range(epochs),
                 "parameters": f"{int(speeds[model].parameters):,}",
             }
-            | {"images to train": f"{sum(n * one.train for n, one in zip(epochs, sizes, strict=True)):,}"}
+            | {
+                "images to train": f"{sum(n * one.train for n, one in zip(epochs, sizes, strict=True)):,}"
+            }
             | {"images/s": shown(speeds[model].train), "one after the other": duration(seconds)}
         )
     table(where, list(rows[0]), rows, keys=["model"])
@@ -281,10 +329,15 @@ def _print_total(
     share: float,
 ) -> None:
     side_by_side = (
-        f"{counted(costs.gpus, 'GPU')}" if costs.gpus else f"{counted(costs.side_by_side, 'job')} side by side"
+        f"{counted(costs.gpus, 'GPU')}"
+        if costs.gpus
+        else f"{counted(costs.side_by_side, 'job')} side by side"
     )
     seconds = costs.of(whole)
-    say(where, f"Time: about {duration(seconds)} with {side_by_side}, on this machine without other work.")
+    say(
+        where,
+        f"Time: about {duration(seconds)} with {side_by_side}, on this machine without other work.",
+    )
     if share < _BUSY:
         say(
             where,
@@ -292,7 +345,9 @@ def _print_total(
             "yellow",
         )
     needed = sum(
-        run_bytes(run_size(project.config, run[0], images.n), speeds[run[1]], images.n, images.n_classes)
+        run_bytes(
+            run_size(project.config, run[0], images.n), speeds[run[1]], images.n, images.n_classes
+        )
         for run in trained
     )
     if not (project.results / "data" / "images.npy").exists():
@@ -300,12 +355,16 @@ def _print_total(
         if project.config["dataset"]["name"] == "cifar10" and not (
             project.config["dataset"]["archive"] or os.environ.get("CIFAR10_ARCHIVE")
         ):
-            say(where, "The download comes on top of it: 170 MB, most of an hour from CIFAR-10's home page.")
+            say(
+                where,
+                "The download comes on top of it: 170 MB, most of an hour from CIFAR-10's home page.",
+            )
     stat = os.statvfs(".")
     free = stat.f_bavail * stat.f_frsize
     say(
         where,
-        f"Disk: about {size(needed)}; {size(free)} are free here." + (" That is not enough." if needed > free else ""),
+        f"Disk: about {size(needed)}; {size(free)} are free here."
+        + (" That is not enough." if needed > free else ""),
         "red" if needed > free else None,
     )
     if not images.known:
@@ -319,7 +378,9 @@ def _print_total(
         say(where, f"At most: {', '.join(stopping)} may stop early.")
 
 
-def _propose(where: Any, project: Project, costs: _Costs, whole: Part, arguments: argparse.Namespace) -> None:
+def _propose(
+    where: Any, project: Project, costs: _Costs, whole: Part, arguments: argparse.Namespace
+) -> None:
     """Print, and write if asked to, which part of the study fits."""
     limit = arguments.hours * 3600
     where.print()
@@ -329,7 +390,9 @@ def _propose(where: Any, project: Project, costs: _Costs, whole: Part, arguments
         return
     part = fitting_part(whole, costs.of, limit, project.config["tune"])
     if part is None:
-        least = min(costs.of(Part([c], [m], whole.seeds[:1])) for c in whole.combos for m in whole.models)
+        least = min(
+            costs.of(Part([c], [m], whole.seeds[:1])) for c in whole.combos for m in whole.models
+        )
         raise StudyError(
             f"no part of the study fits into {duration(limit)}: one run with all that follows takes {duration(least)}; write fewer epochs or smaller partitions"
         )
@@ -339,7 +402,10 @@ def _propose(where: Any, project: Project, costs: _Costs, whole: Part, arguments
         {"claims": str(target.with_suffix(".claims.yaml")) if kept else ""} if lost else {}
     )
     text = f"# {len(runs)} of {len(list(whole.runs()))} runs: about {duration(costs.of(part))}, as `study plan --hours {arguments.hours:g}` estimates.\n"
-    text += "".join(f"# Without the claim that this part cannot answer: {one_line(claim['claim'])}\n" for claim in lost)
+    text += "".join(
+        f"# Without the claim that this part cannot answer: {one_line(claim['claim'])}\n"
+        for claim in lost
+    )
     text += "".join(f"{key}: {_flow(value)}\n" for key, value in overlay.items())
     say(where, text.rstrip())
     if arguments.write:
@@ -353,13 +419,17 @@ def _propose(where: Any, project: Project, costs: _Costs, whole: Part, arguments
 def _flow(value: Any) -> str:
     """Return a value as YAML in one line."""
     return (
-        yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
+        yaml.safe_dump(
+            value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000
+        )
         .removesuffix("...\n")
         .strip()
     )
 
 
-def _claims(project: Project, part: Part) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+def _claims(
+    project: Project, part: Part
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """Return the study's claims that a part of it can answer, and those that name a model or combo that it does not have."""
     file, answered, lost = project.config["claims"], [], []
     for claim in read_yaml(file) if file else []:
@@ -375,9 +445,13 @@ def _claims(project: Project, part: Part) -> tuple[list[Mapping[str, Any]], list
 def _overlay(project: Project, part: Part) -> dict[str, Any]:
     """Return the keys of the configuration that make it this part; what names other runs is left without them."""
     config = project.config
-    overlay: dict[str, Any] = {key: values for key, values in part._asdict().items() if values != config[key]}
+    overlay: dict[str, Any] = {
+        key: values for key, values in part._asdict().items() if values != config[key]
+    }
     certified = [
-        run for run in config["certify"] if tuple(run.split("/")) in {tuple(map(str, one)) for one in part.runs()}
+        run
+        for run in config["certify"]
+        if tuple(run.split("/")) in {tuple(map(str, one)) for one in part.runs()}
     ]
     if certified != config["certify"]:
         overlay["certify"] = certified

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from study.cli.terminal import console, say, table
-from study.command import device_options
+from study.data.image_files import find_images, fit_of, read_image
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, read_json, write_text
-from study.finished_runs import FinishedRun, best_run, finished_run, finished_seeds
-from study.image_files import find_images, fit_of, read_image
+from study.job import device_options
+from study.runs.finished_runs import FinishedRun, best_run, finished_run, finished_seeds
 
 _MOST_ROWS = 100
 # Pictures of maps are enlarged to about this width, pixels.
@@ -31,16 +31,28 @@ _SHOWN_WIDTH = 256
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("images", nargs="+", metavar="IMAGE|FOLDER", help="files, or folders with files")
-    parser.add_argument("--run", metavar="COMBO/MODEL/SEED", help="a run, such as v1/cnn2/42")
-    parser.add_argument("--combo", help="with --model: all seeds of this combo, their probabilities averaged")
-    parser.add_argument("--model", help="with --combo: the model")
-    parser.add_argument("--output", metavar="FILE", help="write CSV there; - writes it to the terminal")
-    parser.add_argument("--top", type=int, default=3, help="classes a row of the table (default: %(default)s)")
     parser.add_argument(
-        "--gradcam", metavar="FOLDER", help="write there of each image which places spoke for its class"
+        "images", nargs="+", metavar="IMAGE|FOLDER", help="files, or folders with files"
     )
-    parser.add_argument("--results", default="results", help="folder of the study's results (default: %(default)s)")
+    parser.add_argument("--run", metavar="COMBO/MODEL/SEED", help="a run, such as v1/cnn2/42")
+    parser.add_argument(
+        "--combo", help="with --model: all seeds of this combo, their probabilities averaged"
+    )
+    parser.add_argument("--model", help="with --combo: the model")
+    parser.add_argument(
+        "--output", metavar="FILE", help="write CSV there; - writes it to the terminal"
+    )
+    parser.add_argument(
+        "--top", type=int, default=3, help="classes a row of the table (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--gradcam",
+        metavar="FOLDER",
+        help="write there of each image which places spoke for its class",
+    )
+    parser.add_argument(
+        "--results", default="results", help="folder of the study's results (default: %(default)s)"
+    )
     device_options(parser)
 
 
@@ -87,7 +99,8 @@ def _chosen(arguments: argparse.Namespace) -> list[FinishedRun]:
         how = f"{runs[0].name}, the best on its validation images ({accuracy:.1%})"
     scaled = [run for run in runs if run.metrics["temperature"] is not None]
     calibrated = (
-        "calibrated by the temperature " + ", ".join(f"{run.metrics['temperature']:.3g}" for run in scaled)
+        "calibrated by the temperature "
+        + ", ".join(f"{run.metrics['temperature']:.3g}" for run in scaled)
         if len(scaled) == len(runs)
         else "not calibrated: no validation images"
     )
@@ -95,16 +108,25 @@ def _chosen(arguments: argparse.Namespace) -> list[FinishedRun]:
     return runs
 
 
-def _predict(arguments: argparse.Namespace, runs: list[FinishedRun], paths: list[Path], images: np.ndarray) -> None:
+def _predict(
+    arguments: argparse.Namespace, runs: list[FinishedRun], paths: list[Path], images: np.ndarray
+) -> None:
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads)
-    from study.inference import load_classifier, mean_probabilities
+    from study.models.inference import load_classifier, mean_probabilities
 
     classifiers = [load_classifier(run, device) for run in runs]
     classes = runs[0].record["classes"]
     probabilities = mean_probabilities(classifiers, images, device)
     if arguments.gradcam:
-        _write_maps(Path(arguments.gradcam), classifiers, paths, images, probabilities.argmax(axis=1), device)
+        _write_maps(
+            Path(arguments.gradcam),
+            classifiers,
+            paths,
+            images,
+            probabilities.argmax(axis=1),
+            device,
+        )
     if arguments.output not in (None, "-"):
         write_text(arguments.output, _csv(paths, classes, probabilities))
     if arguments.output == "-" or (arguments.output is None and not sys.stdout.isatty()):
@@ -116,14 +138,22 @@ def _predict(arguments: argparse.Namespace, runs: list[FinishedRun], paths: list
 def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "predicted", "confidence", *(f"probability_{name}" for name in classes)])
+    writer.writerow(
+        ["file", "predicted", "confidence", *(f"probability_{name}" for name in classes)]
+    )
     for path, row in zip(paths, probabilities, strict=True):
-        writer.writerow([path, classes[row.argmax()], f"{row.max():.6f}", *(f"{p:.6f}" for p in row)])
+        writer.writerow(
+            [path, classes[row.argmax()], f"{row.max():.6f}", *(f"{p:.6f}" for p in row)]
+        )
     return stream.getvalue()
 
 
 def _show(
-    given: Sequence[str], paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray, top: int
+    given: Sequence[str],
+    paths: Sequence[Path],
+    classes: Sequence[str],
+    probabilities: np.ndarray,
+    top: int,
 ) -> None:
     """Print the likeliest classes of the first images, which are called as they are in the folder if one was given."""
     folder = Path(given[0]) if len(given) == 1 and Path(given[0]).is_dir() else Path()
@@ -133,7 +163,13 @@ def _show(
     for path, row in zip(paths[:_MOST_ROWS], probabilities, strict=False):
         name = path.relative_to(folder) if path.is_relative_to(folder) else path
         best = np.argsort(-row, kind="stable")[:top]
-        rows.append(dict(zip(columns, [str(name), *(f"{classes[k]} {row[k]:.1%}" for k in best)], strict=True)))
+        rows.append(
+            dict(
+                zip(
+                    columns, [str(name), *(f"{classes[k]} {row[k]:.1%}" for k in best)], strict=True
+                )
+            )
+        )
     where = console()
     table(where, columns, rows, keys=["file"], left=columns, fold=True)
     if len(paths) > _MOST_ROWS:
@@ -141,21 +177,35 @@ def _show(
 
 
 def _write_maps(
-    folder: Path, classifiers: list, paths: list[Path], images: np.ndarray, predicted: np.ndarray, device
+    folder: Path,
+    classifiers: list,
+    paths: list[Path],
+    images: np.ndarray,
+    predicted: np.ndarray,
+    device,
 ) -> None:
     """Write of each image itself and the maps of the predicted class over it, side by side, mean over the classifiers."""
     import torch
     from PIL import Image
 
-    from study.attribution import explain
-    from study.models.cam_layers import cam_layers
-    from study.plots.attribution import overlay
-    from study.plots.images import in_colour
+    from study.models.gradcam import explain
+    from study.models.gradcam_layers import cam_layers
+    from study.report.plots.attribution import overlay
+    from study.report.plots.images import in_colour
 
-    shown, classes = torch.from_numpy(images).to(device), torch.from_numpy(predicted)[:, None].to(device)
+    shown, classes = (
+        torch.from_numpy(images).to(device),
+        torch.from_numpy(predicted)[:, None].to(device),
+    )
     maps = np.mean(
         [
-            explain(model.model, model.normalize, shown, classes, cam_layers(model.model, images.shape[1:]))[0]
+            explain(
+                model.model,
+                model.normalize,
+                shown,
+                classes,
+                cam_layers(model.model, images.shape[1:]),
+            )[0]
             for model in classifiers
         ],
         axis=0,

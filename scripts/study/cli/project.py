@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.configuration import read_yaml
+from study.config.recipes import laid_over
+from study.config.study import Study, check_study
 from study.errors import StudyError
-from study.processes import KEEP_MEMORY
-from study.recipes import laid_over
-from study.studies import Study, check_study
+from study.files import read_yaml
+from study.job import KEEP_MEMORY
 
 CONFIG = "config/config.yaml"
 
@@ -68,7 +68,9 @@ def configuration_options(parser: argparse.ArgumentParser) -> None:
 
 def results_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that says whose results are meant where no configuration does."""
-    parser.add_argument("--results", metavar="FOLDER", help="look here, without a configuration (default: results)")
+    parser.add_argument(
+        "--results", metavar="FOLDER", help="look here, without a configuration (default: results)"
+    )
 
 
 def insist_on_project() -> None:
@@ -115,7 +117,9 @@ def jobs_to_do(project: Project, targets: Sequence[str] = ("all",)) -> list[Job]
     counts.pop("total", None)
     jobs = [Job(rule, wildcards) for rule, wildcards in _described(text) if rule in counts]
     described = Counter(job.rule for job in jobs)
-    return jobs + [Job(rule, {}) for rule, count in counts.items() for _ in range(count - described[rule])]
+    return jobs + [
+        Job(rule, {}) for rule, count in counts.items() for _ in range(count - described[rule])
+    ]
 
 
 def _described(text: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -136,7 +140,9 @@ def files_made(project: Project, targets: Sequence[str]) -> set[str]:
         StudyError: Snakemake cannot plan them.
     """
     lines = _snakemake(project, [*targets, "--summary", "--nolock"]).splitlines()
-    start = next((place for place, line in enumerate(lines) if line.startswith("output_file\t")), None)
+    start = next(
+        (place for place, line in enumerate(lines) if line.startswith("output_file\t")), None
+    )
     if start is None:
         raise StudyError("snakemake --summary printed no table; see what it says by itself")
     return {os.path.normpath(line.split("\t")[0]) for line in lines[start + 1 :] if "\t" in line}
@@ -153,7 +159,10 @@ def _snakemake(project: Project, arguments: Sequence[str]) -> str:
     )
     if result.returncode:
         lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
-        said = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "nothing")
+        said = next(
+            (line for line in lines if line.startswith("error: ")),
+            lines[-1] if lines else "nothing",
+        )
         raise StudyError(f"Snakemake cannot plan the study: {said.removeprefix('error: ')}")
     # Which of the two streams it prints its plan to differs between versions.
     return result.stdout + result.stderr

@@ -22,7 +22,16 @@ from study.errors import StudyError
 if TYPE_CHECKING:
     import pandas as pd
 
-_DEFAULT = ["combo", "model", "seed", "status", "common_test_accuracy", "test_accuracy", "epochs", "train_seconds"]
+_DEFAULT = [
+    "combo",
+    "model",
+    "seed",
+    "status",
+    "common_test_accuracy",
+    "test_accuracy",
+    "epochs",
+    "train_seconds",
+]
 _KEYS = ["combo", "model", "seed"]
 # What else may explain why runs differ, beside the recipe.
 _CIRCUMSTANCES = ["n_train", "parameters", "device", "precision", "torch"]
@@ -43,7 +52,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     results_option(parser)
     parser.add_argument("--columns", nargs="+", metavar="COLUMN", help="show these; all: every one")
     parser.add_argument(
-        "--only-changed", action="store_true", help="settings and results that differ between the rows, and no others"
+        "--only-changed",
+        action="store_true",
+        help="settings and results that differ between the rows, and no others",
     )
     parser.add_argument(
         "--where",
@@ -53,10 +64,14 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="rows that fit all of these: COLUMN=VALUE (or VALUE,VALUE), != < <= > >=, in quotes: 'model=cnn2' 'test_accuracy>0.7'",
     )
     parser.add_argument(
-        "--sort", metavar="COLUMN", help="by this; largest first with a - before it: --sort=-test_accuracy"
+        "--sort",
+        metavar="COLUMN",
+        help="by this; largest first with a - before it: --sort=-test_accuracy",
     )
     parser.add_argument("--reverse", action="store_true", help="the other way round")
-    parser.add_argument("--by-group", action="store_true", help="a row a combo and model: mean ± sd over seeds")
+    parser.add_argument(
+        "--by-group", action="store_true", help="a row a combo and model: mean ± sd over seeds"
+    )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--csv", action="store_true", help="as CSV, numbers in full")
     forms.add_argument("--md", action="store_true", help="as a Markdown table")
@@ -64,7 +79,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def answer(arguments: argparse.Namespace) -> None:
     """Print the table."""
-    from study.cli.run_table import run_table
+    from study.runs.table import run_table
 
     if arguments.results:
         runs = run_table(Path(arguments.results))
@@ -82,13 +97,19 @@ def answer(arguments: argparse.Namespace) -> None:
     columns = _columns(runs, arguments)
     same = {}
     if arguments.only_changed:
-        same = {name: runs[name].iloc[0] for name in columns if runs[name].nunique(dropna=False) == 1}
+        same = {
+            name: runs[name].iloc[0] for name in columns if runs[name].nunique(dropna=False) == 1
+        }
         columns = [name for name in columns if name not in same] or ["combo", "model", "seed"]
     if arguments.by_group:
         runs, columns = _groups(runs, columns)
     if arguments.sort:
         name = arguments.sort.removeprefix("-")
-        by = f"{_known(runs, name)}_mean" if arguments.by_group and f"{name}_mean" in runs else _known(runs, name)
+        by = (
+            f"{_known(runs, name)}_mean"
+            if arguments.by_group and f"{name}_mean" in runs
+            else _known(runs, name)
+        )
         up = arguments.sort.startswith("-") == arguments.reverse
         runs = runs.sort_values(by, ascending=up, kind="stable", na_position="last")
     elif arguments.reverse:
@@ -98,24 +119,39 @@ def answer(arguments: argparse.Namespace) -> None:
         print(runs[_in_full(runs, columns)].to_csv(index=False), end="")
         return
     # One interval: that of the accuracy by which runs are compared, where it is shown.
-    ranged = next((name for name in columns if f"{name}_low" in runs and not arguments.by_group), None)
-    rows = [{name: _cell(row, name, name == ranged) for name in columns} for row in runs.to_dict("records")]
+    ranged = next(
+        (name for name in columns if f"{name}_low" in runs and not arguments.by_group), None
+    )
+    rows = [
+        {name: _cell(row, name, name == ranged) for name in columns}
+        for row in runs.to_dict("records")
+    ]
     if arguments.md:
         _print_markdown(columns, rows)
         return
     words = [name for name in columns if runs[name].dtype == object and f"{name}_mean" not in runs]
-    headings = {name: name.removeprefix("recipe.") for name in columns if name.removeprefix("recipe.") not in runs}
+    headings = {
+        name: name.removeprefix("recipe.")
+        for name in columns
+        if name.removeprefix("recipe.") not in runs
+    }
     table(where, columns, rows, keys=_KEYS, left=words, headings=headings)
     _print_remarks(where, runs, same, total, arguments)
 
 
 def _print_remarks(
-    where: Any, runs: "pd.DataFrame", same: dict[str, Any], total: int, arguments: argparse.Namespace
+    where: Any,
+    runs: "pd.DataFrame",
+    same: dict[str, Any],
+    total: int,
+    arguments: argparse.Namespace,
 ) -> None:
     if same:
         where.print()
         values = ", ".join(
-            f"{name} {_value(value, name)}" for name, value in same.items() if exact(value) not in ("", "–")
+            f"{name} {_value(value, name)}"
+            for name, value in same.items()
+            if exact(value) not in ("", "–")
         )
         say(where, f"The same in all {len(runs)} rows: {values}.", "dim")
     if arguments.by_group:
@@ -143,12 +179,20 @@ def _columns(runs: "pd.DataFrame", arguments: argparse.Namespace) -> list[str]:
 
 def _known(runs: "pd.DataFrame", name: str) -> str:
     """Return the column of this name; the word `recipe.` may be missing."""
-    ends = [column for column in runs if column.startswith("recipe.") and column.endswith(f".{name}")]
+    ends = [
+        column for column in runs if column.startswith("recipe.") and column.endswith(f".{name}")
+    ]
     for column in (name, f"recipe.{name}", f"{name}_mean", *(ends if len(ends) == 1 else [])):
         if column in runs:
             return column
-    close = difflib.get_close_matches(name, [*runs, *(column.removeprefix("recipe.") for column in runs)], 1)
-    hint = f"did you mean {close[0]!r}?" if close else "`study show --columns all --csv` has all of them"
+    close = difflib.get_close_matches(
+        name, [*runs, *(column.removeprefix("recipe.") for column in runs)], 1
+    )
+    hint = (
+        f"did you mean {close[0]!r}?"
+        if close
+        else "`study show --columns all --csv` has all of them"
+    )
     raise StudyError(f"there is no column {name!r}; {hint}")
 
 
@@ -168,7 +212,9 @@ def _fits(runs: "pd.DataFrame", condition: str) -> "pd.Series":
         try:
             values = [float(value) for value in values]
         except ValueError:
-            raise StudyError(f"the condition {condition!r} compares {name} with {text!r}, expected a number") from None
+            raise StudyError(
+                f"the condition {condition!r} compares {name} with {text!r}, expected a number"
+            ) from None
     else:
         column = column.map(exact)
     if sign in ("=", "!="):
@@ -181,10 +227,12 @@ def _groups(runs: "pd.DataFrame", columns: Sequence[str]) -> tuple["pd.DataFrame
     import pandas as pd
     from pandas.api.types import is_numeric_dtype
 
-    from study.statistics import t_interval
+    from study.comparison.intervals import t_interval
 
     wanted = [name for name in columns if name not in [*_KEYS, "status"]]
-    measures = [name for name in wanted if is_numeric_dtype(runs[name]) and not name.startswith("recipe.")]
+    measures = [
+        name for name in wanted if is_numeric_dtype(runs[name]) and not name.startswith("recipe.")
+    ]
     if set(columns) == set(_DEFAULT) & set(runs):
         measures = wanted = [name for name in _MEASURES if name in runs]
     rows = []
@@ -197,7 +245,9 @@ def _groups(runs: "pd.DataFrame", columns: Sequence[str]) -> tuple["pd.DataFrame
                 row[name] = values[0] if len(values) == 1 else f"{len(values)} different"
                 continue
             interval = t_interval(ok[name].dropna().to_list())
-            row |= {f"{name}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")}
+            row |= {
+                f"{name}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")
+            }
             row[name] = mean_and_sd(interval.mean, interval.sd)
         rows.append(row)
     return pd.DataFrame(rows), ["combo", "model", "n", *wanted]
@@ -205,7 +255,11 @@ def _groups(runs: "pd.DataFrame", columns: Sequence[str]) -> tuple["pd.DataFrame
 
 def _cell(row: dict[str, Any], name: str, ranged: bool) -> str:
     text = _value(row[name], name)
-    return f"{text} ({shown(row[f'{name}_low'])}–{shown(row[f'{name}_high'])})" if ranged and text != "–" else text
+    return (
+        f"{text} ({shown(row[f'{name}_low'])}–{shown(row[f'{name}_high'])})"
+        if ranged and text != "–"
+        else text
+    )
 
 
 def _value(value: Any, name: str) -> str:
@@ -216,7 +270,9 @@ def _in_full(runs: "pd.DataFrame", columns: Sequence[str]) -> list[str]:
     """Return the columns that hold the shown ones as numbers, with the ends of their intervals."""
     full: list[str] = []
     for name in columns:
-        parts = [f"{name}_{part}" for part in ("mean", "sd", "low", "high") if f"{name}_{part}" in runs]
+        parts = [
+            f"{name}_{part}" for part in ("mean", "sd", "low", "high") if f"{name}_{part}" in runs
+        ]
         full += parts if f"{name}_mean" in runs else [name, *parts]
     return list(dict.fromkeys(full))
 

@@ -21,7 +21,9 @@ _STYLES = {"failed": "red", "diverged": "yellow", "interrupted": "yellow", "runn
 def console() -> Console:
     """Return a console on stdout; where that is no terminal and nobody said how wide it is, lines are as long as they need be."""
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=shutil.get_terminal_size().columns if known else 10_000, highlight=False, emoji=False)
+    return Console(
+        width=shutil.get_terminal_size().columns if known else 10_000, highlight=False, emoji=False
+    )
 
 
 def say(where: Console, text: str = "", style: str | None = None) -> None:
@@ -52,7 +54,11 @@ def exact(value: Any) -> str:
     """Return a setting as it is shown: in full; a dash where there is none."""
     if value is None or (isinstance(value, numbers.Real) and not math.isfinite(value)):
         return "–"
-    whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
+    whole = (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, bool)
+        and float(value).is_integer()
+    )
     return str(int(value)) if whole else str(value)
 
 
@@ -88,14 +94,20 @@ def table(
     """
     heads = {name: _folded((headings or {}).get(name, name)) for name in columns}
     widths = {
-        name: max([*map(len, heads[name]), *(len(line) for row in rows for line in row[name].split("\n"))])
+        name: max(
+            [*map(len, heads[name]), *(len(line) for row in rows for line in row[name].split("\n"))]
+        )
         for name in columns
     }
     keys = [name for name in columns if name in keys]
     base = sum(widths[name] + 2 for name in keys)
     parts: list[list[str]] = [[]]
     for name in (name for name in columns if name not in keys):
-        if parts[-1] and not fold and base + sum(widths[one] + 2 for one in [*parts[-1], name]) - 2 > where.width:
+        if (
+            parts[-1]
+            and not fold
+            and base + sum(widths[one] + 2 for one in [*parts[-1], name]) - 2 > where.width
+        ):
             parts.append([])
         parts[-1].append(name)
     for number, part in enumerate(parts):
@@ -115,7 +127,9 @@ def grid(
     view = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
         heading = "\n".join(_folded((headings or {}).get(name, name)))
-        view.add_column(heading, justify="left" if name in left else "right", overflow="fold", vertical="top")
+        view.add_column(
+            heading, justify="left" if name in left else "right", overflow="fold", vertical="top"
+        )
     for row in rows:
         view.add_row(*(Text(row[name], _STYLES.get(row[name], "")) for name in columns))
     return view

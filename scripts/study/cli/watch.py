@@ -19,8 +19,8 @@ from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, locked
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError
-from study.progress import Progress, read_progress, state_of_run
-from study.runs import run_folder
+from study.runs.legacy import run_folder
+from study.runs.progress import Progress, read_progress, state_of_run
 from study.wording import duration
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     configuration_options(parser)
     parser.add_argument("--once", action="store_true", help="print how far everything is, and end")
     parser.add_argument(
-        "--every", type=float, default=2, metavar="SECONDS", help="look this often (default: %(default)s)"
+        "--every",
+        type=float,
+        default=2,
+        metavar="SECONDS",
+        help="look this often (default: %(default)s)",
     )
 
 
@@ -103,7 +107,10 @@ def _view(project: Project, now: float) -> "Group":
     words += [f"{len(others)} more run that are not part of the study"] if others else []
     parts: list = [Text(", ".join(words) + ("" if locked() else "; Snakemake does not run here"))]
     if trainings:
-        parts += [Text(""), grid(_COLUMNS, [_row(training) for training in trainings], left=["run", "device"])]
+        parts += [
+            Text(""),
+            grid(_COLUMNS, [_row(training) for training in trainings], left=["run", "device"]),
+        ]
     if stopped:
         parts += [
             Text(""),

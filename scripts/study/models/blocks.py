@@ -33,7 +33,9 @@ class Dropout(nn.Dropout):
         dropped = round(self.p * 2**16)
         if x.device.type != "cpu" or not self.training or dropped in (0, 2**16):
             return super().forward(x)
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(torch.iinfo(torch.int64).min, None)
+        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(
+            torch.iinfo(torch.int64).min, None
+        )
         # 1 where an element is kept, in place of its number: a third of the time that booleans take.
         kept = words.view(torch.int16)[: x.numel()].ge_(dropped - 2**15)
         factors = kept.to(x.dtype).mul_(2**16 / (2**16 - dropped))
@@ -48,4 +50,8 @@ def conv_pool_relu(in_channels: int, out_channels: int) -> list[nn.Module]:
     ReLU and max commute, so pooling first gives the same outputs and gradients as the usual order with a quarter of
     the elements to rectify.
     """
-    return [nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(inplace=True)]
+    return [
+        nn.Conv2d(in_channels, out_channels, 3, padding=1),
+        nn.MaxPool2d(2),
+        nn.ReLU(inplace=True),
+    ]

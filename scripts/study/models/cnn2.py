@@ -13,9 +13,18 @@ class CNN2(nn.Module):
 
     CAM_LAYERS = ("features.2", "features.5")  # sides at 32×32 pixels: 16, 8
 
-    def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32, filters: int = 64):
+    def __init__(
+        self,
+        *,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        image_size: int = 32,
+        filters: int = 64,
+    ):
         super().__init__()
-        self.features = nn.Sequential(*conv_pool_relu(in_channels, filters), *conv_pool_relu(filters, filters))
+        self.features = nn.Sequential(
+            *conv_pool_relu(in_channels, filters), *conv_pool_relu(filters, filters)
+        )
         self.classifier = nn.Linear(filters * (image_size // 4) ** 2, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:

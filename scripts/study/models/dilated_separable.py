@@ -39,7 +39,14 @@ class DilatedSeparable(nn.Module):
 
     CAM_LAYERS = ("features.37", "features.54")  # sides at 32×32 pixels: 7, 4
 
-    def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32, dropout: float = 0.05):
+    def __init__(
+        self,
+        *,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        image_size: int = 32,
+        dropout: float = 0.05,
+    ):
         super().__init__()
         self.features = nn.Sequential(*_layers(in_channels, dropout))
         self.pool = nn.AdaptiveAvgPool2d(1)

@@ -55,7 +55,8 @@ class FastNet(nn.Module):
         self.whitening = Whitening(in_channels)
         channels = [8 * in_channels, *widths]
         self.groups = nn.Sequential(
-            nn.GELU(), *(_group(before, after) for before, after in zip(channels, widths, strict=False))
+            nn.GELU(),
+            *(_group(before, after) for before, after in zip(channels, widths, strict=False)),
         )
         self.classifier = nn.Linear(widths[-1], num_classes, bias=False)
 
@@ -90,7 +91,9 @@ def _group(in_channels: int, out_channels: int) -> nn.Sequential:
 
 def _norm(channels: int) -> list[nn.Module]:
     norm = nn.BatchNorm2d(channels, eps=1e-12, momentum=0.4)
-    norm.weight.requires_grad_(False)  # the convolution before the norm and the one after it scale well enough
+    norm.weight.requires_grad_(
+        False
+    )  # the convolution before the norm and the one after it scale well enough
     return [norm, nn.GELU()]
 
 

@@ -72,7 +72,9 @@ def describe_layers(
     model.eval()
     images = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
     fast_attention = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # its one operation hides the products from the counter
+    torch.backends.mha.set_fastpath_enabled(
+        False
+    )  # its one operation hides the products from the counter
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         logits = model(images)
     torch.backends.mha.set_fastpath_enabled(fast_attention)
@@ -80,7 +82,10 @@ def describe_layers(
     for hook in hooks:
         hook.remove()
     prefix = type(model).__name__
-    counts = {name: sum(operations.values()) // 2 for name, operations in counter.get_flop_counts().items()}
+    counts = {
+        name: sum(operations.values()) // 2
+        for name, operations in counter.get_flop_counts().items()
+    }
     layers = []
     for name, shape in shapes.items():
         field = fields.get(name) if len(shape) == 3 and max(shape[1:]) > 1 else None
@@ -95,7 +100,9 @@ def describe_layers(
                 jump=field and field.jump,
             )
         )
-    total = Layer("total", prefix, _shape_text(logits.shape[1:]), _count(model), counts["Global"], None, None)
+    total = Layer(
+        "total", prefix, _shape_text(logits.shape[1:]), _count(model), counts["Global"], None, None
+    )
     parameters = total.parameters - sum(layer.parameters for layer in layers)
     multiply_adds = total.multiply_adds - sum(layer.multiply_adds for layer in layers)
     if parameters or multiply_adds:

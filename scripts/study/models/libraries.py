@@ -7,7 +7,9 @@ from torch import nn
 from study.errors import StudyError, one_line
 
 
-def library_model(name: str, *, num_classes: int, in_channels: int, image_size: int, **options: Any) -> nn.Module:
+def library_model(
+    name: str, *, num_classes: int, in_channels: int, image_size: int, **options: Any
+) -> nn.Module:
     """Return a freshly initialised model of a library.
 
     Args:
@@ -26,13 +28,17 @@ def library_model(name: str, *, num_classes: int, in_channels: int, image_size: 
         return build(model, num_classes, in_channels, image_size, options)
     except StudyError:
         raise
-    except Exception as error:  # whatever a library's constructor says to options that it does not want
+    except (
+        Exception
+    ) as error:  # whatever a library's constructor says to options that it does not want
         raise StudyError(
             f"{name} cannot be made with {options or 'its defaults'} for images of {image_size}×{image_size} pixels: {one_line(error)}"
         ) from error
 
 
-def _torchvision(model: str, num_classes: int, in_channels: int, image_size: int, options: dict[str, Any]) -> nn.Module:
+def _torchvision(
+    model: str, num_classes: int, in_channels: int, image_size: int, options: dict[str, Any]
+) -> nn.Module:
     from torchvision import models
 
     if model.startswith("vit_"):
@@ -49,15 +55,24 @@ def _torchvision(model: str, num_classes: int, in_channels: int, image_size: int
 
 def _take_channels(network: nn.Module, in_channels: int) -> None:
     """Put a new convolution in the place of the first one, whose input torchvision fixes at three channels."""
-    name, first = next((name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
+    name, first = next(
+        (name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)
+    )
     anew = nn.Conv2d(
-        in_channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None
+        in_channels,
+        first.out_channels,
+        first.kernel_size,
+        first.stride,
+        first.padding,
+        bias=first.bias is not None,
     )
     parent, _, attribute = name.rpartition(".")
     setattr(network.get_submodule(parent), attribute, anew)
 
 
-def _timm(model: str, num_classes: int, in_channels: int, image_size: int, options: dict[str, Any]) -> nn.Module:
+def _timm(
+    model: str, num_classes: int, in_channels: int, image_size: int, options: dict[str, Any]
+) -> nn.Module:
     try:
         import timm
     except ImportError:
@@ -67,4 +82,6 @@ def _timm(model: str, num_classes: int, in_channels: int, image_size: int, optio
     published = timm.models.get_pretrained_cfg(model)
     if published is not None and published.fixed_input_size:
         options = {"img_size": image_size} | options
-    return timm.create_model(model, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options)
+    return timm.create_model(
+        model, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options
+    )

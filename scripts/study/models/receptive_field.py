@@ -55,7 +55,9 @@ def _counted(model: nn.Module) -> dict[str, Field]:
     outputs: dict[str, Tensor] = {}
     for name, layer in probe.named_modules():
         if next(layer.children(), None) is None:
-            layer.register_forward_hook(lambda layer, given, output, name=name: outputs.update({name: output}))
+            layer.register_forward_hook(
+                lambda layer, given, output, name=name: outputs.update({name: output})
+            )
     images = torch.zeros(1, 1, _PROBE, _PROBE, dtype=torch.float64, requires_grad=True)
     probe(images)
     # The identity hands on the very tensor that it was given: count once for each.
@@ -63,7 +65,11 @@ def _counted(model: nn.Module) -> dict[str, Field]:
     distinct = {id(maps): maps for maps in maps_by_name.values()}
     fields = {key: _field(maps, images) for key, maps in distinct.items()}
     # What depends on the border of the probe too sees the whole image.
-    return {name: fields[id(maps)] for name, maps in maps_by_name.items() if fields[id(maps)].size < _PROBE}
+    return {
+        name: fields[id(maps)]
+        for name, maps in maps_by_name.items()
+        if fields[id(maps)].size < _PROBE
+    }
 
 
 def _field(maps: Tensor, images: Tensor) -> Field:
@@ -79,7 +85,9 @@ def _field(maps: Tensor, images: Tensor) -> Field:
 
 def _linearised(module: nn.Module) -> nn.Module:
     if isinstance(module, nn.Conv2d):
-        sums = nn.Conv2d(1, 1, module.kernel_size, module.stride, module.padding, module.dilation, bias=False)
+        sums = nn.Conv2d(
+            1, 1, module.kernel_size, module.stride, module.padding, module.dilation, bias=False
+        )
         nn.init.constant_(sums.weight, 1 / sums.weight.numel())
         return sums
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):

@@ -22,7 +22,8 @@ class BasicBlock(nn.Module):
             nn.Identity()
             if stride == 1 and in_channels == out_channels
             else nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                nn.BatchNorm2d(out_channels),
             )
         )
         self.relu = nn.ReLU(inplace=True)
@@ -40,7 +41,9 @@ class ResNet18(nn.Module):
     def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32):
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)
+            nn.Conv2d(in_channels, 64, 3, padding=1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(inplace=True),
         )
         self.layer1 = _stage(64, 64, 1)
         self.layer2 = _stage(64, 128, 2)
@@ -59,4 +62,6 @@ class ResNet18(nn.Module):
 
 
 def _stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(BasicBlock(in_channels, out_channels, stride), BasicBlock(out_channels, out_channels, 1))
+    return nn.Sequential(
+        BasicBlock(in_channels, out_channels, stride), BasicBlock(out_channels, out_channels, 1)
+    )

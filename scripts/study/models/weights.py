@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from study.errors import StudyError
-from study.models import build_recipe_model
+from study.models.build import build_recipe_model
 
 
 def load_model(weights: str | Path, record: Mapping[str, Any], device: torch.device) -> nn.Module:
@@ -24,7 +24,9 @@ def load_model(weights: str | Path, record: Mapping[str, Any], device: torch.dev
     Raises:
         StudyError: the weights are unreadable or of another network.
     """
-    model = build_recipe_model(record["recipe"], num_classes=len(record["classes"]), image_shape=record["image_shape"])
+    model = build_recipe_model(
+        record["recipe"], num_classes=len(record["classes"]), image_shape=record["image_shape"]
+    )
     try:
         model.load_state_dict(load_file(weights))
     except (RuntimeError, SafetensorError) as error:

@@ -26,14 +26,18 @@ common_settings = CommonSettings(
 class Executor(RemoteExecutor):
     def run_job(self, job):
         folder = Path(tempfile.mkdtemp(prefix=f"{job.name}_", dir=os.environ["PODS"]))
-        known = {name: os.environ[name] for name in ("PATH", "HOME", "NO_PROXY") if name in os.environ}
+        known = {
+            name: os.environ[name] for name in ("PATH", "HOME", "NO_PROXY") if name in os.environ
+        }
         with folder.with_suffix(".log").open("w") as log:
             process = subprocess.Popen(
                 self.format_job_exec(job), shell=True, cwd=folder, env=known | dict(self.envvars()),
                 stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         aux = {"process": process, "folder": folder}
-        self.report_job_submission(SubmittedJobInfo(job=job, external_jobid=str(process.pid), aux=aux))
+        self.report_job_submission(
+            SubmittedJobInfo(job=job, external_jobid=str(process.pid), aux=aux)
+        )
 
     async def check_active_jobs(self, active_jobs):
         self.next_seconds_between_status_checks = 1

@@ -1,0 +1,130 @@
+"""How far a run came out the same when it was trained once more."""
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.comparison import two_runs
+from study.comparison.two_runs import differing
+from study.files import read_csv, read_json
+from study.runs.predictions import load_predictions
+
+LEVELS = {
+    "A": "identical bits: weights and logits",
+    "B": "identical predictions: the same class for every image",
+    "C": "within seed noise: the accuracy differs by no more than two seeds do",
+    "none": "differs",
+}
+# What may explain a difference: where and by what a run was trained.
+_CIRCUMSTANCES = (
+    "code",
+    "images",
+    "parents",
+    "device",
+    "precision",
+    "threads",
+    "machine",
+    "versions",
+)
+
+
+class Certificate(NamedTuple):
+    """What training a run once more gave.
+
+    Attributes:
+        level: a key of `LEVELS`, the best that holds.
+        first_divergence: where the two trainings first differ: "", "initial weights", "epoch 3" or, of runs by earlier versions of the
+            project, "not recorded".
+        n_images: in the data set.
+        n_different: images of them for which the most probable class differs.
+        largest_logit_difference: over all images and classes; NaN if a training diverged.
+        accuracy: of the first training on the run's own test images; NaN if it diverged or there are none.
+        accuracy_again: of the second.
+        seed_noise: how far the accuracies of two seeds may differ, see `seed_noise`.
+        changed: what differs between the circumstances of the two, such as "versions.torch 2.11.0 → 2.15.0".
+    """
+
+    level: str
+    first_divergence: str
+    n_images: int
+    n_different: int
+    largest_logit_difference: float
+    accuracy: float
+    accuracy_again: float
+    seed_noise: float
+    changed: list[str]
+
+
+def seed_noise(summary: pd.DataFrame, model: str) -> float:
+    """Return how far the accuracies of two runs with different seeds may differ: see `study.comparison.two_runs.seed_noise`, over the model's combos.
+
+    Args:
+        summary: columns combo, model, test_accuracy; a row a run.
+        model: whose runs.
+    """
+    own = summary[summary["model"] == model]
+    return two_runs.seed_noise(
+        [values.to_list() for _, values in own.groupby("combo")["test_accuracy"]]
+    )
+
+
+def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> Certificate:
+    """Compare a run with the same run trained once more.
+
+    Args:
+        first: folder of the run: run.json, history.csv, predictions.npz.
+        again: folder of the second training.
+        labels: int, N.
+        noise: what `seed_noise` returned for the run's model.
+    """
+    records = [read_json(folder / "run.json") for folder in (first, again)]
+    runs = [load_predictions(folder / "predictions.npz") for folder in (first, again)]
+    predicted = [run.logits.argmax(axis=1) for run in runs]
+    n_different = int((predicted[0] != predicted[1]).sum())
+    accuracies = []
+    for run, answers in zip(runs, predicted, strict=True):
+        test = run.has_role("test")
+        known = test.any() and not run.diverged
+        accuracies.append(float((answers[test] == labels[test]).mean()) if known else math.nan)
+    same_weights = records[0]["sha256"]["weights"] == records[1]["sha256"]["weights"]
+    if same_weights and np.array_equal(runs[0].logits, runs[1].logits, equal_nan=True):
+        level = "A"
+    elif runs[0].diverged != runs[1].diverged:
+        level = "none"
+    elif n_different == 0:
+        level = "B"
+    else:
+        level = "C" if abs(accuracies[1] - accuracies[0]) <= noise else "none"
+    return Certificate(
+        level,
+        _first_divergence(first, again, records),
+        len(labels),
+        n_different,
+        float(np.abs(runs[0].logits - runs[1].logits).max()),
+        *accuracies,
+        noise,
+        [
+            f"{key} {before} → {after}"
+            for key, before, after in differing(
+                *({key: record.get(key) for key in _CIRCUMSTANCES} for record in records)
+            )
+        ],
+    )
+
+
+def _first_divergence(first: Path, again: Path, records: list[dict[str, Any]]) -> str:
+    chains = [
+        [row.get("chain") for row in read_csv(folder / "history.csv")] for folder in (first, again)
+    ]
+    starts = [record.get("initial_weights") for record in records]
+    if None in (*starts, *chains[0], *chains[1]):
+        return "not recorded"
+    if starts[0] != starts[1]:
+        return "initial weights"
+    for epoch, (one, other) in enumerate(zip(*chains, strict=False), 1):
+        if one != other:
+            return f"epoch {epoch}"
+    return "" if len(chains[0]) == len(chains[1]) else f"epoch {min(map(len, chains)) + 1}"

@@ -1,0 +1,108 @@
+"""What produced a result: the copy of the project, the libraries and the machine."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from study.devices import system_text
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that shape a result; absent ones are left out."""
+    versions = {"python": platform.python_version()}
+    for name in ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "snakemake"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def lock_digest(root: str | Path) -> str | None:
+    """Return the sha256 of a project's requirements.lock, None without one."""
+    lock = Path(root) / "requirements.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
+
+
+def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
+    """Return what is known of the copy of the project that runs: its commit, whether files differ from it, and its lock.
+
+    Args:
+        root: folder of the project; that of this file unless given.
+
+    Returns:
+        `commit` and `dirty` (tracked files differ), None without git; `lock`, the sha256 of requirements.lock, None without one.
+    """
+    root = Path(root) if root else Path(__file__).resolve().parents[3]
+    commit, changes = (
+        _git(root, *command)
+        for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
+    )
+    return {
+        "commit": commit,
+        "dirty": None if changes is None else bool(changes),
+        "lock": lock_digest(root),
+    }
+
+
+def _git(root: Path, *command: str) -> str | None:
+    if not (
+        root / ".git"
+    ).exists():  # else git would find a repository above, which is not this project's
+        return None
+    try:
+        result = subprocess.run(
+            ["git", "-C", root, *command], capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def machine(root: Path = Path("/")) -> dict[str, str | int | None]:
+    """Return the operating system, the CPU model, the number of CPUs that this process may use, memory and the class of the host.
+
+    Args:
+        root: where the system's files are looked for.
+
+    Returns:
+        `system`, `architecture`, `cpu`, `cpus`, `memory_mb` (None where the system does not say) and `host`: "container", "virtual machine" or
+        "physical machine" (as far as Linux tells) with the product's name, never the machine's own.
+    """
+    processor = system_text(root / "proc/cpuinfo")
+    model = re.search(r"^model name\s*:\s*(.+)$", processor, re.MULTILINE)
+    virtual = re.search(r"^flags\s*:.*\bhypervisor\b", processor, re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s*(\d+) kB", system_text(root / "proc/meminfo"), re.MULTILINE)
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    contained = any((root / mark).exists() for mark in (".dockerenv", "run/.containerenv"))
+    kind = "container" if contained else "virtual machine" if virtual else "physical machine"
+    product = " ".join(
+        filter(
+            None,
+            (
+                system_text(root / "sys/class/dmi/id" / part).strip()
+                for part in ("sys_vendor", "product_name")
+            ),
+        )
+    )
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cpu": model[1] if model else platform.processor() or platform.machine(),
+        "cpus": cpus,
+        "memory_mb": int(memory[1]) // 1024 if memory else None,
+        "host": f"{kind}, {product}" if product else kind,
+    }
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident set size of this process so far, in MiB."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,48 @@
+"""A message about a study, for people who do not watch it."""
+
+from collections import Counter
+from pathlib import Path
+
+import requests
+
+from study.errors import StudyError
+from study.files import read_csv
+from study.runs.progress import state_of_run
+
+_TIMEOUT = 10  # seconds
+
+
+def how_it_stands(runs: str | Path, results: str | Path) -> str:
+    """Return how many runs of a study there are in which state, in words: "28 of 30 runs ok, 1 diverged, 1 failed".
+
+    Args:
+        runs: list of runs, .csv.
+        results: folder of all results.
+    """
+    if not Path(runs).exists():
+        return "No run has begun."
+    states = Counter()
+    for row in read_csv(runs):
+        place = (row["combo"], row["model"], int(row["seed"]))
+        states[state_of_run(results, *place)[0]] += 1
+    rest = "".join(f", {count} {state}" for state, count in states.items() if state != "ok")
+    return f"{states['ok']} of {states.total()} runs ok{rest}."
+
+
+def post(url: str, text: str) -> None:
+    """Send a message to a webhook as JSON that Slack, Mattermost and Google Chat (`text`) and Discord (`content`) understand.
+
+    Raises:
+        StudyError: it did not arrive; the address is not named, because whoever knows it can write there.
+    """
+    try:
+        answer = requests.post(url, json={"text": text, "content": text}, timeout=_TIMEOUT)
+    except requests.RequestException as error:
+        # Without the text of the error, which holds the address.
+        raise StudyError(
+            f"the message to STUDY_WEBHOOK was not sent ({type(error).__name__}); check the address and the network"
+        ) from None
+    if not answer.ok:
+        raise StudyError(
+            f"STUDY_WEBHOOK refused the message (HTTP {answer.status_code}); check the address, or ask its owner"
+        )

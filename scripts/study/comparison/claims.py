@@ -1,0 +1,132 @@
+"""Statements about a study, held against its results: supported, contradicted or undecided."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from study.comparison.pairs import CONFIDENCE
+
+VERDICTS = ("supported", "contradicted", "undecided")
+
+
+def judge_claims(
+    claims: Sequence[Mapping[str, Any]],
+    pairs: pd.DataFrame,
+    groups: pd.DataFrame,
+    variance: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return what the results say of each claim.
+
+    A claim about several cases is supported if all of them are, contradicted if one of them is, else undecided.
+
+    - `better` … `than`: two combos, for each of `models`, or two models, on each of `combos`. Supported where the first has the
+      higher accuracy by the test of `study.comparison.pairs.compare` (Holm-adjusted, 5 %), contradicted where the second has.
+    - `accuracy_at_least`: for each of `combos` and `models`. Supported where the 95 % t interval of the mean over seeds is not below
+      it, contradicted where it is all below.
+    - `seed_sd_at_most`: for each of `models`; the same with the chi-square interval of the standard deviation over seeds.
+
+    Args:
+        claims: content of a claims file; without `combos` or `models` all of the study are meant.
+        pairs: comparisons.csv, as the others `study.comparison.tables` makes them.
+        groups: groups.csv.
+        variance: variance.csv.
+
+    Returns:
+        A row a case: `claim`, `verdict` of the whole claim, `case`, `case_verdict`, `value`, `low` and `high` (of the difference,
+        the accuracy or the standard deviation; shares of 1) and `expected`.
+    """
+    rows = []
+    for claim in claims:
+        cases = _cases(claim, pairs, groups, variance)
+        verdicts = [case["case_verdict"] for case in cases]
+        whole = (
+            "contradicted"
+            if "contradicted" in verdicts
+            else "supported"
+            if verdicts and set(verdicts) == {"supported"}
+            else "undecided"
+        )
+        rows += [
+            {"claim": claim["claim"], "verdict": whole} | case for case in cases or [_nothing()]
+        ]
+    return pd.DataFrame(rows, columns=["claim", "verdict", *_nothing()])
+
+
+def _nothing() -> dict[str, Any]:
+    unknown = dict.fromkeys(("value", "low", "high"), math.nan)
+    return {"case": "no results", "case_verdict": "undecided"} | unknown | {"expected": ""}
+
+
+def _cases(
+    claim: Mapping[str, Any], pairs: pd.DataFrame, groups: pd.DataFrame, variance: pd.DataFrame
+) -> list[dict[str, Any]]:
+    if "better" in claim:
+        return _comparisons(claim, pairs[pairs["measure"] == "accuracy"])
+    if "accuracy_at_least" in claim:
+        least = claim["accuracy_at_least"]
+        return [
+            _case(
+                f"{row.model} on {row.combo}",
+                row.accuracy,
+                row.seeds_low,
+                row.seeds_high,
+                f"at least {least:g}",
+                least,
+                above=True,
+            )
+            for row in groups.itertuples()
+            if _meant(claim, "combos", row.combo) and _meant(claim, "models", row.model)
+        ]
+    most = claim["seed_sd_at_most"]
+    return [
+        _case(row.model, row.sd, row.low, row.high, f"at most {most:g}", most, above=False)
+        for row in variance[variance["source"] == "seed"].itertuples()
+        if _meant(claim, "models", row.model)
+    ]
+
+
+def _meant(claim: Mapping[str, Any], key: str, name: str) -> bool:
+    return name in claim.get(key, [name])
+
+
+def _comparisons(claim: Mapping[str, Any], pairs: pd.DataFrame) -> list[dict[str, Any]]:
+    better, than = claim["better"], claim["than"]
+    cases = []
+    for row in pairs[
+        pairs["a"].isin([better, than]) & pairs["b"].isin([better, than])
+    ].itertuples():
+        if not _meant(claim, "models" if row.compared == "combos" else "combos", row.within):
+            continue
+        sign = 1 if row.b == better else -1
+        low, high = sorted((sign * row.low, sign * row.high))
+        verdict = {better: "supported", than: "contradicted"}.get(row.verdict, "undecided")
+        cases.append(
+            {
+                "case": f"{'models on' if row.compared == 'models' else 'combos of'} {row.within}",
+                "case_verdict": verdict,
+                "value": sign * row.difference,
+                "low": low,
+                "high": high,
+                "expected": f"above 0, p ≤ {1 - CONFIDENCE:.2g}; p = {row.p_holm:.2g}",
+            }
+        )
+    return cases
+
+
+def _case(
+    case: str, value: float, low: float, high: float, expected: str, bound: float, *, above: bool
+) -> dict[str, Any]:
+    inside, outside = (low >= bound, high < bound) if above else (high <= bound, low > bound)
+    verdict = (
+        "supported" if inside else "contradicted" if outside else "undecided"
+    )  # NaN, of one seed, is neither
+    return {
+        "case": case,
+        "case_verdict": verdict,
+        "value": value,
+        "low": low,
+        "high": high,
+        "expected": expected,
+    }

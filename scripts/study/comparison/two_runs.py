@@ -1,0 +1,217 @@
+"""In what two runs, or two studies, differ."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from scipy.stats import t as student_t
+
+from study.comparison.pairs import CONFIDENCE, holm, residual, t_half_width, t_p_value
+from study.runs.predictions import Predictions
+
+_NOTHING = "–"
+
+
+class Difference(NamedTuple):
+    """A key, in dots, whose values differ; a value that is not there is a dash."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+def differing(before: Any, after: Any, key: str = "") -> Iterator[Difference]:
+    """Yield what differs between two values, mappings by key."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in dict.fromkeys([*before, *after]):
+            values = (side.get(name, _NOTHING) for side in (before, after))
+            yield from differing(*values, f"{key}.{name}" if key else str(name))
+    elif before != after:
+        yield Difference(key, before, after)
+
+
+def seed_noise(groups: Sequence[Sequence[float]]) -> float:
+    """Return how far the values of two runs that differ in nothing but their seed lie apart in at most 95 of 100 cases.
+
+    This is t·√2·sd with the standard deviation over seeds pooled over the groups, and its degrees of freedom.
+
+    Args:
+        groups: the values of runs that differ in their seed alone; NaN is left out.
+
+    Returns:
+        NaN if no group has two values.
+    """
+    known = [np.asarray(group, float)[~np.isnan(np.asarray(group, float))] for group in groups]
+    known = [group for group in known if len(group)]
+    freedom = sum(len(group) - 1 for group in known)
+    if freedom == 0:
+        return math.nan
+    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in known)
+    return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(2 * squares / freedom))
+
+
+class Sides(NamedTuple):
+    """On which images two runs are right, among those that both may judge.
+
+    Attributes:
+        image_ids: int64, n; that both may judge.
+        predicted: int64, 2×n; labels.
+        confidence: float64, 2×n; probability of the predicted label.
+        right: bool, 2×n.
+    """
+
+    image_ids: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    right: np.ndarray
+
+    @property
+    def lost(self) -> np.ndarray:
+        """Return a mask, bool n, of the images that only the first run gets right."""
+        return self.right[0] & ~self.right[1]
+
+    @property
+    def won(self) -> np.ndarray:
+        """Return a mask, bool n, of the images that only the second run gets right."""
+        return self.right[1] & ~self.right[0]
+
+    @property
+    def p(self) -> float:
+        """The exact two-sided p-value of McNemar's test: whether these two trained models are right equally often, over images."""
+        lost, won = int(self.lost.sum()), int(self.won.sum())
+        return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
+
+
+def sides(
+    a: Predictions, b: Predictions, labels: np.ndarray, duplicates: np.ndarray | None
+) -> Sides:
+    """Compare two runs image by image.
+
+    Args:
+        a: a run.
+        b: another one, on the same images; none are judged where one of the two diverged.
+        labels: int, N.
+        duplicates: int64, P×2; pairs of image_ids that are nearly the same.
+    """
+    image_ids = np.flatnonzero(a.may_judge(duplicates) & b.may_judge(duplicates))
+    log_probabilities = [
+        Predictions(run.logits[image_ids], run.roles[image_ids]).log_probabilities()
+        for run in (a, b)
+    ]
+    predicted = np.array([table.argmax(axis=1) for table in log_probabilities])
+    confidence = np.array([np.exp(table.max(axis=1)) for table in log_probabilities])
+    return Sides(image_ids, predicted, confidence, predicted == labels[image_ids])
+
+
+def changed_sides(
+    compared: Sides, labels: np.ndarray, classes: Sequence[str], files: Sequence[str]
+) -> pd.DataFrame:
+    """Return the images that one of two runs gets right and the other one wrong.
+
+    Args:
+        compared: see `sides`.
+        labels: int, N.
+        classes: names in label order.
+        files: N names.
+
+    Returns:
+        A row an image: `image_id`, `file`, `true`, `a` and `b` (predicted classes), `confidence_a`, `confidence_b`, `change`.
+    """
+    changed = compared.lost | compared.won
+    ids, names = compared.image_ids[changed], np.array(classes)
+    (a, b), (sure_a, sure_b) = (
+        names[compared.predicted[:, changed]],
+        compared.confidence[:, changed],
+    )
+    change = np.where(compared.won[changed], "wrong to right", "right to wrong")
+    columns = {
+        "image_id": ids,
+        "file": [files[i] for i in ids],
+        "true": names[labels[ids]],
+        "a": a,
+        "b": b,
+    }
+    return pd.DataFrame(
+        columns | {"confidence_a": sure_a, "confidence_b": sure_b, "change": change}
+    )
+
+
+def groups_of_studies(
+    a: pd.DataFrame, b: pd.DataFrame, measure: str, same: Collection[tuple[str, str, int]] = ()
+) -> pd.DataFrame:
+    """Compare the combos and models that two studies have in common, seed by seed.
+
+    Args:
+        a: a row a run: combo, model, seed and the measure.
+        b: likewise.
+        measure: whose means are compared.
+        same: combo, model and seed of the runs that have the same weights, bit for bit, in both studies.
+
+    Returns:
+        A row a combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of which are the same runs, their `difference`
+        b - a, its 95 % interval `low`, `high` by Student's t with the noise of all combos of the model in both studies (the residual of groups ×
+        seeds, as `study.comparison.pairs.compare` takes it), `p_holm`, adjusted by Holm over the rows, and `verdict`: "same runs" where all are, else
+        "a higher", "b higher" or "undecided". Without interval and p where all runs are the same, which is no draw of chance, or the noise is
+        unknown, as with one seed. No rows where no run is in both.
+    """
+    tables = [
+        study.pivot_table(index=["model", "combo"], columns="seed", values=measure, sort=False)
+        for study in (a, b)
+    ]
+    rows = []
+    for model in dict.fromkeys(tables[0].index.get_level_values("model")):
+        own = [
+            table[table.index.get_level_values("model") == model].droplevel("model")
+            for table in tables
+        ]
+        both = pd.concat(own, keys=["a", "b"])
+        noise = residual(both.to_numpy(float))
+        for combo in (combo for combo in own[0].index if combo in own[1].index):
+            pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1)
+            n = len(pair.columns)
+            if n == 0:
+                continue
+            n_same = sum((combo, model, seed) in same for seed in pair.columns)
+            means = pair.mean(axis=1).to_numpy()
+            value, half, p = float(means[1] - means[0]), math.nan, math.nan
+            if n > max(1, n_same) and noise.freedom:
+                error = noise.sd * math.sqrt(2 / n)
+                half, p = t_half_width(error, noise.freedom), t_p_value(value, error, noise.freedom)
+            rows.append(
+                {
+                    "combo": combo,
+                    "model": model,
+                    "n_seeds": n,
+                    "n_same": n_same,
+                    "mean_a": means[0],
+                    "mean_b": means[1],
+                    "difference": value,
+                    "low": value - half,
+                    "high": value + half,
+                    "p": p,
+                }
+            )
+    columns = [
+        "combo",
+        "model",
+        "n_seeds",
+        "n_same",
+        "mean_a",
+        "mean_b",
+        "difference",
+        "low",
+        "high",
+        "p",
+    ]
+    found = pd.DataFrame(rows, columns=columns)
+    known = found["p"].notna().to_numpy()
+    adjusted = np.full(len(found), math.nan)
+    adjusted[known] = holm(found["p"].to_numpy()[known])
+    found["p_holm"] = adjusted
+    higher = np.where(found["difference"] > 0, "b higher", "a higher")
+    decided = np.where(adjusted <= 1 - CONFIDENCE, higher, "undecided")
+    found["verdict"] = np.where(found["n_same"] == found["n_seeds"], "same runs", decided)
+    return found.drop(columns="p")

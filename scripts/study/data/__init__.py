@@ -1,0 +1,1 @@
+"""Which images are there, and in which part?"""

@@ -1,0 +1,136 @@
+"""Images of a user's own: a folder with a sub-folder for each class, or a table of paths and labels."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from study.data.datasets import Decoded, Source
+from study.data.datasets.listing import Listed, Listing, combined_digest, list_images
+from study.data.datasets.pictures import Unusable, read_picture
+from study.errors import StudyError
+from study.files import read_csv, read_json, write_csv, write_json
+
+_IMAGES, _FILES, _DESCRIPTION = "images.npy", "files.csv", "description.json"
+PROBLEMS = "problems.csv"
+_COLUMNS = ("file", "source_split", "class", "kind", "reason")
+UNUSABLE, CONVERTED = "unusable", "converted"
+
+
+def fetch(raw: Path, source: Source) -> None:
+    """Put all images that can be read into the new folder `raw`, as squares of one size, and a list of what is wrong with others.
+
+    The folder holds the array of images, a table of their classes and names, and `problems.csv`: file, source_split, class, kind and reason of
+    each file that is unusable or was converted. Whether a study may go on without the unusable ones is for others to say.
+
+    Raises:
+        StudyError: the images are not those that the workflow planned with, or a class has none that can be read, or see
+            `study.data.datasets.listing.list_images`.
+    """
+    listing = list_images(source.images, source.test_images or "")
+    raw.mkdir(parents=True)
+    size = source.image_size
+    pixels = np.lib.format.open_memmap(
+        raw / _IMAGES, mode="w+", dtype=np.uint8, shape=(len(listing.images), size, size, 3)
+    )
+    kept: list[Listed] = []
+    problems: list[tuple[str, ...]] = []
+    contents = []
+    for image in tqdm(listing.images, unit="image", disable=None):
+        content, digest = b"", None
+        about = (_written(image.file), image.split, image.label)
+        try:
+            content, digest = _read(image.path)
+            picture = read_picture(content, size, size, source.fit)
+        except Unusable as error:
+            problems.append((*about, UNUSABLE, str(error)))
+        else:
+            pixels[len(kept)] = picture.pixels
+            kept.append(image)
+            if picture.remark:
+                problems.append((*about, CONVERTED, picture.remark))
+        contents.append((image, digest))
+    pixels.flush()
+    found = combined_digest(iter(contents))
+    if source.digest and found != source.digest:
+        raise StudyError(
+            f"{source.images}: images have changed since the workflow planned this job; type the same command again"
+        )
+    write_csv(
+        raw / _FILES,
+        _COLUMNS[:3],
+        ((_written(image.file), image.split, image.label) for image in kept),
+    )
+    write_csv(raw / PROBLEMS, _COLUMNS, problems)
+    write_json(
+        raw / _DESCRIPTION,
+        {
+            "classes": listing.classes,
+            "images": "sha256:" + found,
+            "fit": source.fit,
+            "ignored": dict(sorted(listing.ignored.items())),
+        },
+    )
+    _report(source, listing, kept, problems)
+
+
+def _read(path: Path) -> tuple[bytes, str | None]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unusable(f"cannot be read ({error.strerror})") from error
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def _written(file: str) -> str:
+    """Return a path that UTF-8 can write, whatever bytes a file's name has."""
+    return file.encode("utf-8", "backslashreplace").decode()
+
+
+def _report(
+    source: Source, listing: Listing, kept: list[Listed], problems: list[tuple[str, ...]]
+) -> None:
+    kinds = [problem[3] for problem in problems]
+    ignored = ", ".join(f"{count} {what}" for what, count in sorted(listing.ignored.items()))
+    print(
+        f"took {len(kept):,} images of {len(listing.classes)} classes from {source.images}; {kinds.count(CONVERTED):,} were converted, "
+        f"{kinds.count(UNUSABLE):,} cannot be used, {listing.ignored.total():,} other files were left alone{f' ({ignored})' if ignored else ''}",
+        file=sys.stderr,
+    )
+
+
+def decode(raw: Path, source: Source) -> Decoded:
+    """Return the images that `fetch` stored, training images before test images, each ordered by class and file.
+
+    Raises:
+        StudyError: files are unusable and `source.problems` says where they are listed but not that they may be skipped, or no image of a
+            class is left.
+    """
+    unusable = [problem for problem in read_csv(raw / PROBLEMS) if problem["kind"] == UNUSABLE]
+    if unusable and not source.skip_broken:
+        first = unusable[0]
+        raise StudyError(
+            f"{len(unusable)} {'image' if len(unusable) == 1 else 'images'} cannot be used, listed with reasons in {source.problems or raw / PROBLEMS}; the first "
+            f"is {first['file']}, which {first['reason']}; mend or take away these files, or write skip_broken: true under dataset in the configuration"
+        )
+    rows, description = read_csv(raw / _FILES), read_json(raw / _DESCRIPTION)
+    classes = description["classes"]
+    number = {name: label for label, name in enumerate(classes)}
+    for split in dict.fromkeys(row["source_split"] for row in rows) or ("train",):
+        left = {row["class"] for row in rows if row["source_split"] == split}
+        for name in classes:
+            if name not in left:
+                raise StudyError(
+                    f"no {split} image of the class {name!r} can be used; see {source.problems or raw / PROBLEMS}"
+                )
+    return Decoded(
+        images=np.load(raw / _IMAGES, mmap_mode="r")[: len(rows)],
+        labels=np.array([number[row["class"]] for row in rows], np.int64),
+        classes=classes,
+        source_split=[row["source_split"] for row in rows],
+        files=[row["file"] for row in rows],
+        sources={"images": description["images"]},
+        fit=description["fit"],
+    )

@@ -1,0 +1,133 @@
+"""One image file of any kind as an array of one size and three colours, or why it cannot be that."""
+
+import io
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from study.errors import one_line
+
+FITS = ("resize", "crop")
+# What Pillow may try; its other readers are for formats that nobody trains on, and some of them start other programs.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF")
+# A camera's second picture in the same file is no animation.
+_STILL = ("MPO",)
+_EIGHT_BITS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+
+
+class Unusable(Exception):
+    """A file that no image can be made of; the message says why."""
+
+
+class Picture(NamedTuple):
+    """An image that was read.
+
+    Attributes:
+        pixels: uint8, H×W×3, RGB.
+        remark: what was converted in a way that a user may want to know of, or "".
+    """
+
+    pixels: np.ndarray
+    remark: str
+
+
+def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
+    """Return an image file as RGB pixels of one size.
+
+    The image is turned as its EXIF orientation says, made RGB and then scaled with Pillow's bicubic filter, which averages over all pixels that
+    fall together. Transparent parts lie on white. 16-bit greys are scaled so that 65,535 becomes 255; of 16-bit colours the upper 8 bits are kept. CMYK is converted by
+    Pillow's formula, colour profiles are not applied. Palettes and greys become RGB exactly.
+
+    Args:
+        content: of the file: PNG, JPEG, WebP, BMP, TIFF or GIF, whatever its name says.
+        height: of the result, pixels.
+        width: of the result, pixels.
+        fit: "resize" scales height and width each, whatever their ratio; "crop" takes the largest part in the middle that has the ratio of the
+            result and scales that.
+
+    Raises:
+        Unusable: the file is empty, damaged, truncated, animated, larger than Pillow takes for safe, or of a kind that has no fixed range.
+    """
+    if not content:
+        raise Unusable("is empty (0 bytes)")
+    with warnings.catch_warnings():
+        # Pillow warns of what is refused or told here.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                return _fitted(image, (width, height), fit)
+        except UnidentifiedImageError:
+            raise Unusable("is no PNG, JPEG, WebP, BMP, TIFF or GIF image") from None
+        except Image.DecompressionBombError:
+            raise Unusable(_too_large()) from None
+        except MemoryError:
+            raise Unusable("needs more memory than there is") from None
+        except Unusable:
+            raise
+        except Exception as error:  # damaged files fail in any way; all mean the same here
+            raise Unusable(f"is damaged ({one_line(error) or type(error).__name__})") from error
+
+
+def _too_large(size: tuple[int, int] | None = None) -> str:
+    found = (
+        f"says that it has {size[0]:,}×{size[1]:,} pixels"
+        if size
+        else "says that it has too many pixels"
+    )
+    return (
+        f"{found}, more than {Image.MAX_IMAGE_PIXELS:,}: refused, it may be made to fill the memory"
+    )
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Picture:
+    if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        raise Unusable(_too_large(image.size))
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format not in _STILL:
+        raise Unusable(f"has {frames} frames; expected one image")
+    deep = any("16" in str(tile[3]) for tile in image.tile if len(tile) > 3)
+    image.load()
+    try:
+        image = ImageOps.exif_transpose(image)
+        remarks = []
+    except Exception:  # EXIF data are a file format of their own, and often damaged
+        remarks = ["its EXIF data are damaged, so it was not turned"]
+    image, remark = _eight_bit_rgb(image, deep)
+    if fit == "crop":
+        image = ImageOps.fit(image, size, Image.Resampling.BICUBIC)
+    else:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    return Picture(np.asarray(image), "; ".join([*remarks, *filter(None, [remark])]))
+
+
+def _eight_bit_rgb(image: Image.Image, deep: bool) -> tuple[Image.Image, str]:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        grey = np.asarray(image).astype(np.uint32)
+        scaled = ((grey * 255 + 32767) // 65535).astype(np.uint8)
+        return Image.fromarray(scaled).convert("RGB"), "16-bit grey, scaled to 8 bits"
+    if image.mode not in _EIGHT_BITS:
+        raise Unusable(
+            f"has pixels of Pillow's mode {image.mode}, which have no fixed range; save it with 8 or 16 bits"
+        )
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getextrema()[3][0] == 255:
+            return image.convert(
+                "RGB"
+            ), "16-bit colours, of which the upper 8 bits were kept" if deep else ""
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert(
+            "RGB"
+        ), "transparent in parts, laid on white"
+    if image.mode == "CMYK":
+        return image.convert("RGB"), "CMYK, converted without its colour profile"
+    remark = (
+        "16-bit colours, of which the upper 8 bits were kept"
+        if deep
+        else "palette"
+        if image.mode == "P"
+        else ""
+    )
+    return image.convert("RGB"), remark

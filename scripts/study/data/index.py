@@ -1,0 +1,48 @@
+"""The table of all images that `decode` writes: image_id, label, class, source_split, file."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from study.errors import StudyError
+from study.files import read_csv
+
+
+class Index(NamedTuple):
+    """All images of a data set; position i is image_id i.
+
+    Attributes:
+        labels: int64, N.
+        classes: class names in label order.
+        files: name of each image at its publisher.
+        source_split: "train" or "test", N; where its publisher put each image.
+    """
+
+    labels: np.ndarray
+    classes: list[str]
+    files: list[str]
+    source_split: np.ndarray
+
+
+def read_index(path: str | Path) -> Index:
+    """Read the table of all images.
+
+    Raises:
+        StudyError: image_ids are not 0, 1, 2, …, or a label below the largest has no image.
+    """
+    rows = read_csv(path)
+    labels = np.array([row["label"] for row in rows], np.int64)
+    names = {int(row["label"]): row["class"] for row in rows}
+    if [row["image_id"] for row in rows] != [str(i) for i in range(len(rows))] or sorted(
+        names
+    ) != list(range(len(names))):
+        raise StudyError(
+            f"{path}: expected image_ids 0, 1, 2, … and an image for every label; decode the data set again"
+        )
+    return Index(
+        labels,
+        [names[label] for label in range(len(names))],
+        [row["file"] for row in rows],
+        np.array([row["source_split"] for row in rows]),
+    )

@@ -1,0 +1,143 @@
+"""How a job starts, is seen to run, and ends: quietly when it worked, with one line when it did not."""
+
+import argparse
+import contextlib
+import errno
+import fcntl
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from study.code import code_digest
+from study.errors import StudyError, one_line
+
+# A full disk, a full quota and a file-size limit read the same to a user: there is no room.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What Ctrl-C leaves in the log of a job; it has not failed.
+INTERRUPTED = "interrupted; run the same command again to go on"
+# Environment of a process that trains on a CPU. glibc maps and unmaps every large activation at each training step unless told
+# to keep the memory, which costs 1.2 to 1.7 times the time. It reads this when a process starts; other C libraries ignore it.
+KEEP_MEMORY = {
+    "GLIBC_TUNABLES": (
+        "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456"
+    )
+}
+
+
+def device_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what a job computes on."""
+    parser.add_argument(
+        "--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+
+
+def share_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a split divides its images."""
+    parser.add_argument(
+        "--train", required=True, type=float, help="share of the images to train on"
+    )
+    parser.add_argument(
+        "--val", required=True, type=float, help="share of the images for validation"
+    )
+    parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
+
+
+@contextlib.contextmanager
+def end_in_one_line() -> Iterator[None]:
+    """Turn failures within that a user can mend into one line on stderr and exit 1."""
+    try:
+        yield
+    except StudyError as error:
+        message = str(error)
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            where = error.filename or "the results folder"
+            message = (
+                f"no space left while writing {where} ({error.strerror}): nothing was kept of it; "
+                "free some space and run the same command again"
+            )
+        elif error.filename is not None:
+            message = f"{error.filename}: {error.strerror}; check that the path exists and may be accessed"
+        else:
+            raise
+    except KeyboardInterrupt:
+        message = INTERRUPTED
+    else:
+        return
+    print(f"error: {one_line(message)}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
+    """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1.
+
+    With `--code`, a digest that the workflow gives and the modules that the script imports by a name it is given, nothing runs unless the
+    code on disk has that digest: else results would be recorded as those of code that did not make them.
+    """
+    parser.add_argument(
+        "--code",
+        metavar="DIGEST[:MODULE…]",
+        help="refuse to run unless this is the digest of the code",
+    )
+    arguments = parser.parse_args()
+    with end_in_one_line():
+        # By its absolute path, as `__file__` is: a script that asks again gets the digest from the cache.
+        digest, *modules = (arguments.code or "").split(":")
+        if digest and code_digest(Path(sys.argv[0]).absolute(), *modules) != digest:
+            raise StudyError(
+                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow planned this job; type the same command again"
+            )
+        main(arguments)
+
+
+def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:
+    """End this process soon after one of its next `depth` ancestors has ended.
+
+    For a job these are the shell and Snakemake: when Snakemake is killed outright, its jobs would otherwise train on,
+    beside those of the next call. What was saved before stays.
+
+    Args:
+        depth: how many ancestors to watch.
+        every: seconds between looks.
+    """
+    import psutil
+
+    ancestors = psutil.Process().parents()[:depth]
+
+    def watch() -> None:
+        pause = threading.Event()
+        while all(
+            process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            for process in ancestors
+        ):
+            pause.wait(every)
+        print(
+            "error: the workflow that started this job is gone; stopping",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)
+
+    threading.Thread(target=watch, name="ancestors", daemon=True).start()
+
+
+def hold_log() -> None:
+    """Lock what this process prints to, until it ends; nothing happens where that is no file or cannot be locked."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(sys.stderr.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def has_ended(log: Path) -> bool:
+    """Tell whether the job that wrote a log is certain to be no longer running."""
+    try:
+        with log.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system without locks
+        return False
+    return True

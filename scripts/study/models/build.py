@@ -1,0 +1,110 @@
+"""Models by the name of their architecture: `build_model("cnn2", num_classes=10, in_channels=3)`."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from study.config.architectures import architecture, check_architecture
+from study.errors import StudyError, one_line
+
+_LARGEST_PROBE = 256
+
+
+def build_model(
+    name: str, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32, **options: Any
+) -> nn.Module:
+    """Return a freshly initialised model; initial weights come from torch's global generator.
+
+    The module of the architecture is imported here and by nobody else, so that a file more in this folder changes the code
+    of no other model; who records or compares code adds `study.config.architectures.architecture_modules`.
+
+    Args:
+        name: a file of this folder, or "torchvision/<model>" or "timm/<model>".
+        num_classes: number of logits.
+        in_channels: channels of the input images.
+        image_size: height and width of the input images, pixels.
+        options: the architecture's own parameters, such as `filters`.
+
+    Raises:
+        StudyError: no such architecture, or it has no such option.
+    """
+    check_architecture({"name": name} | options)
+    given = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}
+    if "/" in name:
+        from_library = importlib.import_module("study.models.libraries").library_model
+        return from_library(name, **given, **options)
+    found = architecture(name)
+    return getattr(importlib.import_module(found.module), found.name)(**given, **options)
+
+
+def build_recipe_model(
+    recipe: Mapping[str, Any], *, num_classes: int, image_shape: Sequence[int]
+) -> nn.Module:
+    """Return the recipe's model, as `build_model` does, for images of the shape (H, W, C).
+
+    Raises:
+        StudyError: as there; or the model does not return logits for such images.
+    """
+    height, width, channels = image_shape
+    model = build_model(
+        num_classes=num_classes, in_channels=channels, image_size=height, **recipe["architecture"]
+    )
+    name = recipe["architecture"]["name"]
+    try:
+        logits = _probe(model, height, width, channels)
+    except (
+        Exception
+    ) as error:  # whatever a network of somebody else says to images that it cannot take
+        smallest = _smallest_side(model, min(height, width), channels)
+        raise StudyError(
+            f"{name} cannot take images of {height}×{width} pixels with {channels} channels"
+            + (f"; the smallest that it takes are {smallest}×{smallest}" if smallest else "")
+            + f" ({one_line(error)})"
+        ) from error
+    if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
+        found = (
+            "×".join(map(str, logits.shape))
+            if isinstance(logits, Tensor)
+            else f"a {type(logits).__name__}"
+        )
+        raise StudyError(f"{name} returns {found} for two images, expected logits, 2×{num_classes}")
+    return model
+
+
+def _probe(model: nn.Module, height: int, width: int, channels: int) -> Tensor:
+    """Return what the model says of two black images; it is left as it was, and nothing is drawn at random."""
+    training = model.training
+    try:
+        with torch.no_grad():
+            return model.eval()(torch.zeros(2, channels, height, width))
+    finally:
+        model.train(training)
+
+
+def _smallest_side(model: nn.Module, refused: int, channels: int) -> int | None:
+    """Return the side of the smallest square images that the model takes, above one that it does not; None if there is none."""
+
+    def takes(side: int) -> bool:
+        try:
+            _probe(model, side, side, channels)
+        except Exception:
+            return False
+        return True
+
+    taken = 2 * refused
+    while not takes(taken):
+        refused, taken = taken, 2 * taken
+        if taken > _LARGEST_PROBE:
+            return None
+    while taken - refused > 1:
+        middle = (taken + refused) // 2
+        refused, taken = (refused, middle) if takes(middle) else (middle, taken)
+    return taken
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,0 +1,286 @@
+"""The gallery as one page, within a limit of size."""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Iterable, Sequence
+from itertools import compress
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.errors import StudyError
+from study.report.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS, Answers
+from study.report.gallery.columns import pack_columns
+from study.report.gallery.description import computed, summary, title
+from study.report.gallery.packing import Part, array_part, image_part, sheet
+from study.report.plots.attribution import MAP_COLOURS
+from study.runs.predictions import ROLE_CODES
+
+_SCRIPTS = ("data.js", "view.js", "thumbnails.js", "grid.js", "dossier.js", "main.js")
+# Without loss where that fits; a lower quality than the last shows at this size, so images are left out instead.
+_QUALITIES = (None, 80, 75, 70)
+_SHEET_PIXELS = 2**18  # small enough that views which take few images of many sheets show at once
+_MAPS_SHARE = 0.1  # of the page's size, at most
+_SAMPLED = 4  # sheets that tell what a quality takes
+
+
+class Maps(NamedTuple):
+    """Maps of one run, that show on which part of an image its answer rests (Grad-CAM).
+
+    Attributes:
+        run: position of the run among the study's.
+        image_ids: int64, m.
+        layers: L names.
+        maps: uint8, m×L×2×H×W, of the size of the images; of the predicted class and of the label.
+    """
+
+    run: int
+    image_ids: np.ndarray
+    layers: list[str]
+    maps: np.ndarray
+
+
+class Hard(NamedTuple):
+    """What the gallery shows: n listed images of N, hardest first.
+
+    Attributes:
+        table: n rows of hard_examples.csv.
+        classes: K names.
+        runs: columns combo, model, seed; a row a run.
+        answers: of the R runs on all N images.
+        images: uint8, N×H×W×C.
+        near_label, near_confused: int64, n×k; nearest training images of the label and of the class in `confused`, -1 for none.
+        confused: int64, n; the class that the image is taken for most often, -1 for none.
+        maps: of some images.
+    """
+
+    table: pd.DataFrame
+    classes: list[str]
+    runs: pd.DataFrame
+    answers: Answers
+    images: np.ndarray
+    near_label: np.ndarray
+    near_confused: np.ndarray
+    confused: np.ndarray
+    maps: Sequence[Maps] = ()
+
+    def first(self, n: int) -> "Hard":
+        """Return the gallery of the n hardest images."""
+        cut = {
+            name: getattr(self, name)[:n]
+            for name in ("table", "near_label", "near_confused", "confused")
+        }
+        return self._replace(**cut)
+
+
+class Page(NamedTuple):
+    """A page and what had to be done to make it fit.
+
+    Attributes:
+        text: of the .html file, ASCII but for names.
+        n_listed: images in it.
+        n_left_out: images that did not fit.
+        quality: of the thumbnails; None if all are without loss.
+        n_exact: hardest images whose thumbnails are without loss.
+    """
+
+    text: str
+    n_listed: int
+    n_left_out: int
+    quality: int | None
+    n_exact: int
+
+
+def gallery_page(hard: Hard, limit: int) -> Page:
+    """Return the page, of at most `limit` bytes.
+
+    Thumbnails are without loss where that fits, else WebP of the best quality that fits, but for the hardest ones, which stay without loss
+    as far as there is room. If the lowest quality does not fit, the easiest images are left out.
+
+    Raises:
+        StudyError: not even the page without images fits.
+    """
+    n = len(hard.table)
+    while True:
+        page = _fitting_page(hard, n, limit)
+        if isinstance(page, Page):
+            return page
+        if n == 0:
+            raise StudyError(
+                f"the gallery without any image has {page:,} bytes, more than the limit of {limit:,}; raise the limit"
+            )
+        n = min(n - 1, int(0.98 * n * limit / page))
+
+
+def _fitting_page(hard: Hard, n: int, limit: int) -> Page | int:
+    """Return the page of the n hardest images, or how many bytes it would have with the lowest quality."""
+    n_left_out, hard = len(hard.table) - n, hard.first(n)
+    block = max(16, _SHEET_PIXELS // (hard.images.shape[1] * hard.images.shape[2]))
+    columns = max(1, int(block**0.5))
+    neighbours, extras = _positions(hard)
+    study, parts = _study(hard, neighbours, extras, block, limit)
+    shown = np.concatenate([hard.table["image_id"].to_numpy(np.int64), extras])
+    sheets = [shown[start : start + block] for start in range(0, len(shown), block)]
+
+    def thumbnails(i: int, quality: int | None) -> Part:
+        return image_part(f"sheet-{i}", sheet(hard.images[sheets[i]], columns), quality)
+
+    def page(images: Sequence[Part], quality: int | None, n_exact: int) -> Page:
+        facts = {
+            "thumbnails": {"columns": columns, "quality": quality, "n_exact": n_exact},
+            "n_left_out": n_left_out,
+        }
+        return Page(
+            _assembled(study | facts, [*parts, *images], hard), n, n_left_out, quality, n_exact
+        )
+
+    def size(made: Sequence[Part]) -> int:
+        return sum(len(part.text) for part in made)
+
+    # Bytes that are no images; the element of a sheet has fewer than 80.
+    rest = len(page([], 0, n).text.encode()) + 80 * len(sheets)
+    sample = range(0, len(sheets), max(1, len(sheets) // _SAMPLED))
+    estimate = 0
+    for quality in _QUALITIES:
+        estimate = (
+            size([thumbnails(i, quality) for i in sample]) * len(sheets) // max(1, len(sample))
+        )
+        if rest + estimate > limit:
+            continue
+        images = [thumbnails(i, quality) for i in range(len(sheets))]
+        room = limit - rest - size(images)
+        if room < 0:
+            continue
+        n_exact = n if quality is None else 0
+        for i, lossy in enumerate(images):
+            exact = None if quality is None else thumbnails(i, None)
+            if exact is None or len(exact.text) - len(lossy.text) > room:
+                break
+            images[i] = exact
+            room -= len(exact.text) - len(lossy.text)
+            n_exact = min(n, (i + 1) * block)
+        return page(images, quality, n_exact)
+    return max(rest + estimate, limit + 1)
+
+
+def _positions(hard: Hard) -> tuple[np.ndarray, np.ndarray]:
+    """Return the neighbours, uint32 n×2k, by the position of their thumbnails, and the image_ids of those that are not listed."""
+    ids = hard.table["image_id"].to_numpy(np.int64)
+    near = np.concatenate([hard.near_label, hard.near_confused], axis=1)
+    extras = np.setdiff1d(near[near >= 0], ids)
+    position = np.zeros(len(hard.images) + 1, np.uint32)
+    position[ids] = np.arange(len(ids))
+    position[extras] = len(ids) + np.arange(len(extras))
+    position[-1] = np.iinfo(np.uint32).max
+    return position[near], extras
+
+
+def _study(
+    hard: Hard, neighbours: np.ndarray, extras: np.ndarray, block: int, limit: int
+) -> tuple[dict, list[Part]]:
+    """Return what the page is told at once, and the data without thumbnails."""
+    answers, ids = hard.answers, hard.table["image_id"].to_numpy(np.int64)
+    columns, parts = pack_columns(hard.table)
+    no_class = np.min_scalar_type(len(hard.classes))
+    parts.append(
+        array_part(
+            "confused",
+            np.where(hard.confused < 0, np.iinfo(no_class).max, hard.confused).astype(no_class),
+        )
+    )
+    parts.append(array_part("extras", extras.astype(np.uint32)))
+    for i, start in enumerate(range(0, len(ids), block)):
+        rows = slice(start, start + block)
+        own = ids[rows]
+        parts += [
+            array_part(f"predicted-{i}", answers.predicted[:, own]),
+            array_part(f"confidence-{i}", answers.confidence[:, own]),
+            array_part(f"p_label-{i}", answers.p_label[:, own]),
+            array_part(f"roles-{i}", answers.roles[:, own]),
+            array_part(f"neighbours-{i}", neighbours[rows]),
+        ]
+    maps = []
+    for one in hard.maps:
+        listed, own, there = np.intersect1d(ids, one.image_ids, return_indices=True)
+        room = _MAPS_SHARE * limit * 3 / 4 / len(hard.maps)  # base64 makes four bytes of three
+        order = np.argsort(own)[: int(room // max(1, one.maps[0].size if len(one.maps) else 1))]
+        maps.append(
+            {
+                "run": one.run,
+                "layers": one.layers,
+                "image_ids": listed[order].tolist(),
+            }
+        )
+        parts.append(array_part(f"maps-{len(maps) - 1}", one.maps[there[order]]))
+    if maps:
+        parts.append(array_part("map-colours", MAP_COLOURS))
+    best = answers.best_run
+    study = {
+        "classes": hard.classes,
+        "n": len(ids),
+        "n_images": len(hard.images),
+        "height": hard.images.shape[1],
+        "width": hard.images.shape[2],
+        "block": block,
+        "k": hard.near_label.shape[1],
+        "runs": [
+            {
+                "combo": run.combo,
+                "model": run.model,
+                "seed": str(run.seed),
+                "diverged": bool(diverged),
+            }
+            for run, diverged in zip(hard.runs.itertuples(), answers.diverged, strict=True)
+        ],
+        "best_run": best,
+        "columns": columns,
+        "roles": {str(code): role for role, code in ROLE_CODES.items()},
+        "may_judge": MAY_JUDGE,
+        "probability_steps": PROBABILITY_STEPS,
+        "maps": maps,
+    }
+    return study, parts
+
+
+def _assembled(study: dict, parts: Sequence[Part], hard: Hard) -> str:
+    folder = Path(__file__).parent
+    style = (folder / "page.css").read_text(encoding="utf-8")
+    script = "\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    policy = (
+        f"default-src 'none'; img-src blob: data:; style-src '{_source_hash(style)}'; script-src '{_source_hash(script)}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+    # What the first view needs stands before the program, which starts while the rest is still being read.
+    early = [part.name == "sheet-0" or not part.name[-1].isdigit() for part in parts]
+    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
+        policy=policy,
+        style=style,
+        script=script,
+        first=_elements(compress(parts, early)),
+        rest=_elements(part for part, first in zip(parts, early, strict=True) if not first),
+        study=script_json(study),
+        title=html.escape(title(study, hard.answers)),
+        summary=html.escape(summary(study, hard.answers)),
+        computed=html.escape(computed(study, hard.answers)),
+    )
+
+
+def _elements(parts: Iterable[Part]) -> str:
+    return "\n".join(
+        f'<script type="text/plain" id="{html.escape(part.name)}" data-kind="{part.kind}">{part.text}</script>'
+        for part in parts
+    )
+
+
+def script_json(value: object) -> str:
+    """Return JSON that may stand in a <script>: no text in it can end the element or open a comment."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _source_hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,87 @@
+"""Figures of what speaks for a class in an image."""
+
+from collections.abc import Iterator, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from study.report.plots.images import in_colour, sheet
+from study.report.plots.style import STYLE
+from study.runs.gradcam_maps import ActivationMaps
+from study.runs.predictions import ROLE_CODES
+
+# uint8, 256×3: the colour of each value of a map.
+MAP_COLOURS = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256))[:, :3]).astype(
+    np.uint8
+)
+
+
+def activation_maps_figure(
+    images: np.ndarray, maps: ActivationMaps, classes: Sequence[str], title: str
+) -> Figure:
+    """Return a row an image: its caption, the image, and for each layer the maps of the predicted and the true class over it.
+
+    More than four images are shown in two blocks side by side, because the report cuts off what is taller than a window.
+
+    Args:
+        images: uint8 n×H×W×C, n ≥ 1; in grey unless C is 3.
+        maps: of these images.
+        classes: names in label order.
+        title: what is shown.
+    """
+    images = in_colour(images)
+    n, height, width = images.shape[:3]
+    pixel = 0.95 / width  # inches
+    gap, head, caption_width = max(1, width // 16), round(0.45 / pixel), round(1.4 / pixel)
+    blocks = 1 if n <= 4 else 2
+    rows = -(-n // blocks)
+    # The image stands apart from the maps, and the layers from each other.
+    steps = [0, *(width + (3 if turn == 0 else 1) * gap for _ in maps.layers for turn in range(2))]
+    columns = (caption_width + np.cumsum(steps)).tolist()
+    block_width, down = columns[-1] + width + 4 * gap, height + gap
+    starts = [(head + down * (i % rows), block_width * (i // rows)) for i in range(n)]
+    over = overlay(images[:, None], maps.maps.reshape(n, -1, height, width))
+    shown = np.concatenate([images[:, None], over], axis=1).reshape(-1, height, width, 3)
+    places = [(top, left + column) for top, left in starts for column in columns]
+    with plt.rc_context(STYLE):
+        figure, axes = sheet(
+            shown, places, pixel, title, size=(head + down * rows, block_width * blocks)
+        )
+        for (top, left), caption in zip(starts, _captions(maps, classes), strict=True):
+            axes.text(left, top + height / 2, caption, va="center", fontsize=7.5)
+        names = ["image", *["predicted", "true"] * len(maps.layers)]
+        heads = [f"{layer}, {h}×{w}" for layer, (h, w) in zip(maps.layers, maps.sizes, strict=True)]
+        for left in dict.fromkeys(left for _, left in starts):
+            for column, name in zip(columns, names, strict=True):
+                axes.text(
+                    left + column, head - 0.05 / pixel, name, va="bottom", fontsize=8, color="0.3"
+                )
+            for column, name in zip(columns[1::2], heads, strict=True):
+                axes.text(left + column, head - 0.22 / pixel, name, va="bottom", fontsize=8)
+    return figure
+
+
+def _captions(maps: ActivationMaps, classes: Sequence[str]) -> Iterator[str]:
+    for image_id, predicted, true, p, role in zip(
+        maps.image_ids, maps.predicted, maps.true, maps.confidence, maps.roles, strict=True
+    ):
+        known = "\ntrained on it" if role == ROLE_CODES["train"] else ""
+        yield f"image {image_id}\ntrue {classes[true]}\npredicted {classes[predicted]}\n{p:.1%}{known}"
+
+
+def overlay(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Return images in grey under maps in colours, uint8 …×H×W×3: half of each, then brightened.
+
+    The brightest value becomes 255, but none more than doubles: that is what halving took away. The colours are matplotlib's
+    inferno, which grow lighter from black to yellow evenly to every eye and in grey print, unlike the rainbow (jet) that is usual
+    here. Where a map is 0 the image stays grey.
+
+    Args:
+        images: uint8 …×H×W×3.
+        maps: uint8 …×H×W.
+    """
+    mixed = (0.5 * MAP_COLOURS[maps] + 0.5 * images.mean(axis=-1, keepdims=True)) / 255
+    largest = mixed.max(axis=(-3, -2, -1), keepdims=True)
+    return np.round(255 * mixed / np.maximum(largest, 0.5)).astype(np.uint8)

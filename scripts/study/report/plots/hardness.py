@@ -1,0 +1,86 @@
+"""Figures of the images that stay hard."""
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from study.report.plots.style import COLOURS, MARKERS, STYLE, percent
+
+
+def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
+    """Return a map of all judged images: mean over the spread of the label's probability among runs that have not seen them.
+
+    Args:
+        table: columns `p_label_mean`, `p_label_std`, `error_rate`; NaN where no run may judge.
+        title: what is shown.
+    """
+    judged = table[table["error_rate"].notna()]
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.6), sharex=True, sharey=True)
+        x, y = judged["p_label_std"], judged["p_label_mean"]
+        grid = {"gridsize": 40, "extent": (0, 0.5, 0, 1), "linewidths": 0.1}
+        dense = left.hexbin(x, y, bins="log", cmap="Greys", mincnt=1, **grid)
+        wrong = right.hexbin(
+            x, y, judged["error_rate"], cmap="cividis", vmin=0, vmax=1, mincnt=1, **grid
+        )
+        figure.colorbar(dense, ax=left, label="Images")
+        bar = figure.colorbar(wrong, ax=right, label="Share of runs that are wrong")
+        bar.ax.yaxis.set_major_formatter(percent)
+        for axes in (left, right):
+            axes.set_xlabel("Standard deviation over runs of p(label)")
+        left.set_ylabel("Mean of p(label) over runs")
+        for height, word in ((0.97, "easy"), (0.03, "hard")):
+            left.text(0.49, height, word, ha="right", va="center", color="0.3", style="italic")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
+    """Return how much of the list of hardest images fewer runs find.
+
+    Args:
+        growth: rows of `study.hardness.judgements.growth`: `n_runs`, `score`, `overlap`.
+        title: what is shown.
+    """
+    names = {"hardness": "mean rank of the loss", "error_rate": "share of wrong runs"}
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7, 4.2))
+        for (score, rows), colour, marker in zip(
+            growth.groupby("score", sort=False), COLOURS, MARKERS, strict=False
+        ):
+            axes.plot(
+                rows["n_runs"],
+                rows["overlap"],
+                marker=marker,
+                color=colour,
+                label=f"by {names[score]}",
+            )
+        axes.set_xscale("log", base=2)
+        ticks = growth["n_runs"].unique()
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.xaxis.minorticks_off()
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(percent)
+        axes.set(xlabel="Runs", ylabel="Share of the whole study's list", title=title)
+        axes.grid(color="0.9")
+        axes.legend(frameon=False)
+    return figure
+
+
+def confusion_pairs_figure(pairs: pd.DataFrame, title: str) -> Figure:
+    """Return bars for the most frequent confusions among hard images, label → consensus of the runs.
+
+    Args:
+        pairs: columns `label`, `consensus` (names) and `n`, most frequent first.
+        title: what is shown.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7, 0.9 + 0.3 * max(1, len(pairs))))
+        names = [f"{row.label} → {row.consensus}" for row in pairs.itertuples()]
+        bars = axes.barh(names, pairs["n"], color=COLOURS[0])
+        axes.bar_label(bars, padding=3)
+        axes.invert_yaxis()
+        axes.set(xlabel="Images", title=title)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    return figure

@@ -1,0 +1,120 @@
+"""Figures of hardness beside people's judgements."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from study.report.plots.style import COLOURS, STYLE, percent
+
+
+def precision_recall_figure(
+    sources: Mapping[str, pd.DataFrame],
+    scores: Sequence[str],
+    targets: Mapping[str, str],
+    curve: Callable[[pd.Series, pd.Series], tuple[np.ndarray, np.ndarray]],
+    agreement: pd.DataFrame,
+    title: str,
+) -> Figure:
+    """Return precision over recall of scores of hardness, a row for each source of human votes and a panel for each target.
+
+    Args:
+        sources: one row an image with the scores and the targets, by the name of the source.
+        scores: columns, larger is harder.
+        targets: columns of yes or no, and what yes means.
+        curve: gives precision and recall, from a score and a target.
+        agreement: one row a source, target, score and metric with its `value`, among them `average_precision`.
+        title: what is shown.
+    """
+    average_precision = agreement[agreement["metric"] == "average_precision"].set_index(
+        ["source", "target", "score"]
+    )
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(
+            len(sources),
+            len(targets),
+            figsize=(1 + 5 * len(targets), 0.6 + 3.8 * len(sources)),
+            squeeze=False,
+        )
+        for line, (source, images) in zip(grid, sources.items(), strict=True):
+            for axes, (target, meaning) in zip(line, targets.items(), strict=True):
+                prevalence = highest = images[target].mean()
+                axes.set_title(
+                    f"{source}: {images[target].sum()} of {len(images)} images {meaning}"
+                )
+                for score, colour, dashes in zip(
+                    scores, COLOURS, ("-", "--", "-.", ":"), strict=False
+                ):
+                    if prevalence:
+                        precision, recall = curve(images[score], images[target])
+                        mean = average_precision.loc[(source, target, score), "value"]
+                        axes.plot(
+                            recall, precision, dashes, color=colour, label=f"{score}: {mean:.3f}"
+                        )
+                        # The first few images decide how a curve begins: that may leave the picture.
+                        highest = max(highest, precision[recall >= 0.05].max())
+                axes.axhline(
+                    prevalence, color="0.5", linewidth=1, label=f"any order: {prevalence:.3f}"
+                )
+                axes.set(xlim=(0, 1), ylim=(0, min(1, 1.5 * highest) or 1), xlabel="Recall")
+                axes.grid(color="0.9")
+                axes.legend(
+                    framealpha=0.85,
+                    edgecolor="none",
+                    title="Average precision",
+                    loc="upper right",
+                    ncols=2,
+                )
+            line[0].set_ylabel("Precision")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def human_error_figure(
+    tables: Mapping[str, np.ndarray],
+    groups: Mapping[str, pd.DataFrame],
+    names: Sequence[str],
+    title: str,
+) -> Figure:
+    """Return, a row for each source of human votes, what is hard for models and for people, and human error over hardness.
+
+    Args:
+        tables: int 2×2 by source; rows easy and hard for models, columns easy and hard for people.
+        groups: by source, one row a group of images of like hardness with `hardness`, `human_error`, `low` and `high`.
+        names: what makes an image hard for models, and for people.
+        title: what is shown.
+    """
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(
+            len(tables), 2, figsize=(11, 0.6 + 3.8 * len(tables)), squeeze=False
+        )
+        for (cells, axes), (source, table) in zip(grid, tables.items(), strict=True):
+            share = table / table.sum()
+            cells.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            for (row, column), count in np.ndenumerate(table):
+                colour = "white" if share[row, column] > 0.5 else "black"
+                text = f"{count}\n{share[row, column]:.1%}"
+                cells.text(column, row, text, ha="center", va="center", color=colour)
+            cells.set_xticks(range(2), ["easy for people", f"hard for people\n({names[1]})"])
+            cells.set_yticks(range(2), ["easy for\nmodels", f"hard for\nmodels\n({names[0]})"])
+            cells.spines[:].set_visible(False)
+            cells.set_title(f"{source}: {table.sum()} images")
+            group = groups[source]
+            label = f"mean of {table.sum() // len(group)} images, 95 % interval"
+            axes.plot(group["hardness"], group["human_error"], "o-", color=COLOURS[0], label=label)
+            axes.vlines(
+                group["hardness"], group["low"], group["high"], color=COLOURS[0], linewidth=1
+            )
+            axes.set(
+                xlim=(0, 1),
+                xlabel="Hardness for models (mean rank of the loss)",
+                ylabel="Human error",
+            )
+            axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_formatter(percent)
+            axes.grid(color="0.9")
+            axes.legend(frameon=False, loc="upper left")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure

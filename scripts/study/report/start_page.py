@@ -1,0 +1,278 @@
+"""The start page of a study's report: what was asked, found and done, and how to do it again, as reStructuredText."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import yaml
+
+from study.report.findings import Finding
+from study.runs.run import n_of
+from study.wording import counted, duration
+
+# The report's page puts this text beside the graph of rules, in the middle and no wider than a column of a newspaper.
+# These rules hold only while the start page is shown, because they are part of it.
+_STYLE = """\
+.. raw:: html
+
+   <style>
+   #app div:has(> div > div > .prose) { align-items: flex-start; justify-content: flex-start; }
+   #app div:has(> div > .prose) { flex-wrap: wrap; min-width: 0; }
+   #app div:has(> .prose) { min-width: 0; }
+   #app .prose { max-width: 50rem; }
+   #app .prose .section > h1 { margin: 1.5rem 0 .5rem; font-size: 1.25rem; }
+   #app .prose a { white-space: nowrap; }
+   #app .prose pre { white-space: pre; overflow-x: auto; }
+   #app .prose table { display: block; overflow-x: auto; }
+   #app .prose :is(td, th) p { margin: 0; }
+   </style>
+"""
+# What reads this page is a Jinja template with the report's categories; a chapter that a partial report lacks is no link. By way of the menu,
+# because the report goes on listing the items of one category when it is sent straight to another.
+_SEE = """\
+{% macro see(chapter) %}{% for category in categories if category.name.endswith(chapter) %}`{{ category.name }} <javascript:\
+void(app.setView({navbarMode:'menu'}),setTimeout("app.showCategory('{{ category.name | urlencode }}')"))>`__\
+{% else %}{{ chapter }}{% endfor %}{% endmacro %}
+"""
+
+_HOW_TO_READ = (
+    "The chapters in the menu hold the figures and tables; the circled i beside each says what is seen and how it was computed. What this report is too "
+    "small for, every image that some run got wrong with what each run says of it, is the page gallery.html in the folder results."
+)
+
+
+def start_page(
+    title: str,
+    question: str,
+    findings: Sequence[Finding],
+    sections: Mapping[str, str],
+    locks: Iterable[str] = (),
+) -> str:
+    """Return the page: title, question, main findings with links to the chapters that show them, then the other sections.
+
+    Args:
+        title: of the page.
+        question: what the study asks.
+        findings: most important first.
+        sections: reStructuredText by heading, such as the functions of this module return.
+        locks: sha256 of the requirements.lock of each run; the page warns if the project's is another one when the report is made.
+
+    Returns:
+        A Jinja template of reStructuredText, as Snakemake's reports read it.
+    """
+    items = "\n".join(
+        f"- **{plain(one.subject)}.** {plain(one.text)} ({{{{ see({one.chapter!r}) }}}})"
+        for one in findings
+    )
+    parts = [
+        _SEE,
+        _heading(title, "="),
+        _STYLE,
+        plain(question),
+        _warning(set(locks)),
+        _HOW_TO_READ,
+        _heading("Main findings"),
+        items,
+    ]
+    for heading, text in sections.items():
+        parts += [_heading(heading), text]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _warning(locks: set[str]) -> str:
+    """Return a template that warns if the project's lock is none of these, or if runs were trained with different ones."""
+    text = (
+        "**Warning: other libraries.** requirements.lock is not the one that {} trained with, so what is run again may come out "
+        "differently. The versions used are under *Computed with*."
+    )
+    if len(locks) > 1:
+        return text.format("all runs were")
+    known = ", ".join(f"'{lock}'" for lock in sorted(locks))
+    condition = f"snakemake.config['requirements_lock'] not in [{known}]" if locks else "false"
+    return f"{{% if {condition} %}}{text.format('the runs were')}{{% endif %}}"
+
+
+def plain(text: str) -> str:
+    """Return text on one line that neither reStructuredText nor Jinja takes for markup."""
+    text = " ".join(text.split())
+    # An escaped space is no space and no start of a list.
+    start = "\\ " if re.match(r"\W|\w+[.)](\s|$)", text) else ""
+    return _no_template(start + re.sub(r"([\\`*|]|_(?!\w))", r"\\\1", text).replace("::", ":\\:"))
+
+
+def literal(text: str) -> str:
+    """Return a block of text that is shown as it is."""
+    return "::\n\n" + "\n".join(f"    {_no_template(line)}".rstrip() for line in text.splitlines())
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return plain texts as a list."""
+    return "\n".join(f"- {plain(item)}" for item in items)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table of plain texts."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in (header, *rows):
+        lines += [
+            f"   {'*' if place == 0 else ' '} - {plain(str(cell))}"
+            for place, cell in enumerate(row)
+        ]
+    return "\n".join(lines)
+
+
+def _no_template(text: str) -> str:
+    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text)
+
+
+def _heading(text: str, sign: str = "-") -> str:
+    escaped = plain(text)
+    return f"{escaped}\n{sign * max(len(escaped), 4)}"
+
+
+def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str:
+    """Return what was trained on what and how it is compared.
+
+    Args:
+        config: of the study.
+        records: content of every run's `run.json`.
+    """
+    shares = " / ".join(f"{config['split'][role]:g}" for role in ("train", "val", "test"))
+    texts = [
+        f"{n_of(sum(record['status'] == 'ok' for record in records), len(records))}: combos {', '.join(config['combos'])}; models {', '.join(config['models'])}; seeds {', '.join(map(str, config['seeds']))}.",
+        f"Each partition is split {shares} into training, validation and test images, anew for each seed. A combo's split is the union "
+        "of its partitions' splits, so no test image of any run is a training image of another one with the same seed.",
+        "Compare combos on the common test, the union of all partitions' test splits: every run of a seed is scored on the same images.",
+        "Intervals of differences are over seeds with their test images (Student's t) unless they say otherwise.",
+        "An image's hardness is judged only by runs that neither trained nor validated on it or on a near-duplicate.",
+    ]
+    rows = []
+    for model in config["models"]:
+        own = [record for record in records if record["model"] == model]
+        recipe = own[0]["recipe"]
+        rows.append(
+            (
+                model,
+                recipe["architecture"]["name"],
+                f"{own[0]['parameters']:,}",
+                _range(record["epochs"] for record in own),
+                recipe["batch_size"],
+                recipe["optimizer"]["name"],
+                own[0]["precision"],
+                f"{sum(record['train_seconds'] for record in own) / 60:,.1f} min",
+            )
+        )
+    header = (
+        "model",
+        "architecture",
+        "parameters",
+        "epochs",
+        "batch",
+        "optimizer",
+        "precision",
+        "training, all runs",
+    )
+    return f"{listed(texts)}\n\n{table(header, rows)}"
+
+
+def data(
+    manifest: Mapping[str, Any],
+    partitions: Mapping[str, Any],
+    n_train: Mapping[str, int],
+    pairs: np.ndarray,
+    problems: Mapping[str, int],
+) -> str:
+    """Return what the images are and how they are divided.
+
+    Args:
+        manifest: content of `data/manifest.json`.
+        partitions: content of `partitions/manifest.json`.
+        n_train: number of training images by combo.
+        pairs: int64, P×2; near-duplicates, by image_id.
+        problems: of images of one's own, how many files could not be used, were converted, and so on, by kind.
+    """
+    n, height, width, *channels = manifest["images"]
+    parts = []
+    for name, part in partitions["partitions"].items():
+        counts = part["class_counts"].values()
+        parts.append(f"{name} {part['size']:,} (of each class {_range(counts)})")
+    lines = [
+        f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels{', colour' if channels == [3] else ''}, {len(manifest['classes'])} "
+        f"classes ({', '.join(manifest['classes'])}).",
+        f"Partitions, disjoint and drawn by class with seed {partitions['seed']}: {', '.join(parts)}.",
+        f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
+        f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in {counted(len(pairs), 'pair')}. A run may train on one and be "
+        "tested on the other; `snakemake verify` says what accuracies are without such test images.",
+        f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
+    ]
+    if problems:
+        counts = ", ".join(f"{n:,} {kind}" for kind, n in problems.items())
+        lines.append(f"Files that data/problems.csv has reasons for: {counts}.")
+    return listed(lines)
+
+
+def _range(values: Iterable[int]) -> str:
+    low, *_, high = [*sorted(values)] * 2
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
+    """Return the machines and the versions of libraries that the runs were trained with."""
+    machines = Counter(
+        f"{record['device']}; {record['machine']['cpu']}, {counted(record['machine']['cpus'], 'CPU')}, {record['machine']['system']} on "
+        f"{record['machine']['architecture']}; {counted(record['threads'], 'thread')} a run"
+        for record in records
+    )
+    versions = Counter(
+        ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        for record in records
+    )
+    seconds = sum(record["total_seconds"] for record in records)
+    return listed(
+        [
+            *(f"{text} ({counted(count, 'run')})." for text, count in machines.items()),
+            *(f"{text} ({counted(count, 'run')})." for text, count in versions.items()),
+            f"All runs together took {duration(seconds)}, one after the other; at most {max(record['peak_memory_mb'] for record in records):,.0f} MB of "
+            "memory each.",
+        ]
+    )
+
+
+def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:
+    """Return the commands that make the study and its report.
+
+    Args:
+        configfiles: files given with `--configfile`.
+        repository: what `study.audit.provenance.repository` says of the project.
+    """
+    given = f" --configfile {' '.join(configfiles)}" if configfiles else ""
+    commands = [
+        *([f"git checkout {repository['commit']}"] if repository["commit"] else []),
+        "make setup && source .venv/bin/activate",
+        f"snakemake --cores 4 --resources gpu=1{given}",
+        f"snakemake --report{given}",
+    ]
+    note = (
+        "With this configuration in a file ``my_study.yaml``, ``--configfile my_study.yaml`` does the same anywhere, given the files that it names, such as "
+        "images of one's own with the digest above. "
+        "Each run's ``run.json`` holds its recipe, seeds, versions and the digest of its weights."
+    )
+    changed = "\n\nFiles of the project differed from that commit." if repository["dirty"] else ""
+    return literal("\n".join(commands)) + changed + f"\n\n{note}"
+
+
+def configfiles_of(page: str) -> str:
+    """Return the files that a start page's commands give with `--configfile`, as `again` wrote them; "" for none."""
+    found = re.search(r"^ *snakemake --cores .*? --configfile (.+)$", page, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def configuration(config: Mapping[str, Any]) -> str:
+    """Return the configuration in full."""
+    return literal(
+        yaml.safe_dump(
+            dict(config), default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
+        )
+    )

@@ -1,0 +1,1 @@
+"""What did one run leave, and how good is it?"""

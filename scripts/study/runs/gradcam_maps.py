@@ -1,0 +1,67 @@
+"""Class activation maps of images on disk: what `study.models.gradcam` computed and others draw."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from study.files import atomic_path
+
+
+class ActivationMaps(NamedTuple):
+    """Where one run's model finds what speaks for the class it predicted and for the true one, on n images, in L layers.
+
+    Attributes:
+        combo: that the run trained on; empty if there is no run.
+        seed: of the run; -1 if there is none.
+        image_ids: int64, n.
+        predicted: int64, n; the label that the run predicted.
+        true: int64, n; the label.
+        confidence: float64, n; the run's probability of the predicted class.
+        roles: uint8, n; codes of `study.runs.predictions.ROLE_CODES`: what the images were to the run.
+        layers: str, L; names of modules of the model, coarser maps last.
+        sizes: int64, L×2; height and width of the layers' own maps, before they were resized to the image.
+        maps: uint8, n×L×2×H×W; for the predicted class and for the true one, 0 to 255 the largest of the map. All 0: no place
+            speaks for the class.
+    """
+
+    combo: str
+    seed: int
+    image_ids: np.ndarray
+    predicted: np.ndarray
+    true: np.ndarray
+    confidence: np.ndarray
+    roles: np.ndarray
+    layers: np.ndarray
+    sizes: np.ndarray
+    maps: np.ndarray
+
+
+def no_maps(combo: str = "", seed: int = -1) -> ActivationMaps:
+    """Return what stands for the maps where there is no image to explain: empty arrays."""
+    none = np.zeros(0, np.int64)
+    return ActivationMaps(
+        combo,
+        seed,
+        image_ids=none,
+        predicted=none,
+        true=none,
+        confidence=np.zeros(0),
+        roles=np.zeros(0, np.uint8),
+        layers=np.zeros(0, "U1"),
+        sizes=np.zeros((0, 2), np.int64),
+        maps=np.zeros((0, 0, 2, 0, 0), np.uint8),
+    )
+
+
+def save_maps(path: str | Path, maps: ActivationMaps) -> None:
+    """Write maps as a compressed .npz archive with an array of the name of each attribute, atomically."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **maps._asdict())
+
+
+def load_maps(path: str | Path) -> ActivationMaps:
+    """Read what `save_maps` wrote."""
+    with np.load(path, allow_pickle=False) as archive:
+        maps = ActivationMaps(*(archive[name] for name in ActivationMaps._fields))
+    return maps._replace(combo=str(maps.combo), seed=int(maps.seed))

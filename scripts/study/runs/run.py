@@ -1,0 +1,195 @@
+"""One run of a study, the combo × model × seed that it is, and the files that it left."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.errors import StudyError
+from study.files import read_csv, read_json
+from study.runs.tree import ResultsTree
+from study.wording import counted
+
+if TYPE_CHECKING:  # whoever asks where a run lies need not wait for numpy and pandas
+    import numpy as np
+    import pandas as pd
+
+    from study.runs.predictions import Predictions
+
+# The files that a run has when it is finished.
+_FILES = ("run.json", "model.safetensors", "predictions.npz", "metrics.json")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and its folder. Its files are read when they are asked for; JSON files once.
+
+    Attributes:
+        combo: the combo it trains on.
+        model: the name of its recipe.
+        seed: the seed of its split and of all its random choices.
+        folder: where its files lie.
+    """
+
+    combo: str
+    model: str
+    seed: int
+    folder: Path
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Return combo, model and seed."""
+        return self.combo, self.model, self.seed
+
+    @property
+    def name(self) -> str:
+        """Return what commands call it, such as "v1/cnn2/42"."""
+        return f"{self.combo}/{self.model}/{self.seed}"
+
+    @classmethod
+    def parse(cls, name: str, results: str | Path) -> "Run":
+        """Return the run of this name; its folder need not exist.
+
+        Args:
+            name: combo/model/seed, such as "v1/cnn2/42".
+            results: the folder of all results.
+
+        Raises:
+            StudyError: the name is not of this form.
+        """
+        combo, model, seed = [*name.split("/"), "", "", ""][:3]
+        if name.count("/") != 2 or not combo or not model or not seed.isdecimal():
+            raise StudyError(
+                f"{name!r} names no run; expected combo/model/seed, such as v1/cnn2/42"
+            )
+        return run_of(results, combo, model, int(seed))
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Return the content of run.json: what the training was."""
+        return read_json(self.folder / "run.json")
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Return the content of metrics.json: how good the model is."""
+        return read_json(self.folder / "metrics.json")
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the training diverged, so that there is no model."""
+        return self.record["status"] == "diverged"
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """Return the content of history.csv: a row an epoch."""
+        from study.runs.history import read_history
+
+        return read_history(self.folder / "history.csv")
+
+    def predictions(self) -> "Predictions":
+        """Return the logits of every image, and the part that each played in this run."""
+        from study.runs.predictions import load_predictions
+
+        return load_predictions(self.folder / "predictions.npz")
+
+    def may_judge(self, near_duplicates: "np.ndarray | None" = None) -> "np.ndarray":
+        """Return a mask, bool N: the images that this run may judge, see `Predictions.may_judge`."""
+        return self.predictions().may_judge(near_duplicates)
+
+    def check_finished(self) -> "Run":
+        """Return this run if it has a model that was measured.
+
+        Raises:
+            StudyError: a file is missing, or the training diverged.
+        """
+        for file in _FILES:
+            if not (self.folder / file).is_file():
+                raise StudyError(
+                    f"the run {self.name} is not finished: {self.folder} has no {file}; "
+                    "let Snakemake make it"
+                )
+        if self.diverged or self.metrics["status"] == "diverged":
+            raise StudyError(
+                f"the run {self.name} diverged, so it has no model; "
+                "take another seed or lower its learning rate"
+            )
+        return self
+
+
+def run_of(results: str | Path, combo: str, model: str, seed: int) -> Run:
+    """Return a run of the study whose results lie in a folder."""
+    return Run(combo, model, seed, ResultsTree(Path(results)).run(combo, model, seed))
+
+
+def read_runs(path: str | Path) -> list[Run]:
+    """Return the runs of a study in its order.
+
+    Args:
+        path: the list of runs, results/runs.csv; the runs lie in the folder "runs" beside it.
+    """
+    return [
+        run_of(Path(path).parent, row["combo"], row["model"], int(row["seed"]))
+        for row in read_csv(path)
+    ]
+
+
+def runs_on_disk(results: str | Path) -> list[Run]:
+    """Return all runs that have a folder, whether they are finished or not, sorted by their folders."""
+    folders = sorted(ResultsTree(Path(results)).folder.glob("runs/*/*/seed*"))
+    return [
+        Run(folder.parts[-3], folder.parts[-2], int(folder.name[4:]), folder) for folder in folders
+    ]
+
+
+def find_run(results: str | Path, name: str) -> Run:
+    """Return the finished run of this name.
+
+    Raises:
+        StudyError: there is no such run, or it is not finished, or it diverged.
+    """
+    names = [run.name for run in runs_on_disk(results)]
+    if name not in names:
+        known = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        raise StudyError(
+            f"there is no run {name!r} in {Path(results, 'runs')}, expected combo/model/seed: "
+            f"{f'there are {known}' if names else 'there is none yet'}; "
+            "run this in the study's folder"
+        )
+    return Run.parse(name, results).check_finished()
+
+
+def finished(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
+    """Return the runs that have a measured model, and why each of the others has none."""
+    usable, reasons = [], []
+    for run in runs:
+        try:
+            usable.append(run.check_finished())
+        except StudyError as error:
+            reasons.append(str(error))
+    return usable, reasons
+
+
+def best_run(runs: Iterable[Run]) -> Run | None:
+    """Return the finished run with the highest validation accuracy; None if none has validation images.
+
+    Test images choose nothing. Of equals, the run with more validation images comes first, then
+    the one with the smaller loss on them: runs of other combos have other validation images, and
+    among few images many runs are equal.
+    """
+    usable = [
+        run for run in finished(runs)[0] if run.metrics["val"]["overall_accuracy"] is not None
+    ]
+    return max(usable, key=_validation_score, default=None)
+
+
+def _validation_score(run: Run) -> tuple[float, int, float]:
+    val = run.metrics["val"]
+    return val["overall_accuracy"], val.get("n", 0), -val.get("nll", 0.0)
+
+
+def n_of(n: int, n_runs: int) -> str:
+    """Return how many of a study's runs count, such as "30 runs" or "29 of 30 runs, 1 diverged"."""
+    if n == n_runs:
+        return counted(n, "run")
+    return f"{n:,} of {counted(n_runs, 'run')}, {n_runs - n:,} diverged"

@@ -1,0 +1,88 @@
+"""Where everything lies in a folder of results: the one place that spells these paths for Python.
+
+The rules spell them too, literally, because that is how Snakemake knows which job makes which file.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class ResultsTree(NamedTuple):
+    """The paths of one study's results.
+
+    Attributes:
+        folder: the folder of all results, such as "results".
+    """
+
+    folder: Path
+
+    def __truediv__(self, path: str | Path) -> Path:
+        """Return any path below the folder, such as `tree / "summary.csv"`."""
+        return self.folder / path
+
+    @property
+    def list_of_runs(self) -> Path:
+        """The table of the study's runs: combo, model, seed."""
+        return self.folder / "runs.csv"
+
+    @property
+    def study(self) -> Path:
+        """The record of the study."""
+        return self.folder / "study.json"
+
+    @property
+    def images(self) -> Path:
+        """The array of all images."""
+        return self.folder / "data" / "images.npy"
+
+    @property
+    def index(self) -> Path:
+        """The table of all images."""
+        return self.folder / "data" / "index.csv"
+
+    @property
+    def data_manifest(self) -> Path:
+        """The record of the data set."""
+        return self.folder / "data" / "manifest.json"
+
+    @property
+    def near_duplicates(self) -> Path:
+        """The table of pairs of images that are nearly the same."""
+        return self.folder / "data" / "near_duplicates.csv"
+
+    @property
+    def hard_examples(self) -> Path:
+        """The table of all images and how hard each is."""
+        return self.folder / "hard_examples.csv"
+
+    def partition(self, name: str) -> Path:
+        """Return the list of images of a partition."""
+        return self.folder / "partitions" / f"{name}.csv"
+
+    def split(self, partition: str, seed: int) -> Path:
+        """Return the train/val/test split of a partition (or of `official`) for a seed."""
+        return self.folder / "splits" / partition / f"seed{seed}.csv"
+
+    def common_test(self, seed: int) -> Path:
+        """Return the list of images that all runs of a seed are tested on."""
+        return self.folder / "splits" / "common" / f"seed{seed}.csv"
+
+    def recipe(self, model: str) -> Path:
+        """Return the resolved recipe of a model."""
+        return self.folder / "recipes" / f"{model}.yaml"
+
+    def run(self, combo: str, model: str, seed: int) -> Path:
+        """Return the folder of a run."""
+        return self.folder / "runs" / combo / model / f"seed{seed}"
+
+    def log(self, rule: str, combo: str, model: str, seed: int) -> Path:
+        """Return what the job of this rule printed for a run."""
+        return self.folder / "logs" / rule / combo / model / f"seed{seed}.log"
+
+    def checkpoint(self, combo: str, model: str, seed: int) -> Path:
+        """Return where an unfinished training of a run keeps its state."""
+        return self.folder / "scratch" / "train" / combo / model / f"seed{seed}.pt"
+
+    def comparison(self, table: str) -> Path:
+        """Return a table of the comparisons, such as "groups"."""
+        return self.folder / "comparisons" / f"{table}.csv"

@@ -1,0 +1,93 @@
+"""Trainings of seconds, of 120 images that a few steps learn."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from study.files import atomic_path, write_text
+from study.models.build import build_model
+from study.training.checkpoints import load_checkpoint, save_checkpoint
+from study.training.trainer import Epoch, ImageSet, Trainer
+
+FULL_RECIPE = {
+    "augment": [
+        {"name": "random_crop", "padding": 2},
+        {"name": "alternating_flip"},
+        {"name": "cutout", "size": 6},
+    ],
+    "schedule": {"name": "one_cycle"},
+    "ema": 0.8,
+    "keep": "best",
+    "epochs": 4,
+    "batch_size": 16,
+}
+
+
+def make_image_set() -> ImageSet:
+    random = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    images = np.clip(
+        labels[:, None, None, None] * 80 + random.integers(0, 40, (120, 32, 32, 3)), 0, 255
+    )
+    return ImageSet(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
+
+
+def trainer(image_set, *, val=None, test=None, order=0, architecture="cnn2", **recipe) -> Trainer:
+    """Return a trainer with a small model and its own recipe keys."""
+    torch.manual_seed(0)
+    options = {"filters": 8} if architecture == "cnn2" else {"widths": [8, 16, 16]}
+    model = build_model(architecture, num_classes=3, **options)
+    torch.manual_seed(1)
+    defaults = {
+        "augment": [],
+        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3},
+        "batch_size": 32,
+        "epochs": 3,
+        "optimizer": {"name": "adam", "lr": 0.01},
+        "schedule": {"name": "constant"},
+    }
+    return Trainer(
+        model,
+        defaults | recipe,
+        image_set,
+        image_set if val is None else val,
+        test,
+        order=torch.Generator().manual_seed(order),
+        augmentation=torch.Generator().manual_seed(order + 1),
+    )
+
+
+def facts(epoch: Epoch) -> tuple:
+    """Return what must not depend on when and how often a training was stopped: all but the times."""
+    return (
+        epoch.epoch,
+        epoch.learning_rate,
+        epoch.train_loss,
+        epoch.train_accuracy,
+        epoch.val_loss,
+        epoch.val_accuracy,
+        epoch.chain,
+    )
+
+
+def weights(trained: Trainer) -> dict[str, torch.Tensor]:
+    return trained.evaluated.state_dict()
+
+
+def train_as_a_job(folder: Path) -> None:
+    """Train in a process of its own, from the checkpoint if there is one, and write what came out."""
+    torch.set_num_threads(1)
+    learner = trainer(make_image_set(), **FULL_RECIPE | {"epochs": 12})
+    state = load_checkpoint(folder / "c.pt", "key", torch.device("cpu"))
+    if state is not None:
+        learner.load_state_dict(state)
+    write_text(folder / "started", str(len(learner.history)))
+    clock = time.perf_counter()
+    learner.run(save=lambda state: save_checkpoint(folder / "c.pt", "key", state), save_every=0.005)
+    seconds = time.perf_counter() - clock
+    with atomic_path(folder / "result.pt") as temporary:  # the kill may come now
+        torch.save(
+            [weights(learner), [facts(epoch) for epoch in learner.history], seconds], temporary
+        )

@@ -1,0 +1,140 @@
+"""What training a run once more says of it."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import assert_one_clear_line, run_script
+
+from study.audit.certification import certificate, seed_noise
+from study.runs.predictions import Predictions, roles_in_run, save_predictions
+
+LABELS = np.array([0, 1, 0, 1])
+
+
+def trained(folder, *, logits, chain=("a", "b", "c"), start="s", weights="w", torch="2.11.0"):
+    """Write what certificates read of a run whose test images are the last three."""
+    folder.mkdir(parents=True)
+    record = {
+        "sha256": {"weights": weights},
+        "versions": {"torch": torch, "numpy": "2"},
+        "threads": 1,
+    }
+    (folder / "run.json").write_text(
+        json.dumps(record | ({} if start is None else {"initial_weights": start}))
+    )
+    pd.DataFrame({"epoch": range(1, len(chain) + 1), "chain": chain}).to_csv(
+        folder / "history.csv", index=False
+    )
+    roles = roles_in_run(
+        4, {"train": np.array([0]), "val": np.array([], int), "test": np.array([1, 2, 3])}
+    )
+    save_predictions(folder / "predictions.npz", Predictions(np.array(logits, np.float32), roles))
+    return folder
+
+
+RIGHT = [[1, 0], [0, 1], [1, 0], [0, 1]]
+ONE_WRONG = [[1, 0], [0, 1], [0, 1], [0, 1]]
+
+
+@pytest.fixture
+def first(tmp_path):
+    return trained(tmp_path / "first", logits=RIGHT)
+
+
+def test_the_same_weights_and_logits_are_level_a(first, tmp_path):
+    found = certificate(first, trained(tmp_path / "again", logits=RIGHT), LABELS, math.nan)
+    assert (found.level, found.first_divergence, found.n_different, found.changed) == (
+        "A",
+        "",
+        0,
+        [],
+    )
+    assert found.accuracy == found.accuracy_again == 1
+
+
+def test_other_weights_that_predict_the_same_are_level_b(first, tmp_path):
+    again = trained(
+        tmp_path / "again",
+        logits=[[2, 0], *RIGHT[1:]],
+        chain=("a", "x", "y"),
+        weights="v",
+        torch="2.15.0",
+    )
+    found = certificate(first, again, LABELS, math.nan)
+    assert (found.level, found.first_divergence, found.largest_logit_difference) == (
+        "B",
+        "epoch 2",
+        1,
+    )
+    assert found.changed == ["versions.torch 2.11.0 → 2.15.0"]
+
+
+@pytest.mark.parametrize(("noise", "level"), [(0.34, "C"), (0.33, "none"), (math.nan, "none")])
+def test_other_predictions_are_held_against_the_noise_of_seeds(first, tmp_path, noise, level):
+    again = trained(tmp_path / "again", logits=ONE_WRONG, start="t", weights="v")
+    found = certificate(first, again, LABELS, noise)
+    assert (found.level, found.n_different, found.first_divergence) == (level, 1, "initial weights")
+    assert found.accuracy_again == pytest.approx(2 / 3)
+
+
+def test_a_training_that_diverges_the_second_time_is_not_the_same(first, tmp_path):
+    again = trained(tmp_path / "again", logits=np.full((4, 2), np.nan), chain=("a",), weights="v")
+    found = certificate(first, again, LABELS, 1.0)
+    assert (found.level, found.first_divergence) == ("none", "epoch 2") and math.isnan(
+        found.accuracy_again
+    )
+    lost = trained(tmp_path / "lost", logits=np.full((4, 2), np.nan), chain=("a",), weights="v")
+    assert certificate(again, lost, LABELS, math.nan).level == "A"
+
+
+def test_runs_of_earlier_versions_have_no_chain(first, tmp_path):
+    again = trained(tmp_path / "again", logits=RIGHT, start=None)
+    assert certificate(first, again, LABELS, math.nan).first_divergence == "not recorded"
+
+
+def test_the_noise_of_seeds_is_that_of_a_models_combos():
+    summary = pd.DataFrame(
+        {"combo": ["v1"] * 3 + ["v2"] * 3 + ["v1"], "model": ["a"] * 6 + ["b"]}
+        | {"test_accuracy": [0.6, 0.7, 0.8, 0.7, 0.7, np.nan, 0.9]}
+    )
+    # Sums of squares 0.02 and 0 with 2 and 1 degrees of freedom; t of three is 3.182.
+    assert seed_noise(summary, "a") == pytest.approx(3.182446 * math.sqrt(2 * 0.02 / 3), abs=1e-6)
+    assert math.isnan(seed_noise(summary, "b"))
+
+
+def test_the_table_says_where_two_trainings_part(tmp_path):
+    trained(tmp_path / "runs/v1/a/seed1", logits=RIGHT)
+    trained(tmp_path / "certify/v1/a/seed1", logits=ONE_WRONG, chain=("a", "b", "z"), weights="v")
+    pd.DataFrame({"combo": ["v1"], "model": ["a"], "test_accuracy": [1.0]}).to_csv(
+        tmp_path / "s.csv", index=False
+    )
+    rows = [f"{i},{label},{'xy'[label]},train,{i}.png" for i, label in enumerate(LABELS)]
+    (tmp_path / "index.csv").write_text(
+        "\n".join(["image_id,label,class,source_split,file", *rows]) + "\n"
+    )
+    arguments = (
+        "certify.py", "--results", tmp_path, "--runs", "v1/a/1", "--summary", tmp_path / "s.csv", "--index", tmp_path / "index.csv",
+        "--page", tmp_path / "page.html", "--output", tmp_path / "t.csv",
+    )  # fmt: skip
+    printed = run_script(*arguments).stdout
+    assert (
+        "none  a on v1, seed 1" in printed
+        and "first difference: epoch 3; 1 of 4 predictions differ" in printed
+    )
+    assert pd.read_csv(tmp_path / "t.csv")["level"].tolist() == ["none"]
+    assert "1 run trained once more" in (tmp_path / "page.html").read_text()
+
+
+def test_a_run_that_the_study_lacks_is_refused(project):
+    project.configure(project.study | {"certify": ["v1/cnn2/43"]})
+    failed = project.snakemake("--dry-run", "certify")
+    assert failed.returncode != 0
+    assert_one_clear_line(
+        failed.stderr,
+        "certify names 'v1/cnn2/43'",
+        "43 is not among the study's seeds (42, 7)",
+        "v1/cnn2/42",
+    )

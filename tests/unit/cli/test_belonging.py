@@ -1,0 +1,76 @@
+"""`show` and `watch` notice runs of another configuration than the one that is asked about."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from cli_study import study, write_run
+from conftest import ROOT
+
+from study.report.start_page import again
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A project with the runs of other.yaml, one of which is not trained yet: cnn2 in three epochs on digits."""
+    folder = tmp_path_factory.mktemp("belonging") / "project"
+    for name in ("config", "workflow"):
+        shutil.copytree(ROOT / name, folder / name)
+    other = {"dataset": {"name": "digits"}, "models": ["cnn2"], "combos": ["v1"], "seeds": [1, 2]}
+    other |= {"partitions": [{"name": "v1", "size": 900}], "overrides": {"cnn2": {"epochs": 3}}}
+    (folder / "other.yaml").write_text(yaml.safe_dump(other))
+    recipe = yaml.safe_load((ROOT / "config/models/cnn2.yaml").read_text()) | {"epochs": 3}
+    del recipe["description"]
+    results = folder / "results"
+    write_run(results, "v1", "cnn2", 1, 9, recipe=recipe)
+    (results / "runs.csv").write_text("combo,model,seed\nv1,cnn2,1\nv1,cnn2,2\n")
+    (results / "data").mkdir()
+    (results / "data/manifest.json").write_text(json.dumps({"dataset": "digits"}))
+    return folder
+
+
+def note(*words: str, folder: Path) -> str:
+    result = study(*words, folder=folder)
+    assert result.returncode == 0, result.stderr
+    assert "note:" not in result.stdout
+    return result.stderr
+
+
+@pytest.mark.parametrize("command", [("show", "--csv"), ("watch", "--once")])
+def test_runs_of_another_data_set_are_not_taken_for_the_studys(made, command):
+    assert "note:" not in note(*command, "--configfile", "other.yaml", folder=made)
+    said = note(*command, folder=made)
+    assert (
+        said
+        == "note: 2 of 2 runs in results/ are of another configuration; give the --configfile that they are made with\n"
+    )
+
+
+def test_a_finished_study_says_which_configfile_it_was_made_with(made):
+    page = made / "results/overview.rst"
+    try:
+        page.write_text(again(["other.yaml", "more.yaml"], {"commit": "0" * 40, "dirty": False}))
+        assert "made with --configfile other.yaml more.yaml: give that" in note("show", folder=made)
+        page.write_text(again([], {"commit": None, "dirty": None}))
+        (made / "changed.yaml").write_text(
+            "dataset: {name: digits}\npartitions: [{name: v1, size: 9}]\ncombos: [v1]\n"
+        )
+        assert "made without --configfile" in note(
+            "show", "--configfile", "changed.yaml", folder=made
+        )
+    finally:
+        page.unlink()
+
+
+def test_another_recipe_is_another_configuration_and_runs_beside_the_studys_are_counted(made):
+    (made / "longer.yaml").write_text("overrides: {cnn2: {epochs: 9}}\n")
+    said = note("show", "--configfile", "other.yaml", "longer.yaml", folder=made)
+    assert "1 of 2 runs in results/ is of another configuration" in said
+    (made / "fewer.yaml").write_text("seeds: [1]\n")
+    said = note("show", "--configfile", "other.yaml", "fewer.yaml", folder=made)
+    assert (
+        said
+        == "note: 1 more run in results/ of another configuration; `study clean` with this one lists them\n"
+    )

@@ -1,0 +1,69 @@
+"""`study diff` of runs that are the same in both studies: no noise of seeds is between them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cli_study import printed, write_run
+
+
+def write_study(results: Path, weights: dict[int, str], **recorded: object) -> Path:
+    """Write a study of one combo and model with a seed for each digest of weights."""
+    for seed, digest in weights.items():
+        write_run(results, "v1", "m", seed, 6 + seed, sha256={"weights": digest}, **recorded)
+    keys = "".join(f"v1,m,{seed}\n" for seed in weights)
+    (results / "runs.csv").write_text(f"combo,model,seed\n{keys}")
+    return results
+
+
+@pytest.fixture(scope="module")
+def a(tmp_path_factory) -> Path:
+    return write_study(tmp_path_factory.mktemp("a"), {1: "a" * 64, 2: "b" * 64})
+
+
+def diff(*words: object, folder: Path) -> str:
+    return " ".join(printed("diff", *words, folder=folder).split())
+
+
+def test_studies_of_the_same_weights_are_the_same_and_not_undecided(a, tmp_path):
+    b = write_study(tmp_path / "b", {1: "a" * 64, 2: "b" * 64}, train_seconds=250.0)
+    text = diff(a, b, "--csv", "groups.csv", folder=tmp_path)
+    assert "All 2 runs that both have: the same, bit for bit" in text
+    assert "same runs" in text and "undecided" not in text and "±" not in text
+    (row,) = pd.read_csv(tmp_path / "groups.csv").to_dict("records")
+    assert row["n_same"] == row["n_seeds"] == 2 and pd.isna(row["p_holm"])
+    alone = diff(a / "runs/v1/m/seed1", b / "runs/v1/m/seed1", folder=tmp_path)
+    assert "The same run: its weights are the same, bit for bit (sha256 aaaaaaaa…)" in alone
+
+
+def test_of_studies_that_share_some_runs_the_others_are_named(a, tmp_path):
+    b = write_study(tmp_path / "b", {1: "a" * 64, 2: "c" * 64})
+    text = diff(a, b, folder=tmp_path)
+    assert (
+        "1 of the 2 runs that both have are the same, bit for bit, by the sha256 of the weights; not v1/m/2."
+        in text
+    )
+    assert "undecided" in text and "same runs" not in text
+
+
+def test_runs_without_a_digest_are_not_taken_for_the_same(tmp_path):
+    a, b = (write_study(tmp_path / name, {1: None, 2: None}) for name in "ab")
+    assert "same runs" not in diff(a, b, folder=tmp_path)
+    assert "The same run" not in diff(a / "runs/v1/m/seed1", b / "runs/v1/m/seed1", folder=tmp_path)
+
+
+def test_what_a_training_took_is_never_beyond_the_noise_of_seeds(a, tmp_path):
+    slow = {
+        "train_seconds": 250.0,
+        "total_seconds": 300.0,
+        "images_per_s": 1.0,
+        "peak_memory_mb": 9000.0,
+    }
+    b = write_study(tmp_path / "b", {1: "c" * 64, 2: "d" * 64}, **slow)
+    text = printed("diff", a / "runs/v1/m/seed1", b / "runs/v1/m/seed2", "--all", folder=tmp_path)
+    rows = {line.split()[0]: line for line in text.splitlines() if line[:1].isalpha()}
+    for name in slow:
+        assert rows[name].split()[-1] == "–", rows[name]
+    assert "±" in rows["test_accuracy"]
+    text = diff(a, b, "--measure", "train_seconds", folder=tmp_path)
+    assert "higher" not in text and "depends on the machine" in text

@@ -1,0 +1,62 @@
+"""What `study new` proposes for a folder of images."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from study.cli import new
+from study.cli.main import main
+
+SIZES = [(40, 33), (48, 40), (33, 52)]
+
+
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory) -> str:
+    """The text for 400 images of four classes and three sizes, as a first study of one's own has them."""
+    folder = tmp_path_factory.mktemp("new")
+    for k in range(4):
+        (folder / "photos" / f"class{k}").mkdir(parents=True)
+        for i in range(100):
+            Image.new("RGB", SIZES[i % 3]).save(folder / "photos" / f"class{k}" / f"{i}.png")
+    main(["new", str(folder / "study.yaml"), "--images", str(folder / "photos")])
+    return Path(folder / "study.yaml").read_text()
+
+
+def test_a_few_hundred_images_are_studied_in_minutes_on_a_cpu(proposed):
+    study = yaml.safe_load(proposed)
+    size = {
+        part["name"]: 400 * part["size"] * study["split"]["train"] for part in study["partitions"]
+    }
+    seen = sum(
+        sum(size[part] for part in combo.split("+"))
+        * study["overrides"][model]["epochs"]
+        * len(study["seeds"])
+        for combo in study["combos"]
+        for model in study["models"]
+    )
+    # A core trains the two small networks at some 1,000 images a second, and the large ones at 50.
+    assert set(study["models"]) == {"cnn2", "cnn3"} and seen / 1000 < 300
+    assert len(study["seeds"]) >= 3
+
+
+def test_accuracies_are_not_of_a_handful_of_images(proposed):
+    study = yaml.safe_load(proposed)
+    assert all(400 * part["size"] * study["split"]["test"] >= 50 for part in study["partitions"])
+
+
+def test_the_sizes_that_it_names_are_those_of_images(proposed):
+    named = re.search(
+        r"have (\d+)×(\d+) to (\d+)×(\d+) pixels, (\d+)×(\d+) in the middle", proposed
+    )
+    low, high, middle = np.array(named.groups(), int).reshape(3, 2).tolist()
+    assert [tuple(size) for size in (low, middle, high)] == [(40, 33), (33, 52), (48, 40)]
+
+
+def test_every_number_of_images_gets_shares_that_add_up():
+    for n in (16, 100, 389, 2_000, 50_000):
+        plan = new.planned(n, n // 2, np.array([[32, 32]]))
+        assert sum(plan.split.values()) == pytest.approx(1) and sum(plan.shares) == pytest.approx(1)

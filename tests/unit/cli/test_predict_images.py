@@ -1,0 +1,281 @@
+"""`study predict`: images of any kind, by one run or all seeds of a combo."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from finished_study import CLASSES, RECIPE, write_data, write_run
+from PIL import Image
+
+from study.cli import main as cli
+from study.data.image_files import find_images, read_image
+from study.errors import StudyError
+from study.runs.predictions import load_predictions
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    results = tmp_path_factory.mktemp("project") / "results"
+    images = write_data(results)
+    for name in ("v1/small/1", "v1/small/2", "v2/small/1"):
+        write_run(results, images, name)
+    write_run(results, images, "v1/small/3", diverged=True)
+    write_run(results, images, "v3/uncalibrated/1", val=False)
+    write_run(results, images, "v3/vit/1", RECIPE | {"architecture": {
+        "name": "timm/vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 1}})  # fmt: skip
+    # The best on validation images is known.
+    for name, accuracy in (
+        ("v1/small/seed1", 0.2),
+        ("v1/small/seed2", 0.4),
+        ("v2/small/seed1", 0.4),
+        ("v3/vit/seed1", 0.1),
+    ):
+        path = results / "runs" / name / "metrics.json"
+        path.write_text(
+            json.dumps(json.loads(path.read_text()) | {"val": {"overall_accuracy": accuracy}})
+        )
+    return results
+
+
+@pytest.fixture
+def pictures(results, tmp_path):
+    """The first three images of the data as files."""
+    images = np.load(results / "data/images.npy")[:3]
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    return tmp_path
+
+
+def predicted(capsys, *words):
+    """Return the rows and what was said beside them."""
+    cli.main(["predict", *map(str, words)])
+    said = capsys.readouterr()
+    return list(csv.DictReader(io.StringIO(said.out))), said.err
+
+
+def probabilities(rows):
+    return np.array([[float(row[f"probability_{name}"]) for name in CLASSES] for row in rows])
+
+
+def expected(results, *names):
+    """Return the mean of the runs' calibrated probabilities of the first three images, from the stored logits."""
+    found = []
+    for name in names:
+        folder = results / "runs" / name
+        temperature = json.loads((folder / "metrics.json").read_text())["temperature"] or 1
+        logits = torch.from_numpy(load_predictions(folder / "predictions.npz").logits[:3]).double()
+        found.append((logits / temperature).softmax(1).numpy())
+    return np.mean(found, axis=0)
+
+
+def test_images_of_the_data_get_the_calibrated_probabilities_of_the_stored_logits(
+    results, pictures, capsys
+):
+    rows, said = predicted(capsys, pictures, "--run", "v1/small/1", "--results", results)
+    wanted = expected(results, "v1/small/seed1")
+    assert np.abs(probabilities(rows) - wanted).max() < 2e-6
+    assert [row["predicted"] for row in rows] == [CLASSES[k] for k in wanted.argmax(1)]
+    assert [row["file"] for row in rows] == [str(pictures / f"{n}.png") for n in range(3)]
+    assert "by v1/small/1; probabilities calibrated by the temperature" in said
+
+
+def test_the_run_that_is_best_on_its_validation_images_answers_unless_one_is_named(
+    results, pictures, capsys
+):
+    rows, said = predicted(capsys, pictures, "--results", results)
+    assert "by v1/small/2, the best on its validation images (40.0%)" in said
+    assert np.abs(probabilities(rows) - expected(results, "v1/small/seed2")).max() < 2e-6
+
+
+def test_of_equally_right_runs_the_one_with_more_validation_images_answers(
+    results, pictures, capsys
+):
+    path = results / "runs/v2/small/seed1/metrics.json"
+    before = path.read_text()
+    metrics = json.loads(before)
+    path.write_text(json.dumps(metrics | {"val": metrics["val"] | {"n": 70}}))
+    try:
+        assert "by v2/small/1," in predicted(capsys, pictures, "--results", results)[1]
+    finally:
+        path.write_text(before)
+    assert "by v1/small/2," in predicted(capsys, pictures, "--results", results)[1]
+
+
+def test_all_seeds_of_a_combo_answer_together_but_those_that_diverged(results, pictures, capsys):
+    rows, said = predicted(
+        capsys, pictures, "--combo", "v1", "--model", "small", "--results", results
+    )
+    assert (
+        np.abs(probabilities(rows) - expected(results, "v1/small/seed1", "v1/small/seed2")).max()
+        < 2e-6
+    )
+    assert "mean of seeds 1, 2" in said and "left out: the run v1/small/3 diverged" in said
+
+
+def test_without_validation_images_it_is_said_that_nothing_is_calibrated(results, pictures, capsys):
+    rows, said = predicted(capsys, pictures, "--run", "v3/uncalibrated/1", "--results", results)
+    assert "not calibrated: no validation images" in said
+    assert np.abs(probabilities(rows) - expected(results, "v3/uncalibrated/seed1")).max() < 2e-6
+
+
+def test_broken_files_are_named_after_the_rest_is_done(results, pictures, tmp_path, capsys):
+    (pictures / "broken.png").write_text("no image")
+    (pictures / "cut.png").write_bytes((pictures / "0.png").read_bytes()[:200])
+    (pictures / "notes.txt").write_text("passed over")
+    with pytest.raises(SystemExit) as left:
+        predicted(capsys, pictures, "--results", results, "--output", tmp_path / "out.csv")
+    said = capsys.readouterr().err
+    assert (
+        left.value.code == 1
+        and "error: 2 of 5 files could not be read" in said
+        and "Traceback" not in said
+    )
+    assert "broken.png: is no PNG" in said and "cut.png: " in said and "notes.txt" not in said
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "fragment"),
+    [
+        (["--run", "v1/small/3"], "diverged"),
+        (["--run", "v9/small/1"], "there is no run 'v9/small/1'"),
+        (["--combo", "v1"], "both --combo and --model"),
+        (["--combo", "v9", "--model", "small"], "no finished run of small on v9"),
+        (["--run", "v3/vit/1", "--gradcam", "maps"], "goes on from its own with attention"),
+        (["no/such/file"], "no such file or folder"),
+        (["--results", "elsewhere"], "there is no finished run in elsewhere/runs"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_one_line(words, fragment, results, pictures, capsys):
+    with pytest.raises(SystemExit):
+        predicted(capsys, "--results", results, pictures / "0.png", *words)
+    said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("by ")]
+    assert len(said) == 1 and said[0].startswith("error: ") and fragment in said[0]
+
+
+def test_maps_are_pictures_of_the_image_and_of_two_layers(results, pictures, tmp_path, capsys):
+    predicted(
+        capsys,
+        pictures,
+        "--combo",
+        "v1",
+        "--model",
+        "small",
+        "--results",
+        results,
+        "--gradcam",
+        tmp_path / "maps",
+    )
+    names = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    assert names == ["1_0.png", "2_1.png", "3_2.png"]
+    picture = np.asarray(Image.open(tmp_path / "maps/1_0.png"))
+    assert picture.shape == (256, 3 * 256, 3)
+    assert np.array_equal(picture[::8, :256:8], np.load(results / "data/images.npy")[0])
+
+
+def test_a_terminal_gets_a_table_of_the_likeliest_classes(results, pictures, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    cli.main(
+        [
+            "predict",
+            str(pictures / "0.png"),
+            "--run",
+            "v1/small/1",
+            "--top",
+            "2",
+            "--results",
+            str(results),
+        ]
+    )
+    shown = capsys.readouterr().out
+    first, second = (CLASSES[k] for k in np.argsort(-expected(results, "v1/small/seed1")[0])[:2])
+    assert shown.index(first) < shown.index(second) and "%" in shown and "probability_" not in shown
+
+
+def test_names_in_a_table_are_whole_and_begin_in_the_folder(results, pictures, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "a_photograph_with_a_name_that_is_longer_than_its_column.png"
+    (pictures / "own").mkdir()
+    (pictures / "0.png").rename(pictures / "own" / name)
+    cli.main(["predict", str(pictures), "--run", "v1/small/1", "--results", str(results)])
+    shown = capsys.readouterr().out
+    assert f"own/{name}" in "".join(line.split("  ")[0].rstrip() for line in shown.splitlines())
+    assert "…" not in shown and str(pictures) not in shown and "1.png" in shown
+
+
+def gradient(height=40, width=60):
+    columns = np.linspace(0, 255, width).astype(np.uint8)
+    return np.broadcast_to(columns, (height, width)).copy()
+
+
+def saved(tmp_path, image, name="x.png", **options):
+    image.save(tmp_path / name, **options)
+    return tmp_path / name
+
+
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to the right
+    path = saved(tmp_path, Image.fromarray(gradient()), "x.jpg", exif=exif)
+    image = read_image(path, (60, 40, 3), "crop")[:, :, 0].astype(int)
+    assert image[2].mean() < 30 and image[-3].mean() > 225
+
+
+def test_kinds_of_pixels_become_those_of_the_study(tmp_path):
+    grey = Image.fromarray(gradient())
+    wanted = gradient()[:, :, None].repeat(3, 2)
+    for image in (
+        grey,
+        grey.convert("RGB"),
+        grey.convert("P"),
+        Image.fromarray(gradient().astype(np.uint16) * 257),
+    ):
+        assert (
+            np.abs(
+                read_image(saved(tmp_path, image), (40, 60, 3), "crop").astype(int) - wanted
+            ).max()
+            <= 1
+        )
+    clear = Image.fromarray(np.zeros((4, 4, 4), np.uint8))
+    assert (read_image(saved(tmp_path, clear), (4, 4, 3), "crop") == 255).all()
+    palette = Image.new("P", (4, 4))
+    palette.putpalette([200, 10, 10])
+    assert (
+        read_image(saved(tmp_path, palette, "x.gif", transparency=0), (4, 4, 3), "crop") == 255
+    ).all()
+
+
+def test_other_sizes_are_the_middle_resized(tmp_path):
+    image = np.zeros((20, 60, 3), np.uint8)
+    image[:, 20:40] = 200  # the middle square
+    cropped, squeezed = (
+        read_image(saved(tmp_path, Image.fromarray(image)), (10, 10, 3), fit)
+        for fit in ("crop", "resize")
+    )
+    assert np.abs(cropped[:, 1:-1].astype(int) - 200).max() < 5
+    assert squeezed[:, 0].max() < 5 and squeezed[:, 5].min() > 195
+    same = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    assert np.array_equal(
+        read_image(saved(tmp_path, Image.fromarray(same)), (32, 32, 3), "crop"), same
+    )
+
+
+def test_images_of_other_channels_are_refused_and_empty_folders_too(tmp_path):
+    path = saved(tmp_path, Image.fromarray(gradient()))
+    with pytest.raises(StudyError, match="4 channels"):
+        read_image(path, (8, 8, 4), "crop")
+    with pytest.raises(StudyError, match="no fixed range"):
+        read_image(
+            saved(tmp_path, Image.fromarray(gradient().astype(np.float32)), "x.tiff"),
+            (8, 8, 3),
+            "crop",
+        )
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StudyError, match="a folder without images"):
+        find_images([tmp_path / "empty"])
+    assert find_images([tmp_path]) == sorted([path, tmp_path / "x.tiff"])

@@ -1,0 +1,324 @@
+"""compare.py, find_hard_examples.py and find_hard_to_learn.py on small made-up studies: whole ones and poor ones."""
+
+import csv
+import html
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import assert_one_clear_line, run_script
+
+from study.comparison.tables import answers
+from study.runs.calibration import equal_width_edges, reliability
+from study.runs.predictions import (
+    Predictions,
+    load_predictions,
+    no_predictions,
+    roles_in_run,
+    save_predictions,
+)
+
+N, K = 240, 3
+PARTITIONS = {"v1": np.arange(0, 80), "v2": np.arange(80, 160), "v3": np.arange(160, 240)}
+STRENGTH = {
+    "v1": 1.0,
+    "v2": 1.0,
+    "v3": 1.0,
+    "v1+v2": 1.8,
+    "v1+v3": 1.8,
+    "v2+v3": 1.8,
+    "v1+v2+v3": 2.6,
+    "official": 3.0,
+}
+
+
+class Study:
+    """Files of a study of invented answers, which are better the more partitions a combo has."""
+
+    def __init__(self, folder, combos, models, seeds, diverged=()):
+        self.folder, self.combos, self.models, self.seeds = folder, combos, models, seeds
+        self.labels = np.arange(N) % K
+        random = np.random.default_rng(0)
+        names = ["cat", "dog", "fox"]
+        with (folder / "index.csv").open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["image_id", "label", "class", "source_split", "file"])
+            rows.writerows(
+                [i, k, names[k], "test" if i >= 200 else "train", f"{i}.png"]
+                for i, k in enumerate(self.labels)
+            )
+        np.save(folder / "images.npy", random.integers(0, 256, (N, 4, 4, 3), dtype=np.uint8))
+        (folder / "duplicates.csv").write_text(
+            "image_id,other_id,pixel_distance,low_frequency_distance\n3,200,0.1,0.2\n"
+        )
+        for name, ids in PARTITIONS.items():
+            (folder / f"{name}.csv").write_text("image_id\n" + "".join(f"{i}\n" for i in ids))
+        self.splits = {}
+        for seed in seeds:
+            for name, ids in PARTITIONS.items():
+                order = np.random.default_rng(seed).permutation(ids)
+                split = {"train": order[:40], "val": order[40:60], "test": order[60:]}
+                self.splits[name, seed] = split
+                (folder / name).mkdir(exist_ok=True)
+                rows = sorted((i, role) for role, members in split.items() for i in members)
+                text = "image_id,role\n" + "".join(f"{i},{role}\n" for i, role in rows)
+                (folder / name / f"seed{seed}.csv").write_text(text)
+        with (folder / "runs.csv").open("w") as file:
+            file.write("combo,model,seed\n")
+            for combo, model, seed in itertools.product(combos, models, seeds):
+                file.write(f"{combo},{model},{seed}\n")
+                self._write_run(combo, model, seed, random, (combo, model, seed) in diverged)
+
+    def _write_run(self, combo, model, seed, random, diverged):
+        if combo == "official":
+            roles = {"train": np.arange(0, 200), "test": np.arange(200, 240)}
+        else:
+            parts = [self.splits[part, seed] for part in combo.split("+")]
+            roles = {
+                role: np.concatenate([part[role] for part in parts])
+                for role in ("train", "val", "test")
+            }
+        logits = random.normal(0, 1, (N, K)).astype(np.float32)
+        logits[np.arange(N), self.labels] += STRENGTH[combo]
+        codes = roles_in_run(N, roles)
+        place = self.folder / "runs" / combo / model / f"seed{seed}"
+        place.mkdir(parents=True)
+        save_predictions(
+            place / "predictions.npz",
+            no_predictions(codes, K) if diverged else Predictions(logits, codes),
+        )
+        (place / "metrics.json").write_text(
+            json.dumps({"temperature": None if combo == "official" else 1.5})
+        )
+        (place / "run.json").write_text(json.dumps({"n_train": len(roles["train"])}))
+        ids = roles["train"]
+        columns = ("confidence", "variability", "correctness", "forgetting", "first_learnt", "aum")
+        np.savez(
+            place / "dynamics.npz", image_id=ids, **{name: np.ones(len(ids)) for name in columns}
+        )
+
+    def compare(self):
+        out = self.folder / "out"
+        result = run_script(
+            "compare.py", "--runs", self.folder / "runs.csv", "--folder", self.folder / "runs", "--index",
+            self.folder / "index.csv", "--splits", self.folder, "--partitions", *PARTITIONS, "--draws", 200, "--tables", out,
+            "--page", out / "c.html", "--comparisons-figure", out / "c.svg", "--variance-figure", out / "v.svg",
+            "--scaling-figure", out / "s.svg", "--calibration-figure", out / "k.svg",
+        )  # fmt: skip
+        assert result.returncode == 0
+        return {
+            path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""])
+            for path in out.glob("*.csv")
+        }
+
+    def hard_examples(self, *options):
+        out = self.folder / "hard"
+        names = ("output", "top-table", "reliability", "growth", "confusions")
+        files = [a for name in names for a in (f"--{name}", out / f"{name}.csv")]
+        figures = [
+            a
+            for name in ("map", "growth", "confusions")
+            for a in (f"--{name}-figure", out / f"{name}.svg")
+        ]
+        run_script(
+            "find_hard_examples.py", "--runs", self.folder / "runs.csv", "--folder", self.folder / "runs", "--index",
+            self.folder / "index.csv", "--images", self.folder / "images.npy", "--partitions",
+            *(self.folder / f"{name}.csv" for name in PARTITIONS), "--duplicates", self.folder / "duplicates.csv",
+            "--page", out / "h.html", *files, *figures, *options,
+        )  # fmt: skip
+        return {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    combos = ["v1", "v2", "v3", "v1+v2", "v1+v3", "v2+v3", "v1+v2+v3", "official"]
+    return Study(tmp_path_factory.mktemp("whole"), combos, ["a", "b"], [1, 2, 3])
+
+
+def test_a_study_is_compared_over_all_its_families(whole):
+    tables = whole.compare()
+    pairs = tables["comparisons"]
+    assert set(pairs["measure"]) == {"accuracy", "nll", "brier"}
+    accuracy = pairs[pairs["measure"] == "accuracy"]
+    assert len(accuracy) == 2 * 21 + 8  # 7 combos of two models; two models on 8 combos
+    assert "official" not in set(accuracy["a"]) | set(accuracy["b"])  # not on the common test
+    on_official = accuracy[accuracy["within"] == "official"].iloc[0]
+    assert on_official["n_images"] == 3 * 40
+    row = accuracy[
+        (accuracy["within"] == "a") & (accuracy["a"] == "v1") & (accuracy["b"] == "v1+v2+v3")
+    ].iloc[0]
+    assert row["verdict"] == "v1+v2+v3" and row["n_images"] == 3 * 60
+    groups = tables["groups"].set_index(["combo", "model"])
+    assert set(groups.loc[("v1", "a"), "letters_of_combos"]).isdisjoint(
+        groups.loc[("v1+v2+v3", "a"), "letters_of_combos"]
+    )
+    assert groups.loc[("official", "a"), "accuracy"] > groups.loc[("v1", "a"), "accuracy"]
+    assert (groups["images_low"] < groups["accuracy"]).all() and (
+        groups["accuracy"] < groups["images_high"]
+    ).all()
+    shapley = tables["shapley"]
+    overall = shapley[(shapley["model"] == "a") & (shapley["class"] == "overall")]
+    assert list(overall["partition"]) == ["v1", "v2", "v3"]
+    assert overall["value"].sum() == pytest.approx(
+        groups.loc[("v1+v2+v3", "a"), "accuracy"] - 1 / K, abs=3e-6
+    )
+    scaling = tables["scaling"].set_index("model")
+    assert (scaling["low"] > 0).all() and (scaling["error_at_40"] > scaling["error_at_120"]).all()
+    agreement = tables["agreement"]
+    assert (
+        set(agreement["between"]) == {"seeds", "models"} and agreement["kappa"].abs().max() < 0.5
+    )  # invented independently
+    variance = tables["variance"].set_index(["model", "source"])
+    assert (
+        variance.loc[("a", "partition"), "freedom"] == 2
+        and variance.loc[("a", "seed"), "freedom"] == 6
+    )
+    power = tables["power"]
+    assert (power.loc[power["measure"] == "accuracy", "seeds_needed"] >= 2).all()
+
+
+def test_a_run_is_kept_in_a_few_bytes_a_test_image_and_two_bits_an_image():
+    random = np.random.default_rng(0)
+    labels = np.arange(8000) % K
+    predictions = Predictions(
+        random.normal(size=(8000, K)).astype(np.float32), np.zeros(8000, np.uint8)
+    )
+    test = np.arange(1000)
+    run = answers(predictions, test, labels, 1.5)
+    assert (run.right == (predictions.logits.argmax(axis=1) == labels)).all() and run.unseen.all()
+    kept = [
+        run.bits,
+        *run.values.values(),
+        *(part for state in run.bins.values() for part in state),
+    ]
+    assert sum(part.nbytes for part in kept) < 10 * len(test) + 8000 / 4
+
+
+def test_calibration_of_all_runs_together_is_that_of_all_their_answers(whole):
+    table = whole.compare()["calibration"]
+    model, trained = "a", table["state"] == "as trained"
+    confidence, right = [], []
+    for combo, seed in itertools.product(
+        [combo for combo in whole.combos if combo != "official"], whole.seeds
+    ):
+        run = load_predictions(
+            whole.folder / "runs" / combo / model / f"seed{seed}" / "predictions.npz"
+        )
+        test = np.concatenate([whole.splits[name, seed]["test"] for name in PARTITIONS])
+        p = np.exp(run.log_probabilities()[test])
+        confidence.append(p.max(axis=1))
+        right.append(p.argmax(axis=1) == whole.labels[test])
+    for seed in whole.seeds:
+        run = load_predictions(
+            whole.folder / "runs" / "official" / model / f"seed{seed}" / "predictions.npz"
+        )
+        p = np.exp(run.log_probabilities()[200:])
+        confidence.append(p.max(axis=1))
+        right.append(p.argmax(axis=1) == whole.labels[200:])
+    expected = reliability(np.concatenate(confidence), np.concatenate(right), equal_width_edges())
+    rows = table[trained & (table["model"] == model)]
+    for column, values in zip(("n", "confidence", "accuracy"), expected, strict=True):
+        assert rows[column].to_numpy() == pytest.approx(values, rel=1e-5, nan_ok=True)
+
+
+def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(whole):
+    tables = whole.hard_examples()
+    table = tables["output"]
+    assert sorted(table["image_id"]) == list(range(N)) and len(tables["top-table"]) == 100
+    assert (table["hardness"].dropna().diff().dropna() <= 0).all()
+    by_id = table.set_index("image_id")
+    assert by_id.loc[3, "near_duplicate"] == 200 and by_id.loc[200, "near_duplicate"] == 3
+    assert by_id.loc[200, "near_duplicate_distance"] == 0.1
+    differ = whole.labels[3] != whole.labels[200]
+    assert by_id["near_duplicate_other_label"].to_dict() == {
+        i: differ and i in (3, 200) for i in by_id.index
+    }
+    # 200 is in v3: without its pair, 3 of v1, a run on v1 might judge it.
+    alone, other = (
+        by_id.loc[200, "n_eligible"],
+        by_id.loc[[i for i in range(200, 240) if i != 200], "n_eligible"],
+    )
+    assert alone < other.max()
+    assert by_id.loc[0, "partition"] == "v1" and by_id.loc[0, "class"] == "cat"
+    assert set(tables["reliability"]["score"]) == {"hardness", "error_rate"}
+    assert not set(table.columns) & {"human_source", "human_error"}
+
+
+def test_votes_of_people_stand_in_the_row_of_their_image(whole, tmp_path):
+    (tmp_path / "votes.csv").write_text("image_id,n_votes,cat,dog,fox\n7,4,3,1,0\n0,2,2,0,0\n")
+    tables = whole.hard_examples("--kinds", "csv", "--votes", tmp_path / "votes.csv")
+    by_id = tables["output"].set_index("image_id")
+    assert by_id["human_source"].notna().sum() == 2
+    voted = by_id.loc[7]  # a dog
+    assert voted[["human_source", "human_n", "human_error", "human_top", "human_rejects"]].tolist() == [
+        "csv", 4, 0.75, "cat", True,
+    ]  # fmt: skip
+    assert by_id.loc[0, "human_error"] == 0
+
+
+def test_hard_to_learn_lists_real_image_ids(whole, tmp_path):
+    arguments = (
+        "find_hard_to_learn.py", "--runs", whole.folder / "runs.csv", "--folder", whole.folder / "runs", "--index",
+        whole.folder / "index.csv", "--table", tmp_path / "t.csv", "--report", tmp_path / "r.txt", "--page", tmp_path / "r.html",
+    )  # fmt: skip
+    run_script(*arguments, "--partition", whole.folder / "v1.csv")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert list(table.columns[:3]) == ["Image", "True Label", "Predicted Label"]
+    assert (
+        table["Image"].isin(PARTITIONS["v1"]).all()
+        and (table["True Label"] != table["Predicted Label"]).all()
+    )
+    report = (tmp_path / "r.txt").read_text()
+    assert (
+        "none of the models on v1, v1+v2, v1+v2+v3 learnt" in report
+        and "== Out of sample, a, seed 1 ==" in report
+    )
+    page = (tmp_path / "r.html").read_text()
+    assert html.unescape(page.split("<pre>")[1].split("</pre>")[0]) == report.split("\n", 1)[1]
+    (tmp_path / "other.csv").write_text("image_id\n0\n")
+    failed = run_script(*arguments, "--partition", tmp_path / "other.csv", check=False)
+    assert_one_clear_line(failed.stderr, "no runs on other alone", "add other to 'combos'")
+
+
+@pytest.mark.parametrize(
+    ("combos", "models", "seeds"),
+    [
+        (["v1"], ["a"], [1]),
+        (["v1", "v2"], ["a"], [1]),
+        (["official"], ["a", "b"], [1, 2]),
+        (["v1+v2"], ["a", "b"], [1]),
+    ],
+)
+def test_a_poor_study_gets_what_it_can_and_says_what_it_lacks(tmp_path, combos, models, seeds):
+    study = Study(tmp_path, combos, models, seeds)
+    tables = study.compare()
+    pairs = tables["comparisons"]
+    assert len(pairs) == 3 * (len(combos) * len(models) - 1)
+    if len(seeds) == 1 and len(pairs):
+        assert pairs["method"].str.contains("one seed").all() and pairs["seeds_low"].isna().all()
+        assert pairs[["low", "high", "p"]].notna().all(axis=None)
+        assert "nothing is known of other seeds" in (tmp_path / "out" / "c.html").read_text()
+    assert len(study.hard_examples()["output"]) == N
+
+
+def test_a_diverged_run_is_left_out_of_everything(tmp_path):
+    lost = ("v1", "a", 1)
+    study = Study(tmp_path, ["v1", "v1+v2"], ["a", "b"], [1, 2], diverged=[lost])
+    tables = study.compare()
+    pairs = tables["comparisons"]
+    accuracy = pairs[pairs["measure"] == "accuracy"].set_index(["compared", "within"])
+    assert (
+        accuracy.loc[("combos", "a"), "n_seeds"] == 1
+        and accuracy.loc[("combos", "b"), "n_seeds"] == 2
+    )
+    assert tables["groups"].set_index(["combo", "model"]).loc[("v1", "a"), "n_seeds"] == 1
+    hard = study.hard_examples()["output"].set_index("image_id")
+    assert hard["n_eligible"].max() == 7
+
+
+def test_a_study_in_which_everything_diverged_says_so(tmp_path):
+    study = Study(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
+    assert study.compare()["comparisons"].empty
+    assert study.hard_examples()["output"]["hardness"].isna().all()

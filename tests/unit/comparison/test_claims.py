@@ -1,0 +1,136 @@
+"""Claims about a study: judged by intervals that are given, and refused where they are about something else."""
+
+import math
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, assert_one_clear_line, run_script
+
+from study.comparison.claims import judge_claims
+from study.config.configuration import check_claims, check_schema
+from study.errors import StudyError
+from study.files import read_yaml
+
+PAIRS = pd.DataFrame(
+    [
+        ("combos", "m", "accuracy", "v1", "v1+v2", 0.05, 0.03, 0.07, 0.001, "v1+v2"),
+        ("combos", "n", "accuracy", "v1", "v1+v2", 0.01, -0.01, 0.03, 0.3, "undecided"),
+        ("combos", "m", "nll", "v1", "v1+v2", 0.2, 0.1, 0.3, 0.001, "v1"),
+        ("models", "v1", "accuracy", "m", "n", -0.04, -0.06, -0.02, 0.01, "m"),
+    ],
+    columns=[
+        "compared",
+        "within",
+        "measure",
+        "a",
+        "b",
+        "difference",
+        "low",
+        "high",
+        "p_holm",
+        "verdict",
+    ],
+)
+GROUPS = pd.DataFrame(
+    [
+        ("v1", "m", 0.70, 0.68, 0.72),
+        ("v1", "n", 0.66, 0.64, 0.68),
+        ("v1+v2", "m", 0.75, math.nan, math.nan),
+    ],
+    columns=["combo", "model", "accuracy", "seeds_low", "seeds_high"],
+)
+VARIANCE = pd.DataFrame(
+    [
+        ("m", "partition", 0.1, 0.0, 0.2),
+        ("m", "seed", 0.004, 0.002, 0.01),
+        ("n", "seed", 0.02, 0.015, 0.05),
+    ],
+    columns=["model", "source", "sd", "low", "high"],
+)
+
+
+def verdict(**claim):
+    judged = judge_claims([{"claim": "x", **claim}], PAIRS, GROUPS, VARIANCE)
+    assert judged["verdict"].nunique() == 1
+    return judged["verdict"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ({"better": "v1+v2", "than": "v1", "models": ["m"]}, "supported"),
+        ({"better": "v1", "than": "v1+v2", "models": ["m"]}, "contradicted"),
+        ({"better": "v1+v2", "than": "v1"}, "undecided"),  # one of two models
+        ({"better": "v1", "than": "v1+v2"}, "contradicted"),
+        ({"better": "m", "than": "n", "combos": ["v1"]}, "supported"),
+        ({"better": "n", "than": "m"}, "contradicted"),
+        ({"better": "v2", "than": "v3"}, "undecided"),  # no results
+        ({"accuracy_at_least": 0.68, "models": ["m"], "combos": ["v1"]}, "supported"),
+        ({"accuracy_at_least": 0.69, "models": ["m"], "combos": ["v1"]}, "undecided"),
+        ({"accuracy_at_least": 0.69, "combos": ["v1"]}, "contradicted"),
+        ({"accuracy_at_least": 0.5, "models": ["m"]}, "undecided"),  # one seed has no interval
+        ({"seed_sd_at_most": 0.01, "models": ["m"]}, "supported"),
+        ({"seed_sd_at_most": 0.01}, "contradicted"),
+        ({"seed_sd_at_most": 0.02}, "undecided"),
+    ],
+)
+def test_a_claim_is_judged_by_its_intervals(claim, expected):
+    assert verdict(**claim) == expected
+
+
+def test_the_numbers_are_those_of_the_claimed_direction():
+    row = judge_claims(
+        [{"claim": "x", "better": "v1", "than": "v1+v2", "models": ["m"]}], PAIRS, GROUPS, VARIANCE
+    ).iloc[0]
+    assert (row["value"], row["low"], row["high"]) == (-0.05, -0.07, -0.03) and "p = 0.001" in row[
+        "expected"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ({"better": "v9", "than": "v1"}, "'v9'"),
+        ({"better": "m", "than": "v1"}, "expected two models"),
+        ({"better": "v1", "than": "v1"}, "expected two models"),
+        ({"accuracy_at_least": 0.5, "models": ["resnet"]}, "'resnet'"),
+        ({"accuracy_at_least": 0.5, "combos": ["v3"]}, "'v3'"),
+    ],
+)
+def test_claims_about_something_else_are_refused(claim, words):
+    with pytest.raises(StudyError, match=words):
+        check_claims([{"claim": "x", **claim}], ["m", "n"], ["v1", "v1+v2"])
+
+
+def test_the_claims_of_the_full_study_fit_it_and_the_schema():
+    claims, config = read_yaml(ROOT / "config/claims.yaml"), read_yaml(ROOT / "config/config.yaml")
+    schema = read_yaml(ROOT / "workflow/schemas/claims.schema.yaml")
+    check_schema(claims, schema, "claims")
+    check_claims(claims, config["models"], config["combos"])
+    with pytest.raises(StudyError, match="claims"):
+        check_schema([{"claim": "x"}], schema, "claims")
+
+
+def test_the_exit_status_says_whether_all_claims_are_supported(tmp_path):
+    for name, table in (("comparisons", PAIRS), ("groups", GROUPS), ("variance", VARIANCE)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    good = {"claim": "more helps m", "better": "v1+v2", "than": "v1", "models": ["m"]}
+    bad = {"claim": "n is better", "better": "n", "than": "m"}
+    for claims, status in (([good], 0), ([good, bad], 1)):
+        (tmp_path / "claims.yaml").write_text(yaml.safe_dump(claims))
+        files = [
+            a
+            for n in ("comparisons", "groups", "variance")
+            for a in (f"--{n}", tmp_path / f"{n}.csv")
+        ]
+        run_script(
+            "judge_claims.py", "--claims", tmp_path / "claims.yaml", *files, "--page", tmp_path / "c.html",
+            "--output", tmp_path / "c.csv",
+        )  # fmt: skip
+        result = run_script("check_claims.py", "--claims", tmp_path / "c.csv", check=False)
+        assert result.returncode == status
+    assert_one_clear_line(
+        result.stderr, "1 of 2 claims are not supported", "n is better (contradicted)"
+    )
+    assert "2 claims: 1 supported, 1 contradicted, 0 undecided" in (tmp_path / "c.html").read_text()

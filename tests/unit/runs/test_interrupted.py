@@ -1,0 +1,83 @@
+"""What a run is called whose job was ended by Ctrl-C: not failed, for nothing went wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, clean_environment
+
+from study.runs.progress import state_of_run
+
+RUN = ("v1", "cnn2", 1)
+STOPPED = """\
+import sys, time
+from study.job import end_in_one_line
+with end_in_one_line():
+    print("epoch 1/5", file=sys.stderr, flush=True)
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def stopped() -> str:
+    """What a job prints that gets Ctrl-C while it works."""
+    environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"))
+    job = subprocess.Popen(
+        [sys.executable, "-c", STOPPED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    job.stdout.readline()
+    os.kill(job.pid, signal.SIGINT)
+    _, said = job.communicate(timeout=60)
+    assert job.returncode == 1
+    return said
+
+
+def log(results, job: str, text: str) -> None:
+    path = results / "logs" / job / "v1" / "cnn2" / "seed1.log"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+
+def test_a_training_that_was_stopped_by_ctrl_c_is_interrupted(tmp_path, stopped):
+    log(tmp_path, "train", stopped)
+    assert state_of_run(tmp_path, *RUN) == (
+        "interrupted",
+        "by Ctrl-C; the study's command starts anew",
+    )
+    checkpoint = tmp_path / "scratch/train/v1/cnn2/seed1.pt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"")
+    assert state_of_run(tmp_path, *RUN) == (
+        "interrupted",
+        "by Ctrl-C; the study's command goes on from its checkpoint",
+    )
+
+
+def test_so_is_one_that_was_still_importing(tmp_path):
+    log(
+        tmp_path,
+        "train",
+        'Traceback (most recent call last):\n  File "x", line 1, in <module>\nKeyboardInterrupt\n',
+    )
+    assert state_of_run(tmp_path, *RUN)[0] == "interrupted"
+
+
+def test_a_run_whose_measurement_was_stopped_is_trained(tmp_path, stopped):
+    folder = tmp_path / "runs/v1/cnn2/seed1"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"status": "ok"}))
+    log(tmp_path, "predict", stopped)
+    assert state_of_run(tmp_path, *RUN) == ("trained", "")
+
+
+def test_an_error_is_a_failure_still(tmp_path):
+    log(tmp_path, "train", "error: training set is empty\n")
+    assert state_of_run(tmp_path, *RUN) == ("failed", "training set is empty")

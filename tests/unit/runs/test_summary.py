@@ -1,0 +1,141 @@
+"""How far each run of a study is, whatever became of it, and what is said over those that are there."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from conftest import ROOT, clean_environment, run_script
+
+from study.files import write_csv, write_json
+from study.job import has_ended
+from study.runs.metrics import METRICS
+from study.runs.run import n_of
+
+RUNS = ("ok", "ok too", "diverged", "failed", "unmeasured", "killed", "training", "waiting")
+
+
+def metrics(accuracy):
+    measured = {"n": 10, "class_accuracy": {}} | dict.fromkeys(METRICS, accuracy)
+    return (
+        measured
+        | {"common_test": measured, "temperature": None}
+        | dict.fromkeys(("train", "val", "out_of_sample"), measured)
+    )
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study with a run in each state; the one that trains is a process that lives as long as the test."""
+    write_csv(
+        tmp_path / "runs.csv",
+        ["combo", "model", "seed"],
+        [("v1", "m", i) for i in range(len(RUNS))],
+    )
+    known = {
+        "n_train": 3,
+        "n_val": 1,
+        "parameters": 3,
+        "kept_epoch": 2,
+        "train_seconds": 1,
+        "total_seconds": 1,
+        "images_per_s": 3,
+    }
+    known |= {
+        "epochs": 2,
+        "device": "cpu",
+        "precision": "fp32",
+        "peak_memory_mb": 1.0,
+        "versions": {"torch": "2"},
+        "classes": ["cat"],
+    }
+    for name, accuracy in (("ok", 0.5), ("ok too", 0.7), ("diverged", None), ("unmeasured", None)):
+        folder = tmp_path / "runs" / "v1" / "m" / f"seed{RUNS.index(name)}"
+        status = "diverged" if name == "diverged" else "ok"
+        write_json(folder / "run.json", known | {"recipe": {"batch_size": 2}, "status": status})
+        if name != "unmeasured":
+            write_json(folder / "metrics.json", {"status": status} | metrics(accuracy))
+    logs = {
+        ("train", "failed"): "epoch 1/3\nerror: out of memory on the GPU; lower 'batch_size'\n",
+        (
+            "evaluate",
+            "unmeasured",
+        ): "Traceback (most recent call last):\n  x\nValueError: no luck\n",
+        ("predict", "unmeasured"): "",
+        ("train", "killed"): "epoch 1/3\n",
+        ("train", "ok"): "error: of an earlier training\n",
+    }
+    for (job, name), text in logs.items():
+        log = tmp_path / "logs" / job / "v1" / "m" / f"seed{RUNS.index(name)}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(text)
+    log = tmp_path / "logs" / "train" / "v1" / "m" / f"seed{RUNS.index('training')}.log"
+    script = "from study.job import hold_log; hold_log(); print('held', flush=True); input()"
+    with log.open("w") as stream, subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream,
+        env=clean_environment(PYTHONPATH=str(ROOT / "scripts")),
+    ) as process:  # fmt: skip
+        process.stdout.readline()
+        yield tmp_path
+        process.kill()
+
+
+def test_no_run_hides_another_whatever_became_of_it(study):
+    said = run_script(
+        "summarize_partially.py", "--runs", study / "runs.csv", "--results", study, "--groups", study / "g.csv",
+        "--output", study / "p.csv",
+    ).stdout  # fmt: skip
+    table = pd.read_csv(study / "p.csv", keep_default_na=False)
+    assert dict(zip(RUNS, table["status"], strict=True)) == {
+        "ok": "ok", "ok too": "ok", "diverged": "diverged", "failed": "failed", "unmeasured": "failed", "killed": "interrupted",
+        "training": "training", "waiting": "waiting",
+    }  # fmt: skip
+    reasons = dict(zip(RUNS, table["reason"], strict=True))
+    assert (
+        reasons["failed"].startswith("out of memory on the GPU")
+        and reasons["unmeasured"] == "evaluate: ValueError: no luck"
+    )
+    assert (
+        reasons["diverged"] == "the loss was not finite in epoch 3"
+        and "for want of memory" in reasons["killed"]
+    )
+    assert not any(reasons[name] for name in ("ok", "ok too", "training", "waiting"))
+    assert "3 of 8 runs are measured" in said
+    counts = pd.read_csv(study / "p.csv", dtype=str)[
+        "n_test"
+    ].dropna()  # whole numbers, though some runs have none
+    assert len(counts) == 3 and counts.str.isdecimal().all()
+    for name in ("failed", "unmeasured", "killed", "diverged"):
+        assert f"seed {RUNS.index(name)}: {reasons[name]}" in said
+    group = pd.read_csv(study / "g.csv").iloc[0]
+    assert (group["n"], group["n_runs"]) == (2, 8)
+    assert group["test_accuracy_mean"] == pytest.approx(0.6)
+
+
+def test_before_any_run_there_is_a_table_too(tmp_path):
+    write_csv(tmp_path / "runs.csv", ["combo", "model", "seed"], [("v1", "m", 1)])
+    run_script(
+        "summarize_partially.py", "--runs", tmp_path / "runs.csv", "--results", tmp_path, "--groups", tmp_path / "g.csv",
+        "--output", tmp_path / "p.csv",
+    )  # fmt: skip
+    assert pd.read_csv(tmp_path / "p.csv")["status"].tolist() == ["waiting"]
+    assert pd.read_csv(tmp_path / "g.csv")["n"].tolist() == [0]
+
+
+def test_a_log_is_held_while_its_job_runs_and_not_after(study):
+    log = study / "logs" / "train" / "v1" / "m" / f"seed{RUNS.index('training')}.log"
+    assert not has_ended(log)
+    assert has_ended(log.with_name(f"seed{RUNS.index('killed')}.log"))
+
+
+@pytest.mark.parametrize(
+    ("n", "n_runs", "text"),
+    [
+        (30, 30, "30 runs"),
+        (1, 1, "1 run"),
+        (29, 30, "29 of 30 runs, 1 diverged"),
+        (0, 1, "0 of 1 run, 1 diverged"),
+    ],
+)
+def test_how_many_runs_count_is_said_of_how_many(n, n_runs, text):
+    assert n_of(n, n_runs) == text

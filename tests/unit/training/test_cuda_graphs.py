@@ -1,0 +1,252 @@
+"""Steps that are recorded once and done again train as steps do that are taken one by one.
+
+On a CPU with a stand-in for CUDA graphs, which like these repeats operations with the numbers and on the memory of the recording; on an NVIDIA GPU with graphs.
+"""
+
+import copy
+import math
+
+import pytest
+import torch
+from tape import TapeRecorder
+
+from study.errors import StudyError
+from study.models.build import build_model
+from study.training import cuda_graphs
+from study.training.trainer import Diverged, ImageSet, Trainer
+
+VARIANTS = {
+    "adam": {"schedule": {"name": "cosine", "warmup": 1}},
+    "adamw, clipped, averaged": {
+        "optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.01},
+        "schedule": {"name": "triangular"}, "clip_norm": 0.5, "ema": 0.9,
+    },
+    "sgd, nesterov": {
+        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "decay_norms_and_biases": False},
+        "schedule": {"name": "one_cycle", "cycle_momentum": False},
+    },
+    "muon": {"optimizer": {"name": "muon", "lr": 0.02, "rescale": True, "weight_decay": 0.01}, "schedule": {"name": "triangular"}},
+    "momentum that the schedule changes": {
+        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9}, "schedule": {"name": "one_cycle"},
+    },
+    "Adam's beta that the schedule changes": {"schedule": {"name": "one_cycle"}},
+    "mixed images, dropout, bfloat16": {
+        "architecture": "dilated_separable", "augment": [{"name": "alternating_flip"}, {"name": "mixup", "alpha": 0.3}],
+        "schedule": {"name": "step", "every": 1, "gamma": 0.5}, "precision": "bf16", "epochs": 2,
+    },
+}  # fmt: skip
+AUGMENT = [
+    {"name": "alternating_flip"},
+    {"name": "random_crop", "padding": 2},
+    {"name": "cutout", "size": 4},
+]
+
+
+def image_set(device="cpu"):
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (120, 32, 32, 3), generator=random, dtype=torch.uint8)
+    return ImageSet(images.to(device), torch.randint(0, 3, (120,), generator=random).to(device))
+
+
+def trainer(variant, device="cpu", **recipe):
+    """Return a trainer of three steps of 32 images and one of 24 an epoch, for four epochs."""
+    torch.manual_seed(0)
+    keys = {
+        "augment": AUGMENT,
+        "normalize": {"mean": [0.5] * 3, "std": [0.25] * 3},
+        "batch_size": 32,
+        "epochs": 4,
+        "optimizer": {"name": "adam", "lr": 0.01},
+        "schedule": {"name": "constant"},
+        "precision": "fp32",
+        **VARIANTS[variant],
+        **recipe,
+    }
+    name = keys.pop("architecture", "cnn3")
+    model = build_model(
+        name, num_classes=3, **({"widths": [8, 8, 16], "hidden": 16} if name == "cnn3" else {})
+    )
+    images = image_set(device)
+    return Trainer(
+        model.to(device),
+        keys,
+        images,
+        images,
+        order=torch.Generator().manual_seed(2),
+        augmentation=torch.Generator(device).manual_seed(3),
+    )
+
+
+def train(untrained, **options):
+    torch.manual_seed(4)  # dropout draws from torch's own generator
+    untrained.run(**options)
+
+
+def rows(trained):
+    return [
+        {
+            key: value
+            for key, value in epoch.row().items()
+            if "second" not in key and "_per_s" not in key
+        }
+        for epoch in trained.history
+    ]
+
+
+def assert_same(first, second):
+    """Weights, average, history and dynamics, to the bit."""
+    assert str(rows(first)) == str(rows(second))
+    for one, other in ((first.model, second.model), (first.evaluated, second.evaluated)):
+        for name, tensor in one.state_dict().items():
+            assert torch.equal(tensor, other.state_dict()[name]), name
+    assert torch.equal(first.dynamics.sums, second.dynamics.sums)
+    assert torch.equal(first.dynamics.events, second.dynamics.events)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_recorded_steps_train_as_steps_one_by_one_do(variant):
+    recorded, one_by_one = trainer(variant), trainer(variant)
+    tape = TapeRecorder()
+    recorded.recorder = tape
+    one_by_one.recorder = TapeRecorder(
+        obstacle="…"
+    )  # one by one, but otherwise as those that are recorded
+    train(recorded)
+    train(one_by_one)
+    assert (tape.warm_ups, tape.recordings) == (cuda_graphs.WARM_UP, 1) and recorded.recorded
+    assert_same(recorded, one_by_one)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_they_train_as_those_of_a_cpu_do(variant):
+    recorded, plain = trainer(variant), trainer(variant)
+    recorded.recorder = TapeRecorder()
+    train(recorded)
+    train(plain)
+    if "schedule changes" in variant:  # rates are numbers in both
+        assert_same(recorded, plain)
+    for ours, theirs in zip(recorded.history, plain.history, strict=True):
+        # Rates in tensors are float32: a difference in the last bits, of which bfloat16 makes one of percents.
+        assert ours.train_loss == pytest.approx(
+            theirs.train_loss, rel=0.05 if "bfloat16" in variant else 0.002
+        )
+        assert ours.learning_rate == theirs.learning_rate
+
+
+@pytest.mark.parametrize(
+    "variant", ["adamw, clipped, averaged", "momentum that the schedule changes", "muon"]
+)
+@pytest.mark.parametrize("stop", [1, 5, 8])
+def test_a_training_with_a_recording_resumes_to_the_bit(variant, stop):
+    whole, fresh, used = (trainer(variant) for _ in range(3))
+    for each in (whole, fresh, used):
+        each.recorder = TapeRecorder()
+    states = []  # at each step, as checkpoints would keep them
+    train(whole, save=lambda state: states.append(copy.deepcopy(state)), save_every=0)
+    train(used)  # what it has recorded is of no use to another state
+    for resumed in (fresh, used):
+        resumed.load_state_dict(copy.deepcopy(states[stop]))
+        resumed.run()
+        assert_same(whole, resumed)
+
+
+def test_momentum_and_rates_stay_numbers_for_the_schedule_and_the_checkpoint():
+    for variant in VARIANTS:
+        recorded = trainer(variant, epochs=2)
+        recorded.recorder = TapeRecorder()
+        train(recorded)
+        for group in recorded.state_dict()["optimizer"]["param_groups"]:
+            assert isinstance(group["lr"], float) and not group.get("capturable")
+
+
+def test_a_step_that_waits_is_taken_as_it_comes_and_said_once(capsys):
+    waiting = trainer("adam")
+    recorder = TapeRecorder(obstacle="my_net.py, line 7")
+    waiting.recorder = recorder
+    train(waiting)
+    assert (recorder.warm_ups, recorder.recordings) == (
+        cuda_graphs.WARM_UP,
+        0,
+    ) and not waiting.recorded
+    said = capsys.readouterr().err
+    assert (
+        said.count("note: a training step waits for the GPU (my_net.py, line 7)") == 1
+        and "'cuda_graph: false'" in said
+    )
+
+
+def test_divergence_is_noticed():
+    diverging = trainer(
+        "momentum that the schedule changes", optimizer={"name": "sgd", "lr": 1e30, "momentum": 0.9}
+    )
+    diverging.recorder = TapeRecorder()
+    with pytest.raises(Diverged):
+        train(diverging)
+
+
+def test_what_cannot_be_recorded_says_what_to_write(monkeypatch):
+    class Failing:
+        def __init__(self, *_, **__): ...
+        def register_generator_state(self, _): ...
+        def __enter__(self): ...
+        def __exit__(self, *_): ...
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Failing)
+    monkeypatch.setattr(torch.cuda, "graph", Failing)
+
+    def work():
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore")
+
+    with pytest.raises(
+        StudyError,
+        match=r"cannot be recorded as a CUDA graph \(CUDA error.*\); write 'cuda_graph: false'",
+    ):
+        cuda_graphs.CudaRecorder(None).record(work)
+
+
+def test_without_a_gpu_nothing_is_recorded():
+    assert trainer("adam").recorder is None
+    plain = trainer("adam")
+    train(plain)
+    assert not plain.recorded and math.isfinite(plain.history[-1].train_loss)
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+
+@needs_gpu
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_on_a_gpu_the_graph_trains_as_steps_one_by_one_do(variant):
+    recorded, one_by_one = trainer(variant, "cuda"), trainer(variant, "cuda", cuda_graph=False)
+    train(recorded)
+    train(one_by_one)
+    assert recorded.recorded and not one_by_one.recorded
+    for ours, theirs in zip(recorded.history, one_by_one.history, strict=True):
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=2e-2)
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    "variant", ["adamw, clipped, averaged", "momentum that the schedule changes", "muon"]
+)
+@pytest.mark.parametrize("stop", [5, 8])
+def test_on_a_gpu_a_deterministic_training_resumes_to_the_bit(variant, stop, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        whole, resumed = trainer(variant, "cuda"), trainer(variant, "cuda")
+        states = []
+        train(whole, save=lambda state: states.append(copy.deepcopy(state)), save_every=0)
+        resumed.load_state_dict(states[stop])
+        resumed.run()
+        assert_same(whole, resumed)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@needs_gpu
+def test_on_a_gpu_a_network_that_waits_is_noticed(capsys):
+    waiting = trainer("adam", "cuda")
+    waiting.transforms.append(lambda images, draw: images * (images.float().mean().item() > 0))
+    train(waiting)
+    assert not waiting.recorded and "waits for the GPU" in capsys.readouterr().err

@@ -1,0 +1,159 @@
+# On request: `snakemake verify` fails unless the study's files are what was recorded and its numbers follow from them. It has no outputs,
+# so that it looks again each time, and no inputs: what was damaged is to be found, not to be worked on.
+rule verify:
+    log:
+        "results/logs/verify.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code("verify.py"),
+        study=[
+            *("--results", "results", "--partitions", *PARTITIONS),
+            *("--configfiles", *given_configfiles()),
+            *("--twins", "results/verification_near_duplicates.csv"),
+            *("--output", "results/verification.csv"),
+        ],
+    shell:
+        "python scripts/verify.py"
+        " --code {params.code}"
+        " {params.study:q}"
+        " 2>&1 | tee {log}"
+
+
+# On request: `snakemake certify` trains some runs once more and says how far they came out the same.
+use rule train as train_again with:
+    output:
+        weights="results/certify/{combo}/{model}/seed{seed}/model.safetensors",
+        history="results/certify/{combo}/{model}/seed{seed}/history.csv",
+        dynamics="results/certify/{combo}/{model}/seed{seed}/dynamics.npz",
+        run="results/certify/{combo}/{model}/seed{seed}/run.json",
+    log:
+        "results/logs/train_again/{combo}/{model}/seed{seed}.log",
+    # From the cache it would be the first training's files, and always the same.
+    cache: False
+    params:
+        checkpoint="results/scratch/train_again/{combo}/{model}/seed{seed}.pt",
+
+
+use rule predict as predict_again with:
+    input:
+        images="results/data/images.npy",
+        splits=combo_splits,
+        weights="results/certify/{combo}/{model}/seed{seed}/model.safetensors",
+        run="results/certify/{combo}/{model}/seed{seed}/run.json",
+    output:
+        predictions="results/certify/{combo}/{model}/seed{seed}/predictions.npz",
+    log:
+        "results/logs/predict_again/{combo}/{model}/seed{seed}.log",
+    cache: False
+
+
+rule certify:
+    input:
+        summary="results/summary.csv",
+        index="results/data/index.csv",
+        predictions=expand(
+            "results/{part}/{run}/predictions.npz",
+            part=["runs", "certify"],
+            run=map(run_path, certified_runs()),
+        ),
+    output:
+        table="results/certificates.csv",
+        page="results/certificates.html",
+    log:
+        "results/logs/certify.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("certify.py"),
+        runs=certified_runs(),
+    shell:
+        "python scripts/certify.py"
+        " --code {params.code}"
+        " --results $(dirname {output.table})"
+        " --runs {params.runs:q}"
+        " --summary {input.summary}"
+        " --index {input.index}"
+        " --page {output.page}"
+        " --output {output.table}"
+        " 2>&1 | tee {log}"
+
+
+# On request: `snakemake bundle` verifies the study and puts it into one file. It has no outputs, so that it does so each time.
+rule bundle:
+    input:
+        summary="results/summary.csv",
+        duplicates="results/data/near_duplicates.csv",
+    log:
+        "results/logs/bundle.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code("bundle.py"),
+        verify=rules.verify.params.code,
+        study=rules.verify.params.study,
+        configfiles=given_configfiles(),
+        to=["--output", "study.tar.gz"],
+    shell:
+        "( python scripts/verify.py"
+        " --code {params.verify}"
+        " {params.study:q}"
+        " && python scripts/bundle.py"
+        " --code {params.code}"
+        " --configfiles {params.configfiles:q}"
+        " {params.to:q} )"
+        " 2>&1 | tee {log}"
+
+
+# On request: `snakemake push` verifies and bundles the study as `snakemake bundle` does, and sends it to the storage that the configuration names.
+use rule bundle as push with:
+    input:
+        summary="results/summary.csv",
+        duplicates="results/data/near_duplicates.csv",
+        storage=storage_to_push,
+    log:
+        "results/logs/push.log",
+    conda:
+        "../../envs/storage.yaml"
+    params:
+        to=["--storage", config["storage"]],
+
+
+# On request, in a clone that has no results: `snakemake pull` gets what was pushed. It has no outputs, so Snakemake keeps no records of its own while it unpacks
+# those of the study.
+rule pull:
+    input:
+        storage=storage_to_pull,
+    log:
+        "results/logs/pull.log",
+    conda:
+        "../../envs/storage.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        code=code("unbundle.py"),
+        storage=config["storage"],
+    shell:
+        "python scripts/unbundle.py"
+        " --code {params.code} {params.storage:q}"
+        " 2>&1 | tee {log}"
+
+
+# They need the network, which computing nodes often lack.
+localrules:
+    push,
+    pull,
