@@ -59,6 +59,10 @@ class ResultsTree(NamedTuple):
         """Return the list of images of a partition."""
         return self.folder / "partitions" / f"{name}.csv"
 
+    def partition_record(self, name: str) -> Path:
+        """Return the record of a partition: seed, size, class counts and digest."""
+        return self.folder / "partitions" / f"{name}.json"
+
     def split(self, partition: str, seed: int) -> Path:
         """Return the train/val/test split of a partition (or of `official`) for a seed."""
         return self.folder / "splits" / partition / f"seed{seed}.csv"
