@@ -4,7 +4,8 @@
 class StudyError(Exception):
     """Something is wrong that the user can mend.
 
-    The message is one line: what is wrong, where, what was expected, and what to do. Entry points print it
+    The message is one line: what is wrong, where, what was expected, and what to do. Entry points
+        print it
     without a traceback and exit with status 1.
     """
 
