@@ -15,10 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 # Tests run side by side, as jobs do: with a thread a core each they would wait for one another.
 # torch reads it when it is imported, and so does all that is started.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The suite draws the same examples each time; with LONG_TESTS it searches at random, and what it finds
+# becomes a fixed example.
+settings.register_profile("repeatable", derandomize=not os.environ.get("LONG_TESTS"), deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
