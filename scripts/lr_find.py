@@ -49,11 +49,8 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"{name}: {reason}", file=sys.stderr)
     print(", ".join(f"{name}: {rate:.3g}" for name, rate in rates.items()), file=sys.stderr)
 
-    write_csv(
-        arguments.table,
-        ["step", "learning_rate", "loss", "smoothed_loss"],
-        zip(range(len(test.losses)), *test[:3], strict=True),
-    )
+    header = ["step", "learning_rate", "loss", "smoothed_loss"]
+    write_csv(arguments.table, header, zip(range(len(test.losses)), *test[:3], strict=True))
     title = f"{arguments.title}: learning-rate search"
     save_figure(lr_find_figure(*test[:3], steps, title), arguments.figure)
     bf16 = trains_in_bf16(recipe.get("precision", "auto"), device)

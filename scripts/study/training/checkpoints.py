@@ -1,4 +1,4 @@
-"""The state of an unfinished training on disk: whole, its own, and never executable."""
+"""The state of an unfinished training on disk: whole, of this training, never executable."""
 
 import hashlib
 import io

@@ -13,7 +13,7 @@ import torch
 from conftest import ROOT, clean_environment, run_script
 from small_trainings import flags
 
-from study.files import atomic_path, file_digest
+from study.files import atomic_path, file_digest, read_csv
 from study.training.checkpoints import load_checkpoint, remove_checkpoints, save_checkpoint
 
 CPU = torch.device("cpu")
@@ -65,7 +65,7 @@ def test_a_kill_between_two_checkpoints_loses_one_at_most(saved):
     assert load_checkpoint(saved, "key", CPU)["step"] == 1
 
 
-def test_two_damaged_checkpoints_start_anew_in_one_line(saved, capsys):
+def test_two_damaged_checkpoints_start_again_in_one_line(saved, capsys):
     for path in saved.parent.iterdir():
         path.write_bytes(b"")
     assert load_checkpoint(saved, "key", CPU) is None
@@ -133,6 +133,10 @@ def test_a_training_whose_last_checkpoint_is_damaged_ends_with_the_same_bits(tra
         for line in process.stderr:
             if line.startswith("epoch 5/"):
                 process.send_signal(signal.SIGKILL)
+    history = read_csv(tmp_path / "scratch" / "c.history.csv")  # what can be watched meanwhile
+    assert [int(row["epoch"]) for row in history] == list(range(1, len(history) + 1))
+    assert len(history) >= 4
+    assert {(row["epochs"], row["resumed_after"]) for row in history} == {("100", "0")}
     newest = tmp_path / "scratch" / "c.pt"
     newest.write_bytes(cut(newest.read_bytes()))
     (newest.with_name(f".c.{process.pid}.partial.pt")).write_bytes(b"half")
