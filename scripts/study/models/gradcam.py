@@ -12,10 +12,9 @@ from torch.nn import functional as F
 
 from study.devices import memory_advice
 from study.models.gradcam_layers import cam_layers
-from study.models.weights import load_model
+from study.models.inference import Normalize, load_model
 from study.runs.gradcam_maps import ActivationMaps
 from study.runs.predictions import Predictions
-from study.training.trainer import Normalize
 
 _EPSILON = 1e-7
 

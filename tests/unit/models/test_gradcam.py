@@ -17,11 +17,11 @@ from study.data.index import read_index
 from study.files import write_json
 from study.models.build import build_model
 from study.models.gradcam import explain, grad_cam
+from study.models.inference import Normalize
 from study.report.plots.attribution import activation_maps_figure, overlay
 from study.report.plots.style import save_figure
 from study.runs.gradcam_maps import ActivationMaps, load_maps, no_maps, save_maps
 from study.runs.predictions import ROLE_CODES, Predictions, no_predictions, save_predictions
-from study.training.trainer import Normalize
 
 
 class Tiny(nn.Module):
