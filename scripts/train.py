@@ -9,7 +9,7 @@ from pathlib import Path
 
 from study.audit.provenance import library_versions, machine, peak_memory_mb, repository
 from study.code import code_digest
-from study.config.architectures import architecture_modules
+from study.config.components import component_modules
 from study.config.recipes import canonical, complete_recipe
 from study.data.index import read_index
 from study.data.partitions import ROLES, read_split, union
@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, val_set, test_set)
 
-    code = code_digest(Path(__file__), *architecture_modules(recipe["architecture"]))
+    code = code_digest(Path(__file__), *component_modules(recipe))
     train_digest, val_digest = train_set.digest(), val_set.digest()
     key, earlier = "", 0.0
     if arguments.checkpoint:
