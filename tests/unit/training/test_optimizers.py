@@ -13,6 +13,7 @@ from study.errors import StudyError
 from study.models.build import build_model
 from study.training.optimizers import make_optimizer
 from study.training.optimizers.muon import orthogonalize
+from study.training.schedules import make_schedule, schedule_values
 
 
 def test_unknown_optimizers_and_options_are_refused():
@@ -90,6 +91,12 @@ def test_training_starts_without_importing_torchs_compiler():
     )
     names = components("training.optimizers")
     assert subprocess.run([sys.executable, "-c", program, *names]).returncode == 0
+
+
+def test_an_optimizer_without_momentum_can_be_described():
+    optimizer = torch.optim.Adagrad([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    schedule = make_schedule(optimizer, name="constant", steps_per_epoch=2, epochs=1)
+    assert schedule_values(optimizer, schedule, 2).tolist() == [[0.5, 0.0]] * 2
 
 
 def test_norms_and_biases_can_be_spared_weight_decay():
