@@ -7,7 +7,7 @@ from pathlib import Path
 
 from study.audit.provenance import library_versions, machine, peak_memory_mb, repository
 from study.code import code_digest
-from study.config.architectures import architecture_modules
+from study.config.components import component_modules
 from study.config.recipes import complete_recipe
 from study.data.index import read_index
 from study.data.partitions import ROLES, read_split, union
@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     images = np.load(arguments.images, mmap_mode="r")
     image_ids = {role: union(splits, role) for role in ROLES}
-    code = code_digest(Path(__file__), *architecture_modules(recipe["architecture"]))
+    code = code_digest(Path(__file__), *component_modules(recipe))
     trained = train_run(
         *(recipe, arguments.seed, images, index, image_ids, device),
         code=code,

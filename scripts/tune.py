@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from study.code import code_digest
-from study.config.architectures import architecture_modules
+from study.config.components import component_modules
 from study.config.recipes import canonical, complete_recipe, laid_over, overlay, value_at
 from study.data.index import read_index
 from study.data.partitions import read_split, union
@@ -66,9 +66,7 @@ def main(arguments: argparse.Namespace) -> None:
     class Hopeless(Exception):
         pass
 
-    modules = architecture_modules(
-        recipe["architecture"], search["keys"].get("architecture.name", [])
-    )
+    modules = component_modules(recipe, searched)
     key = identity(
         [
             code_digest(Path(__file__), *modules), torch.__version__, device.type, arguments.seed, arguments.workers,

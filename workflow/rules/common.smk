@@ -13,6 +13,7 @@ SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study.config.architectures import architecture_modules
+from study.config.components import component_modules
 from study.clock import date_back
 from study.code import code_digest
 from study.config.combos import chain_of
@@ -120,20 +121,25 @@ wildcard_constraints:
     worker="[0-9]+",
 
 
-def code(script, by_model=False):
-    """Return the digest of the code that an entry script runs; a parameter of its rule, so that a change re-runs it.
+def code(script, by_model=False, by_recipe=False):
+    """Return the digest of the code of an entry script, a parameter of its rule: a change re-runs it.
 
-    With `by_model`, a function that returns a job's: with the architecture of its model, which the script imports by name.
+    With `by_model`, return a function that returns a job's digest: it covers the architecture of the
+    job's model too, which the script imports by name. With `by_recipe`, it also covers the optimizer
+    and the augmentations of the model's recipe: for scripts that train.
     """
-    if not by_model:
+    if not by_model and not by_recipe:
         return code_digest(SCRIPTS / script)
 
     def of_job(wildcards):
-        search = config["tune"].get(wildcards.model, {"keys": {}})
-        modules = architecture_modules(
-            RECIPES[wildcards.model]["architecture"],
-            search["keys"].get("architecture.name", []),
-        )
+        recipe = RECIPES[wildcards.model]
+        keys = config["tune"].get(wildcards.model, {"keys": {}})["keys"]
+        if by_recipe:
+            modules = component_modules(recipe, keys)
+        else:
+            modules = architecture_modules(
+                recipe["architecture"], keys.get("architecture.name", [])
+            )
         return ":".join([code_digest(SCRIPTS / script, *modules), *modules])
 
     return of_job

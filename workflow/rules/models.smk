@@ -64,7 +64,7 @@ rule describe_model:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("describe_model.py", by_model=True),
+        code=code("describe_model.py", by_recipe=True),
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
         "python scripts/describe_model.py"
@@ -117,7 +117,7 @@ rule lr_find:
         mem_mb=4000,
         runtime=60,
     params:
-        code=code("lr_find.py", by_model=True),
+        code=code("lr_find.py", by_recipe=True),
         wildcards=all_wildcards,
         start=config["lr_find"]["start"],
         end=config["lr_find"]["end"],
@@ -178,7 +178,7 @@ rule tune:
         mem_mb=4000,
         runtime=720,
     params:
-        code=code("tune.py", by_model=True),
+        code=code("tune.py", by_recipe=True),
         wildcards=all_wildcards,
         # In the order it was written in, which is that of a grid's trials.
         search=lambda wildcards: json.dumps(config["tune"][wildcards.model]),

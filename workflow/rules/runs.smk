@@ -26,7 +26,7 @@ rule train:
         mem_mb=4000,
         runtime=240,
     params:
-        code=code("train.py", by_model=True),
+        code=code("train.py", by_recipe=True),
         wildcards=all_wildcards,
         checkpoint="results/scratch/train/{combo}/{model}/seed{seed}.pt",
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],

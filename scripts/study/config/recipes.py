@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from study.config.architectures import check_architecture
+from study.config.component_schemas import expanded
 from study.config.configuration import check_schema
 from study.data.names import OFFICIAL
 from study.errors import StudyError
@@ -48,7 +49,7 @@ def check_recipe(recipe: Any, schema: Mapping[str, Any], name: str) -> None:
     Raises:
         StudyError: it does not fit; `name` is what the line calls it.
     """
-    check_schema(recipe, schema, name)
+    check_schema(recipe, expanded(schema), name)
     try:
         check_architecture(recipe["architecture"])
     except StudyError as error:

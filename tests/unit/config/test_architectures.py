@@ -311,3 +311,12 @@ def test_the_template_passes_its_own_test(scripts):
         env=clean_environment(PYTHONPATH=str(scripts)), cwd=scripts.parent, capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 0 and "4 passed" in result.stdout, result.stdout
+
+
+def test_unknown_architectures_and_options_are_refused():
+    with pytest.raises(
+        StudyError, match=r"unknown architecture 'resnet99'; did you mean 'resnet9'.* known: cnn2"
+    ):
+        build_model("resnet99")
+    with pytest.raises(StudyError, match="has no option 'depth'; it has: filters"):
+        build_model("cnn2", depth=3)
