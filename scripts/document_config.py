@@ -47,7 +47,7 @@ def table(name: str) -> str:
 
 
 def documented(text: str) -> str:
-    """Return a README with every block between `<!-- schema: NAME -->` and `<!-- end -->` made anew.
+    """Return a README with every block from `<!-- schema: NAME -->` to `<!-- end -->` rewritten.
 
     Raises:
         StudyError: there is no such block.
