@@ -2,11 +2,12 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, clean_environment
 
 from study.files import read_yaml
 
@@ -60,3 +61,23 @@ def test_nothing_generated_and_no_photograph_is_tracked():
     ).stdout
     for name in map(Path, tracked.splitlines()):
         assert name == Path("results/README.md") or Path("results/reference") in name.parents
+
+
+def test_the_workflow_starts_without_the_libraries_that_take_long_to_load():
+    rules = [path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk"))]
+    imports = re.findall(r"^(?:import|from) .+$", "\n".join(rules), re.MULTILINE)
+    assert len(imports) > 10
+    program = "\n".join(
+        [
+            *imports,
+            "config = read_yaml('config/config.yaml')",
+            "check_study(config, Path('workflow/schemas'))",
+            "digest_of_own(config, 'manifest.json', 'own_images.json')",
+            "loaded = {'torch', 'pandas', 'numpy', 'sklearn', 'matplotlib'} & set(sys.modules)",
+            "sys.exit(', '.join(loaded))",
+        ]
+    )
+    environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"))
+    command = [sys.executable, "-c", program]
+    started = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert started.returncode == 0, started.stderr
