@@ -74,7 +74,7 @@ def test_the_workflow_starts_without_the_libraries_that_take_long_to_load():
             "check_study(config, Path('workflow/schemas'))",
             "digest_of_own(config, 'manifest.json', 'own_images.json')",
             "loaded = {'torch', 'pandas', 'numpy', 'sklearn', 'matplotlib'} & set(sys.modules)",
-            "sys.exit(', '.join(loaded))",
+            "sys.exit(', '.join(loaded) or None)",
         ]
     )
     environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"))
