@@ -50,7 +50,7 @@ def table(name: str) -> str:
 
 
 def documented(text: str) -> str:
-    """Return a README with each block from `<!-- schema: NAME -->` to `<!-- end -->` rewritten.
+    """Return a README with every block from `<!-- schema: NAME -->` to `<!-- end -->` rewritten.
 
     Raises:
         StudyError: there is no such block.

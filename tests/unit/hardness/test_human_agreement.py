@@ -15,7 +15,7 @@ from conftest import CLASSES, ROOT, assert_one_clear_line, run_script
 from scipy.stats import norm, spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from study.config.configuration import check_config
+from study.config.checks import check_config
 from study.data.index import Index, read_index
 from study.errors import StudyError
 from study.files import read_yaml
