@@ -134,12 +134,14 @@ def read_runs(path: str | Path) -> list[Run]:
     ]
 
 
+def run_in(folder: Path) -> Run:
+    """Return the run whose files lie in a folder, <combo>/<model>/seed<seed>."""
+    return Run(folder.parts[-3], folder.parts[-2], int(folder.name[4:]), folder)
+
+
 def runs_on_disk(results: str | Path) -> list[Run]:
     """Return all runs that have a folder, whether they are finished or not, sorted by their folders."""
-    folders = sorted(ResultsTree(Path(results)).folder.glob("runs/*/*/seed*"))
-    return [
-        Run(folder.parts[-3], folder.parts[-2], int(folder.name[4:]), folder) for folder in folders
-    ]
+    return [run_in(folder) for folder in sorted(Path(results).glob("runs/*/*/seed*"))]
 
 
 def find_run(results: str | Path, name: str) -> Run:
