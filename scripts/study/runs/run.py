@@ -93,6 +93,13 @@ class Run:
 
         return load_predictions(self.folder / "predictions.npz")
 
+    def dynamics(self) -> "dict[str, np.ndarray]":
+        """Return what the training recorded of its images: arrays by name, `image_id` is one."""
+        import numpy as np
+
+        with np.load(self.folder / "dynamics.npz", allow_pickle=False) as archive:
+            return dict(archive)
+
     def may_judge(self, near_duplicates: "np.ndarray | None" = None) -> "np.ndarray":
         """Return a mask, bool N: the images that this run may judge, see `Predictions.may_judge`."""
         return self.predictions().may_judge(near_duplicates)
