@@ -71,9 +71,7 @@ def write_layers(
     )
     write_text(arguments.page, html_page(layers, heading, description))
     write_table(arguments.table, layers)
-    text = (
-        f"{heading}\n\n{layers.astype(object).where(layers.notna(), '–').to_string(index=False)}\n"
-    )
+    text = f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n"
     write_text(arguments.text, text if fields else f"{text}\n{about_fields}\n")
 
 

@@ -119,10 +119,12 @@ rule lr_find:
     params:
         code=code("lr_find.py", by_model=True),
         wildcards=all_wildcards,
-        settings=[
-            f"--{name} {config['lr_find'][name]}"
-            for name in ("start", "end", "steps", "smoothing", "divergence", "rule")
-        ],
+        start=config["lr_find"]["start"],
+        end=config["lr_find"]["end"],
+        steps=config["lr_find"]["steps"],
+        smoothing=config["lr_find"]["smoothing"],
+        divergence=config["lr_find"]["divergence"],
+        rule=config["lr_find"]["rule"],
     shell:
         "python scripts/lr_find.py"
         " --code {params.code}"
@@ -131,7 +133,12 @@ rule lr_find:
         " --splits {input.splits}"
         " --recipe {input.recipe}"
         " --seed {wildcards.seed}"
-        " {params.settings}"
+        " --start {params.start}"
+        " --end {params.end}"
+        " --steps {params.steps}"
+        " --smoothing {params.smoothing}"
+        " --divergence {params.divergence}"
+        " --rule {params.rule}"
         " --job"
         " --gpus {resources.gpu}"
         " --threads {threads}"

@@ -1,5 +1,5 @@
-# One thread: on a CPU, trainings side by side are faster than one with several threads, and a single thread adds up
-# in the same order everywhere.
+# One thread: on a CPU, trainings side by side are faster than one with several threads, and a
+# single thread adds up in the same order everywhere.
 rule train:
     input:
         images="results/data/images.npy",
@@ -29,10 +29,8 @@ rule train:
         code=code("train.py", by_model=True),
         wildcards=all_wildcards,
         checkpoint="results/scratch/train/{combo}/{model}/seed{seed}.pt",
-        options=lambda wildcards, input: [
-            f"--lr-find {path}" for path in input.lr_find
-        ]
-        + [f"--tuned {path}" for path in input.tuned],
+        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
+        tuned=lambda wildcards, input: [f"--tuned {path}" for path in input.tuned],
     shell:
         "python scripts/train.py"
         " --code {params.code}"
@@ -40,7 +38,8 @@ rule train:
         " --index {input.index}"
         " --splits {input.splits}"
         " --recipe {input.recipe}"
-        " {params.options}"
+        " {params.lr_find}"
+        " {params.tuned}"
         " --seed {wildcards.seed}"
         " --gpus {resources.gpu}"
         " --threads {threads}"

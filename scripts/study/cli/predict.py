@@ -115,7 +115,12 @@ def _predict(
     device = take_device(arguments.gpus, arguments.threads)
     from study.models.inference import load_classifier, mean_probabilities
 
-    classifiers = [load_classifier(run, device) for run in runs]
+    classifiers = [
+        load_classifier(
+            run.folder / "model.safetensors", run.record, run.metrics["temperature"], device
+        )
+        for run in runs
+    ]
     classes = runs[0].record["classes"]
     probabilities = mean_probabilities(classifiers, images, device)
     if arguments.gradcam:
