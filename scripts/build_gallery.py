@@ -53,7 +53,7 @@ def read_maps(path: str, runs: pd.DataFrame) -> Maps | None:
         found = load_maps(path)
     except (KeyError, ValueError) as error:
         raise StudyError(
-            f"{path}: not the maps that explain_hard_examples.py writes ({error}); compute them again"
+            f"{path}: not the maps that gradcam.py writes ({error}); compute them again"
         ) from error
     if not len(found.image_ids):
         return None

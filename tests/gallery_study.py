@@ -105,7 +105,8 @@ class GalleryStudy:
         out, figures = self.folder, ("map-figure", "growth-figure", "confusions-figure")
         tables = ("reliability", "growth", "confusions")
         self._run(
-            "find_hard_examples.py", *self._common(), "--images", out / "images.npy", "--partitions", out / "v1.csv",
+            "find_hard_examples.py", "--runs", out / "runs.csv", "--index", out / "index.csv",
+            "--duplicates", out / "duplicates.csv", "--images", out / "images.npy", "--partitions", out / "v1.csv",
             out / "v2.csv", "--output", out / "hard_examples.csv", "--top-table", out / "top.csv", "--page", out / "h.html",
             *(a for name in tables for a in (f"--{name}", out / f"{name}.out.csv")),
             *(a for name in figures for a in (f"--{name}", out / f"{name}.svg")), "--top", 20,

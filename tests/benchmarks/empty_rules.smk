@@ -13,7 +13,7 @@ def files(rule, n):
 
 rule all:
     input:
-        expand("explain/{run}/0", run=range(config["n_runs"])),
+        expand("gradcam/{run}/0", run=range(config["n_runs"])),
 
 
 rule train:
@@ -65,15 +65,15 @@ rule evaluate:
         "touch {output} {params.code} {log}"
 
 
-rule explain:
+rule gradcam:
     input:
         files("train", 2),
         files("predict", 1),
         files("evaluate", 1),
     output:
-        files("explain", 2),
+        files("gradcam", 2),
     log:
-        "logs/explain/{run}",
+        "logs/gradcam/{run}",
     resources:
         mem_mb=1000,
         runtime=10,

@@ -159,9 +159,9 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
 def test_a_job_without_a_training_asks_for_no_gpu(disturbed):
     others = [job for job in disturbed.jobs if job not in runs(disturbed)]
     rules = {re.search(r"rule_([a-z_]+?)(_wildcards|$)", job["Comment"])[1] for job in others}
-    assert rules >= {"decode", "find_duplicates", "explain", "compare", "find_hard_examples"}
+    assert rules >= {"decode", "find_duplicates", "gradcam", "compare", "find_hard_examples"}
     assert not rules & {"download", "split", "list_runs", "train", "predict", "evaluate"}
-    assert not any("TresPerJob" in job for job in others if "rule_explain" not in job["Comment"])
+    assert not any("TresPerJob" in job for job in others if "rule_gradcam" not in job["Comment"])
 
 
 def test_all_runs_are_submitted_at_once_and_each_has_the_card_to_itself(disturbed):

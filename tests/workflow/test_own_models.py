@@ -57,5 +57,5 @@ def test_models_of_ones_own_and_of_libraries_go_through_the_whole_of_a_run(tmp_p
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", project.succeeds(*wanted, "--dry-run"), re.MULTILINE))
     assert jobs.pop("total") == "6"
     assert jobs == dict.fromkeys(
-        ["describe_model", "evaluate", "explain", "predict", "resolve_recipe", "train"], "1"
+        ["describe_model", "evaluate", "gradcam", "predict", "resolve_recipe", "train"], "1"
     )

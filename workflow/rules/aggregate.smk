@@ -236,7 +236,6 @@ rule find_hard_examples:
         "python scripts/find_hard_examples.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
         " --images {input.images}"
         " --partitions {input.partitions}"
@@ -297,7 +296,6 @@ rule find_hard_to_learn:
         "python scripts/find_hard_to_learn.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
         " --partition {input.partition}"
         " --table {output.table}"
@@ -342,8 +340,8 @@ rule summarize:
         hard_to_learn=hard_to_learn_reports(),
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
         layers=expand("results/models/{model}/layers.csv", model=MODELS),
-        explained=of_all_runs("gradcam.npz"),
-        explained_hard_examples=expand(
+        gradcam=of_all_runs("gradcam.npz"),
+        gradcam_of_hard_examples=expand(
             "results/hard_examples/gradcam/{model}.npz", model=MODELS
         ),
         models=expand("results/models/{model}/layers.html", model=MODELS),
@@ -455,7 +453,7 @@ rule summarize_partially:
 
 
 # Which run is a model's best is known when all are measured, so all are inputs.
-rule explain_hard_examples:
+rule gradcam_hard_examples:
     input:
         runs="results/runs.csv",
         top="results/hard_examples_top.csv",
@@ -476,7 +474,7 @@ rule explain_hard_examples:
             labels={"item": "Grad-CAM of the hardest images by {model}, figure"},
         ),
     log:
-        "results/logs/explain_hard_examples/{model}.log",
+        "results/logs/gradcam_hard_examples/{model}.log",
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -485,14 +483,14 @@ rule explain_hard_examples:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("explain_hard_examples.py", by_model=True),
+        code=code("gradcam.py", by_model=True),
     shell:
-        "python scripts/explain_hard_examples.py"
+        "python scripts/gradcam.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --model {wildcards.model}"
         " --top-table {input.top}"
+        " --count 24"
         " --images {input.images}"
         " --index {input.index}"
         " --gpus {resources.gpu}"

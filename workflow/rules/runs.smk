@@ -182,7 +182,7 @@ rule evaluate:
         " > {log} 2>&1"
 
 
-rule explain:
+rule gradcam:
     input:
         images="results/data/images.npy",
         index="results/data/index.csv",
@@ -204,7 +204,7 @@ rule explain:
             },
         ),
     log:
-        "results/logs/explain/{combo}/{model}/seed{seed}.log",
+        "results/logs/gradcam/{combo}/{model}/seed{seed}.log",
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -213,17 +213,13 @@ rule explain:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("explain.py", by_model=True),
+        code=code("gradcam.py", by_model=True),
     shell:
-        "python scripts/explain.py"
+        "python scripts/gradcam.py"
         " --code {params.code}"
         " --images {input.images}"
         " --index {input.index}"
-        " --predictions {input.predictions}"
-        " --weights {input.weights}"
         " --run {input.run}"
-        " --model {wildcards.model}"
-        " --combo {wildcards.combo}"
         " --gpus {resources.gpu}"
         " --threads {threads}"
         " --maps {output.maps}"

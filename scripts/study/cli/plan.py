@@ -59,8 +59,8 @@ _ON_GPU = {
     "predict_again",
     "tune",
     "lr_find",
-    "explain",
-    "explain_hard_examples",
+    "gradcam",
+    "gradcam_hard_examples",
 }
 
 

@@ -10,7 +10,7 @@ from study.comparison.claims import VERDICTS
 from study.comparison.pairs import CONFIDENCE
 from study.data.names import OFFICIAL
 from study.hardness.human_agreement import finding as validation_finding
-from study.hardness.judgements import KINDS
+from study.hardness.scores import KINDS
 from study.wording import counted
 
 _FEW_TEST_IMAGES = 500
@@ -37,7 +37,7 @@ class Results(NamedTuple):
     Attributes:
         runs: a row a run: `combo`, `model`, `seed`, `status`, `n_train`.
         groups: of `study.comparison.tables`, as are comparisons, power, variance and scaling.
-        reliability: of `study.hardness.judgements`, as are confusions.
+        reliability: of `study.hardness.reliability`; confusions: of `study.hardness.ranking`.
         hard_examples: a row an image: `image_id`, `file`, `n_eligible`, `error_rate`, `kind`, `cl_issue`.
         duplicates: a row a pair of near-duplicates: `image_id`, `other_id`, `pixel_distance`, `labels_differ`.
         claims: of `study.comparison.claims`; None if the study has none, as with those that follow.

@@ -17,7 +17,7 @@ from study.errors import StudyError
 from study.models import build
 from study.models.build import build_model, build_recipe_model
 from study.models.gradcam import grad_cam
-from study.models.gradcam_layers import NoMaps, cam_layers
+from study.models.gradcam_layers import NoMaps, gradcam_layers
 from study.models.layers import describe_layers
 from study.models.receptive_field import NoField, receptive_fields
 from study.training.checkpoints import load_checkpoint, save_checkpoint
@@ -198,13 +198,13 @@ def test_a_library_model_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path):
 )
 def test_maps_are_those_of_the_last_stages_with_more_than_one_place(name, side, layers):
     model = recipe_model(name, (side, side, 3))
-    assert cam_layers(model, (side, side, 3)) == layers
+    assert gradcam_layers(model, (side, side, 3)) == layers
     assert model.training and not any(module._forward_hooks for module in model.modules())
 
 
 def test_maps_of_a_library_model_can_be_computed():
     model = recipe_model("torchvision/shufflenet_v2_x0_5", (64, 64, 3)).eval()
-    layers = cam_layers(model, (64, 64, 3))
+    layers = gradcam_layers(model, (64, 64, 3))
     maps, sizes = grad_cam(model, torch.randn(2, 3, 64, 64), torch.tensor([[1], [2]]), layers)
     assert maps.shape == (2, 2, 1, 64, 64) and sizes == [(4, 4), (2, 2)] and maps.isfinite().all()
 
@@ -212,7 +212,7 @@ def test_maps_of_a_library_model_can_be_computed():
 def test_a_transformer_says_why_it_has_no_maps_and_no_receptive_fields():
     model = recipe_model(**TINY_VIT)
     with pytest.raises(NoMaps, match="VisionTransformer goes on from its own with attention"):
-        cam_layers(model, (32, 32, 3))
+        gradcam_layers(model, (32, 32, 3))
     with pytest.raises(NoField, match="Receptive fields are not given: VisionTransformer"):
         receptive_fields(model)
 

@@ -13,7 +13,7 @@ from study.code import code_digest, code_files
 from study.config import components as registry
 from study.config.component_schemas import expanded
 from study.config.components import component, component_modules, components
-from study.config.recipes import check_recipe
+from study.config.recipe_checks import check_recipe
 from study.errors import StudyError
 from study.files import read_yaml
 
@@ -185,7 +185,7 @@ def test_a_new_component_changes_the_digest_of_no_training(scripts):
     ],
 )
 def test_a_changed_component_changes_the_digest_of_what_trains_with_it(scripts, file, changed):
-    others = [scripts / "predict.py", scripts / "explain.py"]
+    others = [scripts / "predict.py", scripts / "gradcam.py"]
     before, before_others = digests(scripts), [code_digest(script) for script in others]
     path = scripts / "study/training" / file
     text = path.read_text()
@@ -207,10 +207,10 @@ def test_every_module_that_a_training_imports_by_name_is_in_the_digest(scripts):
     new = CNN2 | {"optimizer": optimizer, "augment": [{"name": "invert"}, {"name": "to_grey"}]}
     program = (
         "import json, sys; from study.models.build import build_recipe_model; "
-        "import study.training.trainer as trainer; recipe = json.loads(sys.argv[1]); "
+        "import study.training.step as step; recipe = json.loads(sys.argv[1]); "
         "model = build_recipe_model(recipe, num_classes=10, image_shape=(32, 32, 3)); "
-        "trainer.make_optimizer(model, **recipe['optimizer']); "
-        "trainer.make_transforms(recipe['augment']); "
+        "step.make_optimizer(model, **recipe['optimizer']); "
+        "step.make_transforms(recipe['augment']); "
         "names = [name for name in sys.modules if name.split('.')[0] == 'study']; "
         "print(*(sys.modules[name].__file__ for name in names), sep='\\n')"
     )

@@ -5,13 +5,15 @@ import pytest
 import torch
 import yaml
 from conftest import run_script
+from made_up_run import MadeUpRun
 from safetensors.torch import load_file
 from small_trainings import flags
 
 from study.data.index import read_index
 from study.data.partitions import draw_partitions, read_split, split_partition, write_split
 from study.files import read_csv, read_json
-from study.hardness.judgements import Judge, hardness_table
+from study.hardness.judgements import read_judgements
+from study.hardness.scores import hardness_table
 from study.runs.predictions import load_predictions
 
 RECIPE = """
@@ -145,9 +147,10 @@ def test_a_diverged_run_is_a_result_and_not_a_failure(run_folder, decoded, tmp_p
         for name in ("misclassified", "curves", "confusion")
     )
     labels = read_index(decoded / "index.csv").labels
-    sound = load_predictions(run_folder / "a" / "predictions.npz")
-    with_it, _ = hardness_table([Judge("a", sound), Judge("b", predictions)], labels, 10)
-    assert with_it.equals(hardness_table([Judge("a", sound)], labels, 10)[0])
+    sound = MadeUpRun("a", load_predictions(run_folder / "a" / "predictions.npz"))
+    with_it = read_judgements([sound, MadeUpRun("b", predictions)], labels, 10)
+    without = read_judgements([sound], labels, 10)
+    assert hardness_table(with_it).equals(hardness_table(without))
 
 
 def test_every_image_is_scored_with_its_role(run_folder, decoded):
