@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""Tell a chat, by its webhook, how a study ended. The address is a secret, so it comes from the environment: STUDY_WEBHOOK."""
+"""Tell a chat, by its webhook, how a study ended.
+
+The address is a secret, so it comes from the environment: STUDY_WEBHOOK.
+"""
 
 import argparse
 import os
@@ -17,15 +20,11 @@ def main(arguments: argparse.Namespace) -> None:
         raise StudyError(
             "STUDY_WEBHOOK is not set; export it as the address that takes messages, https://…"
         )
-    post(
-        url,
-        f"{Path.cwd().name}: {arguments.outcome}. {how_it_stands(arguments.runs, arguments.results)}",
-    )
+    post(url, f"{Path.cwd().name}: {arguments.outcome}. {how_it_stands(arguments.runs)}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outcome", required=True, help="how it ended, such as finished or failed")
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument("--results", required=True, help="folder of all results")
     run_script(parser, main)

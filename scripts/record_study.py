@@ -37,13 +37,18 @@ def main(arguments: argparse.Namespace) -> None:
     code = digests_of_scripts(Path(__file__).parent)
     write_json(
         arguments.output,
-        study_manifest(json.loads(arguments.config), runs, files, code, repository()),
+        study_manifest(
+            json.loads(arguments.config), runs, files, code, repository(), arguments.configfiles
+        ),
     )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="the configuration, as JSON")
+    parser.add_argument(
+        "--configfiles", nargs="*", default=[], help="files given with --configfile"
+    )
     parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
     parser.add_argument(
         "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"

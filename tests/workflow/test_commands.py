@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from cli_study import printed
 from conftest import FULL, ROOT, Project, assert_one_clear_line, run_script
 
 from study.code import code_digest
@@ -434,28 +435,21 @@ def test_a_run_that_fails_stops_no_other_and_says_why(tmp_path, archive):
     train.write_text(train.read_text().replace("    if arguments.job:\n", unlucky, 1))
     failed = project.snakemake(*FULL)
     assert failed.returncode != 0 and "no luck" in failed.stdout + failed.stderr
-    output = project.succeeds("results/partial_summary.csv")
-    assert (
-        "1 of 2 runs are measured" in output
-        and "failed: v1 cnn2 seed 7: no luck with this one" in output
-    )
-    done, missing = rows(project.folder / "results" / "partial_summary.csv")
+    results = project.folder / "results"
+
+    def shown():
+        return list(csv.DictReader(printed("show", "--csv", folder=project.folder).splitlines()))
+
+    done, missing = shown()
     assert (done["status"], missing["status"], missing["reason"]) == (
         "ok",
         "failed",
         "no luck with this one",
     )
     assert 0 < float(done["test_accuracy"]) <= 1 and not missing["test_accuracy"]
-    (group,) = rows(project.folder / "results" / "partial_summary_by_group.csv")
-    assert (group["n"], group["n_runs"], group["test_accuracy_mean"]) == (
-        "1",
-        "2",
-        done["test_accuracy"],
-    )
-    assert not (project.folder / "results" / "summary.csv").exists()
-    # It looks anew each time.
-    (project.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed7.log").unlink()
-    assert "1 waiting" in project.succeeds("results/partial_summary.csv")
+    assert not (results / "summary.csv").exists()
+    (results / "logs" / "train" / "v1" / "cnn2" / "seed7.log").unlink()
+    assert shown()[1]["status"] == "waiting"
 
 
 def test_without_a_limit_only_one_gpu_job_runs_at_once(project):

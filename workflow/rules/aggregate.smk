@@ -423,35 +423,6 @@ rule summarize:
         " > {log} 2>&1"
 
 
-# On request, at any time: `snakemake results/partial_summary.csv` (with --nolock while the study runs). It asks for no run, and looks anew
-# whenever it is asked, because the time is one of its parameters.
-rule summarize_partially:
-    input:
-        runs="results/runs.csv",
-    output:
-        summary="results/partial_summary.csv",
-        groups="results/partial_summary_by_group.csv",
-    log:
-        "results/logs/summarize_partially.log",
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        code=code("summarize_partially.py"),
-        now=time.time(),
-    shell:
-        "python scripts/summarize_partially.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --results results"
-        " --groups {output.groups}"
-        " --output {output.summary}"
-        " 2>&1 | tee {log}"
-
-
 # Which run is a model's best is known when all are measured, so all are inputs.
 rule gradcam_hard_examples:
     input:
@@ -701,10 +672,12 @@ rule record_study:
     params:
         code=code("record_study.py"),
         config=WHOLE_CONFIG,
+        configfiles=given_configfiles(),
     shell:
         "python scripts/record_study.py"
         " --code {params.code}"
         " --config {params.config:q}"
+        " --configfiles {params.configfiles:q}"
         " --runs {input.runs}"
         " --folder $(dirname {input.runs})/runs"
         " --data {input.data}"

@@ -1,26 +1,25 @@
 # What matters only where jobs go to a cluster; a local run does not change.
 
 
-# Planning and jobs would each look for a GPU on their own machine, and disagree. Where jobs will run is not known any earlier.
+# Planning and jobs would each look for a GPU on their own machine, and disagree. Where jobs will run
+# is not known any earlier.
 onstart:
     if workflow.non_local_exec and config["device"] == "auto":
         sys.exit(
-            "error: config: device is auto, which looks for a GPU where Snakemake runs, but jobs run elsewhere; "
-            "write 'device: cuda' to ask the cluster for one GPU a training, or 'device: cpu'"
-        )
-    if not GPUS and not workflow.non_local_exec:
-        announce(
-            job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"
+            "error: config: device is auto, which looks for a GPU where Snakemake runs, but jobs run "
+            "elsewhere; write 'device: cuda' to ask the cluster for one GPU a training, or "
+            "'device: cpu'"
         )
 
 
-# `gpu=1` says how many trainings one machine runs at once. How many run on a cluster is for the cluster to say: without this,
-# Snakemake would submit one training and wait for it before the next.
+# `gpu=1` says how many trainings one machine runs at once. How many run on a cluster is for the
+# cluster to say: without this, Snakemake would submit one training and wait for it before the next.
 resource_scopes:
     gpu="local",
 
 
-# These run where Snakemake runs: they need the network, which computing nodes often lack, or take less time than a job waits.
+# These run where Snakemake runs: they need the network, which computing nodes often lack, or take
+# less time than a job waits.
 localrules:
     download,
     resolve_recipe,

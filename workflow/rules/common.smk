@@ -4,26 +4,22 @@ import math
 import os
 import re
 import sys
-import time
 from pathlib import Path
 
 # The library beside these rules comes first: a copy of the workflow never runs another copy's code.
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from study.cli.estimates import earlier_speeds, training_work
-from study.config.components import component_modules
-from study.clock import date_back
+from study.audit.clock import date_back
 from study.code import code_digest
 from study.config.architectures import architecture_modules
+from study.config.components import component_modules
 from study.config.recipes import canonical, searches_rate
 from study.config.study import check_study
-from study.data.datasets.planning import count_images
 from study.data.names import OFFICIAL
 from study.devices import wants_gpu
 from study.files import read_yaml
 from study.job import KEEP_MEMORY, end_in_one_line
-from study.wording import counted, duration
 
 # A plan is millions of objects that stay until it is carried out. Looking for garbage among them as
 # often as Python does takes a quarter of the planning.
@@ -36,10 +32,12 @@ with end_in_one_line():
         read_yaml(path)
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
 
-# Snakemake goes by time first: after the clock was set back, results from the future would stay whatever changes, and no job could use them.
+# Snakemake goes by time first: after the clock was set back, results from the future would stay
+# whatever changes, and it would refuse what jobs make of them.
 if workflow.is_main_process and (n_late := date_back("results")):
     print(
-        f"{n_late} files in results/ are dated in the future, as when the clock was set back; dated back, they are compared by content",
+        f"{n_late} files in results/ are dated in the future, as when the clock was set back; "
+        "dated back, they are compared by content",
         file=sys.stderr,
     )
 
@@ -124,24 +122,6 @@ def given_configfiles():
     """Return the files given with --configfile, as seen from here."""
     files = [os.path.relpath(path) for path in workflow.configfiles]
     return [path for path in dict.fromkeys(files) if path != "config/config.yaml"]
-
-
-def announce(trainings):
-    """Print one line about trainings that will take more than ten minutes of a CPU: how many images, and how long by the speed of earlier runs."""
-    runs = [(job.wildcards.combo, job.wildcards.model) for job in trainings]
-    n_images = count_images(config, "results/data/manifest.json")
-    images, seconds = training_work(
-        config,
-        RECIPES,
-        runs,
-        n_images,
-        earlier_speeds(Path("results/runs"), {model for _, model in runs}),
-    )
-    if seconds > 600:
-        print(
-            f"{counted(len(runs), 'training')} of {images:,} images in all: about {duration(seconds)} of one core. `study plan` says more exactly how long it takes here.",
-            file=sys.stderr,
-        )
 
 
 def all_wildcards(wildcards):

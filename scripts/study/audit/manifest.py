@@ -1,6 +1,6 @@
 """What a study was, in one record: configuration, code, data, runs, machines, times and energy."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # What a run's record says that belongs into the study's: the rest is in the run's own folder.
@@ -26,6 +26,7 @@ def study_manifest(
     files: Mapping[str, str],
     code: Mapping[str, str],
     repository: Mapping[str, Any],
+    configfiles: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the record of a study.
 
@@ -36,6 +37,7 @@ def study_manifest(
         code: digest of each entry script.
         repository: what is known of the copy of the project that writes this, see
             `study.audit.provenance.repository`.
+        configfiles: what was given with --configfile.
 
     Returns:
         Of the runs a row each, with the position in `repositories`, `versions` and `machines` of
@@ -57,27 +59,32 @@ def study_manifest(
             row[key] = distinct[key].index(value)
         recipes.setdefault(name["model"], []).append(record["recipe"])
         rows.append(row)
-    energy = [row["gpu_energy_joules"] for row in rows]
     return {
         "config": config,
+        "configfiles": list(configfiles),
         # A model whose settings were tuned or whose rate was searched has another recipe in each
         # run.
         "recipes": {model: _common(found) for model, found in recipes.items()},
         "files": dict(files),
         "code": dict(code),
         "repository": dict(repository),
-        "totals": {
-            "runs": len(rows),
-            "ok": sum(row["status"] == "ok" for row in rows),
-            "started": min(row["started"] for row in rows),
-            "finished": max(row["finished"] for row in rows),
-            "train_seconds": sum(row["train_seconds"] for row in rows),
-            "gpu_energy_joules": None if None in energy else sum(energy),
-        },
+        "totals": _totals(rows),
         "repositories": distinct["repository"],
         "versions": distinct["versions"],
         "machines": distinct["machine"],
         "runs": rows,
+    }
+
+
+def _totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    energy = [row["gpu_energy_joules"] for row in rows]
+    return {
+        "runs": len(rows),
+        "ok": sum(row["status"] == "ok" for row in rows),
+        "started": min(row["started"] for row in rows),
+        "finished": max(row["finished"] for row in rows),
+        "train_seconds": sum(row["train_seconds"] for row in rows),
+        "gpu_energy_joules": None if None in energy else sum(energy),
     }
 
 

@@ -1,12 +1,12 @@
-"""Write a run's model as one file for other software, with its preprocessing inside and a model card beside it.
+"""Write a run's model as one file for other software, with its preprocessing and a model card.
 
-The file takes bytes, uint8 N×H×W×C with any N, and returns logits and probabilities: normalisation, the recipe's views at test time and the
-temperature are part of it. At export it is asked for 1,000 images of the study, and nothing is kept unless it says what the study's model
-says, up to 1e-4.
+The file takes bytes, uint8 N×H×W×C with any N, and returns logits and probabilities: normalisation,
+the recipe's views at test time and the temperature are part of it. At export it is asked for 1,000
+images of the study, and nothing is kept unless it says what the study's model says, up to 1e-4.
 
   onnx          for ONNX Runtime, in any language
   torch_export  for PyTorch alone, without this project
-  safetensors   weights with all that this project needs to build the network anew
+  safetensors   weights with all that this project needs to build the network again
 """
 
 import argparse
@@ -23,8 +23,8 @@ from study.data.near_duplicates import read_duplicates
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, file_digest, read_json, write_text
-from study.runs.finished_runs import FinishedRun, finished_run
-from study.runs.predictions import load_predictions
+from study.runs.run import Run, find_run
+from study.runs.tree import ResultsTree
 
 _FORMATS = ("onnx", "torch_export", "safetensors")
 
@@ -46,9 +46,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 def answer(arguments: argparse.Namespace) -> None:
     """Write the folder, or nothing."""
     results = Path(arguments.results)
-    run = finished_run(results / "runs", arguments.run)
-    place = Path("exports", run.combo, run.model, f"seed{run.seed}", arguments.format)
-    output = Path(arguments.output) if arguments.output else place
+    run = find_run(results, arguments.run)
+    default = Path("exports", run.combo, run.model, f"seed{run.seed}", arguments.format)
+    output = Path(arguments.output) if arguments.output else default
     if output.exists():
         raise StudyError(
             f"{output} is there already; move it away or name another folder by --output"
@@ -59,15 +59,15 @@ def answer(arguments: argparse.Namespace) -> None:
 
     insist_on_packages(arguments.format)
     with tempfile.TemporaryDirectory() as made:
-        said = _write(run, results, arguments.format, Path(made))
+        parity = _write(run, ResultsTree(results), arguments.format, Path(made))
         with atomic_path(output) as temporary:
             shutil.copytree(made, temporary)
-    print(said)
+    print(parity)
     print(f"written: {', '.join(sorted(str(path) for path in output.iterdir()))}")
 
 
-def _write(run: FinishedRun, results: Path, form: str, folder: Path) -> str:
-    """Write the exported file and its card into a folder; return what was found when the file was asked."""
+def _write(run: Run, results: ResultsTree, form: str, folder: Path) -> str:
+    """Write the exported file and its card into a folder; return how exactly it is the model."""
     import torch
 
     from study.models.export import (
@@ -81,12 +81,9 @@ def _write(run: FinishedRun, results: Path, form: str, folder: Path) -> str:
     from study.models.inference import load_classifier
     from study.report.model_card import Parity, description, model_card
 
-    data = results / "data"
-    images, labels = (
-        np.load(data / "images.npy", mmap_mode="r"),
-        read_index(data / "index.csv").labels,
-    )
-    predictions = load_predictions(run.folder / "predictions.npz")
+    images = np.load(results.images, mmap_mode="r")
+    labels = read_index(results.index).labels
+    predictions = run.predictions()
     exported_by = repository()
     classifier = load_classifier(
         run.folder / "model.safetensors",
@@ -112,17 +109,23 @@ def _write(run: FinishedRun, results: Path, form: str, folder: Path) -> str:
     )
     if measured > TOLERANCE:
         raise StudyError(
-            f"the exported file is no copy of the run, so nothing was kept: {parity}; at most {TOLERANCE:g} is allowed"
+            f"the exported file is no copy of the run, so nothing was kept: {parity}; "
+            f"at most {TOLERANCE:g} is allowed"
         )
-    twins = data / "near_duplicates.csv"
-    seen = (
-        ~predictions.may_judge(read_duplicates(twins))
-        if twins.is_file()
-        else np.zeros(len(labels), bool)
-    )
+    seen = np.zeros(len(labels), bool)
+    if results.near_duplicates.is_file():
+        seen = ~predictions.may_judge(read_duplicates(results.near_duplicates))
     card = model_card(
-        run, read_json(data / "manifest.json"), predictions, labels, form, path.name, file_digest(path), parity, exported_by,
+        run,
+        read_json(results.data_manifest),
+        predictions,
+        labels,
+        form,
+        path.name,
+        file_digest(path),
+        parity,
+        exported_by,
         int((seen & predictions.has_role("test")).sum()),
-    )  # fmt: skip
+    )
     write_text(folder / "MODEL_CARD.md", card)
     return str(parity)

@@ -1,7 +1,8 @@
 """Grade studies that students handed in: bundles or folders. No code of theirs is run.
 
-Partitions and splits are drawn anew from each student's id, accuracies are computed anew from the logits, and files are held against
-their digests. The data must be decoded here first: snakemake results/data/index.csv
+Partitions and splits are drawn again from each student's id, accuracies are computed again from the
+logits, and files are compared with their digests. The data must be decoded here first:
+snakemake results/data/index.csv
 """
 
 import argparse
@@ -52,12 +53,14 @@ def answer(arguments: argparse.Namespace) -> None:
     data = Path(arguments.data)
     if not (data / "manifest.json").is_file():
         raise StudyError(
-            f"{data}: holds no decoded data set to compare with; run snakemake results/data/index.csv with the assignment's --configfile, or name another with --data"
+            f"{data}: holds no decoded data set to compare with; run snakemake "
+            "results/data/index.csv with the assignment's --configfile, or name another with --data"
         )
     missing = [path for path in arguments.submissions if not Path(path).exists()]
     if missing:
         raise StudyError(
-            f"{missing[0]}: no such file or folder; expected what students handed in, such as submissions/*.tar.gz"
+            f"{missing[0]}: no such file or folder; "
+            "expected what students handed in, such as submissions/*.tar.gz"
         )
     config = find_project(arguments.configfile).config
     code = digests_of_scripts(Path("scripts"))

@@ -11,11 +11,11 @@ from study.job import end_in_one_line
 # In the order of use; each is a module beside this one, imported when it is asked for.
 COMMANDS = {
     "new": "a ready configuration for a study of images of yours",
-    "plan": "what a study takes: jobs, images, time and disk; and a part of it that fits into some hours",
+    "plan": "what a study takes: jobs, images, time and disk; and the seeds that fit",
     "watch": "how far the running trainings are",
     "show": "the runs as a table: sort, filter, only what differs",
     "diff": "two runs or two studies: what differs, and what of it exceeds the noise of seeds",
-    "predict": "the classes of images of yours, by a run's model or by all seeds of a combo together",
+    "predict": "the classes of images of yours, by the best run, another one or all seeds",
     "export": "a run's model for other software, with its preprocessing inside and a model card",
     "grade": "studies that students handed in, without running their code",
     "clean": "what in results/ is no longer part of the study, with sizes",
@@ -34,11 +34,16 @@ def parser_of(command: ModuleType, name: str) -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the command that `words`, by default the command line's, name; a failure that a user can mend is one line and exit 1."""
+    """Run the command that `words` name; a failure that a user can mend is one line and exit 1.
+
+    Args:
+        words: of a command line. Default: the process's.
+    """
     words = sys.argv[1:] if words is None else words
     overview = argparse.ArgumentParser(
         prog="study",
-        description="Questions about a study, answered in the terminal. Run it in the project's folder, with .venv activated.",
+        description="Questions about a study, answered in the terminal. "
+        "Run it in the project's folder, with .venv activated.",
         epilog="commands:\n"
         + "\n".join(f"  {name:<9}{line}" for name, line in COMMANDS.items())
         + "\n\n`study COMMAND --help` says more of each.",

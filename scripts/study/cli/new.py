@@ -1,4 +1,7 @@
-"""Write a ready configuration for a study of images of your own: a folder with a sub-folder for each class, or a CSV file of paths and labels."""
+"""Write a ready configuration for a study of images of your own.
+
+The images are a folder with a sub-folder for each class, or a CSV file of paths and labels.
+"""
 
 import argparse
 import json
@@ -21,12 +24,13 @@ from study.errors import StudyError
 from study.files import read_yaml, write_text
 from study.wording import counted
 
-# Of each class for each partition, so that a share of 0.15 for testing is at least one image, however it is rounded.
+# Images of each class that each partition gets at least, so that 0.15 of them, for testing, are at
+# least one image, however it is rounded.
 _LEAST = 8
 _PARTITIONS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.34, 0.33, 0.33)}
-# How many images it takes to be cut into so many partitions, each with more than some twenty to test on.
+# How many images it takes for so many partitions, each with more than some twenty to test on.
 _WORTH = {3: 2000, 2: 150, 1: 0}
-# Of each partition; of a small one more is for testing, because an accuracy on 30 images says little.
+# Of each partition; of a small one more is for testing: an accuracy on 30 images says little.
 _SPLIT, _SMALL_SPLIT = (
     {"train": 0.7, "val": 0.15, "test": 0.15},
     {"train": 0.55, "val": 0.15, "test": 0.3},
@@ -34,10 +38,48 @@ _SPLIT, _SMALL_SPLIT = (
 _FEW_TESTS = 100
 _SIZES = (32, 48, 64)
 _SAMPLE = 200  # images whose sizes are looked at
-# What these small networks need to settle, in batches of 32; more epochs where an epoch is few steps.
+# What these small networks need to settle, in batches of 32; more epochs where an epoch is short.
 _MODELS, _STEPS, _BATCH = ("cnn2", "cnn3"), 1000, 32
 _EPOCHS = (5, 40)
 _PROJECT = Path(__file__).resolve().parents[3]
+
+
+_TEST = "\n  test_path: {}   # test images of the combo `official`"
+_CONFIGURATION = """\
+# A study of {n_images} images of {n_classes} classes, {spread}.{ignored}
+# Keys that are not here are as in config/config.yaml; config/README.md describes all of them.
+dataset:
+  name: {name}
+  path: {path}{test}
+  # Images have {sizes}.
+  # Twice the size takes four times as long.
+  image_size: {image_size}
+  {fit:<20} # resize: to a square, whatever their ratio; crop: the largest square in the middle
+  skip_broken: false   # true: go on without broken files; results/data/problems.csv lists them
+
+# Disjoint parts of the images, drawn by class; shares of all, or numbers of images such as 500.
+partitions:
+{partitions}
+combos: [{combos}]   # what models are trained on
+split: {{{split}}}   # of each partition, for each seed
+seeds: [42, 100, 2025]
+
+# Two small networks, which need no GPU. Better ones, for a GPU or with time: resnet9_tuned and
+# resnet18_tuned. Others: config/models/.
+models: [{models}]
+overrides:
+{overrides}
+
+# Pairs that count as nearly the same: 0.1 is the same picture saved or sized again. Pictures as
+# varied as CIFAR-10's stand 0.35, which finds crops too; results/figures/near_duplicates.svg shows
+# what is taken for the same.
+near_duplicates: {{threshold: 0.1}}
+
+# The report says how many seeds it takes to know a difference to ± so much, a share of 1.
+compare: {{precision: {precision}}}
+
+device: auto   # a GPU where there is one
+"""
 
 
 class Plan(NamedTuple):
@@ -87,7 +129,9 @@ def answer(arguments: argparse.Namespace) -> None:
     scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
     if fewest < _LEAST:
         raise StudyError(
-            f"{arguments.images}: the class {scarce!r} has {fewest} images, expected at least {_LEAST} to train, validate and test with; add some, or take it out"
+            f"{arguments.images}: the class {scarce!r} has {fewest} images, "
+            f"expected at least {_LEAST} to train, validate and test with; "
+            "add some, or take it out"
         )
     sizes = _sizes(listing)
     plan = planned(len(listing.images), fewest, sizes)
@@ -97,9 +141,9 @@ def answer(arguments: argparse.Namespace) -> None:
     write_text(target, text)
     given = shlex.quote(str(target))
     print(
-        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes; decoding says whether one of them is broken. "
-        "Read it, then:\n\n"
-        f"  study plan --configfile {given}                              # how long it will take here\n"
+        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes; "
+        "decoding says whether one of them is broken. Read it, then:\n\n"
+        f"  study plan --configfile {given}                              # how long it takes here\n"
         f"  snakemake --dry-run --configfile {given}                     # what would run\n"
         f"  snakemake --cores 4 --resources gpu=1 --configfile {given}   # the study\n"
         f"  snakemake --report --configfile {given}                      # report.html"
@@ -150,48 +194,27 @@ def configuration(
     )
     by_area = sizes[np.lexsort((sizes[:, 0], sizes.prod(axis=1)))]
     low, middle, high = (
-        "×".join(map(str, by_area[place])) if len(sizes) else "?"
-        for place in (0, len(sizes) // 2, -1)
+        "×".join(map(str, by_area[rank])) if len(sizes) else "?"
+        for rank in (0, len(sizes) // 2, -1)
     )
-    split = ", ".join(f"{role}: {share:g}" for role, share in plan.split.items())
-    overrides = "\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS)
-    test = (
-        f"\n  test_path: {_quoted(test_images)}   # test images of the combo `official`"
-        if test_images
-        else ""
+    return _CONFIGURATION.format(
+        n_images=f"{len(listing.images):,}",
+        n_classes=len(counts),
+        spread=spread,
+        ignored=f" {_left_alone(listing.ignored.total())}" if listing.ignored else "",
+        name="csv" if place(images).is_file() else "folder",
+        path=_quoted(images),
+        test=_TEST.format(_quoted(test_images)) if test_images else "",
+        image_size=plan.image_size,
+        sizes=f"{low} to {high} pixels, {middle} in the middle ({len(sizes):,} looked at)",
+        fit=f"fit: {plan.fit}",
+        partitions=partitions,
+        combos=combos,
+        split=", ".join(f"{role}: {share:g}" for role, share in plan.split.items()),
+        models=", ".join(_MODELS),
+        overrides="\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS),
+        precision=plan.precision,
     )
-    ignored = f" {_left_alone(listing.ignored.total())}" if listing.ignored else ""
-    return f"""\
-# A study of {len(listing.images):,} images of {len(counts)} classes, {spread}.{ignored}
-# Keys that are not here are as in config/config.yaml; config/README.md describes all of them.
-dataset:
-  name: {"csv" if place(images).is_file() else "folder"}
-  path: {_quoted(images)}{test}
-  image_size: {plan.image_size}       # images have {low} to {high} pixels, {middle} in the middle ({len(sizes):,} looked at); twice the size takes four times as long
-  {f"fit: {plan.fit}":<20} # resize: to a square, whatever their ratio; crop: the largest square in the middle
-  skip_broken: false   # true: go on without files that cannot be read; results/data/problems.csv lists them
-
-# Disjoint parts of the images, drawn by class; shares of all, or numbers of images such as 500.
-partitions:
-{partitions}
-combos: [{combos}]   # what models are trained on
-split: {{{split}}}   # of each partition, for each seed
-seeds: [42, 100, 2025]
-
-# Two small networks, which need no GPU. Better ones, for a GPU or with time: resnet9_tuned, resnet18_tuned. Others: config/models/.
-models: [{", ".join(_MODELS)}]
-overrides:
-{overrides}
-
-# Pairs that count as nearly the same: 0.1 is the same picture saved or sized again. Pictures as varied as CIFAR-10's stand 0.35, which finds
-# crops too; results/figures/near_duplicates.svg shows what is taken for the same.
-near_duplicates: {{threshold: 0.1}}
-
-# The report says how many seeds it takes to know a difference to ± so much, a share of 1.
-compare: {{precision: {plan.precision}}}
-
-device: auto   # a GPU where there is one
-"""
 
 
 def _left_alone(n: int) -> str:

@@ -6,43 +6,44 @@ from pathlib import Path
 import requests
 
 from study.errors import StudyError
-from study.files import read_csv
 from study.runs.progress import state_of_run
+from study.runs.run import read_runs
 
 _TIMEOUT = 10  # seconds
 
 
-def how_it_stands(runs: str | Path, results: str | Path) -> str:
-    """Return how many runs of a study there are in which state, in words: "28 of 30 runs ok, 1 diverged, 1 failed".
+def how_it_stands(runs: str | Path) -> str:
+    """Return how many runs are in which state: "28 of 30 runs ok, 1 diverged, 1 failed".
 
     Args:
-        runs: list of runs, .csv.
-        results: folder of all results.
+        runs: list of runs, .csv, in the folder of all results.
     """
-    if not Path(runs).exists():
+    path = Path(runs)
+    if not path.exists():
         return "No run has begun."
-    states = Counter()
-    for row in read_csv(runs):
-        place = (row["combo"], row["model"], int(row["seed"]))
-        states[state_of_run(results, *place)[0]] += 1
+    states = Counter(state_of_run(path.parent, run)[0] for run in read_runs(path))
     rest = "".join(f", {count} {state}" for state, count in states.items() if state != "ok")
     return f"{states['ok']} of {states.total()} runs ok{rest}."
 
 
 def post(url: str, text: str) -> None:
-    """Send a message to a webhook as JSON that Slack, Mattermost and Google Chat (`text`) and Discord (`content`) understand.
+    """Send a message to a webhook as JSON.
+
+    Slack, Mattermost and Google Chat understand `text`, and Discord `content`.
 
     Raises:
-        StudyError: it did not arrive; the address is not named, because whoever knows it can write there.
+        StudyError: it did not arrive. The address is not named: whoever knows it can write there.
     """
     try:
         answer = requests.post(url, json={"text": text, "content": text}, timeout=_TIMEOUT)
     except requests.RequestException as error:
         # Without the text of the error, which holds the address.
         raise StudyError(
-            f"the message to STUDY_WEBHOOK was not sent ({type(error).__name__}); check the address and the network"
+            f"the message to STUDY_WEBHOOK was not sent ({type(error).__name__}); "
+            "check the address and the network"
         ) from None
     if not answer.ok:
         raise StudyError(
-            f"STUDY_WEBHOOK refused the message (HTTP {answer.status_code}); check the address, or ask its owner"
+            f"STUDY_WEBHOOK refused the message (HTTP {answer.status_code}); "
+            "check the address, or ask its owner"
         )

@@ -1,104 +1,53 @@
-"""Say before a study runs what it takes: jobs, training images, time and disk; and which part of it fits into some hours.
+"""Say before a study runs what it takes: jobs, training images, time and disk.
 
-Snakemake says what there is to do, and a calibration of some seconds how fast this machine does it: a few training steps of each model on
-made-up images, in as many processes as trainings run side by side. The estimate is for a machine that does nothing else; where it does, a
-second one is for a machine that stays as busy as during these seconds. Only what is not finished counts.
+Snakemake says which jobs there are. How many images a second a model trains is known from the runs
+that are there or, without any, measured for some seconds on made-up images, in as many processes as
+trainings run side by side. Only what is not finished counts. The time is a rough one: an image that
+is only predicted takes a third of one that is trained on, and a job that trains nothing 4 seconds.
 """
 
 import argparse
 import json
 import math
 import os
-import statistics
+import shutil
 import subprocess
 import sys
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from study.audit.provenance import machine
-from study.cli.estimates import (
-    CHAIN,
-    PLANNING,
-    Part,
-    Run,
-    Speed,
-    epochs_to_train,
-    fitting_part,
-    job_seconds,
-    run_bytes,
-    run_size,
-    study_bytes,
-    training_seconds,
-)
-from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
+from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
 from study.cli.terminal import console, say, shown, table
-from study.config.checks import check_claims
+from study.config.recipes import epochs_of
 from study.data.datasets import N_CLASSES, SIDES
 from study.data.datasets.listing import list_images
 from study.data.datasets.planning import count_images
-from study.data.names import OWN
+from study.data.names import OFFICIAL, OWN
 from study.devices import wants_gpu
-from study.errors import StudyError, one_line
-from study.files import read_json, read_yaml, write_text
+from study.errors import StudyError
+from study.files import read_json
 from study.job import KEEP_MEMORY
+from study.runs.run import Run, runs_on_disk
+from study.runs.tree import ResultsTree
 from study.wording import counted, duration, size
 
-# Of calibration, in all; more processes than these at once would say no more.
+# Seconds to measure in, all models together; more processes at once would say no more.
 _SECONDS, _PROCESSES = 4.0, 8
-# A process that gets less of a core than this has others beside it.
-_BUSY = 0.85
-# Beside the CPU's, these use a GPU where there is one.
-_ON_GPU = {
-    "train",
-    "train_again",
-    "predict",
-    "predict_again",
-    "tune",
-    "lr_find",
-    "gradcam",
-    "gradcam_hard_examples",
-}
+# Seconds until a job starts to compute, and of a job that trains nothing.
+_START, _OTHER_JOB = 4.0, 4.0
+# An image that is predicted, in images that are trained on.
+_PREDICTED = 1 / 3
+# The share of the images that the publisher of an official split tests on.
+_OFFICIAL_TEST = 1 / 6
 
 
-class _Images(NamedTuple):
-    """What the data set's images are; `known` unless some of it is a guess."""
+class Work(NamedTuple):
+    """What a run takes: epochs at most, training images (each as often as it is seen), seconds."""
 
-    n: int
-    shape: tuple[int, ...]
-    n_classes: int
-    known: bool
-
-
-class _Costs(NamedTuple):
-    """Seconds of the jobs of each run, and of those that belong to no run or to several; `gpu` of all of them is spent on GPU jobs.
-
-    Of the rest, `chain` seconds pass one after the other, however many jobs may run side by side.
-    """
-
-    runs: Mapping[Run, float]
-    rest: float
-    chain: float
-    gpu: Mapping[Run, float]
-    side_by_side: int
-    gpus: int
-
-    def of(self, part: Part) -> float:
-        """Return how long a part of the study takes: all work divided among the jobs side by side, but the longest run and the chain at least."""
-        runs = [run for run in part.runs() if run in self.runs]
-        on_gpu = sum(self.gpu[run] for run in runs)
-        others = sum(self.runs[run] for run in runs) - on_gpu
-        longest = max((self.runs[run] for run in runs), default=0.0)
-        if self.gpus:
-            return max(on_gpu / self.gpus, longest) + max(
-                (others + self.rest) / self.side_by_side, self.chain
-            )
-        return max((on_gpu + others) / self.side_by_side, longest) + max(
-            self.rest / self.side_by_side, self.chain
-        )
+    epochs: int
+    images: int
+    seconds: float
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -106,21 +55,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     configuration_options(parser)
     parser.add_argument("--cores", type=int, help="as for snakemake (default: all of this machine)")
     parser.add_argument(
-        "--gpus",
-        type=int,
-        default=1,
-        help="as in snakemake's --resources gpu=N (default: %(default)s)",
+        "--gpus", type=int, default=1, help="as in snakemake's --resources gpu=N (default: 1)"
     )
-    parser.add_argument(
-        "--hours",
-        type=float,
-        help="propose a part of the study, again a full grid, that fits into so many hours",
-    )
-    parser.add_argument(
-        "--write",
-        metavar="FILE",
-        help="write what --hours proposes into this file, for --configfile",
-    )
+    parser.add_argument("--hours", type=float, help="say which seeds fit into so many hours")
 
 
 def answer(arguments: argparse.Namespace) -> None:
@@ -129,333 +66,164 @@ def answer(arguments: argparse.Namespace) -> None:
     for name, value in (("cores", cores), ("gpus", arguments.gpus), ("hours", arguments.hours)):
         if value is not None and value <= 0:
             raise StudyError(f"--{name} is {value:g}, expected more than 0")
-    if arguments.write and not arguments.hours:
-        raise StudyError("--write needs --hours, by which there is something to write")
-    project = find_project(arguments.configfile)
-    where = console()
-    jobs = jobs_to_do(project)
-    if not jobs:
+    project, where = find_project(arguments.configfile), console()
+    if not (jobs := jobs_to_do(project)):
         say(where, "Nothing to be done: all results are there and up to date.")
         return
-    counts = Counter(job.rule for job in jobs if job.rule != "all")
-    trained = [run for job in jobs if job.rule == "train" and (run := _run_of(job))]
-    say(
-        where,
-        f"{counted(sum(counts.values()), 'job')} to do: "
-        + ", ".join(f"{n} {rule}" for rule, n in counts.most_common()),
-    )
-    where.print()
-    images = _images(project)
+    in_words = (f"{n} {rule}" for rule, n in sorted(jobs.items(), key=lambda item: -item[1]))
+    say(where, f"{counted(sum(jobs.values()), 'job')} to do: {', '.join(in_words)}")
+    n_images, shape, n_classes = _images(project)
+    paths = {one.path for one in outputs(project) if one.rule == "train" and one.to_do}
+    runs = [run for run in project.runs if str(run.folder / "run.json") in paths]
     gpus = arguments.gpus if wants_gpu(project.config["device"]) else 0
-    models = list(
-        dict.fromkeys(run[1] for job in jobs if job.rule in _ON_GPU and (run := _run_of(job)))
-    )
-    processes = 1 if gpus else min(cores, max(1, len(trained)))
-    speeds, share = _speeds(project, models, images, gpus, processes) if models else ({}, 1.0)
-    costs = _costs(project, jobs, speeds, images, cores, gpus)
-    whole = Part(*(project.config[key] for key in ("combos", "models", "seeds")))
-    # A study whose runs take their splits or searches from elsewhere has more of them than its grid.
-    others = sum(seconds for run, seconds in costs.runs.items() if run not in set(whole.runs()))
-    costs = costs._replace(rest=costs.rest + others)
-    if trained:
-        _print_models(where, project, trained, speeds, images)
-    _print_total(where, project, costs, whole, trained, speeds, images, share)
+    asked = {"image_shape": shape, "num_classes": n_classes, "seconds": _SECONDS, "gpus": gpus}
+    speeds = _speeds(project, {run.model for run in runs}, asked, min(cores, len(runs)))
+    works = {run: work(project, run, n_images, speeds[run.model][0]) for run in runs}
+    if works:
+        _print_models(where, works, speeds)
+    others = sum(jobs.values()) - jobs.get("train", 0) - jobs.get("predict", 0)
+    seconds = time_of([one.seconds for one in works.values()], others, cores, gpus)
+    slots = counted(gpus, "GPU") if gpus else f"{counted(cores, 'job')} side by side"
+    say(where, f"Time: about {duration(seconds)} with {slots}, on this machine without other work.")
+    # Predictions, weights and figures of runs; images twice, tables of images and the gallery.
+    n_bytes = sum(n_images * 4 * n_classes + 4 * speeds[run.model][1] + 1e6 for run in runs)
+    if not ResultsTree(project.results).images.exists():
+        n_bytes += n_images * (2 * math.prod(shape) + 1000)
+    free = shutil.disk_usage(".").free
+    say(where, f"Disk: about {size(n_bytes)}; {size(free)} are free here.")
     if arguments.hours:
-        _propose(where, project, costs, whole, arguments)
+        say(where, _seeds_that_fit(project, works, others, cores, gpus, arguments.hours * 3600))
 
 
-def _run_of(job: Job) -> Run | None:
-    try:
-        return job.wildcards["combo"], job.wildcards["model"], int(job.wildcards["seed"])
-    except KeyError:
-        return None
-
-
-def _images(project: Project) -> _Images:
-    manifest = project.results / "data" / "manifest.json"
+def _images(project: Project) -> tuple[int, tuple[int, ...], int]:
+    """Return number, H × W × C and number of classes of the images: as decoded, or as is known."""
+    manifest, dataset = ResultsTree(project.results).data_manifest, project.config["dataset"]
+    n = count_images(project.config, manifest)
     if manifest.is_file():
-        found = read_json(manifest)
-        n, height, width, *channels = found["images"]
-        return _Images(n, (height, width, *(channels or [1])), len(found["classes"]), True)
-    dataset = project.config["dataset"]
+        decoded = read_json(manifest)
+        height, width, *channels = decoded["images"][1:]
+        return n, (height, width, *(channels or [1])), len(decoded["classes"])
     if dataset["name"] in OWN:
-        listing, side = list_images(dataset["path"], dataset["test_path"]), dataset["image_size"]
-        n, n_classes = len(listing.images), len(listing.classes)
-    else:
-        n, n_classes = count_images(project.config, manifest), N_CLASSES[dataset["name"]]
-        side = SIDES[dataset["name"]]
-    return _Images(n, (side, side, 3), n_classes, known=not dataset["checksums"])
+        side = dataset["image_size"]
+        return n, (side,) * 2 + (3,), len(list_images(dataset["path"], "").classes)
+    side = SIDES[dataset["name"]]
+    return n, (side, side, 3), N_CLASSES[dataset["name"]]
 
 
 def _speeds(
-    project: Project, models: Sequence[str], images: _Images, gpus: int, processes: int
-) -> tuple[dict[str, Speed], float]:
-    """Return the speed of each model, the mean of processes that measure it at the same time, and the share of a core that each got."""
-    processes = min(processes, _PROCESSES)
-    asked = {
-        "image_shape": images.shape,
-        "num_classes": images.n_classes,
-        "seconds": _SECONDS,
-        "gpus": int(gpus > 0),
-    }
-    asked["recipes"] = {model: project.study.recipes[model] for model in models}
-    command = [sys.executable, "-m", "study.cli.speed"]
+    project: Project, models: set[str], asked: dict[str, Any], processes: int
+) -> dict[str, tuple[float, int]]:
+    """Return images a second and parameters of each model: of a run that is here, or measured."""
+    speeds = {}
+    for run in runs_on_disk(project.results) if models else []:
+        if run.model in models and (run.folder / "run.json").is_file():
+            record, recipe = run.record, project.study.recipes[run.model]
+            same_network = record["recipe"]["architecture"] == recipe["architecture"]
+            same_device = record["device"].startswith("cpu") == (asked["gpus"] == 0)
+            if same_network and same_device and record["images_per_s"]:
+                speeds[run.model] = record["images_per_s"], record["parameters"]
+    unknown = {model: project.study.recipes[model] for model in sorted(models - set(speeds))}
+    return {**speeds, **_measured(asked | {"recipes": unknown}, processes)} if unknown else speeds
+
+
+def _measured(asked: dict[str, Any], processes: int) -> dict[str, tuple[float, int]]:
+    """Return the speed of each model, the mean of processes that measure it at the same time."""
+    command = [sys.executable, "-m", "study.cli.speed", json.dumps(asked)]
+    environment = {**KEEP_MEMORY, **os.environ}
     started = [
         subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**KEEP_MEMORY, **os.environ},
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
-        for _ in range(processes)
+        for _ in range(1 if asked["gpus"] else min(processes, _PROCESSES))
     ]
+    answers = []
     for process in started:
-        process.stdin.write(json.dumps(asked))
-        process.stdin.close()
-    measured: dict[str, list[Sequence[float]]] = defaultdict(list)
-    shares = []
-    for process in started:
-        answered, said = process.stdout.read(), process.stderr.read()
-        if process.wait():
-            lines = said.strip().splitlines()
-            raise StudyError(
-                f"the calibration failed: {(lines[-1] if lines else 'nothing was said').removeprefix('error: ')}"
-            )
-        found = json.loads(answered)
-        shares.append(found["share"])
-        for model, speed in found["speeds"].items():
-            measured[model].append(speed)
-    speeds = {
-        model: Speed(*map(statistics.mean, zip(*found, strict=True)))
-        for model, found in measured.items()
+        printed, errors = process.communicate()
+        if process.returncode:
+            reason = (errors.strip().splitlines() or ["it said nothing"])[-1]
+            raise StudyError(f"the speed was not measured: {reason.removeprefix('error: ')}")
+        answers.append(json.loads(printed))
+    return {
+        model: (sum(one[model][0] for one in answers) / len(answers), answers[0][model][1])
+        for model in asked["recipes"]
     }
-    return speeds, statistics.mean(shares)
 
 
-def _costs(
-    project: Project,
-    jobs: Sequence[Job],
-    speeds: Mapping[str, Speed],
-    images: _Images,
-    cores: int,
-    gpus: int,
-) -> _Costs:
-    runs: dict[Run, float] = defaultdict(float)
-    gpu: dict[Run, float] = defaultdict(float)
-    rest, chain = 0.0, {}
-    for job in (job for job in jobs if job.rule != "all"):
-        run = _run_of(job)
-        seconds = PLANNING + _seconds(project, job, run, speeds, images)
-        if run is None:
-            rest += seconds
-            if job.rule in CHAIN:
-                chain[job.rule] = seconds
-            continue
-        runs[run] += seconds
-        gpu[run] += seconds * (job.rule in _ON_GPU)
-    return _Costs(runs, rest, sum(chain.values()), gpu, cores, gpus)
+def work(project: Project, run: Run, n_images: int, images_per_s: float) -> Work:
+    """Return what a run takes, with the search of its settings and its predictions.
 
-
-def _seconds(
-    project: Project, job: Job, run: Run | None, speeds: Mapping[str, Speed], images: _Images
-) -> float:
-    """Return how long a job takes."""
-    if (
-        run is None
-        or run[1] not in speeds
-        or job.rule not in ("train", "train_again", "predict", "predict_again", "tune", "lr_find")
-    ):
-        return job_seconds(job.rule, images.n)
-    speed, recipe = speeds[run[1]], project.study.recipes[run[1]]
-    of_run = run_size(project.config, run[0], images.n)
-    if job.rule.startswith("predict"):
-        return speed.start + images.n / speed.predict
-    if job.rule == "lr_find":
-        return speed.start + project.config["lr_find"]["steps"] * recipe["batch_size"] / speed.train
-    if job.rule == "tune":
-        search = project.config["tune"][run[1]]
+    Args:
+        project: whose run it is.
+        run: the run.
+        n_images: in the data set.
+        images_per_s: that its model trains.
+    """
+    n_train, n_held_out = run_size(project.config, run.combo, n_images)
+    each = (n_train + _PREDICTED * n_held_out) / images_per_s
+    recipe, search = project.study.recipes[run.model], project.config["tune"].get(run.model)
+    epochs = epochs_of(recipe, math.ceil(n_train / recipe["batch_size"]))
+    epochs = min(epochs, recipe.get("stop_after", epochs))
+    seconds = 2 * _START + epochs * each + _PREDICTED * n_images / images_per_s
+    if search:
         trials = search.get("trials") or math.prod(map(len, search["keys"].values()))
-        trial = training_seconds(
-            recipe | {"epochs": search["epochs"]} if "epochs" in search else recipe, of_run, speed
-        )
-        most = search.get("minutes", math.inf) * 60 + trial
-        return min(trials * trial / search.get("workers", 1), most)
-    return training_seconds(recipe, of_run, speed)
+        all_trials = trials * search.get("epochs", epochs) * each
+        seconds += min(all_trials, 60 * search.get("minutes", math.inf))
+    return Work(epochs, epochs * n_train, seconds)
+
+
+def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int, int]:
+    """Return how many images a run on a combo trains on, and validates and tests on."""
+    if combo == OFFICIAL:
+        n_train = round(n_images * (1 - _OFFICIAL_TEST) * (1 - config["official"]["val"]))
+        return n_train, n_images - n_train
+    sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
+    parts = [sizes[part] for part in combo.split("+")]
+    n = sum(part if isinstance(part, int) else round(part * n_images) for part in parts)
+    n_train = round(n * config["split"]["train"])
+    return n_train, n - n_train
+
+
+def time_of(runs: Sequence[float], n_other_jobs: float, cores: int, gpus: int) -> float:
+    """Return the seconds that runs of so many seconds and the other jobs take, side by side."""
+    longest = max(runs, default=0.0)
+    return max(sum(runs) / (gpus or cores), longest) + n_other_jobs * _OTHER_JOB / cores
 
 
 def _print_models(
-    where: Any,
-    project: Project,
-    trained: Sequence[Run],
-    speeds: Mapping[str, Speed],
-    images: _Images,
+    where: Any, works: Mapping[Run, Work], speeds: Mapping[str, tuple[float, int]]
 ) -> None:
     rows = []
-    for model in dict.fromkeys(run[1] for run in trained):
-        recipe, own = project.study.recipes[model], [run for run in trained if run[1] == model]
-        sizes = [run_size(project.config, combo, images.n) for combo, _, _ in own]
-        epochs = [epochs_to_train(recipe, one) for one in sizes]
-        seconds = sum(training_seconds(recipe, one, speeds[model]) for one in sizes)
+    for model, (images_per_s, _) in speeds.items():
+        own = [one for run, one in works.items() if run.model == model]
+        epochs = {min(one.epochs for one in own), max(one.epochs for one in own)}
         rows.append(
             {
                 "model": model,
                 "trainings": str(len(own)),
-                "epochs": _range(epochs),
-                "parameters": f"{int(speeds[model].parameters):,}",
+                "epochs": "–".join(map(str, sorted(epochs))),
+                "images to train": f"{sum(one.images for one in own):,}",
+                "images/s": shown(images_per_s),
+                "one after the other": duration(sum(one.seconds for one in own)),
             }
-            | {
-                "images to train": f"{sum(n * one.train for n, one in zip(epochs, sizes, strict=True)):,}"
-            }
-            | {"images/s": shown(speeds[model].train), "one after the other": duration(seconds)}
         )
+    where.print()
     table(where, list(rows[0]), rows, keys=["model"])
     where.print()
 
 
-def _range(values: Sequence[int]) -> str:
-    return str(min(values)) if min(values) == max(values) else f"{min(values)}–{max(values)}"
-
-
-def _print_total(
-    where: Any,
-    project: Project,
-    costs: _Costs,
-    whole: Part,
-    trained: Sequence[Run],
-    speeds: Mapping[str, Speed],
-    images: _Images,
-    share: float,
-) -> None:
-    side_by_side = (
-        f"{counted(costs.gpus, 'GPU')}"
-        if costs.gpus
-        else f"{counted(costs.side_by_side, 'job')} side by side"
+def _seeds_that_fit(
+    project: Project, works: Mapping[Run, Work], n_others: int, cores: int, gpus: int, limit: float
+) -> str:
+    """Return what to write into the configuration so that a study takes at most `limit` seconds."""
+    seeds = project.config["seeds"]
+    for n in range(len(seeds), 0, -1):
+        runs = [one.seconds for run, one in works.items() if run.seed in seeds[:n]]
+        seconds = time_of(runs, n_others * n / len(seeds), cores, gpus)
+        if seconds <= limit:
+            fits = f"seeds: {seeds[:n]} in the configuration: about {duration(seconds)}."
+            whole = f"The whole study fits into {duration(limit)}."
+            return whole if n == len(seeds) else fits
+    raise StudyError(
+        f"not even one seed fits into {duration(limit)}: it takes {duration(seconds)}; "
+        "take fewer combos or models, fewer epochs or smaller partitions"
     )
-    seconds = costs.of(whole)
-    say(
-        where,
-        f"Time: about {duration(seconds)} with {side_by_side}, on this machine without other work.",
-    )
-    if share < _BUSY:
-        say(
-            where,
-            f"It has other work: a process gets {share:.0%} of a core now. If that stays so, about {duration(seconds / share)}.",
-            "yellow",
-        )
-    needed = sum(
-        run_bytes(
-            run_size(project.config, run[0], images.n), speeds[run[1]], images.n, images.n_classes
-        )
-        for run in trained
-    )
-    if not (project.results / "data" / "images.npy").exists():
-        needed += study_bytes(images.n, images.shape)
-        if project.config["dataset"]["name"] == "cifar10" and not (
-            project.config["dataset"]["archive"] or os.environ.get("CIFAR10_ARCHIVE")
-        ):
-            say(
-                where,
-                "The download comes on top of it: 170 MB, most of an hour from CIFAR-10's home page.",
-            )
-    stat = os.statvfs(".")
-    free = stat.f_bavail * stat.f_frsize
-    say(
-        where,
-        f"Disk: about {size(needed)}; {size(free)} are free here."
-        + (" That is not enough." if needed > free else ""),
-        "red" if needed > free else None,
-    )
-    if not images.known:
-        height, width, *_ = images.shape
-        say(
-            where,
-            f"The images are not decoded yet: this takes them to be of {height}×{width} pixels, in {images.n_classes} classes.",
-        )
-    stopping = [model for model in speeds if project.study.recipes[model].get("patience")]
-    if stopping:
-        say(where, f"At most: {', '.join(stopping)} may stop early.")
-
-
-def _propose(
-    where: Any, project: Project, costs: _Costs, whole: Part, arguments: argparse.Namespace
-) -> None:
-    """Print, and write if asked to, which part of the study fits."""
-    limit = arguments.hours * 3600
-    where.print()
-    # An estimate is no more exact than it is told.
-    if costs.of(whole) <= limit or duration(costs.of(whole)) == duration(limit):
-        say(where, f"The whole study fits into {duration(limit)}.")
-        return
-    part = fitting_part(whole, costs.of, limit, project.config["tune"])
-    if part is None:
-        least = min(
-            costs.of(Part([c], [m], whole.seeds[:1])) for c in whole.combos for m in whole.models
-        )
-        raise StudyError(
-            f"no part of the study fits into {duration(limit)}: one run with all that follows takes {duration(least)}; write fewer epochs or smaller partitions"
-        )
-    runs, target = list(part.runs()), Path(arguments.write or "part.yaml")
-    kept, lost = _claims(project, part)
-    overlay = _overlay(project, part) | (
-        {"claims": str(target.with_suffix(".claims.yaml")) if kept else ""} if lost else {}
-    )
-    text = f"# {len(runs)} of {len(list(whole.runs()))} runs: about {duration(costs.of(part))}, as `study plan --hours {arguments.hours:g}` estimates.\n"
-    text += "".join(
-        f"# Without the claim that this part cannot answer: {one_line(claim['claim'])}\n"
-        for claim in lost
-    )
-    text += "".join(f"{key}: {_flow(value)}\n" for key, value in overlay.items())
-    say(where, text.rstrip())
-    if arguments.write:
-        if lost and kept:
-            write_text(overlay["claims"], "".join(f"- {_flow(claim)}\n" for claim in kept))
-        write_text(target, text)
-        where.print()
-        say(where, f"snakemake --configfile {' '.join([*project.configfiles, arguments.write])}")
-
-
-def _flow(value: Any) -> str:
-    """Return a value as YAML in one line."""
-    return (
-        yaml.safe_dump(
-            value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000
-        )
-        .removesuffix("...\n")
-        .strip()
-    )
-
-
-def _claims(
-    project: Project, part: Part
-) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Return the study's claims that a part of it can answer, and those that name a model or combo that it does not have."""
-    file, answered, lost = project.config["claims"], [], []
-    for claim in read_yaml(file) if file else []:
-        try:
-            check_claims([claim], part.models, part.combos)
-        except StudyError:
-            lost.append(claim)
-        else:
-            answered.append(claim)
-    return answered, lost
-
-
-def _overlay(project: Project, part: Part) -> dict[str, Any]:
-    """Return the keys of the configuration that make it this part; what names other runs is left without them."""
-    config = project.config
-    overlay: dict[str, Any] = {
-        key: values for key, values in part._asdict().items() if values != config[key]
-    }
-    certified = [
-        run
-        for run in config["certify"]
-        if tuple(run.split("/")) in {tuple(map(str, one)) for one in part.runs()}
-    ]
-    if certified != config["certify"]:
-        overlay["certify"] = certified
-    searched = [model for model in config["lr_find"]["models"] if model in part.models]
-    if searched != config["lr_find"]["models"]:
-        overlay["lr_find"] = {"models": searched}
-    return overlay

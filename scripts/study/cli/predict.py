@@ -1,10 +1,13 @@
 """Say which classes images of yours show, by a model of the study.
 
-By the run with the highest validation accuracy (of equals, the one with more validation images) unless --run names one, or by all seeds of a combo together (--combo and --model), whose probabilities
-are averaged. Images may have any size and kind. They become what the study's own images became (dataset.fit in its configuration), or else the
-middle with the study's ratio of sides is scaled to its size.
+Default: the run with the highest validation accuracy (of equals, the one with more validation
+images). --run names another one; --combo and --model take all seeds of a combo together, and the
+mean of their probabilities. Images may have any size and kind. They become what the study's own
+images became (dataset.fit in its configuration), or else the middle with the study's ratio of sides
+is scaled to its size.
 
-On a terminal the likeliest classes are shown as a table; to a pipe, or a file by --output, goes CSV with every probability.
+On a terminal the likeliest classes are shown as a table; to a pipe, or a file by --output, goes CSV
+with every probability.
 """
 
 import argparse
@@ -22,7 +25,8 @@ from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, read_json, write_text
 from study.job import device_options
-from study.runs.finished_runs import FinishedRun, best_run, finished_run, finished_seeds
+from study.runs.run import Run, best_run, find_run, finished, runs_on_disk
+from study.runs.tree import ResultsTree
 
 _MOST_ROWS = 100
 # Pictures of maps are enlarged to about this width, pixels.
@@ -57,10 +61,10 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def answer(arguments: argparse.Namespace) -> None:
-    """Print or write the probabilities; then name the files that could not be read, if there are any."""
+    """Print or write the probabilities; then name the files that could not be read, if any."""
     runs = _chosen(arguments)
     record = runs[0].record
-    manifest = Path(arguments.results, "data", "manifest.json")
+    manifest = ResultsTree(Path(arguments.results)).data_manifest
     fit = fit_of(read_json(manifest) if manifest.is_file() else {})
     paths, images, failures = [], [], []
     for path in find_images(arguments.images):
@@ -75,41 +79,65 @@ def answer(arguments: argparse.Namespace) -> None:
         print(failure, file=sys.stderr)
     if failures:
         raise StudyError(
-            f"{len(failures)} of {len(paths) + len(failures)} files could not be read; the reasons are above"
+            f"{len(failures)} of {len(paths) + len(failures)} files could not be read; "
+            "the reasons are above"
         )
 
 
-def _chosen(arguments: argparse.Namespace) -> list[FinishedRun]:
+def _chosen(arguments: argparse.Namespace) -> list[Run]:
     """Return the runs that were asked for, and say on stderr which these are."""
-    folder = Path(arguments.results, "runs")
     if bool(arguments.combo) != bool(arguments.model) or (arguments.run and arguments.combo):
         raise StudyError("write either --run COMBO/MODEL/SEED or both --combo and --model")
     if arguments.combo:
-        runs, reasons = finished_seeds(folder, arguments.combo, arguments.model)
-        for reason in reasons:
-            print(f"left out: {reason}", file=sys.stderr)
+        runs = _all_seeds(arguments.results, arguments.combo, arguments.model)
         seeds = ", ".join(str(run.seed) for run in runs)
         how = f"{arguments.model} on {arguments.combo}, mean of seeds {seeds}"
     elif arguments.run:
-        runs = [finished_run(folder, arguments.run)]
+        runs = [find_run(arguments.results, arguments.run)]
         how = runs[0].name
     else:
-        runs = [best_run(folder)]
+        runs = [_best(arguments.results)]
         accuracy = runs[0].metrics["val"]["overall_accuracy"]
         how = f"{runs[0].name}, the best on its validation images ({accuracy:.1%})"
-    scaled = [run for run in runs if run.metrics["temperature"] is not None]
-    calibrated = (
-        "calibrated by the temperature "
-        + ", ".join(f"{run.metrics['temperature']:.3g}" for run in scaled)
-        if len(scaled) == len(runs)
-        else "not calibrated: no validation images"
-    )
+    temperatures = [run.metrics["temperature"] for run in runs]
+    calibrated = "not calibrated: no validation images"
+    if None not in temperatures:
+        values = ", ".join(f"{temperature:.3g}" for temperature in temperatures)
+        calibrated = f"calibrated by the temperature {values}"
     print(f"by {how}; probabilities {calibrated}", file=sys.stderr)
     return runs
 
 
+def _all_seeds(results: str, combo: str, model: str) -> list[Run]:
+    """Return the finished runs of a combo and model, by seed; say on stderr what is left out."""
+    runs = [run for run in runs_on_disk(results) if (run.combo, run.model) == (combo, model)]
+    usable, reasons = finished(sorted(runs, key=lambda run: run.seed))
+    if not usable:
+        why = f": {'; '.join(reasons)}" if reasons else ""
+        raise StudyError(f"{results}/runs has no finished run of {model} on {combo}{why}")
+    for reason in reasons:
+        print(f"left out: {reason}", file=sys.stderr)
+    return usable
+
+
+def _best(results: str) -> Run:
+    """Return the run that is best on its validation images."""
+    runs, _ = finished(runs_on_disk(results))
+    if not runs:
+        raise StudyError(
+            f"there is no finished run in {results}/runs; "
+            "run this in the folder of a study that has been run"
+        )
+    if (best := best_run(runs)) is None:
+        raise StudyError(
+            f"no finished run in {results}/runs has validation images to choose by; "
+            "name one: --run v1/cnn2/42"
+        )
+    return best
+
+
 def _predict(
-    arguments: argparse.Namespace, runs: list[FinishedRun], paths: list[Path], images: np.ndarray
+    arguments: argparse.Namespace, runs: list[Run], paths: list[Path], images: np.ndarray
 ) -> None:
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads)
@@ -159,7 +187,10 @@ def _show(
     probabilities: np.ndarray,
     top: int,
 ) -> None:
-    """Print the likeliest classes of the first images, which are called as they are in the folder if one was given."""
+    """Print the likeliest classes of the first images.
+
+    If one folder was given, images are called by their paths below it.
+    """
     folder = Path(given[0]) if len(given) == 1 and Path(given[0]).is_dir() else Path()
     top = max(1, min(top, len(classes)))
     columns = ["file", "likeliest", *(f"{turn}." for turn in range(2, top + 1))]
@@ -187,7 +218,7 @@ def _write_maps(
     images: np.ndarray,
     predicted: np.ndarray,
 ) -> None:
-    """Write of each image itself and the maps of the predicted class over it, side by side, mean over the classifiers."""
+    """Write each image beside the maps of its predicted class over it, mean over classifiers."""
     from PIL import Image
 
     from study.models.gradcam import gradcam_maps

@@ -1,12 +1,11 @@
-"""Where a command finds the project, its configuration and its results, and how it asks Snakemake about them."""
+"""Where a command finds the project and its configuration, and what Snakemake says of them."""
 
 import argparse
+import csv
 import os
-import re
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from study.config.study import Study, check_study
 from study.errors import StudyError
 from study.files import read_yaml
 from study.job import KEEP_MEMORY
+from study.runs.run import Run, run_of
 
 CONFIG = "config/config.yaml"
 
@@ -38,21 +38,22 @@ class Project(NamedTuple):
         return Path("results")
 
     @property
-    def runs(self) -> list[tuple[str, str, int]]:
-        """The study's runs in its order: combo, model, seed."""
+    def runs(self) -> list[Run]:
+        """The study's runs in its order."""
         return [
-            (combo, model, seed)
+            run_of(self.results, combo, model, seed)
             for combo in self.config["combos"]
             for model in self.config["models"]
             for seed in self.config["seeds"]
         ]
 
 
-class Job(NamedTuple):
-    """A job that Snakemake would run: its rule and wildcards."""
+class Output(NamedTuple):
+    """A file that a target takes: its path from the project's folder, its rule, and its state."""
 
+    path: str
     rule: str
-    wildcards: Mapping[str, str]
+    to_do: bool
 
 
 def configuration_options(parser: argparse.ArgumentParser) -> None:
@@ -73,23 +74,24 @@ def results_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def insist_on_project() -> None:
+def require_project() -> None:
     """Raise a `StudyError` unless the current folder is a project's."""
     if not (Path("workflow/Snakefile").is_file() and Path(CONFIG).is_file()):
         raise StudyError(
-            f"{Path.cwd()} is not the project's folder, it has no workflow/Snakefile and {CONFIG}; cd there and type the command again"
+            f"{Path.cwd()} is not the project's folder, it has no workflow/Snakefile and {CONFIG}; "
+            "cd there and type the command again"
         )
 
 
 def find_project(configfiles: Sequence[str]) -> Project:
     """Return the project in the current folder.
 
-    Files are laid over each other as Snakemake does it, key by key.
+    Files are merged as Snakemake does it, key by key.
 
     Raises:
         StudyError: here is no project, or its configuration is wrong.
     """
-    insist_on_project()
+    require_project()
     config: dict[str, Any] = {}
     for path in (CONFIG, *configfiles):
         content = read_yaml(path)
@@ -105,51 +107,36 @@ def locked() -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-def jobs_to_do(project: Project, targets: Sequence[str] = ("all",)) -> list[Job]:
-    """Return the jobs that Snakemake would run to make targets.
+def jobs_to_do(project: Project) -> dict[str, int]:
+    """Return how many jobs of each rule Snakemake would run, by its own table of counts.
 
     Raises:
         StudyError: Snakemake cannot plan them.
     """
-    text = _snakemake(project, [*targets, "--dry-run", "--nolock", "--quiet", "host"])
-    # The table of counts is complete; what is said of single jobs gives the wildcards of those that have any.
-    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
-    counts.pop("total", None)
-    jobs = [Job(rule, wildcards) for rule, wildcards in _described(text) if rule in counts]
-    described = Counter(job.rule for job in jobs)
-    return jobs + [
-        Job(rule, {}) for rule, count in counts.items() for _ in range(count - described[rule])
-    ]
+    printed = _snakemake(project, ["--dry-run", "--nolock", "--quiet", "rules", "host"])
+    rows = [line.split() for line in printed.splitlines()]
+    counts = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdecimal()}
+    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
 
 
-def _described(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    rule, wildcards = "", {}
-    for line in [*text.splitlines(), "rule end:"]:
-        if found := re.match(r"(?:local)?(?:rule|checkpoint) (\w+):$", line):
-            if rule:
-                yield rule, wildcards
-            rule, wildcards = found[1], {}
-        elif found := re.match(r" +wildcards: (.+)$", line):
-            wildcards = dict(pair.split("=", 1) for pair in found[1].split(", "))
-
-
-def files_made(project: Project, targets: Sequence[str]) -> set[str]:
-    """Return the outputs of all jobs, done or not, that targets take, as paths from the project's folder.
+def outputs(project: Project, targets: Sequence[str] = ("all",)) -> list[Output]:
+    """Return the outputs of all jobs that targets take, done or not, by `snakemake --summary`.
 
     Raises:
         StudyError: Snakemake cannot plan them.
     """
     lines = _snakemake(project, [*targets, "--summary", "--nolock"]).splitlines()
-    start = next(
-        (place for place, line in enumerate(lines) if line.startswith("output_file\t")), None
-    )
-    if start is None:
+    table = [line for line in lines if "\t" in line]
+    if not table or not table[0].startswith("output_file\t"):
         raise StudyError("snakemake --summary printed no table; see what it says by itself")
-    return {os.path.normpath(line.split("\t")[0]) for line in lines[start + 1 :] if "\t" in line}
+    return [
+        Output(os.path.normpath(row["output_file"]), row["rule"], row["plan"] == "update pending")
+        for row in csv.DictReader(table, delimiter="\t")
+    ]
 
 
 def _snakemake(project: Project, arguments: Sequence[str]) -> str:
-    """Return what Snakemake prints, on stdout."""
+    """Return what Snakemake prints."""
     given = ["--configfile", *project.configfiles] if project.configfiles else []
     result = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments, *given],
@@ -157,12 +144,10 @@ def _snakemake(project: Project, arguments: Sequence[str]) -> str:
         text=True,
         env=os.environ | KEEP_MEMORY,
     )
-    if result.returncode:
-        lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
-        said = next(
-            (line for line in lines if line.startswith("error: ")),
-            lines[-1] if lines else "nothing",
-        )
-        raise StudyError(f"Snakemake cannot plan the study: {said.removeprefix('error: ')}")
     # Which of the two streams it prints its plan to differs between versions.
-    return result.stdout + result.stderr
+    printed = result.stdout + result.stderr
+    if result.returncode:
+        lines = [line for line in printed.splitlines() if line.strip()] or ["nothing"]
+        errors = [line for line in lines if line.startswith("error: ")] or lines[-1:]
+        raise StudyError(f"Snakemake cannot plan the study: {errors[0].removeprefix('error: ')}")
+    return printed

@@ -1,49 +1,33 @@
 """Show the runs of a study as a table: sorted, filtered, or only what differs between them.
 
-Accuracies are shares of 1, with the 95 % interval over test images where a table has room for it. Any column of summary.csv can be
-asked for, and recipe.<key> for what a run was trained by, such as recipe.optimizer.lr (or optimizer.lr, or lr). Runs that are not finished are
-there with their status: waiting, training, interrupted, trained, failed or diverged.
+Every run is there, whatever became of it, with its status: ok, diverged, trained (not measured
+yet), training, interrupted, failed or waiting; and with the reason. Accuracies are shares of 1,
+with the 95 % interval over test images where a table has room for it. Any column of summary.csv
+can be asked for, and recipe.<key> for what a run was trained by, such as recipe.optimizer.lr (or
+optimizer.lr, or lr).
 """
 
 import argparse
-import difflib
-import operator
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.cli.belonging import note_on_other_runs
 from study.cli.project import configuration_options, find_project, results_option
-from study.cli.terminal import console, exact, mean_and_sd, say, shown, table
+from study.cli.show_rows import by_group, fits, known_column
+from study.cli.terminal import console, exact, say, shown, table
 from study.errors import StudyError
+from study.runs.table import KEYS, RECIPE, run_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_DEFAULT = [
-    "combo",
-    "model",
-    "seed",
-    "status",
-    "common_test_accuracy",
-    "test_accuracy",
-    "epochs",
-    "train_seconds",
-]
-_KEYS = ["combo", "model", "seed"]
+_ACCURACIES = ["common_test_accuracy", "test_accuracy"]
+_DEFAULT = ["combo", "model", "seed", "status", *_ACCURACIES, "epochs", "train_seconds", "reason"]
 # What else may explain why runs differ, beside the recipe.
 _CIRCUMSTANCES = ["n_train", "parameters", "device", "precision", "torch"]
-_MEASURES = ["common_test_accuracy", "test_accuracy", "train_seconds"]
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "!=": operator.ne,
-    ">=": operator.ge,
-    "<=": operator.le,
-    "=": operator.eq,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+_MEASURES = [*_ACCURACIES, "train_seconds"]
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +45,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="CONDITION",
-        help="rows that fit all of these: COLUMN=VALUE (or VALUE,VALUE), != < <= > >=, in quotes: 'model=cnn2' 'test_accuracy>0.7'",
+        help="rows that fit all of these: COLUMN=VALUE (or VALUE,VALUE), != < <= > >=, in quotes: "
+        "'model=cnn2' 'test_accuracy>0.7'",
     )
     parser.add_argument(
         "--sort",
@@ -79,8 +64,6 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def answer(arguments: argparse.Namespace) -> None:
     """Print the table."""
-    from study.runs.table import run_table
-
     if arguments.results:
         runs = run_table(Path(arguments.results))
     else:
@@ -90,8 +73,7 @@ def answer(arguments: argparse.Namespace) -> None:
             print(f"note: {note}", file=sys.stderr)
     total = len(runs)
     for condition in arguments.where:
-        runs = runs[_fits(runs, condition)]
-    where = console()
+        runs = runs[fits(runs, condition)]
     if runs.empty:
         raise StudyError(f"none of the {total} runs fits {' and '.join(arguments.where)}")
     columns = _columns(runs, arguments)
@@ -101,42 +83,37 @@ def answer(arguments: argparse.Namespace) -> None:
             name: runs[name].iloc[0] for name in columns if runs[name].nunique(dropna=False) == 1
         }
         columns = [name for name in columns if name not in same] or ["combo", "model", "seed"]
+    shown_runs = runs
     if arguments.by_group:
-        runs, columns = _groups(runs, columns)
-    if arguments.sort:
-        name = arguments.sort.removeprefix("-")
-        by = (
-            f"{_known(runs, name)}_mean"
-            if arguments.by_group and f"{name}_mean" in runs
-            else _known(runs, name)
-        )
-        up = arguments.sort.startswith("-") == arguments.reverse
-        runs = runs.sort_values(by, ascending=up, kind="stable", na_position="last")
-    elif arguments.reverse:
-        runs = runs[::-1]
-
+        shown_runs, columns = by_group(runs, columns)
+    shown_runs = _sorted(shown_runs, arguments)
     if arguments.csv:
-        print(runs[_in_full(runs, columns)].to_csv(index=False), end="")
-        return
-    # One interval: that of the accuracy by which runs are compared, where it is shown.
-    ranged = next(
-        (name for name in columns if f"{name}_low" in runs and not arguments.by_group), None
-    )
-    rows = [
-        {name: _cell(row, name, name == ranged) for name in columns}
-        for row in runs.to_dict("records")
-    ]
-    if arguments.md:
-        _print_markdown(columns, rows)
-        return
+        print(shown_runs[_in_full(shown_runs, columns)].to_csv(index=False), end="")
+    elif arguments.md:
+        _print_markdown(columns, _cells(shown_runs, columns, arguments.by_group))
+    else:
+        where = console()
+        _print_table(where, shown_runs, columns, arguments.by_group)
+        _print_remarks(where, runs, same, total, arguments)
+
+
+def _sorted(runs: "pd.DataFrame", arguments: argparse.Namespace) -> "pd.DataFrame":
+    if not arguments.sort:
+        return runs[::-1] if arguments.reverse else runs
+    name = arguments.sort.removeprefix("-")
+    mean = f"{name}_mean"
+    by = mean if arguments.by_group and mean in runs else known_column(runs, name)
+    up = arguments.sort.startswith("-") == arguments.reverse
+    return runs.sort_values(by, ascending=up, kind="stable", na_position="last")
+
+
+def _print_table(where: Any, runs: "pd.DataFrame", columns: list[str], by_group: bool) -> None:
     words = [name for name in columns if runs[name].dtype == object and f"{name}_mean" not in runs]
     headings = {
-        name: name.removeprefix("recipe.")
-        for name in columns
-        if name.removeprefix("recipe.") not in runs
+        name: name.removeprefix(RECIPE) for name in columns if name.removeprefix(RECIPE) not in runs
     }
-    table(where, columns, rows, keys=_KEYS, left=words, headings=headings)
-    _print_remarks(where, runs, same, total, arguments)
+    rows = _cells(runs, columns, by_group)
+    table(where, columns, rows, keys=KEYS, left=words, headings=headings)
 
 
 def _print_remarks(
@@ -146,6 +123,7 @@ def _print_remarks(
     total: int,
     arguments: argparse.Namespace,
 ) -> None:
+    """Print below the table what is the same in all rows, and what became of the runs."""
     if same:
         where.print()
         values = ", ".join(
@@ -154,116 +132,47 @@ def _print_remarks(
             if exact(value) not in ("", "–")
         )
         say(where, f"The same in all {len(runs)} rows: {values}.", "dim")
-    if arguments.by_group:
-        return
-    if arguments.where:
+    states = runs["status"].value_counts()
+    if arguments.where or set(states.index) != {"ok"}:
         where.print()
-        say(where, f"{len(runs)} of {total} runs", "dim")
-    failed = runs[runs["status"] == "failed"]
-    if len(failed):
-        where.print()
-    for row in failed.itertuples():
-        say(where, f"failed: {row.combo}/{row.model}/{row.seed}: {row.reason}", "red")
+        of_states = ", ".join(f"{count} {status}" for status, count in states.items())
+        say(where, f"{len(runs)} of {total} runs: {of_states}", "dim")
+    for row in runs[runs["reason"] != ""].itertuples():
+        line = f"{row.status}: {row.combo}/{row.model}/{row.seed}: {row.reason}"
+        say(where, line, "red" if row.status == "failed" else "yellow")
 
 
 def _columns(runs: "pd.DataFrame", arguments: argparse.Namespace) -> list[str]:
     if arguments.columns == ["all"]:
-        return [name for name in runs if name != "reason"]
+        return list(runs)
     if arguments.columns:
-        return [_known(runs, name) for name in arguments.columns]
+        return [known_column(runs, name) for name in arguments.columns]
     if arguments.only_changed:
-        settings = [*_CIRCUMSTANCES, *(name for name in runs if name.startswith("recipe."))]
-        return [name for name in [*_KEYS, "status", *settings, *_DEFAULT[4:]] if name in runs]
-    return [name for name in _DEFAULT if name in runs]
+        settings = [*_CIRCUMSTANCES, *(name for name in runs if name.startswith(RECIPE))]
+        wanted = [*KEYS, "status", *settings, *_ACCURACIES, "epochs", "train_seconds"]
+        return [name for name in wanted if name in runs]
+    if arguments.by_group:
+        return [name for name in [*KEYS, *_MEASURES] if name in runs]
+    # In a terminal reasons are lines below the table: a cell is too small for a sentence.
+    asked = _DEFAULT if arguments.csv or arguments.md else _DEFAULT[:-1]
+    return [name for name in asked if name in runs]
 
 
-def _known(runs: "pd.DataFrame", name: str) -> str:
-    """Return the column of this name; the word `recipe.` may be missing."""
-    ends = [
-        column for column in runs if column.startswith("recipe.") and column.endswith(f".{name}")
-    ]
-    for column in (name, f"recipe.{name}", f"{name}_mean", *(ends if len(ends) == 1 else [])):
-        if column in runs:
-            return column
-    close = difflib.get_close_matches(
-        name, [*runs, *(column.removeprefix("recipe.") for column in runs)], 1
-    )
-    hint = (
-        f"did you mean {close[0]!r}?"
-        if close
-        else "`study show --columns all --csv` has all of them"
-    )
-    raise StudyError(f"there is no column {name!r}; {hint}")
-
-
-def _fits(runs: "pd.DataFrame", condition: str) -> "pd.Series":
-    """Return which rows fit a condition."""
-    from pandas.api.types import is_numeric_dtype
-
-    found = re.fullmatch(r"\s*([^\s!<>=]+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*", condition)
-    if not found:
-        raise StudyError(
-            f"cannot read the condition {condition!r}; write for example 'model=cnn2' or 'test_accuracy>0.7', in quotes"
-        )
-    name, sign, text = found.groups()
-    column = runs[_known(runs, name)]
-    values: list[Any] = text.split(",") if sign in ("=", "!=") else [text]
-    if is_numeric_dtype(column):
-        try:
-            values = [float(value) for value in values]
-        except ValueError:
-            raise StudyError(
-                f"the condition {condition!r} compares {name} with {text!r}, expected a number"
-            ) from None
-    else:
-        column = column.map(exact)
-    if sign in ("=", "!="):
-        return column.isin(values) == (sign == "=")
-    return _OPERATORS[sign](column, values[0])
-
-
-def _groups(runs: "pd.DataFrame", columns: Sequence[str]) -> tuple["pd.DataFrame", list[str]]:
-    """Return a row a combo and model, with mean and sd over seeds of each number, and the columns to show."""
-    import pandas as pd
-    from pandas.api.types import is_numeric_dtype
-
-    from study.comparison.intervals import t_interval
-
-    wanted = [name for name in columns if name not in [*_KEYS, "status"]]
-    measures = [
-        name for name in wanted if is_numeric_dtype(runs[name]) and not name.startswith("recipe.")
-    ]
-    if set(columns) == set(_DEFAULT) & set(runs):
-        measures = wanted = [name for name in _MEASURES if name in runs]
+def _cells(runs: "pd.DataFrame", columns: Sequence[str], by_group: bool) -> list[dict[str, str]]:
+    """Return the texts of the table; the first accuracy of single runs has its interval."""
+    ranged = next((name for name in columns if f"{name}_low" in runs and not by_group), None)
     rows = []
-    for (combo, model), group in runs.groupby(["combo", "model"], sort=False):
-        ok = group[group["status"] == "ok"]
-        row: dict[str, Any] = {"combo": combo, "model": model, "n": len(ok)}
-        for name in wanted:
-            if name not in measures:
-                values = [exact(value) for value in group[name].unique()]
-                row[name] = values[0] if len(values) == 1 else f"{len(values)} different"
-                continue
-            interval = t_interval(ok[name].dropna().to_list())
-            row |= {
-                f"{name}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")
-            }
-            row[name] = mean_and_sd(interval.mean, interval.sd)
-        rows.append(row)
-    return pd.DataFrame(rows), ["combo", "model", "n", *wanted]
-
-
-def _cell(row: dict[str, Any], name: str, ranged: bool) -> str:
-    text = _value(row[name], name)
-    return (
-        f"{text} ({shown(row[f'{name}_low'])}–{shown(row[f'{name}_high'])})"
-        if ranged and text != "–"
-        else text
-    )
+    for row in runs.to_dict("records"):
+        cells = {name: _value(row[name], name) for name in columns}
+        if ranged and cells[ranged] != "–":
+            ends = (shown(row[f"{ranged}_{end}"]) for end in ("low", "high"))
+            cells[ranged] += f" ({'–'.join(ends)})"
+        rows.append(cells)
+    return rows
 
 
 def _value(value: Any, name: str) -> str:
-    return exact(value) if name.startswith("recipe.") else shown(value, name)
+    return exact(value) if name.startswith(RECIPE) else shown(value, name)
 
 
 def _in_full(runs: "pd.DataFrame", columns: Sequence[str]) -> list[str]:

@@ -19,7 +19,10 @@ _STYLES = {"failed": "red", "diverged": "yellow", "interrupted": "yellow", "runn
 
 
 def console() -> Console:
-    """Return a console on stdout; where that is no terminal and nobody said how wide it is, lines are as long as they need be."""
+    """Return a console on stdout.
+
+    Where that is no terminal and COLUMNS is not set, lines are as long as they need be.
+    """
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(
         width=shutil.get_terminal_size().columns if known else 10_000, highlight=False, emoji=False
@@ -32,7 +35,10 @@ def say(where: Console, text: str = "", style: str | None = None) -> None:
 
 
 def shown(value: Any, column: str = "", decimals: int = 3) -> str:
-    """Return a result as it is shown: rounded, numbers below 10 to so many decimals; a dash where there is none."""
+    """Return a result as it is shown, a dash where there is none.
+
+    Numbers are rounded, those below 10 to so many decimals.
+    """
     exactly = exact(value)
     if exactly == "–" or not isinstance(value, numbers.Real) or isinstance(value, bool):
         return exactly
@@ -81,7 +87,7 @@ def table(
     headings: Mapping[str, str] | None = None,
     fold: bool = False,
 ) -> None:
-    """Print a table; one that is wider than the terminal in parts below each other, each with the `keys` first.
+    """Print a table; one that is wider than the terminal in parts, each with the `keys` first.
 
     Args:
         where: to print it to.

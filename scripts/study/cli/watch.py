@@ -1,7 +1,8 @@
-"""Watch the trainings of a study while it runs: epochs, validation accuracy, time left, and how far all runs are.
+"""Watch the trainings of a study while it runs: epochs, validation accuracy, time left, all runs.
 
-It reads what the trainings print and needs nothing of them, so it can be started and ended (Ctrl-C) at any time, over ssh too. A training on
-another machine is seen by its log in results/logs.
+It reads the histories that trainings write after each epoch and needs nothing else of them, so it
+can be started and ended (Ctrl-C) at any time, over ssh too. A training on another machine is seen
+by its log and history below results/.
 """
 
 import argparse
@@ -19,8 +20,9 @@ from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, locked
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError
-from study.runs.legacy import run_folder
 from study.runs.progress import Progress, read_progress, state_of_run
+from study.runs.run import Run
+from study.runs.tree import ResultsTree
 from study.wording import duration
 
 if TYPE_CHECKING:
@@ -81,44 +83,37 @@ def answer(arguments: argparse.Namespace) -> None:
 
 
 def _view(project: Project, now: float) -> "Group":
-    """Return the table of running trainings with a line about all runs above it and what failed below it."""
+    """Return a line about all runs, the table of running trainings, and what stopped or failed."""
     from rich.console import Group
     from rich.text import Text
 
-    processes = dict(_processes(Path.cwd()))
+    processes = dict(_processes(project.results))
+    asked = dict.fromkeys(project.runs)
+    others = [run for run in processes if run not in asked]
     states: Counter[str] = Counter()
     trainings, failures, stopped = [], [], []
-    others = [key for key in processes if key not in project.runs]
-    for key in [*project.runs, *others]:
-        name = "/".join(map(str, key))
-        log = run_folder(project.results / "logs" / "train", *key).with_suffix(".log")
-        state, reason = state_of_run(project.results, *key)
-        if key in processes or state == "training":
+    for run in [*asked, *others]:
+        state, reason = state_of_run(project.results, run)
+        if run in processes or state == "training":
             state = "running"
-            trainings.append(_training(project, key, log, processes.get(key), now))
+            trainings.append(_training(project, run, processes.get(run), now))
         elif state == "interrupted":
-            stopped.append(name)
+            stopped.append(run.name)
         elif state == "failed":
-            failures.append(f"failed: {name}: {reason}")
-        states[state] += key in project.runs
+            failures.append(f"failed: {run.name}: {reason}")
+        states[state] += run in asked
     done = states["ok"] + states["diverged"] + states["trained"]
-    words = [f"{done} of {len(project.runs)} runs trained"]
+    words = [f"{done} of {len(asked)} runs trained"]
     words += [f"{states[state]} {word}" for state, word in _WORDS.items() if states[state]]
     words += [f"{len(others)} more run that are not part of the study"] if others else []
     parts: list = [Text(", ".join(words) + ("" if locked() else "; Snakemake does not run here"))]
     if trainings:
-        parts += [
-            Text(""),
-            grid(_COLUMNS, [_row(training) for training in trainings], left=["run", "device"]),
-        ]
+        rows = [_row(training) for training in trainings]
+        parts += [Text(""), grid(_COLUMNS, rows, left=["run", "device"])]
     if stopped:
-        parts += [
-            Text(""),
-            Text(
-                f"interrupted, the study's command goes on with them: {', '.join(stopped[:8])}{' …' if len(stopped) > 8 else ''}",
-                "yellow",
-            ),
-        ]
+        names = ", ".join(stopped[:8]) + (" …" if len(stopped) > 8 else "")
+        line = f"interrupted, the study's command goes on with them: {names}"
+        parts += [Text(""), Text(line, "yellow")]
     parts += [Text("")] * bool(failures) + [Text(line, "red") for line in failures]
     return Group(*parts)
 
@@ -146,37 +141,41 @@ def _row(training: _Training) -> dict[str, str]:
     }
 
 
-def _training(
-    project: Project, key: tuple[str, str, int], log: Path, process: _Process | None, now: float
-) -> _Training:
-    """Return how far a training is; its epochs last from the start of its process to the last line of its log, or as long as it says."""
-    progress, name = read_progress(log), "/".join(map(str, key))
+def _training(project: Project, run: Run, process: _Process | None, now: float) -> _Training:
+    """Return how far a training is.
+
+    An epoch lasts as long as the mean since the start of its process. Where the process is
+    elsewhere or has just started, it lasts as long as the history says.
+    """
+    history = ResultsTree(project.results).growing_history(*run.key)
+    progress = read_progress(history)
     device = process.device if process else "elsewhere"
-    if not progress.logged:
-        planned = project.study.recipes.get(key[1], {}).get("epochs")
-        return _Training(name, device, progress, planned, None, None)
-    last = log.stat().st_mtime
-    seconds = (last - process.since) / progress.logged if process else progress.seconds
+    if not progress.epoch:
+        planned = project.study.recipes.get(run.model, {}).get("epochs")
+        return _Training(run.name, device, progress, planned, None, None)
+    last = history.stat().st_mtime
+    seconds = progress.seconds
+    if process and progress.since_start > 0:
+        seconds = (last - process.since) / progress.since_start
     left = max(0.0, (progress.epochs - progress.epoch) * seconds - (now - last))
-    return _Training(name, device, progress, progress.epochs, seconds, left)
+    return _Training(run.name, device, progress, progress.epochs, seconds, left)
 
 
-def _processes(folder: Path) -> Iterator[tuple[tuple[str, str, int], _Process]]:
-    """Yield the trainings of this machine that were started in a folder, as combo, model and seed."""
+def _processes(results: Path) -> Iterator[tuple[Run, _Process]]:
+    """Yield the trainings of this machine that were started in the current folder."""
     for process in psutil.process_iter(["cmdline", "create_time"]):
         words = process.info["cmdline"] or []
         if "--run" not in words or not any(word.endswith("scripts/train.py") for word in words[:3]):
             continue
         try:
-            if Path(process.cwd()) != folder:
+            if Path(process.cwd()) != Path.cwd():
                 continue
         except psutil.Error:  # it has ended meanwhile, or is somebody else's
             continue
         values = dict(itertools.pairwise(words))
-        parts = Path(values["--run"]).parts
-        if parts[:2] == ("results", "runs") and len(parts) == 6:
+        folder = Path(values["--run"]).parent
+        if folder.is_relative_to(results / "runs") and len(folder.parts) == 5:
+            combo, model, seed = folder.parts[-3:]
             device = "cpu" if values.get("--gpus", "0") == "0" else "gpu"
-            yield (
-                (parts[2], parts[3], int(parts[4].removeprefix("seed"))),
-                _Process(device, process.info["create_time"]),
-            )
+            run = Run(combo, model, int(seed.removeprefix("seed")), folder)
+            yield run, _Process(device, process.info["create_time"])

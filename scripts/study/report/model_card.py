@@ -14,9 +14,9 @@ from study.data.datasets.cifar100 import CIFAR100
 from study.data.datasets.fashion_mnist import MD5 as FASHION_MNIST
 from study.data.image_files import fit_of
 from study.data.names import OWN
-from study.runs.finished_runs import FinishedRun
 from study.runs.metrics import confusion
 from study.runs.predictions import Predictions
+from study.runs.run import Run
 
 _HARDEST, _MOST_CONFUSED = 3, 5
 
@@ -84,7 +84,7 @@ class Parity(NamedTuple):
         )
 
 
-def description(run: FinishedRun, repository: Mapping[str, Any]) -> dict[str, Any]:
+def description(run: Run, repository: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an exported file says of itself: plain values."""
     record = run.record
     return {
@@ -101,7 +101,7 @@ def description(run: FinishedRun, repository: Mapping[str, Any]) -> dict[str, An
 
 
 def model_card(
-    run: FinishedRun,
+    run: Run,
     manifest: Mapping[str, Any],
     predictions: Predictions,
     labels: np.ndarray,
@@ -293,7 +293,7 @@ def _confused(predictions: Predictions, labels: np.ndarray, classes: Sequence[st
 
 
 def _provenance(
-    run: FinishedRun,
+    run: Run,
     manifest: Mapping[str, Any],
     file: str,
     sha256: str,

@@ -263,12 +263,6 @@ def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:
     return literal("\n".join(commands)) + changed + f"\n\n{note}"
 
 
-def configfiles_of(page: str) -> str:
-    """Return the files that a start page's commands give with `--configfile`, as `again` wrote them; "" for none."""
-    found = re.search(r"^ *snakemake --cores .*? --configfile (.+)$", page, re.MULTILINE)
-    return found[1] if found else ""
-
-
 def configuration(config: Mapping[str, Any]) -> str:
     """Return the configuration in full."""
     return literal(

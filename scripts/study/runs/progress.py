@@ -1,63 +1,33 @@
 """How far a run is, from the files that its jobs leave while they run."""
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from study.files import read_json
+from study.files import read_csv
 from study.job import INTERRUPTED, has_ended
-from study.runs.legacy import run_folder
+from study.runs.run import Run
+from study.runs.tree import ResultsTree
 
 _JOBS = ("train", "predict", "evaluate")
 
 
-def state_of_run(results: str | Path, combo: str, model: str, seed: int) -> tuple[str, str]:
-    """Return how far a run of a study is, and why, see `run_state`.
+def state_of_run(results: str | Path, run: Run) -> tuple[str, str]:
+    """Return how far a run is, and why if it diverged, failed or was interrupted.
 
     Args:
         results: folder of all results.
-        combo: of the run.
-        model: of the run.
-        seed: of the run.
-    """
-    run = (combo, model, seed)
-    logs = {job: run_folder(Path(results, "logs", job), *run).with_suffix(".log") for job in _JOBS}
-    checkpoint = run_folder(Path(results, "scratch", "train"), *run).with_suffix(".pt")
-    return run_state(run_folder(Path(results, "runs"), *run), logs, checkpoint)
-
-
-def run_state(folder: Path, logs: Mapping[str, Path], checkpoint: Path) -> tuple[str, str]:
-    """Return how far a run is, and if it failed or was interrupted, why.
-
-    Args:
-        folder: of the run.
-        logs: what its jobs printed, by the name of the job, in the order in which they run; the first one trains.
-        checkpoint: where its training keeps what it needs to go on.
+        run: of this study.
 
     Returns:
-        `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (a job ended with an error), `training`, `interrupted` (its
-        training was stopped by Ctrl-C, or ended without a word) or `waiting`; and the reason, or "".
+        `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (a job ended with an
+        error), `training`, `interrupted` (its training was stopped by Ctrl-C, or ended without a
+        word) or `waiting`; and the reason, or "".
     """
-    (_, log), *after = logs.items()
-    if (folder / "run.json").exists() and (folder / "metrics.json").exists():
-        record = read_json(folder / "run.json")
-        diverged = record["status"] == "diverged"
-        return record[
-            "status"
-        ], f"the loss was not finite in epoch {record['epochs'] + 1}" if diverged else ""
-    if (folder / "run.json").exists():
-        trained = (folder / "run.json").stat().st_mtime
-        # An older log is that of an earlier training's job.
-        errors = [
-            (job, _error(path))
-            for job, path in after
-            if path.exists() and path.stat().st_mtime >= trained
-        ]
-        return next(
-            (("failed", f"{job}: {error}") for job, error in errors if error), ("trained", "")
-        )
-    kept = "goes on from its checkpoint" if checkpoint.exists() else "starts anew"
+    tree = ResultsTree(Path(results))
+    if (run.folder / "run.json").exists():
+        return _state_when_trained(tree, run)
+    log, checkpoint = tree.log("train", *run.key), tree.checkpoint(*run.key)
+    kept = "goes on from its checkpoint" if checkpoint.exists() else "starts again"
     if error := _error(log):
         return "failed", error
     if _was_interrupted(log):
@@ -69,8 +39,22 @@ def run_state(folder: Path, logs: Mapping[str, Path], checkpoint: Path) -> tuple
     return "training", ""
 
 
+def _state_when_trained(tree: ResultsTree, run: Run) -> tuple[str, str]:
+    if (run.folder / "metrics.json").exists():
+        epoch = run.record["epochs"] + 1 if run.diverged else None
+        reason = f"the loss was not finite in epoch {epoch}" if run.diverged else ""
+        return run.record["status"], reason
+    trained = (run.folder / "run.json").stat().st_mtime
+    for job in _JOBS[1:]:
+        log = tree.log(job, *run.key)
+        # An older log is that of an earlier training's job.
+        if log.exists() and log.stat().st_mtime >= trained and (error := _error(log)):
+            return "failed", f"{job}: {error}"
+    return "trained", ""
+
+
 def _error(log: Path) -> str:
-    """Return the last line of a log that says what went wrong, or "" where nothing did, as after Ctrl-C."""
+    """Return the last line of a log that says what went wrong; "" if nothing did, or Ctrl-C."""
     lines = _lines(log)
     if _was_interrupted(log):
         return ""
@@ -81,7 +65,10 @@ def _error(log: Path) -> str:
 
 
 def _was_interrupted(log: Path) -> bool:
-    """Tell whether Ctrl-C ended a job, which says so itself or, while it still starts, by Python's words."""
+    """Tell whether Ctrl-C ended a job.
+
+    The job says so itself or, while it still starts, by Python's words.
+    """
     return bool({f"error: {INTERRUPTED}", "KeyboardInterrupt"} & set(_lines(log)[-1:]))
 
 
@@ -90,34 +77,41 @@ def _lines(log: Path) -> list[str]:
 
 
 class Progress(NamedTuple):
-    """What the log of a training says.
+    """How far a training is that is not finished.
 
     Attributes:
         epoch: the last one that is finished; 0 before.
         epochs: of the whole training; None before the first is finished.
         val_accuracy: after that epoch; NaN without validation images.
-        seconds: that an epoch's training took, the mean of those in the log; None before.
-        logged: epochs in the log; fewer than `epoch` after an interruption.
+        seconds: that an epoch's training takes, the mean so far; None before.
+        since_start: epochs that its process trained; fewer than `epoch` after an interruption.
     """
 
-    epoch: int
-    epochs: int | None
-    val_accuracy: float | None
-    seconds: float | None
-    logged: int
+    epoch: int = 0
+    epochs: int | None = None
+    val_accuracy: float | None = None
+    seconds: float | None = None
+    since_start: int = 0
 
 
-# As `study.training.trainer.Epoch` writes itself, after its number.
-_LINE = re.compile(
-    r"^epoch (\d+)/(\d+) .* val loss \S+ accuracy (\S+) .* ([0-9.]+) s  ", re.MULTILINE
-)
+def read_progress(history: Path) -> Progress:
+    """Return how far a training is by its growing history, see `ResultsTree.growing_history`.
 
-
-def read_progress(log: Path) -> Progress:
-    """Return how far a training is by what it printed."""
-    found = _LINE.findall(log.read_text(errors="replace")) if log.exists() else []
-    if not found:
-        return Progress(0, None, None, None, 0)
-    epoch, epochs, accuracy, _ = found[-1]
-    seconds = sum(float(line[3]) for line in found) / len(found)
-    return Progress(int(epoch), int(epochs), float(accuracy), seconds, len(found))
+    Args:
+        history: a row an epoch, as in history.csv, after the columns `epochs` of the whole
+            training and `resumed_after`, the last epoch before its process started; the file may
+            be missing.
+    """
+    rows = read_csv(history) if history.is_file() else []
+    if not rows:
+        return Progress()
+    last = rows[-1]
+    epoch = int(last["epoch"])
+    seconds = sum(float(row["seconds"]) for row in rows) / len(rows)
+    return Progress(
+        epoch,
+        int(last["epochs"]),
+        float(last["val_accuracy"]),
+        seconds,
+        epoch - int(last["resumed_after"]),
+    )

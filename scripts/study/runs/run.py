@@ -148,7 +148,8 @@ def run_in(folder: Path) -> Run:
 
 def runs_on_disk(results: str | Path) -> list[Run]:
     """Return all runs that have a folder, whether they are finished or not, sorted by their folders."""
-    return [run_in(folder) for folder in sorted(Path(results).glob("runs/*/*/seed*"))]
+    folders = sorted(Path(results).glob("runs/*/*/seed*"))
+    return [run_in(folder) for folder in folders if folder.name[4:].isdecimal()]
 
 
 def find_run(results: str | Path, name: str) -> Run:

@@ -2,62 +2,61 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from study.config.recipes import canonical
 from study.errors import StudyError
-from study.files import read_json, read_yaml
-from study.runs.legacy import read_runs, run_folder
+from study.files import read_yaml
 from study.runs.progress import state_of_run
+from study.runs.run import Run, read_runs, run_of
+from study.runs.tree import ResultsTree
+
+if TYPE_CHECKING:  # who names a column wrong is told so without waiting for pandas
+    import pandas as pd
 
 KEYS = ["combo", "model", "seed"]
-# Of a column that says what a run was trained by, before the key of the recipe.
+# What the names of a recipe's columns begin with.
 RECIPE = "recipe."
 
 
-def run_table(results: Path, runs: Iterable[tuple[str, str, int]] = ()) -> pd.DataFrame:
-    """Return a row a run: combo, model, seed, status, reason, the columns of the summary, and of its recipe `recipe.<key>`.
+def run_table(results: Path, runs: Iterable[Run] = ()) -> "pd.DataFrame":
+    """Return a row a run, whatever became of it.
 
     Args:
-        results: folder of results; runs that were measured after its summary.csv was written, or without one, are read from their own
-            folders.
-        runs: that the study asks for; others are those in runs.csv and summary.csv.
+        results: folder of results. Runs that were measured after its summary.csv was written, or
+            without one, are read from their own folders.
+        runs: that the study asks for. Default: those in runs.csv or summary.csv.
+
+    Returns:
+        combo, model, seed, `status`, `reason` (see `state_of_run`), the columns of the summary,
+        and `recipe.<key>`: what a run was, or is to be, trained by.
 
     Raises:
         StudyError: there are no runs.
     """
+    import pandas as pd
+
+    tree = ResultsTree(results)
+    path = tree / "summary.csv"
     summary, since = pd.DataFrame(columns=KEYS), 0.0
-    if (results / "summary.csv").is_file():
-        summary = pd.read_csv(
-            results / "summary.csv", dtype={"combo": str, "model": str, "seed": int}
-        )
-        since = (results / "summary.csv").stat().st_mtime
-    listed = (
-        read_runs(results / "runs.csv")
-        if (results / "runs.csv").is_file()
-        else pd.DataFrame(columns=KEYS)
-    )
-    asked = (
-        list(runs)
-        or list(listed[KEYS].itertuples(index=False, name=None))
-        or list(summary[KEYS].itertuples(index=False, name=None))
-    )
+    if path.is_file():
+        summary = pd.read_csv(path, dtype={"combo": str, "model": str, "seed": int})
+        since = path.stat().st_mtime
+    summarized = {tuple(row[key] for key in KEYS): row for row in summary.to_dict("records")}
+    asked = list(runs) or (read_runs(tree.list_of_runs) if tree.list_of_runs.is_file() else [])
+    asked = asked or [run_of(results, *key) for key in summarized]
     if not asked:
         raise StudyError(
-            f"{results} has no runs.csv and no summary.csv, so it holds no study; give its folder by --results"
+            f"{results} has no runs.csv and no summary.csv, so it holds no study; "
+            "give its folder by --results"
         )
-    summarized = {
-        (row["combo"], row["model"], row["seed"]): row for row in summary.to_dict("records")
-    }
-    resolved: dict[str, dict[str, Any]] = {}
+    planned = {run.model: _planned_recipe(tree, run.model) for run in asked}
     rows = []
-    for key in asked:
-        row = dict(zip(KEYS, key, strict=True)) | _measured(
-            results, key, summarized.get(key), since
-        )
-        rows.append(row | _recipe(results, key, resolved))
+    for run in asked:
+        trained = (run.folder / "run.json").is_file()
+        recipe = flat(run.record["recipe"], RECIPE) if trained else planned[run.model]
+        measured = _measured(results, run, summarized.get(run.key), since)
+        rows.append(dict(zip(KEYS, run.key, strict=True)) | measured | recipe)
     table = pd.DataFrame(rows)
     first = [*KEYS, "status", "reason"]
     recipe = sorted(name for name in table if name.startswith(RECIPE))
@@ -65,34 +64,26 @@ def run_table(results: Path, runs: Iterable[tuple[str, str, int]] = ()) -> pd.Da
 
 
 def _measured(
-    results: Path, key: tuple[str, str, int], summarized: Mapping[str, Any] | None, since: float
+    results: Path, run: Run, summarized: Mapping[str, Any] | None, since: float
 ) -> dict[str, Any]:
-    folder = run_folder(results / "runs", *key)
-    own = folder / "metrics.json"
-    if summarized is not None and (not own.is_file() or own.stat().st_mtime <= since):
+    metrics = run.folder / "metrics.json"
+    if summarized is not None and not metrics.is_file():
         return {"reason": ""} | summarized
-    status, reason = state_of_run(results, *key)
-    if not own.is_file():
+    status, reason = state_of_run(results, run)
+    if summarized is not None and metrics.stat().st_mtime <= since:
+        return {"reason": reason} | summarized
+    if not metrics.is_file():
         return {"status": status, "reason": reason}
-    # Only for runs that the summary does not have yet: what it imports takes longer than all else here.
+    # Only for runs that the summary lacks: what it imports takes longer than all else here.
     from study.runs.summary import run_row
 
-    return {"reason": reason} | run_row(folder)
+    return {"reason": reason} | run_row(run.folder)
 
 
-def _recipe(
-    results: Path, key: tuple[str, str, int], resolved: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """Return what a run was trained by or, before that, what it is to be trained by."""
-    record, planned = (
-        run_folder(results / "runs", *key) / "run.json",
-        results / "recipes" / f"{key[1]}.yaml",
-    )
-    if record.is_file():
-        return flat(read_json(record)["recipe"], RECIPE)
-    if key[1] not in resolved:
-        resolved[key[1]] = flat(read_yaml(planned), RECIPE) if planned.is_file() else {}
-    return resolved[key[1]]
+def _planned_recipe(tree: ResultsTree, model: str) -> dict[str, Any]:
+    """Return what runs of a model are to be trained by; nothing before that is resolved."""
+    path = tree.recipe(model)
+    return flat(read_yaml(path), RECIPE) if path.is_file() else {}
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -87,6 +87,10 @@ class ResultsTree(NamedTuple):
         """Return where an unfinished training of a run keeps its state."""
         return self.folder / "scratch" / "train" / combo / model / f"seed{seed}.pt"
 
+    def growing_history(self, combo: str, model: str, seed: int) -> Path:
+        """Return where an unfinished training writes its epochs, after each of them."""
+        return self.checkpoint(combo, model, seed).with_suffix(".history.csv")
+
     def comparison(self, table: str) -> Path:
         """Return a table of the comparisons, such as "groups"."""
         return self.folder / "comparisons" / f"{table}.csv"

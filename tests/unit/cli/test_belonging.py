@@ -9,12 +9,10 @@ import yaml
 from cli_study import study, write_run
 from conftest import ROOT
 
-from study.report.start_page import again
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """A project with the runs of other.yaml, one of which is not trained yet: cnn2 in three epochs on digits."""
+    """A project with the runs of other.yaml, cnn2 on digits; one of them is not trained yet."""
     folder = tmp_path_factory.mktemp("belonging") / "project"
     for name in ("config", "workflow"):
         shutil.copytree(ROOT / name, folder / name)
@@ -43,17 +41,17 @@ def test_runs_of_another_data_set_are_not_taken_for_the_studys(made, command):
     assert "note:" not in note(*command, "--configfile", "other.yaml", folder=made)
     said = note(*command, folder=made)
     assert (
-        said
-        == "note: 2 of 2 runs in results/ are of another configuration; give the --configfile that they are made with\n"
+        said == "note: 2 of 2 runs in results/ are of another configuration; "
+        "give the --configfile that they are made with\n"
     )
 
 
 def test_a_finished_study_says_which_configfile_it_was_made_with(made):
-    page = made / "results/overview.rst"
+    record = made / "results/study.json"
     try:
-        page.write_text(again(["other.yaml", "more.yaml"], {"commit": "0" * 40, "dirty": False}))
+        record.write_text(json.dumps({"configfiles": ["other.yaml", "more.yaml"]}))
         assert "made with --configfile other.yaml more.yaml: give that" in note("show", folder=made)
-        page.write_text(again([], {"commit": None, "dirty": None}))
+        record.write_text(json.dumps({"configfiles": []}))
         (made / "changed.yaml").write_text(
             "dataset: {name: digits}\npartitions: [{name: v1, size: 9}]\ncombos: [v1]\n"
         )
@@ -61,7 +59,7 @@ def test_a_finished_study_says_which_configfile_it_was_made_with(made):
             "show", "--configfile", "changed.yaml", folder=made
         )
     finally:
-        page.unlink()
+        record.unlink()
 
 
 def test_another_recipe_is_another_configuration_and_runs_beside_the_studys_are_counted(made):
@@ -71,6 +69,6 @@ def test_another_recipe_is_another_configuration_and_runs_beside_the_studys_are_
     (made / "fewer.yaml").write_text("seeds: [1]\n")
     said = note("show", "--configfile", "other.yaml", "fewer.yaml", folder=made)
     assert (
-        said
-        == "note: 1 more run in results/ of another configuration; `study clean` with this one lists them\n"
+        said == "note: 1 more run in results/ of another configuration; "
+        "`study clean` with this one lists them\n"
     )

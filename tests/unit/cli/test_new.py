@@ -16,7 +16,7 @@ SIZES = [(40, 33), (48, 40), (33, 52)]
 
 @pytest.fixture(scope="module")
 def proposed(tmp_path_factory) -> str:
-    """The text for 400 images of four classes and three sizes, as a first study of one's own has them."""
+    """The text for 400 images of four classes and three sizes, as a first study has them."""
     folder = tmp_path_factory.mktemp("new")
     for k in range(4):
         (folder / "photos" / f"class{k}").mkdir(parents=True)

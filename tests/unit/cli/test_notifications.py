@@ -64,14 +64,17 @@ def results(tmp_path):
 
 def notify(results, url):
     return subprocess.run(
-        [sys.executable, ROOT / "scripts/notify.py", "--outcome", "failed", "--runs", results / "runs.csv", "--results", results],
-        capture_output=True, text=True, cwd=results, env=clean_environment(STUDY_WEBHOOK=url),
-    )  # fmt: skip
+        [sys.executable, ROOT / "scripts/notify.py", "--outcome=failed", "--runs=runs.csv"],
+        capture_output=True,
+        text=True,
+        cwd=results,
+        env=clean_environment(STUDY_WEBHOOK=url),
+    )
 
 
 def test_the_message_counts_runs_by_state(results):
-    assert how_it_stands(results / "runs.csv", results) == "1 of 3 runs ok, 1 failed, 1 waiting."
-    assert how_it_stands(results / "none.csv", results) == "No run has begun."
+    assert how_it_stands(results / "runs.csv") == "1 of 3 runs ok, 1 failed, 1 waiting."
+    assert how_it_stands(results / "none.csv") == "No run has begun."
 
 
 def test_the_chat_gets_one_message(results, chat):

@@ -1,11 +1,13 @@
-"""How far each run of a study is, whatever became of it, and what is said over those that are there."""
+"""How far each run of a study is, whatever became of it, and the statistics over those there."""
 
+import io
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
-from conftest import ROOT, clean_environment, run_script
+from cli_study import printed
+from conftest import ROOT, clean_environment
 
 from study.files import write_csv, write_json
 from study.job import has_ended
@@ -26,7 +28,7 @@ def metrics(accuracy):
 
 @pytest.fixture
 def study(tmp_path):
-    """A study with a run in each state; the one that trains is a process that lives as long as the test."""
+    """A study with a run in each state; the one that trains is a process that the test ends."""
     write_csv(
         tmp_path / "runs.csv",
         ["combo", "model", "seed"],
@@ -72,7 +74,8 @@ def study(tmp_path):
     log = tmp_path / "logs" / "train" / "v1" / "m" / f"seed{RUNS.index('training')}.log"
     script = "from study.job import hold_log; hold_log(); print('held', flush=True); input()"
     with log.open("w") as stream, subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream,
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream,
         env=clean_environment(PYTHONPATH=str(ROOT / "scripts")),
     ) as process:  # fmt: skip
         process.stdout.readline()
@@ -80,15 +83,16 @@ def study(tmp_path):
         process.kill()
 
 
+def shown(study, *options):
+    return printed("show", "--results", study, *options, folder=study)
+
+
 def test_no_run_hides_another_whatever_became_of_it(study):
-    said = run_script(
-        "summarize_partially.py", "--runs", study / "runs.csv", "--results", study, "--groups", study / "g.csv",
-        "--output", study / "p.csv",
-    ).stdout  # fmt: skip
-    table = pd.read_csv(study / "p.csv", keep_default_na=False)
+    table = pd.read_csv(io.StringIO(shown(study, "--csv")), keep_default_na=False)
     assert dict(zip(RUNS, table["status"], strict=True)) == {
-        "ok": "ok", "ok too": "ok", "diverged": "diverged", "failed": "failed", "unmeasured": "failed", "killed": "interrupted",
-        "training": "training", "waiting": "waiting",
+        "ok": "ok", "ok too": "ok", "diverged": "diverged", "failed": "failed",
+        "unmeasured": "failed", "killed": "interrupted", "training": "training",
+        "waiting": "waiting",
     }  # fmt: skip
     reasons = dict(zip(RUNS, table["reason"], strict=True))
     assert (
@@ -100,26 +104,28 @@ def test_no_run_hides_another_whatever_became_of_it(study):
         and "for want of memory" in reasons["killed"]
     )
     assert not any(reasons[name] for name in ("ok", "ok too", "training", "waiting"))
-    assert "3 of 8 runs are measured" in said
-    counts = pd.read_csv(study / "p.csv", dtype=str)[
-        "n_test"
-    ].dropna()  # whole numbers, though some runs have none
-    assert len(counts) == 3 and counts.str.isdecimal().all()
+    # In Markdown and in a terminal, which has reasons below the table, the same.
+    assert f"| {reasons['failed']} |" in shown(study, "--md")
+    said = " ".join(shown(study).split())
+    assert "8 of 8 runs: 2 ok, 2 failed, 1 diverged, 1 interrupted, 1 training, 1 waiting" in said
     for name in ("failed", "unmeasured", "killed", "diverged"):
-        assert f"seed {RUNS.index(name)}: {reasons[name]}" in said
-    group = pd.read_csv(study / "g.csv").iloc[0]
+        assert f"v1/m/{RUNS.index(name)}: {reasons[name]}" in said
+    group = pd.read_csv(io.StringIO(shown(study, "--by-group", "--csv"))).iloc[0]
     assert (group["n"], group["n_runs"]) == (2, 8)
     assert group["test_accuracy_mean"] == pytest.approx(0.6)
 
 
+def test_a_run_that_diverged_has_its_reason_after_the_summary_is_written_too(study):
+    summary = study / "summary.csv"
+    write_csv(summary, ["combo", "model", "seed", "status"], [("v1", "m", 2, "diverged")])
+    text = shown(study, "--csv", "--columns", "reason", "--where", "seed=2")
+    assert text == "reason\nthe loss was not finite in epoch 3\n"
+
+
 def test_before_any_run_there_is_a_table_too(tmp_path):
     write_csv(tmp_path / "runs.csv", ["combo", "model", "seed"], [("v1", "m", 1)])
-    run_script(
-        "summarize_partially.py", "--runs", tmp_path / "runs.csv", "--results", tmp_path, "--groups", tmp_path / "g.csv",
-        "--output", tmp_path / "p.csv",
-    )  # fmt: skip
-    assert pd.read_csv(tmp_path / "p.csv")["status"].tolist() == ["waiting"]
-    assert pd.read_csv(tmp_path / "g.csv")["n"].tolist() == [0]
+    assert shown(tmp_path, "--csv") == "combo,model,seed,status,reason\nv1,m,1,waiting,\n"
+    assert "v1     m      0       1" in shown(tmp_path, "--by-group")
 
 
 def test_a_log_is_held_while_its_job_runs_and_not_after(study):

@@ -2,7 +2,7 @@
 
 import os
 
-from study.clock import date_back
+from study.audit.clock import date_back
 
 
 def test_files_from_the_future_become_older_than_everything_and_others_stay(tmp_path):

@@ -1,10 +1,11 @@
-"""`study diff` of runs that are the same in both studies: no noise of seeds is between them."""
+"""`study diff` of two studies; between runs that are the same there is no noise of seeds."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from cli_study import printed, write_run
+from cli_study import printed, study, write_project, write_run
+from conftest import ROOT, assert_one_clear_line
 
 
 def write_study(results: Path, weights: dict[int, str], **recorded: object) -> Path:
@@ -40,8 +41,8 @@ def test_of_studies_that_share_some_runs_the_others_are_named(a, tmp_path):
     b = write_study(tmp_path / "b", {1: "a" * 64, 2: "c" * 64})
     text = diff(a, b, folder=tmp_path)
     assert (
-        "1 of the 2 runs that both have are the same, bit for bit, by the sha256 of the weights; not v1/m/2."
-        in text
+        "1 of the 2 runs that both have are the same, bit for bit, "
+        "by the sha256 of the weights; not v1/m/2." in text
     )
     assert "undecided" in text and "same runs" not in text
 
@@ -67,3 +68,13 @@ def test_what_a_training_took_is_never_beyond_the_noise_of_seeds(a, tmp_path):
     assert "±" in rows["test_accuracy"]
     text = diff(a, b, "--measure", "train_seconds", folder=tmp_path)
     assert "higher" not in text and "depends on the machine" in text
+
+
+def test_two_studies_differ_by_groups_and_by_what_only_one_has(tmp_path):
+    project = write_project(tmp_path / "project")
+    text = printed("diff", ".", ROOT / "results/reference/laptop", folder=project)
+    assert (
+        "Only in A: v1/cnn2/1" in text and "No combo and model has runs with the same seed" in text
+    )
+    result = study("diff", ".", "v1/cnn2/1", folder=project)
+    assert_one_clear_line(result.stderr, "a run and a study")

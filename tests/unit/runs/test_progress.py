@@ -1,4 +1,4 @@
-"""What a run is called whose job was ended by Ctrl-C: not failed, for nothing went wrong."""
+"""How far a run is: by its epochs, and what it is called whose job was ended by Ctrl-C."""
 
 import json
 import os
@@ -7,9 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from cli_study import write_progress
 from conftest import ROOT, clean_environment
 
-from study.runs.progress import state_of_run
+from study.files import write_csv
+from study.runs.progress import read_progress, state_of_run
+from study.runs.run import run_of
+from study.runs.tree import ResultsTree
 
 RUN = ("v1", "cnn2", 1)
 STOPPED = """\
@@ -48,14 +52,14 @@ def log(results, job: str, text: str) -> None:
 
 def test_a_training_that_was_stopped_by_ctrl_c_is_interrupted(tmp_path, stopped):
     log(tmp_path, "train", stopped)
-    assert state_of_run(tmp_path, *RUN) == (
+    assert state_of_run(tmp_path, run_of(tmp_path, *RUN)) == (
         "interrupted",
-        "by Ctrl-C; the study's command starts anew",
+        "by Ctrl-C; the study's command starts again",
     )
     checkpoint = tmp_path / "scratch/train/v1/cnn2/seed1.pt"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"")
-    assert state_of_run(tmp_path, *RUN) == (
+    assert state_of_run(tmp_path, run_of(tmp_path, *RUN)) == (
         "interrupted",
         "by Ctrl-C; the study's command goes on from its checkpoint",
     )
@@ -67,7 +71,7 @@ def test_so_is_one_that_was_still_importing(tmp_path):
         "train",
         'Traceback (most recent call last):\n  File "x", line 1, in <module>\nKeyboardInterrupt\n',
     )
-    assert state_of_run(tmp_path, *RUN)[0] == "interrupted"
+    assert state_of_run(tmp_path, run_of(tmp_path, *RUN))[0] == "interrupted"
 
 
 def test_a_run_whose_measurement_was_stopped_is_trained(tmp_path, stopped):
@@ -75,9 +79,19 @@ def test_a_run_whose_measurement_was_stopped_is_trained(tmp_path, stopped):
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"status": "ok"}))
     log(tmp_path, "predict", stopped)
-    assert state_of_run(tmp_path, *RUN) == ("trained", "")
+    assert state_of_run(tmp_path, run_of(tmp_path, *RUN)) == ("trained", "")
 
 
 def test_an_error_is_a_failure_still(tmp_path):
     log(tmp_path, "train", "error: training set is empty\n")
-    assert state_of_run(tmp_path, *RUN) == ("failed", "training set is empty")
+    assert state_of_run(tmp_path, run_of(tmp_path, *RUN)) == ("failed", "training set is empty")
+
+
+def test_how_far_a_training_is_is_read_from_its_growing_history(tmp_path):
+    run = ("v1", "cnn2", 1)
+    history = ResultsTree(tmp_path).growing_history(*run)
+    assert read_progress(history).epoch == 0
+    write_progress(tmp_path, run)
+    assert read_progress(history) == (3, 5, 0.5, 16.0, 2)
+    write_csv(history, ["epochs"], [])  # as a training that has just begun leaves it
+    assert read_progress(history).epoch == 0

@@ -25,7 +25,8 @@ def results(tmp_path_factory):
     write_run(results, images, "v1/small/3", diverged=True)
     write_run(results, images, "v3/uncalibrated/1", val=False)
     write_run(results, images, "v3/vit/1", RECIPE | {"architecture": {
-        "name": "timm/vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 1}})  # fmt: skip
+        "name": "timm/vit_tiny_patch16_224", "patch_size": 8,
+        "embed_dim": 16, "depth": 1, "num_heads": 1}})  # fmt: skip
     # The best on validation images is known.
     for name, accuracy in (
         ("v1/small/seed1", 0.2),
@@ -61,7 +62,7 @@ def probabilities(rows):
 
 
 def expected(results, *names):
-    """Return the mean of the runs' calibrated probabilities of the first three images, from the stored logits."""
+    """Return the mean of the runs' calibrated probabilities of three images, by stored logits."""
     found = []
     for name in names:
         folder = results / "runs" / name
