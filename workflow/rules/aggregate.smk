@@ -286,6 +286,7 @@ rule summarize:
         overview="results/overview.rst",
         manifest="results/study.json",
         class_counts="results/data/class_counts.html",
+        near_duplicates="results/figures/near_duplicates.svg",
         hard_examples="results/hard_examples.html",
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),

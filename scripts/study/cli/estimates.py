@@ -22,6 +22,7 @@ _JOBS = {
     "download": (0.5, 0.5),
     "decode": (0.3, 0.05),
     "find_duplicates": (1.0, 1.4),
+    "draw_near_duplicates": (2.0, 0.0),
     "measure": (1.5, 0.02),
     "draw_run": (2.9, 0.02),
     "explain": (3.5, 0.01),

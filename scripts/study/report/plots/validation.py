@@ -61,13 +61,8 @@ def precision_recall_figure(
                 )
                 axes.set(xlim=(0, 1), ylim=(0, min(1, 1.5 * highest) or 1), xlabel="Recall")
                 axes.grid(color="0.9")
-                axes.legend(
-                    framealpha=0.85,
-                    edgecolor="none",
-                    title="Average precision",
-                    loc="upper right",
-                    ncols=2,
-                )
+                look = {"framealpha": 0.85, "edgecolor": "none", "loc": "upper right", "ncols": 2}
+                axes.legend(title="Average precision", **look)
             line[0].set_ylabel("Precision")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
