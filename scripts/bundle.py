@@ -27,7 +27,8 @@ def main(arguments: argparse.Namespace) -> None:
             storage.send(output)
     there, wanted = (storage.bundle, arguments.storage) if storage else (output, output.name)
     print(
-        f"{there}: {len(manifest['files']):,} files, {megabytes:,.1f} MB, read back and compared; elsewhere, in a clone of the project: "
+        f"{there}: {len(manifest['files']):,} files, {megabytes:,.1f} MB, read back and compared; "
+        "elsewhere, in a clone of the project: "
         f"python scripts/unbundle.py {shlex.quote(wanted)}"
     )
 

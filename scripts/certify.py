@@ -38,11 +38,14 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"{found.level:4}  {model} on {combo}, seed {seed}: {LEVELS[found.level]}")
         if found.first_divergence:
             print(
-                f"      first difference: {found.first_divergence}; {found.n_different:,} of {found.n_images:,} predictions differ; test accuracy "
-                f"{found.accuracy:.2%}, then {found.accuracy_again:.2%}; seeds differ by up to {found.seed_noise:.2%}"
+                f"      first difference: {found.first_divergence}; {found.n_different:,} of "
+                f"{found.n_images:,} predictions differ; test accuracy "
+                f"{found.accuracy:.2%}, then {found.accuracy_again:.2%}; seeds differ by up to "
+                f"{found.seed_noise:.2%}"
             )
             print(
-                f"      changed in between: {'; '.join(found.changed) or 'nothing that is recorded'}"
+                "      changed in between: "
+                f"{'; '.join(found.changed) or 'nothing that is recorded'}"
             )
     table = pd.DataFrame(rows)
     best = ", ".join(f"{n} {level}" for level, n in table["level"].value_counts(sort=False).items())
@@ -52,7 +55,8 @@ def main(arguments: argparse.Namespace) -> None:
             table,
             f"{counted(len(table), 'run')} trained once more: {best}",
             "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
-            + ". first_divergence is where a chain of digests of the weights, one an epoch, first differs.",
+            + ". first_divergence is where the chain of digests of the weights, one an epoch, "
+            "first differs.",
         ),
     )
     write_table(arguments.output, table, "%.6g")

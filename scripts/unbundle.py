@@ -24,16 +24,19 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"{arguments.bundle}: {len(manifest['files']):,} files, all as they were bundled")
     if made["commit"] != here["commit"]:
         print(
-            f"made by commit {made['commit'] or 'unknown'}, here is {here['commit'] or 'unknown'}: where the code differs Snakemake makes results again; for the same code "
+            f"made by commit {made['commit'] or 'unknown'}, here is {here['commit'] or 'unknown'}: "
+            "where the code differs Snakemake makes results again; for the same code "
             f"git checkout {made['commit']}"
         )
     elif made["dirty"]:
         print(
-            "made by a copy of the project that differed from its commit: where the code differs Snakemake makes results again"
+            "made by a copy of the project that differed from its commit: where the code differs "
+            "Snakemake makes results again"
         )
     given = f" --configfile {' '.join(manifest['configfiles'])}" if manifest["configfiles"] else ""
     print(
-        f"look at it: snakemake --dry-run{given}; snakemake --report{given}; snakemake verify{given}"
+        f"look at it: snakemake --dry-run{given}; snakemake --report{given}; snakemake "
+        f"verify{given}"
     )
 
 

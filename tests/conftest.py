@@ -1,4 +1,4 @@
-"""One small synthetic archive in CIFAR-10's own format serves all tests; the real one is used where it is present."""
+"""One small synthetic archive in CIFAR-10's format serves all tests; some use the real one."""
 
 import copy
 import hashlib
@@ -15,9 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
-# Tests run side by side, as jobs do: with a thread a core each they would wait for one another. torch reads it when it is imported, and so does all that is started.
+# Tests run side by side, as jobs do: with a thread a core each they would wait for one another.
+# torch reads it when it is imported, and so does all that is started.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The suite draws the same examples each time; with LONG_TESTS it searches at random, and what it finds
+# becomes a fixed example.
+settings.register_profile("repeatable", derandomize=not os.environ.get("LONG_TESTS"), deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -25,7 +32,7 @@ PER_BATCH = 60
 
 
 def synthetic_members(per_batch: int = PER_BATCH) -> dict[str, bytes]:
-    """Return the seven member files of a small learnable data set: each class has its own colour and brightness."""
+    """Return the seven files of a small learnable data set: each class has its own colour."""
     random = np.random.default_rng(7)
     members = {
         "batches.meta": {b"label_names": [name.encode() for name in CLASSES], b"num_vis": 3072}
@@ -89,18 +96,21 @@ def decoded(archive, tmp_path_factory) -> Path:
     """The synthetic data set, decoded by the scripts: images.npy, index.csv, manifest.json."""
     folder = tmp_path_factory.mktemp("decoded")
     run_script(
-        "download.py", "--dataset", "cifar10", "--archive", archive.path, "--checksums", archive.checksums,
+        "download.py", "--dataset", "cifar10", "--archive", archive.path, "--checksums",
+        archive.checksums,
         "--scratch", folder / "scratch", "--output", folder / "raw",
     )  # fmt: skip
     run_script(
-        "decode.py", "--dataset", "cifar10", "--raw", folder / "raw", "--checksums", archive.checksums,
-        "--images", folder / "images.npy", "--index", folder / "index.csv", "--manifest", folder / "manifest.json",
+        "decode.py", "--dataset", "cifar10", "--raw", folder / "raw", "--checksums",
+        archive.checksums,
+        "--images", folder / "images.npy", "--index", folder / "index.csv", "--manifest",
+        folder / "manifest.json",
     )  # fmt: skip
     return folder
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """Return this process's environment without what would lead a test to the user's own data or GPUs."""
+    """Return this process's environment without what leads to the user's data or GPUs."""
     hidden = {"CIFAR10_ARCHIVE", "SNAKEMAKE_PROFILE", "GLIBC_TUNABLES"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
@@ -147,10 +157,12 @@ class Project:
         study = {
             "dataset": {
                 "name": "cifar10", "archive": "", "urls": [], "checksums": str(archive.checksums),
-                "path": "", "test_path": "", "image_size": 32, "fit": "resize", "skip_broken": False,
+                "path": "", "test_path": "", "image_size": 32, "fit": "resize",
+                "skip_broken": False,
             },
             "partition_seed": 42,
-            "partitions": [{"name": name, "size": size} for name, size in (("v1", 100), ("v2", 101), ("v3", 99))],
+            "partitions": [{"name": name, "size": size} for name,
+                size in (("v1", 100), ("v2", 101), ("v3", 99))],
             "combos": ["v1", "v1+v2"],
             "split": {"train": 0.7, "val": 0.15, "test": 0.15},
             "official": {"val": 0.1},
@@ -159,7 +171,8 @@ class Project:
             "overrides": {"cnn2": {"epochs": 2, "architecture": {"filters": 16}}},
             "near_duplicates": {"threshold": 0.35},
             "lr_find": {
-                "models": [], "per_combo": False, "start": 1e-5, "end": 1.0, "steps": 40, "smoothing": 0.3, "divergence": 5,
+                "models": [], "per_combo": False, "start": 1e-5, "end": 1.0, "steps": 40,
+                "smoothing": 0.3, "divergence": 5,
                 "rule": "steepest",
             },
             "tune": {},
@@ -198,7 +211,8 @@ class Project:
         """Run `snakemake` with these arguments, as typed in the project's folder."""
         return subprocess.run(
             [*prefix, "snakemake", *arguments],
-            cwd=self.folder, capture_output=True, text=True, env=self.environment(**extra), timeout=600,
+            cwd=self.folder, capture_output=True, text=True, env=self.environment(**extra),
+            timeout=600,
         )  # fmt: skip
 
     def succeeds(self, *arguments: str, **options) -> str:
@@ -214,9 +228,11 @@ def project(tmp_path, archive) -> Project:
     return Project(tmp_path / "project", archive)
 
 
-# What each change makes Snakemake run again: a property of this name that tests record, printed at the end as a table.
+# What each change makes Snakemake run again: a property of this name that tests record, printed at
+# the end as a table.
 MATRIX = "runs again after a change"
-_STEPS = ("download", "decode", "partition", "split", "train", "predict", "measure", "draw_run", "compare", "find_hard_examples", "build_gallery", "summarize")  # fmt: skip
+_STEPS = ("download", "decode", "partition", "split", "train", "predict", "measure", "draw_run",
+    "compare", "find_hard_examples", "build_gallery", "summarize")  # fmt: skip
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -275,7 +291,7 @@ def model_template() -> dict[str, str]:
 
 
 def real_archive() -> Path | None:
-    """Return the real CIFAR-10 archive, from CIFAR10_ARCHIVE or from ../shared/data, if there is one."""
+    """Return the real CIFAR-10 archive, of CIFAR10_ARCHIVE or ../shared/data, if there is one."""
     candidates = [
         os.environ.get("CIFAR10_ARCHIVE"),
         ROOT.parent / "shared" / "data" / "cifar-10-python.tar.gz",

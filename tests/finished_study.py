@@ -17,7 +17,8 @@ from study.runs.predictions import Predictions, no_predictions, save_predictions
 
 CLASSES = ["ant", "bee", "cat", "dog", "elk"]
 RECIPE = {
-    "architecture": {"name": "cnn2", "filters": 4}, "normalize": {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}, "test_time": "flip",
+    "architecture": {"name": "cnn2", "filters": 4},
+    "normalize": {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}, "test_time": "flip",
 }  # fmt: skip
 
 
@@ -87,10 +88,14 @@ def write_run(
     write_json(
         folder / "run.json",
         {
-            "status": metrics["status"], "seed": int(seed), "recipe": recipe, "classes": CLASSES, "image_shape": shape,
-            "parameters": count_parameters(model), "n_train": 20, "n_val": 20 * val, "epochs": 2, "kept_epoch": 2, "device": "cpu (x)",
-            "precision": "fp32", "finished": "2026-01-01", "sha256": {"weights": file_digest(folder / "model.safetensors")},
-            "versions": {"torch": torch.__version__}, "code": "c" * 16, "repository": {"commit": "abc", "dirty": False, "lock": None},
+            "status": metrics["status"], "seed": int(seed), "recipe": recipe, "classes": CLASSES,
+            "image_shape": shape,
+            "parameters": count_parameters(model), "n_train": 20, "n_val": 20 * val, "epochs": 2,
+            "kept_epoch": 2, "device": "cpu (x)",
+            "precision": "fp32", "finished": "2026-01-01",
+            "sha256": {"weights": file_digest(folder / "model.safetensors")},
+            "versions": {"torch": torch.__version__}, "code": "c" * 16,
+            "repository": {"commit": "abc", "dirty": False, "lock": None},
         },
     )  # fmt: skip
     return folder

@@ -1,7 +1,7 @@
-"""A stand-in for CUDA graphs on a CPU: what torch computes is written down operation by operation and done again, on the same memory.
+"""A stand-in for CUDA graphs on a CPU: records torch's operations and repeats them in place.
 
-As with a graph, numbers are those of the recording, code in between is not run again, and randomness goes on. Unlike a graph, recording computes: the first replay has then
-been done already.
+As with a graph, numbers are those of the recording, code in between is not run again, and
+randomness goes on. Unlike a graph, recording computes: the first replay has then been done already.
 """
 
 import torch

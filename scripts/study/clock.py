@@ -15,11 +15,13 @@ _TOLERANCE = 10
 def date_back(folder: str | Path, now: float | None = None) -> int:
     """Date the files and folders below a folder that are from the future back to the year 2000; return how many there were.
 
-    A result from the future would pass for newer than all that it is made from, whatever changes, and nothing new could be made from
-    it. One that is older than what it is made from is compared by content.
+    A result from the future would pass for newer than all that it is made from, whatever changes,
+    and nothing new could be made from it. One that is older than what it is made from is compared
+    by content.
 
     Args:
-        folder: where to look; links are not followed, but what they name is dated back too. What may not be changed stays.
+        folder: where to look; links are not followed, but what they name is dated back too. What
+            may not be changed stays.
         now: seconds since 1970; the clock's by default.
     """
     limit = (time.time() if now is None else now) + _TOLERANCE

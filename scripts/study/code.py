@@ -12,12 +12,12 @@ _PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt"}
 
 @functools.cache
 def code_digest(script: Path, *modules: str) -> str:
-    """Return a digest of an entry script and of every `study` module that it imports, directly or not.
+    """Return a digest of an entry script and of the `study` modules that it imports.
 
-    The digest is over syntax trees without comments, docstrings and the wording of `StudyError`s, so
-    that rewording these runs nothing again. Imports are found in the tree, inside functions too;
-    nothing is executed. Imports for type checkers alone do not count. Of a package that is imported,
-    the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are.
+    The digest is over syntax trees without comments, docstrings and the wording of `StudyError`s,
+    so that rewording these runs nothing again. Imports are found in the tree, inside functions too;
+    nothing is executed. Imports for type checkers alone do not count. Of a package that is
+    imported, the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are.
 
     Args:
         script: an entry script whose folder holds the `study` package.
@@ -43,7 +43,7 @@ def digests_of_scripts(folder: Path) -> dict[str, str]:
 
 
 def code_files(script: Path, *modules: str) -> list[Path]:
-    """Return the files whose content is the digest of an entry script, sorted; see `code_digest`."""
+    """Return the files that the digest of an entry script is made of, sorted; see `code_digest`."""
     root = script.parent
     queue = [script, *(path for module in modules for path in _module_files(module, root))]
     found = set(queue)
@@ -60,7 +60,7 @@ def code_files(script: Path, *modules: str) -> list[Path]:
 
 @functools.cache
 def imported_files(path: Path, root: Path) -> frozenset[Path]:
-    """Return the files of `study` below `root` that a file imports directly, also inside functions."""
+    """Return the files of `study` that a file imports directly, also inside functions."""
     package = path.relative_to(root).with_suffix("").parts[:-1]
     files: set[Path] = set()
     for node in _nodes_that_run(_tree(path)):
@@ -88,7 +88,7 @@ def _nodes_that_run(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _module_files(name: str, root: Path) -> set[Path]:
-    """Return the files that importing `name` runs: the module and the `__init__` of each parent package."""
+    """Return the files that importing `name` runs: the module and its packages' `__init__`."""
     parts = name.split(".")
     if parts[0] != "study":
         return set()
@@ -103,12 +103,12 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _canonical(path: Path) -> str:
-    """Return a file's syntax tree as text that does not depend on the version of Python, where it can."""
+    """Return a file's syntax tree as text that depends little on the version of Python."""
     return _dumped(_tree(path))
 
 
 def _dumped(node: object) -> str:
-    """Return a node without positions, empty fields, docstrings and what errors for the user say."""
+    """Return a node without positions, empty fields, docstrings and the wording of errors."""
     if isinstance(node, list):
         return "[" + ",".join(map(_dumped, node)) + "]"
     if not isinstance(node, ast.AST):

@@ -1,4 +1,4 @@
-"""Which device a job trains on. Looks without importing torch, because the workflow asks at every start."""
+"""Which device a job trains on; found without torch, because the workflow asks at every start."""
 
 import fcntl
 import getpass
@@ -22,7 +22,7 @@ _held: list[int] = []  # open lock files of this process; the kernel frees them 
 
 
 def wants_gpu(device: str) -> bool:
-    """Tell whether jobs should ask the scheduler for a GPU: `device` is "cuda", or "auto" with a GPU in sight."""
+    """Tell whether jobs should ask for a GPU: `device` is "cuda", or "auto" with a GPU in sight."""
     return device == "cuda" or (device == "auto" and gpu_visible())
 
 
@@ -31,7 +31,7 @@ def gpu_visible(
     proc: Path = Path("/proc"),
     system: tuple[str, str] | None = None,
 ) -> bool:
-    """Tell whether this process may see a GPU: an NVIDIA card that CUDA_VISIBLE_DEVICES allows, or an Apple one."""
+    """Tell whether this process may see a GPU: an allowed NVIDIA card, or an Apple one."""
     if (system or (platform.system(), platform.machine())) == ("Darwin", "arm64"):
         return True
     if environment.get("CUDA_VISIBLE_DEVICES", "all").strip() in _HIDDEN:
@@ -43,9 +43,10 @@ def gpu_visible(
 def visible_gpus(
     environment: Mapping[str, str] = os.environ, listing: str | None = None
 ) -> list[str]:
-    """Return what CUDA_VISIBLE_DEVICES may name: its own entries, else the UUIDs that the driver lists.
+    """Return what CUDA_VISIBLE_DEVICES may name: its entries, else the UUIDs of the driver.
 
-    Entries (numbers, UUIDs, MIG UUIDs) are not interpreted. A card divided into MIG devices stands for these.
+    Entries (numbers, UUIDs, MIG UUIDs) are not interpreted. A card divided into MIG devices stands
+    for these.
 
     Args:
         environment: where CUDA_VISIBLE_DEVICES is looked up.
@@ -78,10 +79,11 @@ def visible_gpus(
 def lease_gpus(
     count: int, devices: Sequence[str] | None = None, folder: Path | None = None
 ) -> list[str]:
-    """Take `count` GPUs for this process, the least used first, and make them the only ones it sees.
+    """Take `count` GPUs for this process, the least used first; it sees no others.
 
-    Jobs on one machine agree by locks on files, one for each device and each number of jobs on it; a lock ends with its
-    process, however it ends, so nothing is ever stale and nobody waits. Call before torch is imported.
+    Jobs on one machine agree by locks on files, one for each device and each number of jobs on it;
+    a lock ends with its process, however it ends, so nothing is ever stale and nobody waits. Call
+    before torch is imported.
 
     Args:
         count: how many different GPUs.
@@ -89,7 +91,8 @@ def lease_gpus(
         folder: where the locks lie; by default one folder a user on this machine.
 
     Returns:
-        The devices taken; CUDA_VISIBLE_DEVICES is set to them. Empty, and nothing set, if no device is known.
+        The devices taken; CUDA_VISIBLE_DEVICES is set to them. Empty, and nothing set, if no device
+        is known.
 
     Raises:
         StudyError: fewer than `count` devices are visible.
@@ -134,7 +137,7 @@ def _lock(path: Path) -> bool:
 
 
 def take_device(gpus: int, threads: int, deterministic: bool = False) -> "torch.device":
-    """Return the device for a job and set torch up for it; imports torch, which takes seconds, and must be the first to do so.
+    """Return the device for a job and set torch up for it; must be the first to import torch.
 
     Args:
         gpus: how many GPUs the job was given; 0: it computes on the CPU.
@@ -158,18 +161,20 @@ def take_device(gpus: int, threads: int, deterministic: bool = False) -> "torch.
     if torch.backends.mps.is_available():
         return torch.device("mps")
     raise StudyError(
-        "this job was given a GPU but torch sees none (driver, CUDA_VISIBLE_DEVICES or a torch built for another CUDA); "
+        "this job was given a GPU but torch sees none (driver, CUDA_VISIBLE_DEVICES or a torch "
+        "built for another CUDA); "
         "set 'device: cpu' in the configuration or run with '--resources gpu=0'"
     )
 
 
 def trains_in_bf16(precision: str, device: "torch.device", proc: Path = Path("/proc")) -> bool:
-    """Tell whether forward passes of a training are to run in bfloat16 (torch's autocast; weights stay float32).
+    """Tell whether a training's forward passes run in bfloat16 (autocast; weights stay float32).
 
     Args:
-        precision: "fp32", "bf16" or "auto": bfloat16 where it is faster than float32. That is CUDA since Ampere, CPUs with AMX, and
-            AMD's with AVX512-BF16. Elsewhere it is emulated and slow; and Intel's with AVX512-BF16 alone, as on a virtual machine that
-            hides AMX, multiply it at little more than half the speed of float32.
+        precision: "fp32", "bf16" or "auto": bfloat16 where it is faster than float32. That is CUDA
+            since Ampere, CPUs with AMX, and AMD's with AVX512-BF16. Elsewhere it is emulated and
+            slow; and Intel's with AVX512-BF16 alone, as on a virtual machine that hides AMX,
+            multiply it at little more than half the speed of float32.
         device: where the training runs.
         proc: where the kernel tells what processor this is.
     """
@@ -196,7 +201,8 @@ def _make_deterministic() -> None:
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts
     import torch
 
-    # Operations without a deterministic form only warn: max-pooling is one by its general code, but not without overlap.
+    # Operations without a deterministic form only warn: max-pooling is one by its general code, but
+    # not without overlap.
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
 
@@ -219,12 +225,13 @@ def memory_advice() -> Iterator[None]:
             raise
         where = "GPU" if isinstance(error, torch.OutOfMemoryError) else "machine"
         raise StudyError(
-            f"out of memory on the {where}; lower 'batch_size' in the recipe, run fewer jobs at once, or use a larger {where}"
+            f"out of memory on the {where}; lower 'batch_size' in the recipe, run fewer jobs at "
+            f"once, or use a larger {where}"
         ) from error
 
 
 def device_name(device: "torch.device") -> str:
-    """Return what a reader calls the device: the card's name, or its kind and the machine, such as "cpu (x86_64)"."""
+    """Return the device's name for readers: the card, or such as "cpu (x86_64)"."""
     import torch
 
     return (
@@ -235,7 +242,7 @@ def device_name(device: "torch.device") -> str:
 
 
 def gpu_versions(device: "torch.device", proc: Path = Path("/proc")) -> dict[str, str]:
-    """Return the versions of CUDA, cuDNN and the driver that a job on an NVIDIA GPU runs with; nothing for other devices."""
+    """Return the versions of CUDA, cuDNN and the driver; nothing without an NVIDIA GPU."""
     if device.type != "cuda":
         return {}
     import torch

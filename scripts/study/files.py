@@ -23,12 +23,13 @@ if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy 
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    The suffix is kept, because writers such as matplotlib choose the format by it. Works for files and for
-    folders (the caller creates the folder; `path` must then not exist yet). What processes left that were killed
-    while they wrote `path` is removed.
+    The suffix is kept, because writers such as matplotlib choose the format by it. Works for files
+    and for folders (the caller creates the folder; `path` must then not exist yet). What processes
+    left that were killed while they wrote `path` is removed.
 
     Raises:
-        OSError: what the writer or the rename raised, with `path` as its file name where it had none.
+        OSError: what the writer or the rename raised, with `path` as its file name where it had
+            none.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -38,7 +39,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        # Name the file the user knows, not the temporary one; writes to an open file carry no name at all.
+        # Name the file the user knows, not the temporary one; writes to an open file carry no name
+        # at all.
         if error.filename is None or Path(str(error.filename)) == temporary:
             error.filename = str(path)
         raise
@@ -47,7 +49,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def remove_leftovers(path: str | Path) -> None:
-    """Remove the temporary files of `path` whose process has ended: it was killed while it wrote them."""
+    """Remove the temporary files of `path` that killed processes left."""
     path = Path(path)
     name = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
     for leftover in path.parent.iterdir():
@@ -80,7 +82,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically. Keys keep their order; NaN and infinity become null."""
+    """Write `value` as indented JSON, atomically; NaN and infinity become null."""
     write_text(
         path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     )
@@ -111,7 +113,8 @@ class _Loader(yaml.SafeLoader):
             line = key.start_mark.line + 1
             if lines.setdefault(key.value, line) != line:
                 raise yaml.YAMLError(
-                    f"the key {key.value!r} stands there twice, in lines {lines[key.value]} and {line}: write its values in one place"
+                    f"the key {key.value!r} stands there twice, in lines {lines[key.value]} and "
+                    f"{line}: write its values in one place"
                 )
         return super().construct_mapping(node, deep)
 

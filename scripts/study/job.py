@@ -1,4 +1,4 @@
-"""How a job starts, is seen to run, and ends: quietly when it worked, with one line when it did not."""
+"""How a job starts, is seen to run, and ends: quietly, or with one line of error."""
 
 import argparse
 import contextlib
@@ -17,8 +17,9 @@ from study.errors import StudyError, one_line
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # What Ctrl-C leaves in the log of a job; it has not failed.
 INTERRUPTED = "interrupted; run the same command again to go on"
-# Environment of a process that trains on a CPU. glibc maps and unmaps every large activation at each training step unless told
-# to keep the memory, which costs 1.2 to 1.7 times the time. It reads this when a process starts; other C libraries ignore it.
+# Environment of a process that trains on a CPU. glibc maps and unmaps every large activation at
+# each training step unless told to keep the memory, which costs 1.2 to 1.7 times the time. It reads
+# this when a process starts; other C libraries ignore it.
 KEEP_MEMORY = {
     "GLIBC_TUNABLES": (
         "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456"
@@ -63,7 +64,10 @@ def end_in_one_line() -> Iterator[None]:
                 "free some space and run the same command again"
             )
         elif error.filename is not None:
-            message = f"{error.filename}: {error.strerror}; check that the path exists and may be accessed"
+            message = (
+                f"{error.filename}: {error.strerror}; "
+                "check that the path exists and may be accessed"
+            )
         else:
             raise
     except KeyboardInterrupt:
@@ -75,10 +79,11 @@ def end_in_one_line() -> Iterator[None]:
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
-    """Parse the command line and run `main`; turn failures that a user can mend into one line and exit 1.
+    """Parse the command line and run `main`; failures that a user can mend are one line, exit 1.
 
-    With `--code`, a digest that the workflow gives and the modules that the script imports by a name it is given, nothing runs unless the
-    code on disk has that digest: else results would be recorded as those of code that did not make them.
+    With `--code`, a digest that the workflow gives and the modules that the script imports by a
+    name it is given, nothing runs unless the code on disk has that digest: else results would be
+    recorded as those of code that did not make them.
     """
     parser.add_argument(
         "--code",
@@ -87,11 +92,13 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
     )
     arguments = parser.parse_args()
     with end_in_one_line():
-        # By its absolute path, as `__file__` is: a script that asks again gets the digest from the cache.
+        # By its absolute path, as `__file__` is: a script that asks again gets the digest from the
+        # cache.
         digest, *modules = (arguments.code or "").split(":")
         if digest and code_digest(Path(sys.argv[0]).absolute(), *modules) != digest:
             raise StudyError(
-                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow planned this job; type the same command again"
+                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow "
+                "planned this job; type the same command again"
             )
         main(arguments)
 
@@ -99,7 +106,8 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
 def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:
     """End this process soon after one of its next `depth` ancestors has ended.
 
-    For a job these are the shell and Snakemake: when Snakemake is killed outright, its jobs would otherwise train on,
+    For a job these are the shell and Snakemake: when Snakemake is killed outright, its jobs would
+        otherwise train on,
     beside those of the next call. What was saved before stays.
 
     Args:
@@ -128,7 +136,7 @@ def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:
 
 
 def hold_log() -> None:
-    """Lock what this process prints to, until it ends; nothing happens where that is no file or cannot be locked."""
+    """Lock the log that this process prints to until it ends, where it is a lockable file."""
     with contextlib.suppress(OSError):
         fcntl.flock(sys.stderr.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 

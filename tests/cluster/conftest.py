@@ -1,4 +1,4 @@
-"""A real SLURM cluster of one node, with daemons, keys and state of its own in a temporary folder."""
+"""A real SLURM cluster of one node; its daemons, keys and state lie in a temporary folder."""
 
 import contextlib
 import os
@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-# One dummy card: SLURM counts it, hides it and names it in CUDA_VISIBLE_DEVICES, and nothing ever opens the device.
-# More cores and memory than there may be, so that what is missing for a job is always the card.
+# One dummy card: SLURM counts it, hides it and names it in CUDA_VISIBLE_DEVICES, and nothing ever
+# opens the device. More cores and memory than there may be, so that what is missing for a job is
+# always the card.
 CONFIG = """\
 ClusterName=partition-study-test
 SlurmctldHost={host}(127.0.0.1)
@@ -104,7 +105,8 @@ class Cluster:
     def start(self) -> None:
         munge = self.folder / "munge"
         self._daemon(
-            "munged", "--foreground", "--force", f"--key-file={munge}/key", f"--socket={munge}/socket",
+            "munged", "--foreground", "--force", f"--key-file={munge}/key",
+            f"--socket={munge}/socket",
             f"--pid-file={munge}/pid", f"--log-file={munge}/log", f"--seed-file={munge}/seed",
         )  # fmt: skip
         wait_for("munged answers", (munge / "socket").exists, 20)
@@ -129,7 +131,7 @@ class Cluster:
             )
 
     def stop(self) -> None:
-        """End all daemons and whatever they or a test started, also of a cluster that did not come up."""
+        """End all daemons and what they or a test started, also if the cluster did not come up."""
         for daemon in reversed(self.daemons):
             daemon.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):

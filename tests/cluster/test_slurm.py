@@ -1,4 +1,4 @@
-"""The study on a SLURM cluster that is being disturbed: a job is cancelled, the node is drained, the node dies."""
+"""A study on a SLURM cluster with trouble: a job is cancelled, the node is drained, or dies."""
 
 import itertools
 import os
@@ -18,13 +18,16 @@ pytestmark = pytest.mark.slurm
 
 # As on a real cluster, with less patience.
 COMMAND = (
-    "snakemake", "--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10",
+    "snakemake", "--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "2",
+    "--latency-wait", "10",
     "--slurm-keep-successful-logs",
 )  # fmt: skip
 
-# All runs and what is made from all of them, and one figure that wants a GPU too; with LONG_TESTS the whole study.
+# All runs and what is made from all of them, and one figure that wants a GPU too; with LONG_TESTS
+# the whole study.
 TARGETS = () if os.environ.get("LONG_TESTS") else (
-    "results/comparisons/comparisons.csv", "results/hard_examples.csv", "results/runs/v1/cnn2/seed42/gradcam.svg",
+    "results/comparisons/comparisons.csv", "results/hard_examples.csv",
+    "results/runs/v1/cnn2/seed42/gradcam.svg",
 )  # fmt: skip
 
 
@@ -35,7 +38,8 @@ class Submitted:
         self.log = project.folder / "snakemake.log"
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
-                [*COMMAND, *targets], cwd=project.folder, env=project.environment(**cluster.environment),
+                [*COMMAND, *targets], cwd=project.folder,
+                env=project.environment(**cluster.environment),
                 stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
@@ -54,7 +58,7 @@ class Submitted:
 
 
 def compute_on_the_cpu(project: Project) -> None:
-    """Let a copy's jobs ask for a GPU, say which one they were given, and compute without: the card is a dummy."""
+    """Let jobs ask for a GPU, say which one they got, and compute without: it is a dummy."""
     devices = project.folder / "scripts" / "study" / "devices.py"
     text, count = re.subn(
         r"    if gpus == 0:\n",
@@ -143,19 +147,20 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
     done = [job for job in runs(disturbed) if job["JobState"] == "COMPLETED"]
     assert len(done) == 4
     for job in done:
-        # train, predict and evaluate: one after the other, so the largest memory and all of the time.
+        # train, predict, measure and draw_run: one after the other, so the largest memory and all of the
+        # time.
         assert job["TRES"].split(",")[:2] == ["cpu=1", "mem=4000M"]
         assert job["TresPerJob"] == "gres:gpu:1"
-        assert job["TimeLimit"] == "05:10:00"
+        assert job["TimeLimit"] == "05:20:00"
         log = Path(job["StdOut"]).read_text()
-        assert all(f"rule {rule}:" in log for rule in ("train", "predict", "evaluate"))
+        assert all(f"rule {rule}:" in log for rule in ("train", "predict", "measure", "draw_run"))
 
 
 def test_a_job_without_a_training_asks_for_no_gpu(disturbed):
     others = [job for job in disturbed.jobs if job not in runs(disturbed)]
     rules = {re.search(r"rule_([a-z_]+?)(_wildcards|$)", job["Comment"])[1] for job in others}
     assert rules >= {"decode", "find_duplicates", "explain", "compare", "find_hard_examples"}
-    assert not rules & {"download", "split", "list_runs", "train", "predict", "evaluate"}
+    assert not rules & {"download", "split", "list_runs", "train", "predict", "measure"}
     assert not any("TresPerJob" in job for job in others if "rule_explain" not in job["Comment"])
 
 

@@ -1,6 +1,7 @@
 """The floor plan of `scripts/study`: who may import whom, and where torch may be loaded."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,18 @@ def test_torch_is_loaded_by_models_and_training_alone():
     assert loading == {"models", "training"}
     scripts = [path.name for path in SCRIPTS.glob("*.py") if imports_torch_when_loaded(path)]
     assert not scripts, "an entry script answers --help and refuses bad input without torch"
+
+
+def test_the_picture_in_the_docs_shows_this_table():
+    columns = ["data", "config", "models", "training", "runs", "comparison", "hardness"]
+    text = (ROOT / "docs/architecture.md").read_text()
+    for room, allowed in ROOMS.items():
+        (line,) = (line for line in text.splitlines() if re.match(rf"{room} .*[●·]", line))
+        marks = re.findall("[●·]", line)
+        expected = {*columns, "audit, report"} if allowed is None else allowed
+        shown = {
+            name
+            for name, mark in zip([*columns, "audit, report"], marks, strict=True)
+            if mark == "●"
+        }
+        assert shown == expected, room

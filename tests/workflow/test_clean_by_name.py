@@ -30,7 +30,8 @@ def test_the_page_of_a_model_that_was_never_trained_stays_and_that_of_one_taken_
         "results/models/cnn3/schedule.svg", "results/partial_summary.csv", "--cores", "2"
     )
     assert "Nothing in results/ is to be deleted" in cleaned(project)
-    # As if cnn2 had been taken out for cnn3: its page is not what was asked for by name, but of runs that are gone.
+    # As if cnn2 had been taken out for cnn3: its page is not what was asked for by name, but of
+    # runs that are gone.
     project.configure(project.study | {"models": ["cnn3"]})
     listed = cleaned(project, "--all")
     assert "results/models/cnn2/" in listed and "results/models/cnn3" not in listed

@@ -1,4 +1,4 @@
-"""The commands as a user types them, on a tiny archive in CIFAR-10's own format, in pristine copies of the project."""
+"""The commands as a user types them, on a tiny archive, in pristine copies of the project."""
 
 import csv
 import json
@@ -23,8 +23,10 @@ pytestmark = pytest.mark.workflow
 
 # Of all the columns; those that readers of earlier summaries know.
 SUMMARY_COLUMNS = [
-    "combo", "model", "seed", "status", "n_train", "parameters", "test_accuracy", "common_test_accuracy", "macro_f1",
-    "nll", "epochs", "train_seconds", "images_per_s", "device", "out_of_sample_accuracy", "ece", "temperature", "ece_scaled",
+    "combo", "model", "seed", "status", "n_train", "parameters", "test_accuracy",
+    "common_test_accuracy", "macro_f1",
+    "nll", "epochs", "train_seconds", "images_per_s", "device", "out_of_sample_accuracy", "ece",
+    "temperature", "ece_scaled",
     "recall_cat",
 ]  # fmt: skip
 
@@ -56,8 +58,10 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for combo in ("v1", "v1+v2"):
         run = results / "runs" / combo / "cnn2" / "seed42"
         assert sorted(path.name for path in run.iterdir()) == [
-            "classification_report.json", "confusion_matrix.svg", "curves.svg", "dynamics.npz", "gradcam.npz", "gradcam.svg",
-            "history.csv", "metrics.json", "misclassified.csv", "misclassified.svg", "model.safetensors", "predictions.npz",
+            "classification_report.json", "confusion_matrix.svg", "curves.svg", "dynamics.npz",
+            "gradcam.npz", "gradcam.svg",
+            "history.csv", "metrics.json", "misclassified.csv", "misclassified.svg",
+            "model.safetensors", "predictions.npz",
             "report.txt", "run.json",
         ]  # fmt: skip
         assert len(rows(run / "history.csv")) == 2
@@ -167,17 +171,22 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     record = (results / "study.json").read_text()
     assert str(finished.folder) not in record and json.loads(record)["totals"]["ok"] == 4
     for path, content, message in (
-        (results / "summary.csv", summary.replace("ok,70,15,15,45,", "ok,70,15,15,44,", 1).encode(), "n_common_test is 44"),
+        (results / "summary.csv", summary.replace("ok,70,15,15,45,", "ok,70,15,15,44,", 1).encode(),
+            "n_common_test is 44"),
         (run / "model.safetensors", weights[:-1] + bytes([weights[-1] ^ 1]), "sha256 differs"),
-        (results / "splits" / "v1" / "seed42.csv", b"image_id,role\n1,train\n", "does not divide its partition"),
-        (results / "hard_examples.csv", b"image_id\n1\n", "hard_examples.csv: is not the file that was recorded"),
-        (results / "study.json", record.replace('"weights": "', '"weights": "0').encode(), "is not the run that study.json records"),
+        (results / "splits" / "v1" / "seed42.csv", b"image_id,role\n1,train\n",
+            "does not divide its partition"),
+        (results / "hard_examples.csv", b"image_id\n1\n",
+            "hard_examples.csv: is not the file that was recorded"),
+        (results / "study.json", record.replace('"weights": "', '"weights": "0').encode(),
+            "is not the run that study.json records"),
     ):  # fmt: skip
         before, times = path.read_bytes(), path.stat()
         assert content != before
         path.write_bytes(content)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-        refused = run_script("verify.py", "--results", results, "--partitions", "v1", "v2", "v3", "--twins", results / "t.csv",
+        refused = run_script("verify.py", "--results", results, "--partitions", "v1", "v2", "v3",
+            "--twins", results / "t.csv",
                              "--output", results / "v.csv", check=False)  # fmt: skip
         path.write_bytes(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -260,7 +269,8 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
     assert (project.folder / "report.html").stat().st_size > 100_000
     partition, official = rows(project.folder / "results" / "summary.csv")
     assert (official["combo"], official["n_train"]) == ("official", "270")  # 300 less a tenth
-    # It trains on images that partition runs are tested on, so it has no score on their common test.
+    # It trains on images that partition runs are tested on, so it has no score on their common
+    # test.
     assert (
         partition["common_test_accuracy"]
         and official["test_accuracy"]
@@ -389,7 +399,8 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(
     random = np.random.default_rng(0)
     for _ in range(50 if os.environ.get("LONG_TESTS") else 3):
         process = subprocess.Popen(
-            ["snakemake", *FULL], cwd=project.folder, env=project.environment(), start_new_session=True,
+            ["snakemake", *FULL], cwd=project.folder, env=project.environment(),
+            start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:

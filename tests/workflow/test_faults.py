@@ -47,7 +47,7 @@ def assert_same_run(project: Project, finished: Project, run: Path = RUN) -> Non
 
 
 def in_own_mounts(script: str, project: Project, *arguments: str) -> subprocess.CompletedProcess:
-    """Run a shell script in a namespace of its own, where it may mount what it likes; its arguments are a command."""
+    """Run a shell script in its own mount namespace; its arguments are a command."""
     prefix = ["unshare", "--user", "--map-root-user", "--mount"]
     if (
         not shutil.which("unshare")

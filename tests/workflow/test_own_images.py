@@ -1,4 +1,4 @@
-"""A study of a folder of images: names that need care come through, and only what changes an image re-runs it."""
+"""A study of a folder of images: hard names work, and only a changed image re-runs it."""
 
 import json
 import re
@@ -18,7 +18,7 @@ COLOURS = {"Straße 1": "red", '<b>x, "q" $5$': "green", "007": "blue", "NA": "w
 
 
 def shapes(folder, per_class=20):
-    """Write 48×40 pixels of noise with a square of the class's colour; a third of the first class are less."""
+    """Write images of 48×40 pixels of noise with a square of the class's colour."""
     random = np.random.default_rng(5)
     for place, (name, colour) in enumerate(COLOURS.items()):
         (folder / name).mkdir(parents=True)
@@ -38,7 +38,8 @@ def own(tmp_path_factory, archive) -> Project:
     shapes(folder / "my tests", 4)
     project = Project(folder / "project", archive)
     dataset = project.study["dataset"] | {
-        "name": "folder", "path": "../my images", "test_path": "../my tests", "checksums": "", "image_size": 24, "fit": "crop",
+        "name": "folder", "path": "../my images", "test_path": "../my tests", "checksums": "",
+        "image_size": 24, "fit": "crop",
     }  # fmt: skip
     partitions = [{"name": name, "size": 0.5} for name in ("v1", "v2")]
     project.configure(

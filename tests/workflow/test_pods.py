@@ -1,4 +1,4 @@
-"""Studies whose jobs share nothing but a bucket, as on Kubernetes and AWS Batch: what is planned, and jobs in empty folders."""
+"""Studies whose jobs share nothing but a bucket, as on Kubernetes and AWS Batch."""
 
 import logging
 import os
@@ -18,12 +18,13 @@ server = pytest.importorskip("moto.server")
 pytestmark = pytest.mark.workflow
 PROFILES = [path.parent.name for path in (ROOT / "workflow/profiles").glob("*/config.yaml") if "default-storage-provider" in path.read_text()]  # fmt: skip
 # What is made on request needs all of the study too.
-TARGETS = ("results/summary.csv", "results/reproduction.csv", "results/leak.csv", "results/certificates.csv", "results/tensorboard")  # fmt: skip
+TARGETS = ("results/summary.csv", "results/reproduction.csv", "results/leak.csv",
+    "results/certificates.csv", "results/tensorboard")  # fmt: skip
 
 
 @pytest.fixture
 def bucket(tmp_path, monkeypatch):
-    """Return an empty bucket on loopback; what this test starts finds it by its environment, and nothing of the user's own."""
+    """Return an empty bucket on loopback; processes find it, and no other, by their environment."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     s3 = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     s3.start()
@@ -44,7 +45,7 @@ def bucket(tmp_path, monkeypatch):
 
 
 def planned(project, profile, *arguments):
-    """Return what a profile plans: for a folder instead of a bucket and without the profile's executor, a plugin that need not be there."""
+    """Return what a profile plans, for a folder instead of a bucket and without its executor."""
     folder = (
         "--default-storage-provider",
         "fs",
@@ -91,7 +92,8 @@ def test_each_job_gets_the_gpu_and_the_memory_it_asks_for(project):
         for profile in PROFILES
     }
     for rule, resources in asked["kubernetes"]:
-        # Without a manufacturer the plugin refuses a job that names a number of GPUs, with scale=1 the cluster does.
+        # Without a manufacturer the plugin refuses a job that names a number of GPUs, with scale=1
+        # the cluster does.
         assert "gpu_manufacturer=nvidia" in resources and "scale=0" in resources, rule
     cards = {rule for rule, resources in asked["aws-batch"] if "_gpus=1" in resources}
     assert cards == {

@@ -1,4 +1,4 @@
-"""Pushing a study to a storage and pulling it elsewhere: an S3 server on loopback, and a folder of another file system."""
+"""Pushing a study to a storage and pulling it elsewhere: S3 on loopback, and a folder."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ def endpoint():
 
 @pytest.fixture
 def s3(endpoint, monkeypatch, tmp_path):
-    """Return a client of the server, whose bucket is empty; what this test starts finds it by its environment, and nothing of the user's own."""
+    """Return a client of the server, whose bucket is empty; processes find no other storage."""
     for name in ("CONFIG_FILE", "SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(f"AWS_{name}", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -92,7 +92,8 @@ def test_a_pushed_study_is_whole_elsewhere(finished, archive, tmp_path, address)
 def test_what_cannot_be_pushed_is_said_before_anything_is_made(project, s3):
     for command, fragments in (
         (("pull",), ("storage is empty", "--config storage=ADDRESS")),
-        (("push", "--config", "storage=s3://nowhere"), ("s3://nowhere/study.tar.gz", "no such bucket", "make it first")),
+        (("push", "--config", "storage=s3://nowhere"),
+            ("s3://nowhere/study.tar.gz", "no such bucket", "make it first")),
     ):  # fmt: skip
         refused = project.snakemake(*command)
         assert refused.returncode != 0
@@ -257,7 +258,9 @@ def test_a_server_that_does_not_answer_is_given_up_soon(s3, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "address", ["lab/study", "/mnt/share", "s3:/lab", "s3://", "fs://share/study", "gs://lab", "s3://lab/{combo}", "https://lab/study"]
+    "address",
+    ["lab/study", "/mnt/share", "s3:/lab", "s3://", "fs://share/study", "gs://lab",
+        "s3://lab/{combo}", "https://lab/study"]
 )  # fmt: skip
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""A finished study as one file, to be taken elsewhere: results, Snakemake's records of them, and the configuration."""
+"""A finished study as one file: results, Snakemake's records of them, and the configuration."""
 
 import contextlib
 import gzip
@@ -34,7 +34,10 @@ _RECORDS = Path(".snakemake/metadata")
 
 
 def files_of_study(project: Path, configfiles: Iterable[str]) -> list[str]:
-    """Return what a bundle holds, as sorted paths relative to the project: results, their records, and configuration files in the project."""
+    """Return what a bundle holds, as sorted paths relative to the project.
+
+    These are the results, their records, and the configuration files that lie in the project.
+    """
     results = project / "results"
     left_out = [results / name for name in _LEFT_OUT]
     inside = [
@@ -53,9 +56,10 @@ def files_of_study(project: Path, configfiles: Iterable[str]) -> list[str]:
 def write_bundle(
     path: str | Path, project: Path, names: Iterable[str], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write files of a project into a .tar.gz, read it back against their digests, and return its manifest.
+    """Write files of a project into a .tar.gz, check it against their digests, return its manifest.
 
-    Links, such as Snakemake's cache makes, are written as the files that they lead to. The first member, bundle.json, has the sha256 of each file.
+    Links, such as Snakemake's cache makes, are written as the files that they lead to. The first
+    member, bundle.json, has the sha256 of each file.
 
     Args:
         path: of the archive.
@@ -83,7 +87,7 @@ def write_bundle(
 
 @contextlib.contextmanager
 def passing_bundle(project: Path) -> Iterator[Path]:
-    """Yield where in a project a bundle may lie that is on its way to or from elsewhere; it is removed afterwards."""
+    """Yield a place in the project for a bundle on its way; it is removed afterwards."""
     scratch = project / "results" / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bundle_", dir=scratch) as folder:
@@ -91,7 +95,7 @@ def passing_bundle(project: Path) -> Iterator[Path]:
 
 
 def read_bundle(path: str | Path, project: Path, name: str = "") -> dict[str, Any]:
-    """Put the files of a bundle into a project and return its manifest. Either all are there afterwards, or the project is as it was.
+    """Put the files of a bundle into a project, all of them or none, and return its manifest.
 
     Modification times are kept, by which Snakemake sees that nothing is to be done.
 
@@ -114,7 +118,8 @@ def read_bundle(path: str | Path, project: Path, name: str = "") -> dict[str, An
                 continue
             if not there.is_file() or file_digest(there) != digest:
                 raise StudyError(
-                    f"{name or path}: {file} is here already and differs; move results/ away, or unpack in a fresh clone of the project"
+                    f"{name or path}: {file} is here already and differs; move results/ away, or "
+                    "unpack in a fresh clone of the project"
                 )
         for member, content in checked:
             target = waiting / member.name
@@ -130,7 +135,7 @@ def read_bundle(path: str | Path, project: Path, name: str = "") -> dict[str, An
 
 
 def _checked(path: str | Path, name: str = "") -> Iterator[Any]:
-    """Yield the manifest, then each member with its content, all of which are as the manifest says."""
+    """Yield the manifest, then each member with its content, checked against the manifest."""
     name, advice = name or str(path), "ask for the file once more"
     try:
         with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
@@ -162,7 +167,8 @@ def _checked(path: str | Path, name: str = "") -> Iterator[Any]:
                 content = archive.extractfile(member).read()
                 if hashlib.sha256(content).hexdigest() != digest:
                     raise StudyError(
-                        f"{name}: {member.name} is not the file that was bundled (its sha256 differs); {advice}"
+                        f"{name}: {member.name} is not the file that was bundled (its sha256 "
+                        f"differs); {advice}"
                     )
                 yield member, content
             # The archive ends before the file does: its own checksum comes last.

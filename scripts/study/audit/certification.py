@@ -36,15 +36,17 @@ class Certificate(NamedTuple):
 
     Attributes:
         level: a key of `LEVELS`, the best that holds.
-        first_divergence: where the two trainings first differ: "", "initial weights", "epoch 3" or, of runs by earlier versions of the
-            project, "not recorded".
+        first_divergence: where the two trainings first differ: "", "initial weights", "epoch 3" or,
+            of runs by earlier versions of the project, "not recorded".
         n_images: in the data set.
         n_different: images of them for which the most probable class differs.
         largest_logit_difference: over all images and classes; NaN if a training diverged.
-        accuracy: of the first training on the run's own test images; NaN if it diverged or there are none.
+        accuracy: of the first training on the run's own test images; NaN if it diverged or there
+            are none.
         accuracy_again: of the second.
         seed_noise: how far the accuracies of two seeds may differ, see `seed_noise`.
-        changed: what differs between the circumstances of the two, such as "versions.torch 2.11.0 → 2.15.0".
+        changed: what differs between the circumstances of the two, such as "versions.torch 2.11.0 →
+            2.15.0".
     """
 
     level: str
@@ -59,7 +61,9 @@ class Certificate(NamedTuple):
 
 
 def seed_noise(summary: pd.DataFrame, model: str) -> float:
-    """Return how far the accuracies of two runs with different seeds may differ: see `study.comparison.two_runs.seed_noise`, over the model's combos.
+    """Return how far the accuracies of two runs with different seeds may differ.
+
+    See `study.comparison.two_runs.seed_noise`; here over the combos of a model.
 
     Args:
         summary: columns combo, model, test_accuracy; a row a run.

@@ -1,7 +1,8 @@
 """What a teacher knows of a study that a student handed in, without running any of its code.
 
-Only arrays without pickles, tables and JSON are read. Partitions and splits are drawn anew from the student's id, every accuracy is computed anew from
-the logits, and files are held against their digests; who gives wrong answers in logits and files that agree with each other is not found out.
+Only arrays without pickles, tables and JSON are read. Partitions and splits are drawn anew from the
+student's id, every accuracy is computed anew from the logits, and files are held against their
+digests; who gives wrong answers in logits and files that agree with each other is not found out.
 """
 
 from collections import defaultdict
@@ -29,7 +30,8 @@ class Submission(NamedTuple):
         name: of the file or folder.
         student: the id that partitions were drawn by, "" where it cannot be read.
         checks: all that was looked at.
-        accuracies: a row a run: `combo`, `model`, `seed`, `accuracy` on the common test, computed anew.
+        accuracies: a row a run: `combo`, `model`, `seed`, `accuracy` on the common test, computed
+            anew.
         asked: how many runs its configuration should have.
         changed: scripts whose code is not the teacher's.
         weights: sha256 of each run's weights.
@@ -47,7 +49,7 @@ class Submission(NamedTuple):
 def read_submission(
     name: str, results: Path, data: Path, config: Mapping[str, Any], code: Mapping[str, str]
 ) -> Submission:
-    """Check a study that was handed in. Whatever is wrong with its files is a failed check, never an error.
+    """Check a study that was handed in; what is wrong with its files is a failed check, no error.
 
     Args:
         name: of the file or folder that was handed in.
@@ -103,7 +105,7 @@ def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[
 def _own_draw(
     results: Path, data: Path, config: Mapping[str, Any], student: str
 ) -> Iterator[Check]:
-    """Check that the data are the teacher's, and partitions and splits those that the student's id draws from them."""
+    """Check that the data are the teacher's, and the draws those of the student's id."""
     for name, digest in read_json(data / "manifest.json")["sha256"].items():
         same = file_digest(results / "data" / name) == digest
         yield Check(
@@ -135,9 +137,11 @@ def grades(submissions: Sequence[Submission], combos: Sequence[str]) -> pd.DataF
         combos: of the assignment, the largest last.
 
     Returns:
-        `student`, `submission`; `passed` of `checks`; `runs` of `asked` that did not diverge; the `model` that is best on the largest combo, its `accuracy`
-        there (mean over seeds, on the common test) with its `sd`, and the `gain` over the first combo; `changed_code`, scripts that differ from the
-        teacher's; `same_as`, submissions with the same weights or the same id; `problem`, the first failed check.
+        `student`, `submission`; `passed` of `checks`; `runs` of `asked` that did not diverge; the
+        `model` that is best on the largest combo, its `accuracy` there (mean over seeds, on the
+        common test) with its `sd`, and the `gain` over the first combo; `changed_code`, scripts
+        that differ from the teacher's; `same_as`, submissions with the same weights or the same id;
+        `problem`, the first failed check.
     """
     owners = defaultdict(set)
     for one in submissions:

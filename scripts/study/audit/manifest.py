@@ -15,7 +15,8 @@ _OF_RUN = (
     "train_seconds",
     "gpu_energy_joules",
 )
-# What may differ between the runs of a study, because it was made in several goes or on several machines.
+# What may differ between the runs of a study, because it was made in several goes or on several
+# machines.
 _DIFFERING = ("repository", "versions", "machine")
 
 
@@ -33,11 +34,12 @@ def study_manifest(
         runs: of each run what it is called (combo, model, seed), its run.json and its metrics.json.
         files: sha256 of the files that all runs share, by path relative to the project.
         code: digest of each entry script.
-        repository: what is known of the copy of the project that writes this, see `study.audit.provenance.repository`.
+        repository: what is known of the copy of the project that writes this, see
+            `study.audit.provenance.repository`.
 
     Returns:
-        Of the runs a row each, with the position in `repositories`, `versions` and `machines` of what it was made with; and totals, where energy is
-        None unless each run's was measured.
+        Of the runs a row each, with the position in `repositories`, `versions` and `machines` of
+        what it was made with; and totals, where energy is None unless each run's was measured.
     """
     rows: list[dict[str, Any]] = []
     distinct: dict[str, list[Any]] = {key: [] for key in _DIFFERING}
@@ -58,7 +60,8 @@ def study_manifest(
     energy = [row["gpu_energy_joules"] for row in rows]
     return {
         "config": config,
-        # A model whose settings were tuned or whose rate was searched has another recipe in each run.
+        # A model whose settings were tuned or whose rate was searched has another recipe in each
+        # run.
         "recipes": {model: _common(found) for model, found in recipes.items()},
         "files": dict(files),
         "code": dict(code),
@@ -79,7 +82,7 @@ def study_manifest(
 
 
 def _common(recipes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the keys on which all recipes of a model agree; "differs by run" stands for the others."""
+    """Return the keys on which all recipes of a model agree; others are "differs by run"."""
     first = recipes[0]
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
     return {

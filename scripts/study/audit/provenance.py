@@ -13,7 +13,7 @@ from study.devices import system_text
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that shape a result; absent ones are left out."""
+    """Return the versions of Python and of the installed libraries that shape a result."""
     versions = {"python": platform.python_version()}
     for name in ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "snakemake"):
         try:
@@ -30,13 +30,14 @@ def lock_digest(root: str | Path) -> str | None:
 
 
 def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
-    """Return what is known of the copy of the project that runs: its commit, whether files differ from it, and its lock.
+    """Return the commit of the copy of the project that runs, whether it is clean, and its lock.
 
     Args:
         root: folder of the project; that of this file unless given.
 
     Returns:
-        `commit` and `dirty` (tracked files differ), None without git; `lock`, the sha256 of requirements.lock, None without one.
+        `commit` and `dirty` (tracked files differ), None without git; `lock`, the sha256 of
+        requirements.lock, None without one.
     """
     root = Path(root) if root else Path(__file__).resolve().parents[3]
     commit, changes = (
@@ -65,14 +66,15 @@ def _git(root: Path, *command: str) -> str | None:
 
 
 def machine(root: Path = Path("/")) -> dict[str, str | int | None]:
-    """Return the operating system, the CPU model, the number of CPUs that this process may use, memory and the class of the host.
+    """Return the operating system, the processor, memory and the kind of host.
 
     Args:
         root: where the system's files are looked for.
 
     Returns:
-        `system`, `architecture`, `cpu`, `cpus`, `memory_mb` (None where the system does not say) and `host`: "container", "virtual machine" or
-        "physical machine" (as far as Linux tells) with the product's name, never the machine's own.
+        `system`, `architecture`, `cpu`, `cpus`, `memory_mb` (None where the system does not say)
+        and `host`: "container", "virtual machine" or "physical machine" (as far as Linux tells)
+        with the product's name, never the machine's own.
     """
     processor = system_text(root / "proc/cpuinfo")
     model = re.search(r"^model name\s*:\s*(.+)$", processor, re.MULTILINE)

@@ -1,7 +1,8 @@
-"""A bundled study at a remote address, by Snakemake's storage plugins: in an S3 bucket or in a folder of another file system.
+"""A bundled study in an S3 bucket or in a shared folder, by Snakemake's storage plugins.
 
-The plugins' objects are asked directly and are no inputs or outputs of rules. Snakemake removes a job's outputs before the job runs and
-after it has failed, which would be what was pushed the last time, and the S3 plugin then deletes the bucket that this leaves empty.
+The plugins' objects are asked directly and are no inputs or outputs of rules. Snakemake removes a
+job's outputs before the job runs and after it has failed, which would be what was pushed the last
+time, and the S3 plugin then deletes the bucket that this leaves empty.
 """
 
 import contextlib
@@ -26,7 +27,10 @@ _ADDRESSES = {
     "fs": re.compile(r"fs:///[^{}\x00-\x1f]*"),
 }
 _EXAMPLES = "s3://my-bucket/my-study or fs:///mnt/share/my-study"
-_CREDENTIALS = "credentials are read from SNAKEMAKE_STORAGE_S3_ACCESS_KEY and SNAKEMAKE_STORAGE_S3_SECRET_KEY, or from AWS's own variables and files"
+_CREDENTIALS = (
+    "credentials are read from SNAKEMAKE_STORAGE_S3_ACCESS_KEY and "
+    "SNAKEMAKE_STORAGE_S3_SECRET_KEY, or from AWS's own variables and files"
+)
 # Nobody waits for minutes to hear that an address is wrong.
 _CONNECT_SECONDS, _ANSWER_SECONDS, _RETRIES = 5, 20, 2
 
@@ -51,7 +55,8 @@ def check_address(address: str) -> str:
     """
     if not address:
         raise StudyError(
-            f"storage is empty, so there is nowhere to push to or to pull from; write storage: {_EXAMPLES} in the configuration, or add "
+            "storage is empty, so there is nowhere to push to or to pull from; write storage: "
+            f"{_EXAMPLES} in the configuration, or add "
             "--config storage=ADDRESS to the command"
         )
     if address.startswith("s3://") and "@" in address:  # not shown: it may hold a password
@@ -84,7 +89,8 @@ class Storage(ABC):
         """Insist on a bucket or folder that is there, which the plugin by itself would make.
 
         Raises:
-            StudyError: it is not there, or cannot be reached, or not with these credentials, or a command is missing.
+            StudyError: it is not there, or cannot be reached, or not with these credentials, or a
+                command is missing.
         """
 
     def insist_on_bundle(self) -> None:
@@ -102,7 +108,7 @@ class Storage(ABC):
 
     @abstractmethod
     def send(self, path: Path) -> None:
-        """Store a file as the bundle. What was there stays until the new one is whole, which then takes its place.
+        """Store a file as the bundle; the one before stays until the new one is whole.
 
         Raises:
             StudyError: it is refused, or what `check` raises.
@@ -136,7 +142,8 @@ class Storage(ABC):
 class S3Storage(Storage):
     """A folder of an S3 bucket.
 
-    Credentials, endpoint and region come from where the plugin reads them: SNAKEMAKE_STORAGE_S3_ACCESS_KEY, …_SECRET_KEY, …_ENDPOINT_URL
+    Credentials, endpoint and region come from where the plugin reads them:
+        SNAKEMAKE_STORAGE_S3_ACCESS_KEY, …_SECRET_KEY, …_ENDPOINT_URL
     and …_REGION, or AWS's own environment variables and files.
     """
 
@@ -181,10 +188,16 @@ class S3Storage(Storage):
         response = getattr(error, "response", None) or {}
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if status == 404:
-            return f"there is no such bucket at {self._client.meta.endpoint_url}; make it first, or write another address"
+            return (
+                f"there is no such bucket at {self._client.meta.endpoint_url}; "
+                "make it first, or write another address"
+            )
         if status in (401, 403) or "credentials" in str(error):
             return f"access was refused ({one_line(error)}); {_CREDENTIALS}"
-        return f"{one_line(error)}; check the network, and SNAKEMAKE_STORAGE_S3_ENDPOINT_URL, which names a server other than AWS"
+        return (
+            f"{one_line(error)}; check the network, and SNAKEMAKE_STORAGE_S3_ENDPOINT_URL, "
+            "which names a server other than AWS"
+        )
 
 
 class FolderStorage(Storage):
@@ -202,12 +215,14 @@ class FolderStorage(Storage):
         """Insist on the folder and on rsync."""
         if not shutil.which("rsync"):
             raise StudyError(
-                f"{self.bundle}: storage in a folder needs the command rsync; apt install rsync, or as your system has it"
+                f"{self.bundle}: storage in a folder needs the command rsync; apt install rsync, "
+                "or as your system has it"
             )
         # One that is made in place of a share that is not mounted would hide the mistake.
         if not self._folder.is_dir():
             raise StudyError(
-                f"{self._folder}: no such folder; mount the share, or make it: mkdir -p {shlex.quote(str(self._folder))}"
+                f"{self._folder}: no such folder; mount the share, or make it: mkdir -p "
+                f"{shlex.quote(str(self._folder))}"
             )
 
     def send(self, path: Path) -> None:

@@ -15,8 +15,10 @@ from study.audit.bundles import files_of_study, read_bundle, write_bundle
 def project(tmp_path):
     project = tmp_path / "here"
     for name in (
-        "results/summary.csv", "results/runs/v1/a b/seed1/run.json", "results/scratch/c.pt", "results/data/raw/archive", "results/README.md",
-        "results/reference/x.csv", ".snakemake/metadata/cmVz", ".snakemake/log/l", "my_study.yaml", "config/config.yaml",
+        "results/summary.csv", "results/runs/v1/a b/seed1/run.json", "results/scratch/c.pt",
+        "results/data/raw/archive", "results/README.md",
+        "results/reference/x.csv", ".snakemake/metadata/cmVz", ".snakemake/log/l", "my_study.yaml",
+        "config/config.yaml",
     ):  # fmt: skip
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(f"content of {name}")
@@ -80,7 +82,7 @@ def test_nothing_that_differs_is_replaced(bundle, tmp_path):
 
 
 def rewritten(bundle, change):
-    """Write the bundle anew, its members passed through `change(name, content)`; None leaves one out."""
+    """Write the bundle again, its members passed through `change(name, content)`."""
     with tarfile.open(bundle) as archive:
         members = [(member.name, archive.extractfile(member).read()) for member in archive]
     with tarfile.open(bundle, "w:gz") as archive:
@@ -94,11 +96,16 @@ def rewritten(bundle, change):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda name, content: [(name, content + b"!" if name.endswith("run.json") else content)], "sha256 differs"),
-        (lambda name, content: [] if name.endswith("summary.csv") else [(name, content)], "results/summary.csv is missing"),
-        (lambda name, content: [(name, content), ("../evil", b"")], "'../evil', which no bundle has"),
-        (lambda name, content: [] if name == "bundle.json" else [(name, content)], "is no bundle of a study"),
-        (lambda name, content: [(name, b"{" if name == "bundle.json" else content)], "damaged (JSONDecodeError)"),
+        (lambda name, content: [(name, content + b"!" if name.endswith("run.json") else content)],
+            "sha256 differs"),
+        (lambda name, content: [] if name.endswith("summary.csv") else [(name, content)],
+            "results/summary.csv is missing"),
+        (lambda name, content: [(name, content), ("../evil", b"")],
+            "'../evil', which no bundle has"),
+        (lambda name, content: [] if name == "bundle.json" else [(name, content)],
+            "is no bundle of a study"),
+        (lambda name, content: [(name, b"{" if name == "bundle.json" else content)],
+            "damaged (JSONDecodeError)"),
     ],
 )  # fmt: skip
 def test_a_tampered_bundle_leaves_nothing_behind(bundle, tmp_path, change, complaint):

@@ -116,7 +116,8 @@ def test_the_table_says_where_two_trainings_part(tmp_path):
         "\n".join(["image_id,label,class,source_split,file", *rows]) + "\n"
     )
     arguments = (
-        "certify.py", "--results", tmp_path, "--runs", "v1/a/1", "--summary", tmp_path / "s.csv", "--index", tmp_path / "index.csv",
+        "certify.py", "--results", tmp_path, "--runs", "v1/a/1", "--summary", tmp_path / "s.csv",
+        "--index", tmp_path / "index.csv",
         "--page", tmp_path / "page.html", "--output", tmp_path / "t.csv",
     )  # fmt: skip
     printed = run_script(*arguments).stdout

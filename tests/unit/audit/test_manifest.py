@@ -13,7 +13,8 @@ from study.training.energy import gpu_energy_joules
 def a_run(seed, lr=0.1, cpu="A", energy=None, started="2026-01-02T00:00:00+00:00"):
     name = {"combo": "v1", "model": "cnn2", "seed": seed}
     record = {
-        "status": "ok", "code": "c0de", "device": "cpu", "precision": "fp32", "threads": 1, "started": started,
+        "status": "ok", "code": "c0de", "device": "cpu", "precision": "fp32", "threads": 1,
+        "started": started,
         "finished": "2026-01-03T00:00:00+00:00", "train_seconds": 10.0, "gpu_energy_joules": energy,
         "recipe": {"epochs": 5, "optimizer": {"lr": lr}}, "sha256": {"weights": f"w{seed}"},
         "repository": {"commit": "abc"}, "versions": {"torch": "2"}, "machine": {"cpu": cpu},
@@ -30,7 +31,8 @@ def manifest(*runs):
 def test_the_record_counts_what_the_runs_took():
     made = manifest(a_run(1, energy=5.0), a_run(2, energy=7.5, started="2026-01-01T00:00:00+00:00"))
     assert made["totals"] == {
-        "runs": 2, "ok": 2, "started": "2026-01-01T00:00:00+00:00", "finished": "2026-01-03T00:00:00+00:00",
+        "runs": 2, "ok": 2, "started": "2026-01-01T00:00:00+00:00",
+        "finished": "2026-01-03T00:00:00+00:00",
         "train_seconds": 20.0, "gpu_energy_joules": 12.5,
     }  # fmt: skip
     assert [run["sha256"] for run in made["runs"]] == [
@@ -96,7 +98,8 @@ def cards(counter):
         return uuid
 
     return SimpleNamespace(
-        NVMLError=NVMLError, nvmlInit=lambda: None, nvmlShutdown=lambda: None, nvmlDeviceGetHandleByUUID=handle,
+        NVMLError=NVMLError, nvmlInit=lambda: None, nvmlShutdown=lambda: None,
+        nvmlDeviceGetHandleByUUID=handle,
         nvmlDeviceGetTotalEnergyConsumption=lambda card: counter,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""An executor that runs each job as a pod would be run: by the command that Kubernetes' plugin sends, in an empty folder."""
+"""An executor that runs each job as a pod: Kubernetes' command, in an empty folder."""
 
 import os
 import shutil
@@ -10,7 +10,8 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
-# As in the plugins for Kubernetes and AWS Batch, but for the plugin of the storage, which is installed here.
+# As in the plugins for Kubernetes and AWS Batch, but for the plugin of the storage, which is
+# installed here.
 common_settings = CommonSettings(
     non_local_exec=True,
     implies_no_shared_fs=True,

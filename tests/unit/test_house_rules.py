@@ -1,0 +1,90 @@
+"""The rules of the house that a machine can check: sizes, line lengths, names, one flag a line."""
+
+import ast
+import re
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+
+
+def tracked(*patterns: str) -> list:
+    """Return the files of the repository that match; all of them where there is no git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", *patterns],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    names = listed.stdout.split("\n") if listed.returncode == 0 else []
+    paths = [ROOT / name for name in names if name] or [
+        path for pattern in patterns for path in ROOT.rglob(pattern)
+    ]
+    return sorted(path for path in paths if path.is_file() and ".venv" not in path.parts)
+
+
+def test_no_function_is_longer_than_sixty_lines():
+    long = [
+        f"{path.relative_to(ROOT)}::{node.name}, {node.end_lineno - node.lineno + 1} lines"
+        for path in tracked("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno >= 60
+    ]
+    assert not long
+
+
+@pytest.mark.parametrize("kind", ["*.smk", "*Snakefile", "*.md"])
+def test_no_line_is_longer_than_a_hundred_columns(kind):
+    long = []
+    for path in tracked(kind):
+        code = False
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            code ^= line.lstrip().startswith("```")
+            # A table cannot be wrapped, nor can an address; a sentence a line may be as long as it is.
+            table = path.suffix == ".md" and (line.lstrip().startswith("|") or "](http" in line)
+            if len(line) > 100 and not table:
+                long.append(f"{path.relative_to(ROOT)}:{number}")
+    assert not long
+
+
+def rules() -> dict[str, str]:
+    """Return the text of each rule, by its name."""
+    text = "\n\n".join(path.read_text() for path in RULES)
+    parts = re.split(r"^(?:rule|checkpoint) (\w+):$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_there_are_eight_rule_files_and_the_common_one_is_short():
+    names = ["common", "data", "models", "runs", "aggregate", "reproduce", "audit", "cluster"]
+    assert [path.stem for path in RULES] == sorted(names)
+    assert len((ROOT / "workflow/rules/common.smk").read_text().splitlines()) <= 200
+
+
+def test_a_shell_command_has_one_flag_a_line():
+    crowded = [
+        line.strip()
+        for text in rules().values()
+        for line in text.splitlines()
+        if line.startswith('        "') and len(re.findall(r" --[a-z]", line)) > 1
+    ]
+    assert not crowded
+
+
+def test_a_rule_has_the_name_of_its_script():
+    other = {}
+    for name, text in rules().items():
+        scripts = set(re.findall(r"python scripts/(\w+)\.py", text))
+        if scripts and name not in scripts:
+            other[name] = scripts
+    # Two rules may share one script; then one of them bears its name.
+    # `unbundle.py` is a command by itself too, and `pull` is what calls it.
+    assert {script for scripts in other.values() for script in scripts} <= {*rules(), "unbundle"}, (
+        other
+    )
+
+
+def test_nothing_takes_places_apart_that_the_results_tree_knows():
+    for path in [*RULES, *(ROOT / "scripts").rglob("*.py")]:
+        for banned in ("--folder", "$(dirname", "tuple[str, str, int]"):
+            assert banned not in path.read_text(), (path, banned)
