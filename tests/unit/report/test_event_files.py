@@ -31,15 +31,7 @@ def study(tmp_path):
 
 
 def write(study, name="events"):
-    run_script(
-        "write_tensorboard.py",
-        "--runs",
-        study / "runs.csv",
-        "--folder",
-        study / "runs",
-        "--output",
-        study / name,
-    )
+    run_script("write_tensorboard.py", "--runs", study / "runs.csv", "--output", study / name)
     return study / name
 
 
@@ -72,7 +64,7 @@ def test_the_same_histories_give_the_same_files(study):
 def test_without_tensorboard_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(event_files.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StudyError, match="python -m pip install 'tensorboard"):
-        event_files.insist_on_tensorboard()
+        event_files.require_tensorboard()
 
 
 def test_writing_them_needs_no_torch(study, monkeypatch):

@@ -17,6 +17,7 @@ from small_trainings import FULL_RECIPE, facts, make_image_set, train_as_a_job, 
 
 from study.data.index import read_index
 from study.data.partitions import draw_partitions, read_split, split_partition, write_split
+from study.data.splits import common_test, write_common_test
 from study.errors import StudyError
 from study.files import read_csv, read_json, read_yaml
 from study.hardness.judgements import Judge, hardness_table
@@ -436,7 +437,7 @@ def test_predictions_do_not_depend_on_the_batch(image_set):
 
 @pytest.fixture(scope="module")
 def run_folder(decoded, tmp_path_factory):
-    """One run of the scripts, twice: train, predict, evaluate."""
+    """One run of the scripts, twice: train, predict, measure."""
     folder = tmp_path_factory.mktemp("run")
     labels = read_index(decoded / "index.csv").labels
     for name, image_ids in draw_partitions(labels, {"v1": 150, "v2": 150}, 42).items():
@@ -457,13 +458,15 @@ def run_folder(decoded, tmp_path_factory):
         "predict.py", "--images", decoded / "images.npy", "--splits", folder / "v1.csv", "--weights",
         folder / "a" / "model.safetensors", "--run", folder / "a" / "run.json", "--output", folder / "a" / "predictions.npz",
     )  # fmt: skip
+    parts = [read_split(folder / f"{name}.csv") for name in ("v1", "v2")]
+    write_common_test(folder / "common.csv", common_test(parts))
     run_script(
-        "evaluate.py", "--predictions", folder / "a" / "predictions.npz", "--index", decoded / "index.csv",
-        "--splits", folder / "v1.csv", folder / "v2.csv", "--duplicates", folder / "none.csv", "--title", "cnn2", "--metrics", folder / "a" / "metrics.json",
-        "--history", folder / "a" / "history.csv", "--run", folder / "a" / "run.json", "--images", decoded / "images.npy",
-        "--mistakes", folder / "a" / "misclassified.svg", "--curves", folder / "a" / "curves.svg",
-        "--report", folder / "a" / "report.txt", "--classification-report", folder / "a" / "classes.json",
-        "--misclassified", folder / "a" / "misclassified.csv", "--confusion-matrix", folder / "a" / "confusion.svg",
+        "measure.py", "--predictions", folder / "a" / "predictions.npz",
+        "--index", decoded / "index.csv", "--common-test", folder / "common.csv",
+        "--duplicates", folder / "none.csv", "--metrics", folder / "a" / "metrics.json",
+        "--report", folder / "a" / "report.txt",
+        "--classification-report", folder / "a" / "classes.json",
+        "--misclassified", folder / "a" / "misclassified.csv",
     )  # fmt: skip
     return folder
 
@@ -513,13 +516,20 @@ def test_a_diverged_run_is_a_result_and_not_a_failure(run_folder, decoded, tmp_p
     run_script("predict.py", *data, *trained, "--output", tmp_path / "predictions.npz")
     predictions = load_predictions(tmp_path / "predictions.npz")
     assert predictions.diverged and predictions.has_role("train").sum() == 105
+    measured = (
+        "--predictions", tmp_path / "predictions.npz", "--index", decoded / "index.csv",
+        "--metrics", tmp_path / "metrics.json", "--misclassified", tmp_path / "misclassified.csv",
+    )  # fmt: skip
     run_script(
-        "evaluate.py", "--predictions", tmp_path / "predictions.npz", "--index", decoded / "index.csv",
-        "--splits", run_folder / "v1.csv", "--duplicates", run_folder / "none.csv", "--title", "cnn2", "--metrics", tmp_path / "metrics.json",
-        "--history", tmp_path / "history.csv", "--run", tmp_path / "run.json", "--images", decoded / "images.npy",
+        "measure.py", *measured, "--common-test", run_folder / "common.csv",
+        "--duplicates", run_folder / "none.csv", "--report", tmp_path / "report.txt",
+        "--classification-report", tmp_path / "classes.json",
+    )  # fmt: skip
+    run_script(
+        "draw_run.py", *measured, "--images", decoded / "images.npy", "--title", "cnn2",
+        "--history", tmp_path / "history.csv", "--run", tmp_path / "run.json",
         "--mistakes", tmp_path / "misclassified.svg", "--curves", tmp_path / "curves.svg",
-        "--report", tmp_path / "report.txt", "--classification-report", tmp_path / "classes.json",
-        "--misclassified", tmp_path / "misclassified.csv", "--confusion-matrix", tmp_path / "confusion.svg",
+        "--confusion-matrix", tmp_path / "confusion.svg",
     )  # fmt: skip
     assert read_json(tmp_path / "metrics.json")["overall_accuracy"] is None
     assert "diverged" in (tmp_path / "report.txt").read_text()
