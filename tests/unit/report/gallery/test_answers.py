@@ -27,7 +27,8 @@ def test_a_run_judges_what_neither_it_nor_a_near_duplicate_of_was_trained_or_val
     assert not misclassified(answers, labels).any()  # the wrong ones may not be judged
     assert misclassified(read_answers(runs, labels, 2), labels).tolist() == [False] * 4 + [True]
     assert answers.diverged.tolist() == [False, True] and answers.predicted[1].tolist() == [255] * 5
-    assert answers.best_run == 0 and answers.accuracy[0] == 1 and np.isnan(answers.accuracy[1])
+    assert not answers.judge_nothing()
+    assert read_answers([no_predictions(roles, 2)], labels, 2).judge_nothing()
 
 
 def test_an_image_is_confused_with_the_class_that_most_judges_take_it_for():

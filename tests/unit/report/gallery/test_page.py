@@ -13,6 +13,7 @@ from conftest import assert_one_clear_line
 from gallery_study import CLASSES, GalleryStudy
 from PIL import Image
 
+from study.files import write_json
 from study.report.gallery.answers import (
     MAY_JUDGE,
 )
@@ -127,19 +128,19 @@ def test_the_page_has_what_each_run_says(study):
         )
 
 
+def validation_accuracy(study, run) -> float:
+    predictions = study.predictions(*run)
+    if predictions.diverged:
+        return 0.0
+    val = predictions.has_role("val")
+    return (predictions.logits.argmax(1) == study.labels)[val].mean()
+
+
 def test_neighbours_are_training_images_of_the_best_run_and_have_thumbnails(study):
     facts, ids = study.elements.study(), study.listed()["image_id"].to_numpy()
     best = study.predictions(*study.runs[facts["best_run"]])
-    accuracies = []
-    for run in study.runs:
-        predictions = study.predictions(*run)
-        may = predictions.may_judge(study.pairs)
-        accuracies.append(
-            np.nan
-            if predictions.diverged
-            else (predictions.logits.argmax(1) == study.labels)[may].mean()
-        )
-    assert facts["best_run"] == np.nanargmax(accuracies)
+    accuracies = [validation_accuracy(study, run) for run in study.runs]
+    assert accuracies[facts["best_run"]] == max(accuracies) > 0
     shown = np.concatenate([ids, study.elements.array("extras")])
     count = sum(name.startswith("neighbours-") for name in study.elements.scripts)
     near = shown[
@@ -236,6 +237,14 @@ def test_a_model_without_maps_is_passed_over(study, tmp_path):
     assert Elements((tmp_path / "maps.html").read_text()).study()["maps"] == []
 
 
+def test_without_validation_images_neighbours_are_of_the_first_run_that_is_finished(tmp_path):
+    study = GalleryStudy(tmp_path, n=90, diverged=(("v1", "a", 1),))
+    for run in study.runs:
+        write_json(study.run_folder(*run) / "metrics.json", {"val": {"overall_accuracy": None}})
+    study.build()
+    assert Elements(study.page.read_text()).study()["best_run"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -248,7 +257,7 @@ def test_a_model_without_maps_is_passed_over(study, tmp_path):
             {"models": ("a",), "combos": ("v1",), "seeds": (1,), "diverged": (("v1", "a", 1),)},
             "no run may judge any image",
         ),
-        ({"n": 30, "shape": (8, 8, 3), "seeds": (1,), "strength": 50.0}, "the hardest images"),
+        ({"n": 30, "shape": (8, 8, 3), "seeds": (1,), "strength": 50.0}, "The hardest images"),
     ],
 )
 def test_poor_studies_have_a_gallery_too(tmp_path, changes, sentence):
