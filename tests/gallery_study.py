@@ -25,7 +25,7 @@ CLASSES = ("cat", "</script><b>", "NA", "ship & boat")
 
 
 class GalleryStudy:
-    """Files of a study of invented answers: partitions v1, v2 and a rest; one near-duplicate pair."""
+    """Files of a study of invented answers: partitions v1, v2 and a rest, one near-duplicate."""
 
     def __init__(
         self,

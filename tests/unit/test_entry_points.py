@@ -44,8 +44,8 @@ def test_everything_that_pages_are_made_of_is_installed_with_the_package(tmp_pat
 def test_exported_images_are_named_by_id_and_the_same_to_the_byte(tmp_path, decoded):
     for name in ("a", "b"):
         run_script(
-            "export_images.py", "--images", decoded / "images.npy", "--index", decoded / "index.csv",
-            "--threads", 2, "--output", tmp_path / name,
+            "export_images.py", "--images", decoded / "images.npy",
+            "--index", decoded / "index.csv", "--threads", 2, "--output", tmp_path / name,
         )  # fmt: skip
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.png"))
     assert len(files) == 360 and len({path.parent for path in files}) == 10

@@ -16,7 +16,7 @@ def table(columns: str, rows) -> pd.DataFrame:
 def study(
     seeds=(1, 2), combos=("v1", "v2", "v1+v2"), models=("m", "n"), status="ok", **changes
 ) -> Results:
-    """A study in which n is 5 points better than m, v1+v2 10 points better than v1, and v2 as v1."""
+    """A study: n is 5 points better than m, v1+v2 10 points better than v1, and v2 about as v1."""
     runs = table(
         "combo model seed status n_train",
         [(c, m, s, status, SIZES[c]) for c in combos for m in models for s in seeds],

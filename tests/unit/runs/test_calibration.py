@@ -31,7 +31,8 @@ def answers():
 def test_the_calibration_error_is_the_weighted_gap_of_the_bins():
     confidence = np.array([0.55, 0.58, 0.95, 0.97, 0.99, 1.0])
     correct = np.array([True, False, True, True, True, False])
-    # Bins of a tenth: (0.5, 0.6] has 2 of 6 images, 50 % right at 56.5 %; (0.9, 1] has 4, 75 % right at 97.75 %.
+    # Bins of a tenth: (0.5, 0.6] has 2 of 6 images, 50 % right at 56.5 %; (0.9, 1] has 4, 75 %
+    # right at 97.75 %.
     error = expected_calibration_error(confidence, correct, equal_width_edges(10))
     assert error == pytest.approx(2 / 6 * 0.065 + 4 / 6 * 0.2275)
     halves = expected_calibration_error(confidence, correct, adaptive_edges(confidence, 2))

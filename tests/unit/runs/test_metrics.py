@@ -46,7 +46,8 @@ def test_a_class_without_images_has_no_accuracy():
 def test_the_text_report_has_the_form_of_the_first_study():
     metrics = classification_metrics(log_probabilities(PREDICTED), LABELS, CLASSES)
     assert text_report(metrics, confusion(LABELS, PREDICTED, 3)) == (
-        "Class-wise Accuracy:\ncat: 0.5000\ndog: 0.6667\nfrog: 1.0000\n\nOverall Accuracy: 0.6667\n\n"
+        "Class-wise Accuracy:\ncat: 0.5000\ndog: 0.6667\nfrog: 1.0000\n\n"
+        "Overall Accuracy: 0.6667\n\n"
         "Confusion Matrix:\n[[1 1 0]\n [0 2 1]\n [0 0 1]]\n"
     )
 

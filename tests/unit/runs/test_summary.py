@@ -1,4 +1,4 @@
-"""How far each run of a study is, whatever became of it, and what is said over those that are there."""
+"""How far each run of a study is, whatever became of it, and what a summary says of all runs."""
 
 import math
 import subprocess
@@ -27,7 +27,7 @@ def metrics(accuracy):
 
 @pytest.fixture
 def study(tmp_path):
-    """A study with a run in each state; the one that trains is a process that lives as long as the test."""
+    """A study with a run in each state; a process that lives as long as the test trains one."""
     write_csv(
         tmp_path / "runs.csv",
         ["combo", "model", "seed"],
@@ -73,7 +73,8 @@ def study(tmp_path):
     log = tmp_path / "logs" / "train" / "v1" / "m" / f"seed{RUNS.index('training')}.log"
     script = "from study.job import hold_log; hold_log(); print('held', flush=True); input()"
     with log.open("w") as stream, subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream,
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream,
         env=clean_environment(PYTHONPATH=str(ROOT / "scripts")),
     ) as process:  # fmt: skip
         process.stdout.readline()
@@ -181,8 +182,9 @@ def summarized(tmp_path_factory):
     write_csv(folder / "models" / "m" / "layers.csv", ["name", "multiply_adds"], layers)
     run_script(
         "summarize.py", "--runs", folder / "runs.csv", "--compared", folder / "c.csv",
-        "--groups", folder / "g.csv", "--groups-page", folder / "g.html", "--page", folder / "p.html",
-        "--figure", folder / "figures" / "f.svg", "--output", folder / "s.csv",
+        "--groups", folder / "g.csv", "--groups-page", folder / "g.html",
+        "--page", folder / "p.html", "--figure", folder / "figures" / "f.svg",
+        "--output", folder / "s.csv",
     )  # fmt: skip
     return folder
 

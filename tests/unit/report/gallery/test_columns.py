@@ -10,8 +10,15 @@ from study.report.gallery.columns import pack_columns
 
 
 def test_what_people_say_is_taken_where_it_is_known():
-    table = pd.DataFrame({"file": ["a", "b", "c"], "human_top": ["cat", None, "dog"], "human_rejects": [True, None, False],
-                          "human_error": [0.25, np.nan, 0.0], "near_duplicate": [7, None, 2]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "file": ["a", "b", "c"],
+            "human_top": ["cat", None, "dog"],
+            "human_rejects": [True, None, False],
+            "human_error": [0.25, np.nan, 0.0],
+            "near_duplicate": [7, None, 2],
+        }
+    )
     columns, parts = pack_columns(table)
     codes = {
         part.name: np.frombuffer(zlib.decompress(base64.b64decode(part.text)), part.kind)

@@ -25,7 +25,7 @@ TRAIN, VAL, TEST, UNSEEN = (ROLE_CODES[role] for role in ("train", "val", "test"
 
 
 class Elements(html.parser.HTMLParser):
-    """The script elements of a page by their id, as a browser finds them, and the names of all elements."""
+    """The script elements of a page by id, as a browser finds them, and the names of all others."""
 
     def __init__(self, text: str):
         super().__init__()

@@ -31,8 +31,8 @@ def test_class_accuracies_are_written_into_their_cells():
 def summary():
     runs = pd.DataFrame(
         [
-            {"combo": combo, "model": model, "seed": seed, "common_test_accuracy": base + seed / 100,
-             "test_accuracy": base - seed / 100}
+            {"combo": combo, "model": model, "seed": seed,
+             "common_test_accuracy": base + seed / 100, "test_accuracy": base - seed / 100}
             for combo, base in (("v1", 0.6), ("v1+v2", 0.7))
             for model in ("cnn2", "cnn3")
             for seed in (1, 2)

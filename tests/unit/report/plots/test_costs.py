@@ -17,9 +17,15 @@ def closed():
 
 def test_costs_are_points_of_accuracy_in_the_models_own_colours():
     costs = pd.DataFrame(
-        {"combo": ["v1+v2", "v1", "v1"], "model": ["b", "b", "c"], "accuracy": [0.7, 0.6, 0.8], "train_seconds": [20.0, 10.0, 30.0]}
-        | {"parameters": [100, 100, 900], "multiply_adds": [5e6, 5e6, 1e6]}
-    )  # fmt: skip
+        {
+            "combo": ["v1+v2", "v1", "v1"],
+            "model": ["b", "b", "c"],
+            "accuracy": [0.7, 0.6, 0.8],
+            "train_seconds": [20.0, 10.0, 30.0],
+            "parameters": [100, 100, 900],
+            "multiply_adds": [5e6, 5e6, 1e6],
+        }
+    )
     models = ["a", "b", "c"]  # all runs of a diverged
     seconds, parameters, _ = cost_figure(costs, models).axes
     first, second = seconds.get_lines()

@@ -51,7 +51,10 @@ def test_images_of_other_than_three_channels_are_shown_in_grey():
 
 
 def test_a_long_title_is_wrapped_to_the_figure():
-    title = "dilated_separable_tuned on v1+v2+v3, seed 2025: the one most confident of 12,345 mistakes on 12,346 test images"
+    title = (
+        "dilated_separable_tuned on v1+v2+v3, seed 2025: the one most confident of 12,345 mistakes "
+        "on 12,346 test images"
+    )
     figure = captioned_images_figure(images(1), ["caption"], title)
     (shown,) = [text for text in figure.axes[0].texts if text.get_text().startswith("dilated")]
     assert shown.get_text().replace("\n", " ") == title
