@@ -2,7 +2,7 @@
 """Bring the trials of a hyper-parameter search together: a table, the best settings, a figure."""
 
 import argparse
-import shutil
+from pathlib import Path
 
 import pandas as pd
 import yaml
@@ -13,56 +13,37 @@ from study.job import run_script
 from study.report.plots.style import save_figure
 from study.report.plots.tuning import trials_figure
 from study.report.tables import write_table
-from study.training.search import Trial, best_trial
+from study.training.trials import Trial, search_record
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the table, the figure, a record and the overlay of the best trial, then remove the journals."""
-    trials = sorted(
-        (Trial(**row) for path in arguments.trials for row in read_json(path)),
-        key=lambda t: t.number,
-    )
-    best = best_trial(trials)
-    table = pd.DataFrame(
-        {"trial": t.number, **t.params, "state": t.state, "val_accuracy": t.accuracy, "epochs_trained": len(t.accuracies),
-         "train_seconds": t.train_seconds, "seconds": t.seconds}
-        for t in trials
-    )  # fmt: skip
+    """Write the table, the figure, the record and the best settings, then remove the journal."""
+    trials = [Trial(**row) for path in arguments.trials for row in read_json(path)]
+    trials.sort(key=lambda trial: trial.number)
+    record = search_record(trials)
+    best = record["params"]
+    table = pd.DataFrame(trial.row() for trial in trials)
     write_table(arguments.table, table)
-    chosen = ", ".join(f"{key.split('.')[-1]} {value:.4g}" if isinstance(value, float) else f"{key.split('.')[-1]} {value}"
-                       for key, value in best.params.items())  # fmt: skip
-    title = f"{arguments.title}: {best.accuracy:.1%} on validation with {chosen}"
-    save_figure(trials_figure(table, list(best.params), title), arguments.figure)
-    seconds, train_seconds = float(table["seconds"].sum()), float(table["train_seconds"].sum())
-    write_json(
-        arguments.record,
-        {
-            "best_trial": best.number,
-            "params": best.params,
-            "val_accuracy": best.accuracy,
-            "trials": len(trials),
-            "states": table["state"].value_counts().to_dict(),
-            "seconds": seconds,
-            "train_seconds": train_seconds,
-        },
-    )
-    write_text(arguments.best, yaml.safe_dump(overlay(best.params), sort_keys=False))
-    shutil.rmtree(arguments.journals, ignore_errors=True)
+    chosen = ", ".join(f"{key.split('.')[-1]} {shown(value)}" for key, value in best.items())
+    title = f"{arguments.title}: {record['val_accuracy']:.1%} on validation with {chosen}"
+    save_figure(trials_figure(table, list(best), title), arguments.figure)
+    write_json(arguments.record, record)
+    write_text(arguments.best, yaml.safe_dump(overlay(best), sort_keys=False))
+    Path(arguments.journal).unlink(missing_ok=True)
+
+
+def shown(value: object) -> str:
+    """Return a setting as the figure's title shows it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", required=True, nargs="+", help="trials of each worker, .json")
     parser.add_argument("--title", required=True, help="what was searched, for the figure")
-    parser.add_argument(
-        "--journals", required=True, help="folder of the workers' journals, removed in the end"
-    )
+    parser.add_argument("--journal", required=True, help="file of unfinished searches to remove")
     parser.add_argument("--table", required=True, help="table to write: a row a trial, .csv")
-    parser.add_argument(
-        "--best", required=True, help="overlay of the recipe to write: the best settings, .yaml"
-    )
-    parser.add_argument(
-        "--record", required=True, help="record to write: best settings, counts, times, .json"
-    )
+    parser.add_argument("--best", required=True, help="best settings to write, .yaml")
+    parser.add_argument("--record", required=True, help="counts and times to write, .json")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
     run_script(parser, main)

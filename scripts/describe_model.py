@@ -1,102 +1,131 @@
 #!/usr/bin/env python
-"""Describe a model with its recipe: its layers, its learning rates, and what its augmentation does to images."""
+"""Describe a model and its recipe: layers, learning rates, and what augmentation does to images."""
 
 import argparse
 import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from study.config.recipes import complete_recipe, epochs_of
-from study.data.index import read_index
+from study.data.index import Index, read_index
 from study.data.partitions import read_split, union
-from study.files import atomic_path, write_text
+from study.files import write_text
 from study.job import run_script
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _COLUMNS, _ROWS = 10, 4
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the table of layers as page and text, the figure of the schedule and the sheet of augmented images."""
+    """Write the layers as page, table and text, the schedule, and the sheet of augmented images."""
     index = read_index(arguments.index)
     recipe = complete_recipe(arguments.recipe, arguments.lr_find)
     train_ids = union([read_split(path) for path in arguments.splits], "train")
-    name = recipe["architecture"]["name"]
     # After the cheap checks: importing torch takes seconds.
-    import numpy as np
-    import pandas as pd
     import torch
 
     from study.models.build import build_recipe_model
-    from study.models.layers import describe_layers
-    from study.models.receptive_field import NoField, receptive_fields
-    from study.report.plots.images import image_grid_figure
-    from study.report.plots.models import schedule_figure
-    from study.report.plots.style import save_figure
-    from study.report.tables import html_page, write_table
-    from study.training.augment import Draw, augmented, make_transforms
-    from study.training.optimizers import make_optimizer
-    from study.training.schedules import make_schedule, schedule_values
 
     images = np.load(arguments.images, mmap_mode="r")
     torch.manual_seed(0)
     model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
+    write_layers(arguments, model, recipe["architecture"]["name"], images.shape[1:])
+    write_schedule(arguments, model, recipe, len(train_ids))
+    write_augmentation(arguments, recipe, images, index, train_ids)
+
+
+def write_layers(
+    arguments: argparse.Namespace, model: "nn.Module", name: str, image_shape: tuple[int, int, int]
+) -> None:
+    """Write the layers of the network as page, table and text."""
+    import pandas as pd
+
+    from study.models.layers import describe_layers
+    from study.models.receptive_field import NoField, receptive_fields
+    from study.report.tables import html_page, write_table
 
     try:
         fields = receptive_fields(model)
         about_fields = (
-            "The receptive field is the side of the square of input pixels that one place of the output depends on; the jump "
-            "is the distance between the squares of neighbouring places."
+            "The receptive field is the side of the square of input pixels that one place of the "
+            "output depends on; the jump is the distance between the squares of neighbouring "
+            "places."
         )
     except NoField as error:
         fields, about_fields = {}, str(error)
-    layers = pd.DataFrame(describe_layers(model, images.shape[1:], fields))
+    layers = pd.DataFrame(describe_layers(model, image_shape, fields))
     layers[["receptive_field", "jump"]] = layers[["receptive_field", "jump"]].astype("Int64")
     total = layers.iloc[-1]
     heading = (
-        f"{arguments.title}: {'' if name == arguments.title else name + ', '}{total['parameters']:,} parameters, {total['multiply_adds'] / 1e6:,.1f} million "
+        f"{arguments.title}: {'' if name == arguments.title else name + ', '}"
+        f"{total['parameters']:,} parameters, {total['multiply_adds'] / 1e6:,.1f} million "
         "multiply-adds an image"
     )
-    write_text(
-        arguments.page,
-        html_page(
-            layers,
-            heading,
-            f"Shapes are channels × height × width of the output for one image of {images.shape[1]}×{images.shape[2]} pixels. "
-            f"{about_fields} Multiply-adds are those of convolutions and matrix products.",
-        ),
+    description = (
+        "Shapes are channels × height × width of the output for one image of "
+        f"{image_shape[0]}×{image_shape[1]} pixels. {about_fields} Multiply-adds are those of "
+        "convolutions and matrix products."
     )
+    write_text(arguments.page, html_page(layers, heading, description))
     write_table(arguments.table, layers)
-    write_text(
-        arguments.text,
-        f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n"
-        + ("" if fields else f"\n{about_fields}\n"),
-    )
+    text = f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n"
+    write_text(arguments.text, text if fields else f"{text}\n{about_fields}\n")
 
-    steps = math.ceil(len(train_ids) / recipe["batch_size"])
+
+def write_schedule(
+    arguments: argparse.Namespace, model: "nn.Module", recipe: dict[str, Any], n_train: int
+) -> None:
+    """Write the learning rate and momentum of each training step, and a figure."""
+    import pandas as pd
+
+    from study.report.plots.models import schedule_figure
+    from study.report.plots.style import save_figure
+    from study.report.tables import write_table
+    from study.training.optimizers import make_optimizer
+    from study.training.schedules import make_schedule, schedule_values
+
+    steps = math.ceil(n_train / recipe["batch_size"])
     optimizer = make_optimizer(model, **recipe["optimizer"])
     epochs = epochs_of(recipe, steps)
     schedule = make_schedule(optimizer, steps_per_epoch=steps, epochs=epochs, **recipe["schedule"])
     values = schedule_values(optimizer, schedule, steps * epochs)
-    with atomic_path(arguments.rates) as temporary:
-        table = pd.DataFrame(values, columns=["learning_rate", "momentum"])
-        table.insert(0, "step", range(len(table)))
-        table.insert(1, "epoch", table["step"] / steps + 1)
-        table.to_csv(temporary, index=False, float_format="%.8g")
+    table = pd.DataFrame(values, columns=["learning_rate", "momentum"])
+    table.insert(0, "step", range(len(table)))
+    table.insert(1, "epoch", table["step"] / steps + 1)
+    write_table(arguments.rates, table, "%.8g")
     lowest, peak = values[:, 0].min(), values[:, 0].max()
     rates = f"{peak:.3g}" if lowest == peak else f"at most {peak:.3g}"
-    save_figure(
-        schedule_figure(
-            values,
-            steps,
-            f"{arguments.title}: {recipe['schedule']['name']}, {rates}; {len(values):,} steps of {recipe['batch_size']} images",
-            "Adam's beta1" if "betas" in optimizer.param_groups[0] else "Momentum",
-        ),
-        arguments.schedule,
+    figure = schedule_figure(
+        values,
+        steps,
+        f"{arguments.title}: {recipe['schedule']['name']}, {rates}; {len(values):,} steps of "
+        f"{recipe['batch_size']} images",
+        "Adam's beta1" if "betas" in optimizer.param_groups[0] else "Momentum",
     )
+    save_figure(figure, arguments.schedule)
+
+
+def write_augmentation(
+    arguments: argparse.Namespace,
+    recipe: dict[str, Any],
+    images: np.ndarray,
+    index: Index,
+    train_ids: np.ndarray,
+) -> None:
+    """Write the sheet of training images before and after augmentation."""
+    import torch
+
+    from study.report.plots.images import image_grid_figure
+    from study.report.plots.style import save_figure
+    from study.training.augment import Draw, augmented, make_transforms
 
     # The first training image of each class in turn.
     by_class = [train_ids[index.labels[train_ids] == label] for label in range(len(index.classes))]
-    shown = [ids[turn] for turn in range(_COLUMNS) for ids in by_class if len(ids) > turn][
-        :_COLUMNS
-    ]
+    in_turn = [ids[turn] for turn in range(_COLUMNS) for ids in by_class if len(ids) > turn]
+    shown = in_turn[:_COLUMNS]
     originals = torch.from_numpy(images[shown])
     generator = torch.Generator().manual_seed(0)
     transforms = make_transforms(recipe["augment"])
@@ -108,12 +137,9 @@ def main(arguments: argparse.Namespace) -> None:
         )
     changes = ", ".join(step["name"] for step in recipe["augment"])
     shows = f"is shown changed images: {changes}" if changes else "is shown the images as they are"
-    save_figure(
-        image_grid_figure(
-            rows, [index.classes[index.labels[i]] for i in shown], f"{arguments.title} {shows}"
-        ),
-        arguments.augmentation,
-    )
+    labels = [index.classes[index.labels[i]] for i in shown]
+    figure = image_grid_figure(rows, labels, f"{arguments.title} {shows}")
+    save_figure(figure, arguments.augmentation)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from study.config.component_schemas import expanded
 from study.errors import StudyError, one_line
 from study.files import read_yaml, write_text
 from study.job import run_script
@@ -28,6 +29,8 @@ def rows(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def _type_text(value: Mapping[str, Any]) -> str:
+    if "anyOf" in value:
+        return " or ".join(dict.fromkeys(map(_type_text, value["anyOf"])))
     if "enum" in value:
         return " / ".join(f"`{item}`" for item in value["enum"])
     if value["type"] == "array":
@@ -40,14 +43,14 @@ def _type_text(value: Mapping[str, Any]) -> str:
 def table(name: str) -> str:
     """Return the keys of a schema as a Markdown table."""
     lines = ["| key | type | meaning |", "|---|---|---|"]
-    schema = read_yaml(_SCHEMAS / name)
+    schema = expanded(read_yaml(_SCHEMAS / name))
     items = schema["items"] if schema["type"] == "array" else schema
     lines += [f"| `{key}` | {kind} | {meaning} |" for key, kind, meaning in rows(items)]
     return "\n".join(lines)
 
 
 def documented(text: str) -> str:
-    """Return a README with every block between `<!-- schema: NAME -->` and `<!-- end -->` made anew.
+    """Return a README with every block from `<!-- schema: NAME -->` to `<!-- end -->` rewritten.
 
     Raises:
         StudyError: there is no such block.

@@ -7,7 +7,7 @@ import time
 
 from study.data.index import read_index
 from study.data.partitions import read_split, union
-from study.devices import device_name, memory_advice, take_device
+from study.devices import device_name, take_device, trains_in_bf16
 from study.errors import StudyError
 from study.files import read_yaml, write_csv, write_json
 from study.job import device_options, run_script, stop_with_ancestors
@@ -19,7 +19,8 @@ def main(arguments: argparse.Namespace) -> None:
         stop_with_ancestors()
     if not 0 < arguments.start < arguments.end:
         raise StudyError(
-            f"--start is {arguments.start:g} and --end {arguments.end:g}; expected 0 < start < end, such as 1e-7 and 10"
+            f"--start is {arguments.start:g} and --end {arguments.end:g}; "
+            "expected 0 < start < end, such as 1e-7 and 10"
         )
     index = read_index(arguments.index)
     train_ids = union([read_split(path) for path in arguments.splits], "train")
@@ -30,65 +31,45 @@ def main(arguments: argparse.Namespace) -> None:
 
     from study.report.plots.models import lr_find_figure
     from study.report.plots.style import save_figure
-    from study.training.rate_search import RULES, range_test, search_recipe
-    from study.training.trainer import ImageSet, new_trainer
+    from study.training.image_set import ImageSet
+    from study.training.rate_search import search_rate, search_recipe, suggestions
 
     images = np.load(arguments.images, mmap_mode="r")
-    train_set, nothing = (
-        ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, train_ids[:0])
-    )
+    train_set = ImageSet.taken(images, index.labels, train_ids, device)
     recipe = search_recipe(recipe, arguments.start)
-    trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, nothing)
+    names = ("start", "end", "steps", "smoothing", "divergence")
+    settings = {name: getattr(arguments, name) for name in names}
     clock = time.perf_counter()
-    with memory_advice():
-        test = range_test(
-            trainer,
-            start=arguments.start,
-            end=arguments.end,
-            steps=arguments.steps,
-            smoothing=arguments.smoothing,
-            divergence=arguments.divergence,
-        )
+    test = search_rate(recipe, arguments.seed, len(index.classes), train_set, **settings)
     seconds = time.perf_counter() - clock
-    # A search may be wanted for its figure alone; a training that needs a suggestion that is not there says why.
-    places, failures = {}, {}
-    for name, rule in RULES.items():
-        try:
-            places[name] = rule(test)
-        except StudyError as error:
-            failures[name] = str(error)
-            print(f"{name}: {error}", file=sys.stderr)
-    suggestions = {name: float(test.learning_rates[place]) for name, place in places.items()}
-    print(", ".join(f"{name}: {rate:.3g}" for name, rate in suggestions.items()), file=sys.stderr)
+    # A search may be wanted for its figure alone: a training that needs a suggestion asks for it.
+    steps, failures = suggestions(test)
+    rates = {name: float(test.learning_rates[step]) for name, step in steps.items()}
+    for name, reason in failures.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    print(", ".join(f"{name}: {rate:.3g}" for name, rate in rates.items()), file=sys.stderr)
 
-    write_csv(
-        arguments.table,
-        ["step", "learning_rate", "loss", "smoothed_loss"],
-        zip(range(len(test.losses)), test.learning_rates, test.losses, test.smoothed, strict=True),
-    )
-    save_figure(
-        lr_find_figure(*test[:3], places, f"{arguments.title}: learning-rate search"),
-        arguments.figure,
-    )
+    header = ["step", "learning_rate", "loss", "smoothed_loss"]
+    write_csv(arguments.table, header, zip(range(len(test.losses)), *test[:3], strict=True))
+    title = f"{arguments.title}: learning-rate search"
+    save_figure(lr_find_figure(*test[:3], steps, title), arguments.figure)
+    bf16 = trains_in_bf16(recipe.get("precision", "auto"), device)
     write_json(
         arguments.suggestion,
         {
-            "learning_rate": suggestions.get(arguments.rule),
+            "learning_rate": rates.get(arguments.rule),
             "rule": arguments.rule,
-            "suggestions": suggestions,
+            "suggestions": rates,
             "failures": failures,
             "steps": len(test.losses),
             "ended": "the loss diverged" if test.diverged else "all steps taken",
-            "settings": {
-                name: getattr(arguments, name)
-                for name in ("start", "end", "steps", "smoothing", "divergence", "seed")
-            },
+            "settings": settings | {"seed": arguments.seed},
             "recipe": recipe,
             "n_train": len(train_set),
             "epochs": round(len(test.losses) * recipe["batch_size"] / len(train_set), 3),
             "seconds": seconds,
             "device": device_name(device),
-            "precision": "bf16" if trainer.bf16 else "fp32",
+            "precision": "bf16" if bf16 else "fp32",
         },
     )
 

@@ -19,9 +19,8 @@ def main(arguments: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from study.models.weights import load_model
+    from study.models.inference import Normalize, load_model, predict
     from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
-    from study.training.trainer import Normalize, predict
 
     images = np.load(arguments.images, mmap_mode="r")
     recipe = record["recipe"]

@@ -3,7 +3,9 @@
 
 import argparse
 
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from study.data.index import read_index
 from study.errors import StudyError
@@ -18,7 +20,8 @@ from study.hardness.human_agreement import (
     models_and_people,
     precision_and_recall,
 )
-from study.hardness.human_votes import HARD_FOR_PEOPLE, READERS, human_targets, read_votes
+from study.hardness.human_votes import HARD_FOR_PEOPLE, human_targets
+from study.hardness.vote_files import READERS, read_votes
 from study.job import run_script
 from study.report.plots.style import save_figure
 from study.report.plots.validation import human_error_figure, precision_recall_figure
@@ -33,6 +36,27 @@ def main(arguments: argparse.Namespace) -> None:
         raise StudyError(
             "expected as many --kinds as --votes, and --resamples from 1 on; see --help"
         )
+    images = images_by_source(arguments)
+    tables = []
+    for kind, judged in images.items():
+        table = agreement(judged, arguments.resamples, arguments.seed)
+        table.insert(1, "source", kind)
+        tables.append(table)
+    results = pd.concat(tables, ignore_index=True)
+    title = finding(results)
+    crossed = {kind: models_and_people(judged) for kind, judged in images.items()}
+    save_figure(
+        precision_recall_figure(images, SCORES, _MEANINGS, precision_and_recall, results, title),
+        arguments.precision_recall,
+    )
+    save_figure(human_error(crossed, images), arguments.human_error)
+    text = description(crossed, arguments.resamples)
+    write_text(arguments.page, html_page(results, title, text))
+    write_table(arguments.output, results, "%.6f")
+
+
+def images_by_source(arguments: argparse.Namespace) -> dict[str, pd.DataFrame]:
+    """Return the images that both models and people judged, by the kind of the votes."""
     index = read_index(arguments.index)
     hard_examples = pd.read_csv(arguments.hard_examples)
     images = {}
@@ -42,45 +66,35 @@ def main(arguments: argparse.Namespace) -> None:
             images[kind] = judged_images(hard_examples, targets)
         except StudyError as error:
             raise StudyError(f"{arguments.hard_examples} and {path}: {error}") from error
-    tables = []
-    for kind, judged in images.items():
-        table = agreement(judged, arguments.resamples, arguments.seed)
-        table.insert(1, "source", kind)
-        tables.append(table)
-    results = pd.concat(tables, ignore_index=True)
-    found = finding(results)
-    crossed = {kind: models_and_people(judged) for kind, judged in images.items()}
-    both = {kind: table[1, 1] / max(1, table[1].sum()) for kind, table in crossed.items()}
-    save_figure(
-        precision_recall_figure(images, SCORES, _MEANINGS, precision_and_recall, results, found),
-        arguments.precision_recall,
+    return images
+
+
+def human_error(crossed: dict[str, np.ndarray], images: dict[str, pd.DataFrame]) -> Figure:
+    """Return the figure of what is hard for whom."""
+    shares = ", ".join(
+        f"{table[1, 1] / max(1, table[1].sum()):.0%} ({kind})" for kind, table in crossed.items()
     )
-    save_figure(
-        human_error_figure(
-            crossed,
-            {kind: human_error_by_hardness(judged) for kind, judged in images.items()},
-            [f"p(label) < {HARD_FOR_MODELS}", f"human error ≥ {HARD_FOR_PEOPLE}"],
-            "Of the images hard for models, hard for people too: "
-            + ", ".join(f"{share:.0%} ({kind})" for kind, share in both.items()),
-        ),
-        arguments.human_error,
+    return human_error_figure(
+        crossed,
+        {kind: human_error_by_hardness(judged) for kind, judged in images.items()},
+        [f"p(label) < {HARD_FOR_MODELS}", f"human error ≥ {HARD_FOR_PEOPLE}"],
+        f"Of the images hard for models, hard for people too: {shares}",
     )
+
+
+def description(crossed: dict[str, np.ndarray], resamples: int) -> str:
+    """Return what the page says above its table."""
     counts = "; ".join(
-        f"{kind}: {table[1, 1]} hard for both, {table[1, 0]} for models only, {table[0, 1]} for people only, {table[0, 0]} for "
-        "neither"
+        f"{kind}: {table[1, 1]} hard for both, {table[1, 0]} for models only, "
+        f"{table[0, 1]} for people only, {table[0, 0]} for neither"
         for kind, table in crossed.items()
     )
-    write_text(
-        arguments.page,
-        html_page(
-            results,
-            found,
-            f"Scores of hardness against what people said of the same images; low and high are the ends of 95 % intervals from "
-            f"{arguments.resamples} bootstrap resamples of the images, the same for all scores. Hard for models: mean probability of the label below {HARD_FOR_MODELS}; hard for people: at least "
-            f"{HARD_FOR_PEOPLE:.0%} of them chose otherwise. {counts}.",
-        ),
+    return (
+        "Scores of hardness against what people said of the same images; low and high are the ends "
+        f"of 95 % intervals from {resamples} bootstrap resamples of the images, the same for all "
+        f"scores. Hard for models: mean probability of the label below {HARD_FOR_MODELS}; hard for "
+        f"people: at least {HARD_FOR_PEOPLE:.0%} of them chose otherwise. {counts}."
     )
-    write_table(arguments.output, results, "%.6f")
 
 
 if __name__ == "__main__":

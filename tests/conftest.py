@@ -280,14 +280,16 @@ def documentation() -> str:
     )
 
 
+def shown_files(section: str) -> dict[str, str]:
+    """Return the files that a section of CONTRIBUTING.md shows, by path."""
+    _, text = (ROOT / "CONTRIBUTING.md").read_text().split(f"\n## {section}\n")
+    file = r"^`([^`]+/[^`]+)`[^\n]*\n\n```\w+\n(.*?)^```"
+    return dict(re.findall(file, text.split("\n## ")[0], re.MULTILINE | re.DOTALL))
+
+
 def model_template() -> dict[str, str]:
     """Return the files of an architecture of one's own that CONTRIBUTING.md shows."""
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    return dict(
-        re.findall(
-            r"^`([^`]+my_net[^`]+)`[^\n]*\n\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL
-        )
-    )
+    return shown_files("Add an architecture")
 
 
 def real_archive() -> Path | None:

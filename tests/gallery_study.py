@@ -117,7 +117,7 @@ class GalleryStudy:
         out, figures = self.folder, ("map-figure", "growth-figure", "confusions-figure")
         tables = ("reliability", "growth", "confusions")
         self._run(
-            "find_hard_examples.py", *self._common(), "--folder", out / "runs",
+            "find_hard_examples.py", *self._common(),
             "--images", out / "images.npy", "--partitions", out / "v1.csv", out / "v2.csv",
             "--output", out / "hard_examples.csv", "--top-table", out / "top.csv",
             "--page", out / "h.html", "--top", 20,

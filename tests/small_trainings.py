@@ -9,7 +9,9 @@ import torch
 from study.files import atomic_path, write_text
 from study.models.build import build_model
 from study.training.checkpoints import load_checkpoint, save_checkpoint
-from study.training.trainer import Epoch, ImageSet, Trainer
+from study.training.epoch import Epoch
+from study.training.image_set import ImageSet
+from study.training.trainer import Trainer
 
 FULL_RECIPE = {
     "augment": [
@@ -25,6 +27,14 @@ FULL_RECIPE = {
 }
 
 
+def flags(**values: object) -> list[object]:
+    """Return a command line's flags: `run=path` becomes --run path, a list several words."""
+    words: list[object] = []
+    for name, value in values.items():
+        words += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
+    return words
+
+
 def make_image_set() -> ImageSet:
     random = np.random.default_rng(0)
     labels = np.arange(120) % 3
@@ -35,7 +45,7 @@ def make_image_set() -> ImageSet:
 
 
 def trainer(image_set, *, val=None, test=None, order=0, architecture="cnn2", **recipe) -> Trainer:
-    """Return a trainer with a small model and its own recipe keys."""
+    """Return a trainer with a small model and these keys of the recipe."""
     torch.manual_seed(0)
     options = {"filters": 8} if architecture == "cnn2" else {"widths": [8, 16, 16]}
     model = build_model(architecture, num_classes=3, **options)
@@ -60,7 +70,7 @@ def trainer(image_set, *, val=None, test=None, order=0, architecture="cnn2", **r
 
 
 def facts(epoch: Epoch) -> tuple:
-    """Return what must not depend on when and how often a training was stopped: all but the times."""
+    """Return what must not depend on when a training was stopped: all but the times."""
     return (
         epoch.epoch,
         epoch.learning_rate,
@@ -72,12 +82,17 @@ def facts(epoch: Epoch) -> tuple:
     )
 
 
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Tell whether two state dictionaries are equal to the bit."""
+    return all(torch.equal(first[key], second[key]) for key in first)
+
+
 def weights(trained: Trainer) -> dict[str, torch.Tensor]:
     return trained.evaluated.state_dict()
 
 
 def train_as_a_job(folder: Path) -> None:
-    """Train in a process of its own, from the checkpoint if there is one, and write what came out."""
+    """Train in a separate process, from the checkpoint if there is one, and write the result."""
     torch.set_num_threads(1)
     learner = trainer(make_image_set(), **FULL_RECIPE | {"epochs": 12})
     state = load_checkpoint(folder / "c.pt", "key", torch.device("cpu"))

@@ -19,6 +19,8 @@ def code_digest(script: Path, *modules: str) -> str:
     nothing is executed. Imports for type checkers alone do not count. Of a package that is
     imported, the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are.
 
+    Nor does a module's `SCHEMA` count: it says what a configuration may hold, and no job reads it.
+
     Args:
         script: an entry script whose folder holds the `study` package.
         modules: names of modules that it imports by a name that is not in its source, such as
@@ -116,6 +118,8 @@ def _dumped(node: object) -> str:
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         fields["body"] = [part for part in node.body if not _is_text(part)]
+    if isinstance(node, ast.Module):
+        fields["body"] = [part for part in fields["body"] if not _is_schema(part)]
     if isinstance(node, ast.Raise) and _raises_study_error(node):
         fields["exc"] = "StudyError"
     return f"{type(node).__name__}({','.join(f'{k}={_dumped(v)}' for k, v in fields.items())})"
@@ -123,6 +127,10 @@ def _dumped(node: object) -> str:
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+
+
+def _is_schema(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and "SCHEMA" in [getattr(x, "id", "") for x in node.targets]
 
 
 def _raises_study_error(node: ast.Raise) -> bool:

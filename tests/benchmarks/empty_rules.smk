@@ -15,7 +15,7 @@ rule all:
     input:
         expand(
             "{rule}/{run}/0",
-            rule=["draw_run", "explain"],
+            rule=["draw_run", "gradcam"],
             run=range(config["n_runs"]),
         ),
 
@@ -86,14 +86,14 @@ rule draw_run:
         "touch {output} {params.code} {log}"
 
 
-rule explain:
+rule gradcam:
     input:
         files("train", 2),
         files("predict", 1),
     output:
-        files("explain", 2),
+        files("gradcam", 2),
     log:
-        "logs/explain/{run}",
+        "logs/gradcam/{run}",
     resources:
         mem_mb=1000,
         runtime=10,

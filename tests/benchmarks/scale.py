@@ -124,11 +124,11 @@ def commands(folder: Path) -> dict[str, list[str]]:
     ]
     return {
         "find_hard_examples.py": [
-            *runs, *index, *images, "--partitions", *(folder / f"{name}.csv" for name in PARTITIONS),
+            *runs[:2], *index, *images, "--partitions", *(folder / f"{name}.csv" for name in PARTITIONS),
             *itertools.chain(*((f"--{name}", out / f"{name}.{kind}") for name, kind in hard)),
         ],
         "find_hard_to_learn.py": [
-            *runs, *index, "--partition", folder / "v1.csv", "--table", out / "learn.csv", "--report", out / "learn.txt",
+            *runs[:2], *index, "--partition", folder / "v1.csv", "--table", out / "learn.csv", "--report", out / "learn.txt",
             "--page", out / "learn.html",
         ],
         "compare.py": [

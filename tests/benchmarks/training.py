@@ -1,10 +1,16 @@
 #!/usr/bin/env python
-"""Measure a training epoch as the five authors run it and as this project does, in turns, on one CPU thread or an NVIDIA GPU.
+"""Measure a training epoch as the five authors run it and as this project does, in turns.
 
-Sides: `authors`, a torchvision-like data set of PIL images, torchvision's transforms and a DataLoader, float32, channels first,
-the loss read every step; `authors, 2 workers`, the same with two worker processes; `ours`, the Trainer; on a GPU also `ours, no graph`, the Trainer without a
-CUDA graph of its steps. Same device, images, model, batch size and optimizer; each side is timed once a round, and the medians are compared. Both sides have the memory settings that
-the workflow gives its jobs.
+It runs on one CPU thread or an NVIDIA GPU. Sides:
+
+- `authors`: a torchvision-like data set of PIL images, torchvision's transforms and a DataLoader,
+  float32, channels first, the loss read every step;
+- `authors, 2 workers`: the same with two worker processes;
+- `ours`: the Trainer;
+- `ours, no graph`, on a GPU only: the Trainer without a CUDA graph of its steps.
+
+All have the same device, images, model, batch size and optimizer. Each side is timed once a round,
+and the medians are compared. All have the memory settings that the workflow gives its jobs.
 """
 
 import argparse
@@ -27,7 +33,8 @@ from study.devices import device_name, gpu_visible, take_device
 from study.files import read_yaml, write_csv
 from study.job import KEEP_MEMORY
 from study.models.build import build_model
-from study.training.trainer import ImageSet, Trainer
+from study.training.image_set import ImageSet
+from study.training.trainer import Trainer
 
 _MODELS = Path(__file__).resolve().parents[2] / "config" / "models"
 _IMAGES = {"cnn2": 2048, "cnn3": 2048, "resnet18": 384, "dilated_separable": 1024, "resnet9": 512}
@@ -113,10 +120,8 @@ def authors_epoch(
 ) -> Callable[[], None]:
     """Return one epoch as the authors train."""
     model = build_model(**recipe["architecture"])
-    if name in (
-        "cnn2",
-        "cnn3",
-    ):  # the authors rectify before they pool; where ours pools first, swap back
+    # The authors rectify before they pool; where ours pools first, swap back.
+    if name in ("cnn2", "cnn3"):
         layers = list(model.features)
         for i, layer in enumerate(layers[:-1]):
             if isinstance(layer, nn.MaxPool2d):
@@ -158,19 +163,19 @@ def our_trainer(recipe: dict[str, Any], images: ImageSet) -> Trainer:
         model,
         recipe | {"epochs": 10**6, "precision": "auto", "schedule": {"name": "constant"}},
         images,
-        ImageSet(images.images[:0], images.labels[:0]),
+        images.empty(),
         order=torch.Generator(),
         augmentation=torch.Generator(device),
     )
 
 
 def our_epoch(recipe: dict[str, Any], images: ImageSet) -> Callable[[], None]:
-    """Return one epoch of the Trainer, without validation, which the other side does not do either."""
+    """Return one epoch of the Trainer, without validation, which the authors' side has not."""
     trainer = our_trainer(recipe, images)
     take_step = trainer.stepper()
 
     def epoch() -> None:
-        for _ in trainer._steps(take_step):
+        for _ in trainer.steps(take_step):
             pass
         trainer.unfinished["totals"].tolist()  # waits for the device
         trainer.unfinished = None
@@ -179,14 +184,14 @@ def our_epoch(recipe: dict[str, Any], images: ImageSet) -> Callable[[], None]:
 
 
 def augmentation_sides(count: int, device: torch.device) -> dict[str, Callable[[], None]]:
-    """Return crop, flip, cutout and normalisation of `count` images, image by image and in batches."""
+    """Return crop, flip, cutout and normalisation of `count` images, one by one and in batches."""
     images = random_images(count, device)
     recipe = read_yaml(_MODELS / "cnn2.yaml") | {"augment": _AUGMENTATION}
     trainer, pictures = our_trainer(recipe, images), Pictures(images, _AUGMENTATION_PIL)
 
     def ours() -> None:
         for positions in torch.randperm(count).to(device).split(128):
-            batch, _ = trainer._input(positions, 1)
+            batch, _ = trainer.step.input(positions, 1)
         batch.sum().item()  # waits for the device
 
     def pil() -> None:
@@ -197,7 +202,10 @@ def augmentation_sides(count: int, device: torch.device) -> dict[str, Callable[[
 
 
 def measured(sides: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, float]:
-    """Return the median images a second of each side, timed in turns after one round that is not counted."""
+    """Return the median images a second of each side, timed in turns
+
+    The first round is not counted.
+    ."""
     rates: dict[str, list[float]] = {side: [] for side in sides}
     for turn in range(rounds + 1):
         for side, epoch in sides.items():
@@ -247,9 +255,8 @@ def main() -> None:
     )
     parser.add_argument("--output", required=True, help="table to write, .csv")
     arguments = parser.parse_args()
-    if (
-        not os.environ.keys() >= KEEP_MEMORY.keys()
-    ):  # read when a process starts: start again with it
+    # The memory settings are read when a process starts: start again with them.
+    if not os.environ.keys() >= KEEP_MEMORY.keys():
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
     device = take_device(int(arguments.device == "cuda"), 1)
     rows = []

@@ -1,9 +1,10 @@
 #!/usr/bin/env python
-"""Time the trainings of a study, side by side as Snakemake starts them, against the authors' way: one after the other, on all cores.
+"""Time the trainings of a study side by side, against the authors' way: one after the other.
 
-Ours is the workflow itself, in a clone: start of Snakemake and of each job, one thread a training, checkpoints, validation and dynamics
-included. Theirs is the loop of `training.py` in one process, with as many threads as there are cores and nothing but training. Both take
-the same images, model, optimizer and epochs.
+Ours is the workflow itself, in a clone: start of Snakemake and of each job, one thread a training,
+checkpoints, validation and dynamics included. Theirs is the loop of `training.py` in one process,
+with as many threads as there are cores and nothing but training. Both take the same images, model,
+optimizer and epochs.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from study.data.index import read_index
 from study.data.partitions import read_split, union
 from study.files import read_yaml, write_csv
 from study.job import KEEP_MEMORY
-from study.training.trainer import ImageSet
+from study.training.image_set import ImageSet
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,9 +90,8 @@ def main() -> None:
     )
     parser.add_argument("--output", required=True, help="table to write, .csv")
     arguments = parser.parse_args()
-    if (
-        not os.environ.keys() >= KEEP_MEMORY.keys()
-    ):  # read when a process starts: start again with it
+    # The memory settings are read when a process starts: start again with them.
+    if not os.environ.keys() >= KEEP_MEMORY.keys():
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
     subprocess.run(["git", "clone", "--quiet", ROOT, arguments.folder], check=True)
     config = read_yaml(ROOT / "config" / "config.yaml")
@@ -103,7 +103,8 @@ def main() -> None:
     seconds = [side(arguments.folder, config, cores) for side in (ours, authors)]
     n_runs = len(config["combos"]) * len(config["seeds"])
     print(
-        f"{n_runs} runs of {arguments.model}: ours {seconds[0]:.0f} s, authors {seconds[1]:.0f} s, {seconds[1] / seconds[0]:.1f} times as long"
+        f"{n_runs} runs of {arguments.model}: ours {seconds[0]:.0f} s, "
+        f"authors {seconds[1]:.0f} s, {seconds[1] / seconds[0]:.1f} times as long"
     )
     row = [arguments.model, n_runs, arguments.epochs, cores, *seconds, seconds[1] / seconds[0]]
     header = [

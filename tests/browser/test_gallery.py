@@ -9,7 +9,7 @@ import pytest
 from gallery_study import CLASSES, GalleryStudy
 
 from study.report.gallery.columns import MEANINGS
-from study.report.plots.attribution import overlay
+from study.report.plots.gradcam import overlay
 from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import ROLE_CODES
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from conftest import MATRIX, ROOT, Project
+from conftest import MATRIX, Project, shown_files
 
 pytestmark = pytest.mark.workflow
 
@@ -24,15 +24,31 @@ def rewritten(path: Path, change: Callable[[str], str]) -> Iterator[None]:
         path.write_bytes(before)
 
 
+def rewritten_in(path: str, old: str, new: str):
+    """Return what replaces some words in a file of the project."""
+    return lambda project: rewritten(project.folder / path, lambda text: text.replace(old, new))
+
+
 def appended(path: str, text: str):
     """Return what changes a file of the project."""
     return lambda project: rewritten(project.folder / path, lambda before: before + text)
 
 
-def replaced(path: str, old: str, new: str):
-    """Return what replaces a text in a file of the project, which holds it."""
-    assert old in (ROOT / path).read_text()
-    return lambda project: rewritten(project.folder / path, lambda before: before.replace(old, new))
+@contextmanager
+def another_file(path: Path, text: str) -> Iterator[None]:
+    """Have a file more for a while."""
+    assert not path.exists()
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def added(section: str):
+    """Return what adds the one file that a section of CONTRIBUTING.md shows."""
+    ((path, text),) = shown_files(section).items()
+    return lambda project: another_file(project.folder / path, text)
 
 
 def configured(**changes):
@@ -92,46 +108,27 @@ AFTER_TRAINING = {
 }
 CHANGES = [
     Change("files touched, or copied", touched, {}, set()),
-    Change("keys of the configuration in another order", sorted_keys("config/config.yaml"), {},
-        set()),
+    Change("keys of the configuration in another order", sorted_keys("config/config.yaml"), {}, set()),
     Change("keys of a recipe in another order", sorted_keys("config/models/cnn2.yaml"), {}, set()),
-    Change("a comment in code", appended("scripts/study/training/augment.py", "\n# a remark\n"), {},
-        set()),
-    Change("code that no job of this study runs",
-        appended("scripts/study/training/search.py", "\n\nUNUSED = 1\n"), {}, set()),
+    Change("a comment in code", appended("scripts/study/training/augment/draw.py", "\n# a remark\n"), {}, set()),
+    Change("code that no job of this study runs", appended("scripts/study/training/search.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("requirements.lock", appended("requirements.lock", "# another\n"), {}, set()),
-    Change("code of another architecture",
-        appended("scripts/study/models/resnet18.py", "\n\nUNUSED = 1\n"), {}, set()),
-    Change("code of the architecture", appended("scripts/study/models/cnn2.py", "\n\nUNUSED = 1\n"),
-        {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("a colour of figures",
-        replaced("scripts/study/report/plots/style.py", "#0072B2", "#0072B3"),
-        {"draw_run": 4, "draw_near_duplicates": 1, "plot_curves": 1, "summarize": 1},
-        UPSTREAM | TRAINING | {"split", "measure"}),
-    Change("script of the gallery",
-        appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1},
-        TRAINING | {"measure", "draw_run", "find_hard_examples"}),
-    Change("code of the augmentation",
-        appended("scripts/study/training/augment.py", "\n\nUNUSED = 1\n"),
-        {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("code that reads the archive",
-        appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"),
-        dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING,
-        set()),
-    Change("an archive of other images", other_archive,
-        dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4,
-            "predict": 4} | AFTER_TRAINING, set()),
-    Change("a recipe's learning rate",
-        configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16},
-                    "optimizer": {"lr": 0.002}}}),
-                    {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING,
-                    UPSTREAM | {"split"}),
-    Change("a new seed", configured(seeds=[42, 7, 8]),
-        {"split": 3, "train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1},
-        UPSTREAM),
-    Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]),
-        {"train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1},
-        UPSTREAM | {"split"}),
+    Change("code of another architecture", appended("scripts/study/models/resnet18.py", "\n\nUNUSED = 1\n"), {}, set()),
+    Change("code of the architecture", appended("scripts/study/models/cnn2.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
+    Change("a colour of figures", rewritten_in("scripts/study/report/plots/style.py", "#0072B2", "#0072B3"), {"draw_run": 4, "draw_near_duplicates": 1, "plot_curves": 1, "summarize": 1}, UPSTREAM | TRAINING | {"split", "measure"}),
+    Change("script of the gallery", appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"measure", "draw_run", "find_hard_examples"}),
+    Change("code of all augmentations", appended("scripts/study/training/augment/draw.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
+    Change("code of another augmentation", appended("scripts/study/training/augment/cutout.py", "\n\nUNUSED = 1\n"), {}, set()),
+    Change("a new augmentation", added("Add an augmentation"), {}, set()),
+    Change("code of the optimizer", appended("scripts/study/training/optimizers/adam.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
+    Change("code of another optimizer", appended("scripts/study/training/optimizers/sgd.py", "\n\nUNUSED = 1\n"), {}, set()),
+    Change("an option's description", rewritten_in("scripts/study/training/optimizers/adam.py", "L2 penalty.", "The L2 penalty."), {}, set()),
+    Change("a new optimizer", added("Add an optimizer"), {}, set()),
+    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
+    Change("an archive of other images", other_archive, dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
+    Change("a recipe's learning rate", configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": 0.002}}}), {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
+    Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM),
+    Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM | {"split"}),
     Change("another device", configured(device="cuda"), {}, TRAINING),
 ]  # fmt: skip
 

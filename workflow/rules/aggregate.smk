@@ -1,3 +1,8 @@
+from study.audit.provenance import lock_digest
+from study.config.combos import chain_of
+from study.files import file_digest
+
+
 rule list_runs:
     output:
         runs="results/runs.csv",
@@ -148,6 +153,32 @@ rule plot_curves:
         " > {log} 2>&1"
 
 
+def digests(*paths):
+    """Return digests of those of the user's files that exist, a parameter of jobs that read them.
+
+    Snakemake by itself does not see that an older file is another one.
+    """
+    files = [Path(path).expanduser() for path in paths if path]
+    return [file_digest(path) for path in files if path.is_file()]
+
+
+def human_votes_files(wildcards):
+    """Return the files with people's votes, or end with one line if none is named or there."""
+    if not config["human_votes"]:
+        sys.exit(
+            "error: config: human_votes is empty, so there is nothing to compare hardness with; "
+            "write for example human_votes: [{kind: cifar10h, path: cifar10h-counts.npy}]"
+        )
+    files = [Path(votes["path"]).expanduser() for votes in config["human_votes"]]
+    for position, path in enumerate(files):
+        if not path.is_file():
+            sys.exit(
+                f"error: config: human_votes[{position}].path is {path}, where there is no file; "
+                "docs/guide.md says where to get it"
+            )
+    return local(files)
+
+
 rule find_hard_examples:
     input:
         runs="results/runs.csv",
@@ -204,7 +235,6 @@ rule find_hard_examples:
         "python scripts/find_hard_examples.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
         " --images {input.images}"
         " --partitions {input.partitions}"
@@ -221,6 +251,16 @@ rule find_hard_examples:
         " --growth-figure {output.growth_figure}"
         " --confusions-figure {output.confusions_figure}"
         " > {log} 2>&1"
+
+
+def chain_predictions(wildcards):
+    """Return the predictions of the runs on a partition's chain of combos, smallest first."""
+    return expand(
+        "results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+        combo=chain_of(COMBOS, wildcards.partition),
+        model=MODELS,
+        seed=SEEDS,
+    )
 
 
 rule find_hard_to_learn:
@@ -255,13 +295,32 @@ rule find_hard_to_learn:
         "python scripts/find_hard_to_learn.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
         " --partition {input.partition}"
         " --table {output.table}"
         " --report {output.report}"
         " --page {output.page}"
         " > {log} 2>&1"
+
+
+def hard_to_learn_reports():
+    """Return the reports on partitions that are combos: there a chain of combos starts."""
+    return [
+        f"results/hard_to_learn/{partition}_report.txt"
+        for partition in PARTITIONS
+        if partition in COMBOS
+    ]
+
+
+def searches():
+    """Return all learning-rate searches: those asked for and those that recipes depend on."""
+    return [
+        f"results/lr_find/{combo}/{model}/seed{seed}/suggestion.json"
+        for model in MODELS
+        if model in config["lr_find"]["models"] or takes_rate(model)
+        for combo in dict.fromkeys(map(searched_combo, COMBOS))
+        for seed in (SEEDS if takes_rate(model) else SEEDS[:1])
+    ]
 
 
 def figures_of_runs(wildcards):
@@ -293,7 +352,7 @@ rule summarize:
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
         layers=expand("results/models/{model}/layers.csv", model=MODELS),
         figures=figures_of_runs,
-        explained_hard_examples=expand(
+        gradcam_of_hard_examples=expand(
             "results/hard_examples/gradcam/{model}.npz", model=MODELS
         ),
         models=expand("results/models/{model}/layers.html", model=MODELS),
@@ -402,7 +461,7 @@ rule summarize_partially:
 
 
 # Which run is a model's best is known when all are measured, so all are inputs.
-rule explain_hard_examples:
+rule gradcam_hard_examples:
     input:
         runs="results/runs.csv",
         top="results/hard_examples_top.csv",
@@ -423,7 +482,7 @@ rule explain_hard_examples:
             labels={"item": "Grad-CAM of the hardest images by {model}, figure"},
         ),
     log:
-        "results/logs/explain_hard_examples/{model}.log",
+        "results/logs/gradcam_hard_examples/{model}.log",
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -432,14 +491,14 @@ rule explain_hard_examples:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("explain_hard_examples.py", by_model=True),
+        code=code("gradcam.py", by_model=True),
     shell:
-        "python scripts/explain_hard_examples.py"
+        "python scripts/gradcam.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --model {wildcards.model}"
         " --top-table {input.top}"
+        " --count 24"
         " --images {input.images}"
         " --index {input.index}"
         " --gpus {resources.gpu}"
@@ -499,6 +558,16 @@ rule validate_hardness:
         " --human-error {output.human_error}"
         " --output {output.table}"
         " > {log} 2>&1"
+
+
+def claims_file(wildcards):
+    """Return the file of claims, or end with one line if the study has none."""
+    if not config["claims"]:
+        sys.exit(
+            "error: config: claims is empty, so there is nothing to judge; "
+            "write for example claims: config/claims.yaml"
+        )
+    return local(config["claims"])
 
 
 # Part of a study whose configuration names a file of claims.
@@ -598,6 +667,16 @@ rule build_gallery:
         " > {log} 2>&1"
 
 
+# What the configuration asks for; jobs that depend on all of it take it as this text. Where results
+# are kept changes none.
+WHOLE_CONFIG = canonical(
+    {key: value for key, value in config.items() if key != "storage"}
+)
+# For the report's start page alone, which is rendered with each report and warns of another lock.
+# No job runs again for one.
+config["requirements_lock"] = lock_digest(SCRIPTS.parent)
+
+
 # What the study was, for whoever asks later: the summary waits for it, `verify` and `bundle` read it.
 rule record_study:
     input:
@@ -639,6 +718,12 @@ rule record_study:
         " --files {input.files}"
         " --output {output.manifest}"
         " > {log} 2>&1"
+
+
+def start_page():
+    """Return the report's start page: the one that says what was found, once it is made."""
+    made = Path("results/overview.rst")
+    return str(made.resolve()) if made.exists() else "report/workflow.rst"
 
 
 # The report's start page. It reads what the summary reads, and the summary waits for it, so that

@@ -1,3 +1,34 @@
+from study.data.datasets.planning import digest_of_own
+
+# Of the user's own images, "" for other data. It is a parameter of the job that reads them, so that
+# another image runs it again.
+with end_in_one_line():
+    OWN_DIGEST = digest_of_own(
+        config, "results/data/manifest.json", "results/scratch/own_images.json"
+    )
+
+
+def problems_table():
+    """Return the list of unusable files as an input, if the images are the user's own."""
+    return ["results/data/problems.csv"] if OWN_DIGEST else []
+
+
+def checksums(wildcards):
+    """Return the user's list of md5 digests as an input, if there is one."""
+    return [local(DATASET["checksums"])] if DATASET["checksums"] else []
+
+
+def own_options():
+    """Return the options of the job that reads the user's own images, if there are any."""
+    if not OWN_DIGEST:
+        return []
+    return [
+        f"--image-size {DATASET['image_size']}",
+        f"--fit {DATASET['fit']}",
+        f"--digest {OWN_DIGEST}",
+    ]
+
+
 # Where the bytes come from is a resource, not a parameter: they are verified, so another source is no other data and
 # re-runs nothing.
 rule download:

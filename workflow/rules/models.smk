@@ -1,6 +1,11 @@
 import json
 
 
+def recipe_json(wildcards):
+    """Return the resolved recipe of a model as text that does not depend on the order of keys."""
+    return canonical(RECIPES[wildcards.model])
+
+
 rule resolve_recipe:
     output:
         recipe="results/recipes/{model}.yaml",
@@ -21,6 +26,16 @@ rule resolve_recipe:
         " --recipe {params.recipe:q}"
         " --output {output.recipe}"
         " > {log} 2>&1"
+
+
+def largest_combo():
+    """Return the study's largest combo, by which a recipe is shown."""
+    return max(COMBOS, key=combo_size)
+
+
+def largest_combo_splits(wildcards):
+    """Return the splits of the study's largest combo for its first seed."""
+    return splits_of(largest_combo(), SEEDS[0])
 
 
 rule describe_model:
@@ -64,7 +79,7 @@ rule describe_model:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("describe_model.py", by_model=True),
+        code=code("describe_model.py", by_recipe=True),
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
         "python scripts/describe_model.py"
@@ -82,6 +97,34 @@ rule describe_model:
         " --schedule {output.schedule}"
         " --augmentation {output.augmentation}"
         " > {log} 2>&1"
+
+
+def searched_combo(combo):
+    """Return the combo on which the learning rate for a combo is searched.
+
+    Never `official` for a combo of partitions, whose test images are among its training images.
+    """
+    partition_combos = [combo for combo in COMBOS if combo != OFFICIAL]
+    if config["lr_find"]["per_combo"] or combo == OFFICIAL or not partition_combos:
+        return combo
+    return max(partition_combos, key=combo_size)
+
+
+def takes_rate(model):
+    """Tell whether a model's runs take their learning rate from a search, and not from tuning."""
+    return (
+        searches_rate(RECIPES[model])
+        and "optimizer.lr" not in config["tune"].get(model, {"keys": {}})["keys"]
+    )
+
+
+def search_of(model, combo, seed):
+    """Return the learning-rate search as an input, if the model's runs take their rate from one."""
+    if not takes_rate(model):
+        return []
+    return [
+        f"results/lr_find/{searched_combo(combo)}/{model}/seed{seed}/suggestion.json"
+    ]
 
 
 rule lr_find:
@@ -117,12 +160,14 @@ rule lr_find:
         mem_mb=4000,
         runtime=60,
     params:
-        code=code("lr_find.py", by_model=True),
+        code=code("lr_find.py", by_recipe=True),
         wildcards=all_wildcards,
-        settings=[
-            f"--{name} {config['lr_find'][name]}"
-            for name in ("start", "end", "steps", "smoothing", "divergence", "rule")
-        ],
+        start=config["lr_find"]["start"],
+        end=config["lr_find"]["end"],
+        steps=config["lr_find"]["steps"],
+        smoothing=config["lr_find"]["smoothing"],
+        divergence=config["lr_find"]["divergence"],
+        rule=config["lr_find"]["rule"],
     shell:
         "python scripts/lr_find.py"
         " --code {params.code}"
@@ -131,7 +176,12 @@ rule lr_find:
         " --splits {input.splits}"
         " --recipe {input.recipe}"
         " --seed {wildcards.seed}"
-        " {params.settings}"
+        " --start {params.start}"
+        " --end {params.end}"
+        " --steps {params.steps}"
+        " --smoothing {params.smoothing}"
+        " --divergence {params.divergence}"
+        " --rule {params.rule}"
         " --job"
         " --gpus {resources.gpu}"
         " --threads {threads}"
@@ -144,6 +194,11 @@ rule lr_find:
 
 # Matches no model where none is tuned.
 TUNED = "|".join(map(re.escape, config["tune"])) or "(?!)"
+
+
+def workers(model):
+    """Return how many jobs share a model's hyper-parameter search."""
+    return config["tune"].get(model, {}).get("workers", 1)
 
 
 rule tune:
@@ -171,7 +226,7 @@ rule tune:
         mem_mb=4000,
         runtime=720,
     params:
-        code=code("tune.py", by_model=True),
+        code=code("tune.py", by_recipe=True),
         wildcards=all_wildcards,
         # In the order it was written in, which is that of a grid's trials.
         search=lambda wildcards: json.dumps(config["tune"][wildcards.model]),
@@ -191,7 +246,7 @@ rule tune:
         " --worker {wildcards.worker}"
         " --gpus {resources.gpu}"
         " --threads {threads}"
-        " --journals results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}"
+        " --journal results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.log"
         " --job"
         " --output {output.trials}"
         " > {log} 2>&1"
@@ -237,7 +292,7 @@ rule collect_trials:
         " --code {params.code}"
         " --trials {input.trials}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
-        " --journals results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}"
+        " --journal results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.log"
         " --table {output.table}"
         " --best {output.best}"
         " --record {output.record}"

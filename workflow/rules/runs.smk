@@ -1,5 +1,19 @@
-# One thread: on a CPU, trainings side by side are faster than one with several threads, and a single thread adds up
-# in the same order everywhere.
+def combo_splits(wildcards):
+    """Return the splits that a run trains on."""
+    return splits_of(wildcards.combo, wildcards.seed)
+
+
+def tuned(wildcards):
+    """Return the settings that tuning chose for a run as an input, if its model is tuned."""
+    if wildcards.model not in config["tune"]:
+        return []
+    return [
+        f"results/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}/best.yaml"
+    ]
+
+
+# One thread: on a CPU, trainings side by side are faster than one with several threads, and a
+# single thread adds up in the same order everywhere.
 rule train:
     input:
         images="results/data/images.npy",
@@ -26,13 +40,11 @@ rule train:
         mem_mb=4000,
         runtime=240,
     params:
-        code=code("train.py", by_model=True),
+        code=code("train.py", by_recipe=True),
         wildcards=all_wildcards,
         checkpoint="results/scratch/train/{combo}/{model}/seed{seed}.pt",
-        options=lambda wildcards, input: [
-            f"--lr-find {path}" for path in input.lr_find
-        ]
-        + [f"--tuned {path}" for path in input.tuned],
+        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
+        tuned=lambda wildcards, input: [f"--tuned {path}" for path in input.tuned],
     shell:
         "python scripts/train.py"
         " --code {params.code}"
@@ -40,7 +52,8 @@ rule train:
         " --index {input.index}"
         " --splits {input.splits}"
         " --recipe {input.recipe}"
-        " {params.options}"
+        " {params.lr_find}"
+        " {params.tuned}"
         " --seed {wildcards.seed}"
         " --gpus {resources.gpu}"
         " --threads {threads}"
@@ -195,7 +208,7 @@ rule draw_run:
         " > {log} 2>&1"
 
 
-rule explain:
+rule gradcam:
     input:
         images="results/data/images.npy",
         index="results/data/index.csv",
@@ -217,7 +230,7 @@ rule explain:
             },
         ),
     log:
-        "results/logs/explain/{combo}/{model}/seed{seed}.log",
+        "results/logs/gradcam/{combo}/{model}/seed{seed}.log",
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -226,17 +239,13 @@ rule explain:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("explain.py", by_model=True),
+        code=code("gradcam.py", by_model=True),
     shell:
-        "python scripts/explain.py"
+        "python scripts/gradcam.py"
         " --code {params.code}"
         " --images {input.images}"
         " --index {input.index}"
-        " --predictions {input.predictions}"
-        " --weights {input.weights}"
         " --run {input.run}"
-        " --model {wildcards.model}"
-        " --combo {wildcards.combo}"
         " --gpus {resources.gpu}"
         " --threads {threads}"
         " --maps {output.maps}"

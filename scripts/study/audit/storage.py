@@ -8,7 +8,6 @@ time, and the S3 plugin then deletes the bucket that this leaves empty.
 import contextlib
 import logging
 import os
-import re
 import shlex
 import shutil
 import tempfile
@@ -18,19 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from study.audit.bundles import BUNDLE
+from study.config.addresses import CREDENTIALS, check_address
 from study.errors import StudyError, one_line
 from study.files import atomic_path
 
-# Without braces, which Snakemake takes for wildcards, and control characters.
-_ADDRESSES = {
-    "s3": re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]+(/[^{}\x00-\x1f]*)?"),
-    "fs": re.compile(r"fs:///[^{}\x00-\x1f]*"),
-}
-_EXAMPLES = "s3://my-bucket/my-study or fs:///mnt/share/my-study"
-_CREDENTIALS = (
-    "credentials are read from SNAKEMAKE_STORAGE_S3_ACCESS_KEY and "
-    "SNAKEMAKE_STORAGE_S3_SECRET_KEY, or from AWS's own variables and files"
-)
 # Nobody waits for minutes to hear that an address is wrong.
 _CONNECT_SECONDS, _ANSWER_SECONDS, _RETRIES = 5, 20, 2
 
@@ -45,32 +35,6 @@ def open_storage(address: str) -> "Storage":
         StudyError: it is no address, or its plugin is not installed.
     """
     return {"s3": S3Storage, "fs": FolderStorage}[check_address(address)](address)
-
-
-def check_address(address: str) -> str:
-    """Return the scheme of an address, "s3" or "fs".
-
-    Raises:
-        StudyError: it is no address.
-    """
-    if not address:
-        raise StudyError(
-            "storage is empty, so there is nowhere to push to or to pull from; write storage: "
-            f"{_EXAMPLES} in the configuration, or add "
-            "--config storage=ADDRESS to the command"
-        )
-    if address.startswith("s3://") and "@" in address:  # not shown: it may hold a password
-        raise StudyError(
-            f"storage has an @ in its address, where no password belongs: {_CREDENTIALS}"
-        )
-    scheme = next(
-        (scheme for scheme, pattern in _ADDRESSES.items() if pattern.fullmatch(address)), None
-    )
-    if scheme is None:
-        raise StudyError(
-            f"storage is {one_line(address)!r}, expected an address such as {_EXAMPLES}"
-        )
-    return scheme
 
 
 class Storage(ABC):
@@ -193,7 +157,7 @@ class S3Storage(Storage):
                 "make it first, or write another address"
             )
         if status in (401, 403) or "credentials" in str(error):
-            return f"access was refused ({one_line(error)}); {_CREDENTIALS}"
+            return f"access was refused ({one_line(error)}); {CREDENTIALS}"
         return (
             f"{one_line(error)}; check the network, and SNAKEMAKE_STORAGE_S3_ENDPOINT_URL, "
             "which names a server other than AWS"

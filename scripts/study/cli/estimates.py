@@ -25,8 +25,8 @@ _JOBS = {
     "draw_near_duplicates": (2.0, 0.0),
     "measure": (1.5, 0.02),
     "draw_run": (2.9, 0.02),
-    "explain": (3.5, 0.01),
-    "explain_hard_examples": (4.6, 0.05),
+    "gradcam": (3.5, 0.01),
+    "gradcam_hard_examples": (4.6, 0.05),
     "describe_model": (5.6, 0.1),
     "find_hard_examples": (4.1, 0.2),
     "find_hard_to_learn": (2.0, 0.02),
@@ -40,7 +40,7 @@ _JOBS = {
 PLANNING = 0.15
 # What is done once, one after the other, before the first run and after the last one: more cores do not make it shorter.
 CHAIN = (
-    "download", "decode", "partition", "split", "find_hard_examples", "explain_hard_examples", "build_gallery", "summarize",
+    "download", "decode", "partition", "split", "find_hard_examples", "gradcam_hard_examples", "build_gallery", "summarize",
 )  # fmt: skip
 
 

@@ -88,7 +88,12 @@ def _write(run: FinishedRun, results: Path, form: str, folder: Path) -> str:
     )
     predictions = load_predictions(run.folder / "predictions.npz")
     exported_by = repository()
-    classifier = load_classifier(run, torch.device("cpu"))
+    classifier = load_classifier(
+        run.folder / "model.safetensors",
+        run.record,
+        run.metrics["temperature"],
+        torch.device("cpu"),
+    )
     print(f"exporting {run.name} as {form} …", file=sys.stderr)
     path = export_classifier(classifier, form, folder, description(run, exported_by))
     ids = spread_ids(len(images))

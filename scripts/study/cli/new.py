@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from study.config.recipes import laid_over
+from study.config.recipes import merged
 from study.config.study import check_study
 from study.data.datasets.listing import Listing, list_images, place
 from study.errors import StudyError
@@ -92,7 +92,7 @@ def answer(arguments: argparse.Namespace) -> None:
     sizes = _sizes(listing)
     plan = planned(len(listing.images), fewest, sizes)
     text = configuration(arguments.images, arguments.test_images, listing, counts, sizes, plan)
-    config = laid_over(read_yaml(_PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
+    config = merged(read_yaml(_PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
     check_study(config, _PROJECT / "workflow" / "schemas", _PROJECT / "config")
     write_text(target, text)
     given = shlex.quote(str(target))

@@ -36,7 +36,7 @@ from study.cli.estimates import (
 )
 from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
 from study.cli.terminal import console, say, shown, table
-from study.config.configuration import check_claims
+from study.config.checks import check_claims
 from study.data.datasets import N_CLASSES, SIDES
 from study.data.datasets.listing import list_images
 from study.data.datasets.planning import count_images
@@ -59,8 +59,8 @@ _ON_GPU = {
     "predict_again",
     "tune",
     "lr_find",
-    "explain",
-    "explain_hard_examples",
+    "gradcam",
+    "gradcam_hard_examples",
 }
 
 

@@ -115,7 +115,12 @@ def _predict(
     device = take_device(arguments.gpus, arguments.threads)
     from study.models.inference import load_classifier, mean_probabilities
 
-    classifiers = [load_classifier(run, device) for run in runs]
+    classifiers = [
+        load_classifier(
+            run.folder / "model.safetensors", run.record, run.metrics["temperature"], device
+        )
+        for run in runs
+    ]
     classes = runs[0].record["classes"]
     probabilities = mean_probabilities(classifiers, images, device)
     if arguments.gradcam:
@@ -125,7 +130,6 @@ def _predict(
             paths,
             images,
             probabilities.argmax(axis=1),
-            device,
         )
     if arguments.output not in (None, "-"):
         write_text(arguments.output, _csv(paths, classes, probabilities))
@@ -182,29 +186,23 @@ def _write_maps(
     paths: list[Path],
     images: np.ndarray,
     predicted: np.ndarray,
-    device,
 ) -> None:
     """Write of each image itself and the maps of the predicted class over it, side by side, mean over the classifiers."""
-    import torch
     from PIL import Image
 
-    from study.models.gradcam import explain
-    from study.models.gradcam_layers import cam_layers
-    from study.report.plots.attribution import overlay
+    from study.models.gradcam import gradcam_maps
+    from study.models.gradcam_layers import gradcam_layers
+    from study.report.plots.gradcam import overlay
     from study.report.plots.images import in_colour
 
-    shown, classes = (
-        torch.from_numpy(images).to(device),
-        torch.from_numpy(predicted)[:, None].to(device),
-    )
     maps = np.mean(
         [
-            explain(
+            gradcam_maps(
                 model.model,
                 model.normalize,
-                shown,
-                classes,
-                cam_layers(model.model, images.shape[1:]),
+                images,
+                predicted[:, None],
+                gradcam_layers(model.model, images.shape[1:]),
             )[0]
             for model in classifiers
         ],

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.config.recipes import laid_over
+from study.config.recipes import merged
 from study.config.study import Study, check_study
 from study.errors import StudyError
 from study.files import read_yaml
@@ -95,7 +95,7 @@ def find_project(configfiles: Sequence[str]) -> Project:
         content = read_yaml(path)
         if not isinstance(content, Mapping):
             raise StudyError(f"{path}: expected keys of the configuration, such as seeds: [42]")
-        config = laid_over(config, content)
+        config = merged(config, content)
     return Project(list(configfiles), config, check_study(config, Path("workflow/schemas")))
 
 

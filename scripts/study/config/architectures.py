@@ -1,7 +1,9 @@
-"""Which architectures there are and which options each has, found without importing torch: the workflow asks at every start.
+"""Which architectures there are and which options each has, found without importing torch.
 
-An architecture of the project is a file of `study/models` with one class whose `__init__` takes `num_classes`, `in_channels` and `image_size`;
-the file's name is the architecture's, and what else `__init__` takes are its options. Any other is the name of a library and of a model there.
+The workflow asks at every start. An architecture of the project is a file of `study/models` with
+one class whose `__init__` takes `num_classes`, `in_channels` and `image_size`. The file's name is
+the architecture's, and what else `__init__` takes are its options. Any other name is that of a
+library and of a model there, such as "torchvision/resnet18".
 """
 
 import ast
@@ -60,14 +62,15 @@ def architecture(name: str) -> Architecture:
     if not name.isidentifier() or not path.is_file():
         known = architectures()
         raise StudyError(
-            f"unknown architecture {name!r};{_closest(name, known)} known: {', '.join(known)}, and any model of "
-            f"{' or '.join(LIBRARIES)}, as torchvision/resnet18"
+            f"unknown architecture {name!r};{_closest(name, known)} known: {', '.join(known)}, "
+            f"and any model of {' or '.join(LIBRARIES)}, as torchvision/resnet18"
         )
     networks = _networks(path)
     if len(networks) != 1:
-        found = " and ".join(network.name for network in networks) or "none"
+        names = " and ".join(network.name for network in networks) or "none"
         raise StudyError(
-            f"{path}: expected one class whose __init__ takes num_classes, in_channels and image_size, found {found}; CONTRIBUTING.md shows how to write it"
+            f"{path}: expected one class whose __init__ takes num_classes, in_channels and "
+            f"image_size, found {names}; CONTRIBUTING.md shows how to write it"
         )
     return networks[0]
 
@@ -92,7 +95,12 @@ def _networks(path: Path) -> list[Architecture]:
 
 
 def architecture_modules(wanted: Mapping[str, Any], others: Iterable[str] = ()) -> list[str]:
-    """Return the modules that are imported by name for a recipe's `architecture`, and for other names that a search may put in its place."""
+    """Return the modules that are imported by name for a recipe's `architecture`.
+
+    Args:
+        wanted: a recipe's `architecture`.
+        others: names that a search may put in place of its name.
+    """
     names = {wanted["name"], *others}
     return sorted(
         {"study.models.libraries" if "/" in name else f"study.models.{name}" for name in names}
@@ -103,20 +111,21 @@ def architecture_modules(wanted: Mapping[str, Any], others: Iterable[str] = ()) 
 def library_models(library: str) -> list[str] | None:
     """Return the names of a library's image classifiers, None where it is not installed.
 
-    Both libraries mark the functions that make them, so that their sources tell: importing them takes seconds.
+    They are read from the sources, where both libraries mark the functions that make them:
+    importing a library takes seconds.
     """
-    place = importlib.util.find_spec(library)
-    if place is None or place.origin is None:
+    package = importlib.util.find_spec(library)
+    if package is None or package.origin is None:
         return None
     marked = re.compile(r"^@register_model\b.*?^def (\w+)\(", re.MULTILINE | re.DOTALL)
-    sources = Path(place.origin).with_name("models").glob("*.py")
+    sources = Path(package.origin).with_name("models").glob("*.py")
     return sorted(
         name for source in sources for name in marked.findall(source.read_text(encoding="utf-8"))
     )
 
 
 def check_architecture(wanted: Mapping[str, Any]) -> None:
-    """Check that an architecture exists and has the options that a recipe gives it, as far as that shows without torch.
+    """Check, as far as possible without torch, that an architecture and its options exist.
 
     Args:
         wanted: a recipe's `architecture`: its `name` and options.
@@ -132,7 +141,8 @@ def check_architecture(wanted: Mapping[str, Any]) -> None:
     for option in options:
         if option not in known:
             raise StudyError(
-                f"architecture {name!r} has no option {option!r};{_closest(option, known)} it has: {', '.join(known) or 'none'}"
+                f"architecture {name!r} has no option {option!r};{_closest(option, known)} "
+                f"it has: {', '.join(known) or 'none'}"
             )
 
 
@@ -140,18 +150,21 @@ def _check_library_model(name: str, options: Iterable[str]) -> None:
     library, _, model = name.partition("/")
     if library not in LIBRARIES:
         raise StudyError(
-            f"architecture {name!r} is of the library {library!r}, expected {' or '.join(LIBRARIES)}, as torchvision/resnet18"
+            f"architecture {name!r} is of the library {library!r}, "
+            f"expected {' or '.join(LIBRARIES)}, as torchvision/resnet18"
         )
     known = library_models(library)
-    # Where Snakemake brings the job's environment the library may be there and not here; the job asks again.
+    # The library may be installed where the job runs and not here; the job asks again.
     if known is not None and model not in known:
         raise StudyError(
-            f"architecture {name!r}: {library} has no image classifier {model!r};{_closest(model, known)} it has {len(known):,}"
+            f"architecture {name!r}: {library} has no image classifier {model!r};"
+            f"{_closest(model, known)} it has {len(known):,}"
         )
     for option in options:
         if option in _WEIGHTS:
             raise StudyError(
-                f"architecture {name!r}: every model is trained from scratch, with weights of its seed; take {option!r} out"
+                f"architecture {name!r}: every model is trained from scratch, "
+                f"with weights of its seed; take {option!r} out"
             )
         if option in _GIVEN_LIBRARY:
             raise StudyError(
@@ -159,7 +172,8 @@ def _check_library_model(name: str, options: Iterable[str]) -> None:
             )
         if option == "aux_logits":
             raise StudyError(
-                f"architecture {name!r}: auxiliary outputs are off, for there is no loss for them here; take 'aux_logits' out"
+                f"architecture {name!r}: auxiliary outputs are off, "
+                "for there is no loss for them here; take 'aux_logits' out"
             )
 
 

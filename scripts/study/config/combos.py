@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def chain_of(combos: Sequence[str], partition: str) -> list[str]:
-    """Return the combos that hold a partition and each hold the one before, from the partition alone: v1, v1+v2, v1+v2+v3.
+    """Return the combos that each hold the one before, from a partition: v1, v1+v2, v1+v2+v3.
 
     Empty if the partition alone is no combo of the study.
     """

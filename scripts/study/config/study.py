@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.audit.storage import check_address
-from study.config.configuration import check_claims, check_config, check_schema
-from study.config.published import why_not_comparable
-from study.config.recipes import check_chooses, check_image_size, check_search, resolve_recipe
+from study.config.addresses import check_address
+from study.config.checks import check_claims, check_config
+from study.config.recipe_checks import (
+    check_chooses,
+    check_image_size,
+    check_search,
+    resolve_recipe,
+)
+from study.config.schema import check_schema
 from study.data.datasets import SIDES
 from study.data.names import OWN
 from study.files import read_yaml
@@ -17,9 +22,11 @@ class Study(NamedTuple):
     """What a configuration asks for.
 
     Attributes:
-        recipes: resolved recipe of each model that the study or the comparison with published figures may train.
+        recipes: resolved recipe of each model that the study or the comparison with published
+            figures may train.
         systems: the published systems that results are compared with, by name.
-        kinds: which models of a system are compared: "model", the reported recipe, and "tuned", ours.
+        kinds: which models of a system are compared: "model", the reported recipe, and "tuned",
+            ours.
         why_not_comparable: why the study cannot be compared with them, or None.
     """
 
@@ -52,23 +59,74 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
     def resolved(model: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
         return resolve_recipe(folder / "models" / f"{model}.yaml", overrides, schema)
 
-    # Overrides of models that are not listed are checked too: a typing error there should not pass unseen.
+    # Overrides of models that are not listed are checked too: a typing error must not pass unseen.
     models = dict.fromkeys([*config["models"], *config["overrides"], *compared])
     recipes = {model: resolved(model, config["overrides"].get(model, {})) for model in models}
     for model, search in config["tune"].items():
         check_search(model, recipes[model], search, schema)
-    shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
-    dataset = config["dataset"]
-    own = dataset["name"] in OWN
-    side, key = (
-        (dataset["image_size"], "dataset.image_size") if own else (SIDES[dataset["name"]], "")
-    )
-    for model in config["models"]:
-        check_image_size(model, recipes[model], side, key)
-        check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)
+    _check_models(config, recipes)
     if config["claims"]:
         claims = read_yaml(config["claims"])
         check_schema(claims, read_yaml(schemas / "claims.schema.yaml"), config["claims"])
         check_claims(claims, config["models"], config["combos"])
     reported = {system["model"]: resolved(system["model"], {}) for system in systems.values()}
     return Study(recipes, systems, kinds, why_not_comparable(systems, config, recipes, reported))
+
+
+def _check_models(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that the models can be trained on the study's images and splits."""
+    shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
+    dataset = config["dataset"]
+    if dataset["name"] in OWN:
+        side, key = dataset["image_size"], "dataset.image_size"
+    else:
+        side, key = SIDES[dataset["name"]], ""
+    for model in config["models"]:
+        check_image_size(model, recipes[model], side, key)
+        check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)
+
+
+def why_not_comparable(
+    systems: Mapping[str, Mapping[str, Any]],
+    config: Mapping[str, Any],
+    recipes: Mapping[str, Mapping[str, Any]],
+    reported: Mapping[str, Mapping[str, Any]],
+) -> str | None:
+    """Return why a study cannot be compared with the published figures, and what to write; or None.
+
+    Args:
+        systems: the part of config/published.yaml that is compared.
+        config: a checked configuration.
+        recipes: resolved recipes by model, with the configuration's overrides.
+        reported: the same without overrides.
+    """
+    if not systems:
+        return "reproduce.systems is empty; write reproduce: {systems: [S0, S1]}"
+    if config["dataset"]["name"] != "cifar10" or config["dataset"]["checksums"]:
+        return (
+            "the published figures are of CIFAR-10; run it with --configfile config/laptop.yaml, "
+            "where results/ holds no other study"
+        )
+    sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
+    for name, system in systems.items():
+        model = system["model"]
+        # The first epochs of a recipe may be compared with the published first epochs.
+        recipe = {key: value for key, value in recipes[model].items() if key != "stop_after"}
+        if recipe != reported[model]:
+            return (
+                f"{name} was trained by the recipe {model}, which overrides.{model} changes; "
+                "take that out"
+            )
+        if set(config["tune"].get(model, {"keys": {}})["keys"]) - set(system.get("searched", [])):
+            return f"{name} did not search what tune.{model} does; take that out"
+        otherwise = f"take {name} out of reproduce.systems"
+        for key, value in system["split"].items():
+            if config[key] != value:
+                return f"{name} needs {key}: {value}; write that or {otherwise}"
+        for partition, size in system.get("partitions", {}).items():
+            if sizes.get(partition) != size:
+                return (
+                    f"{name} was measured on partition {partition} of {size} images; "
+                    f"add it to 'partitions' or {otherwise}"
+                )
+    return None

@@ -1,86 +1,108 @@
-"""Images of a partition that no model on a growing chain of combos learnt: the question of the two DVC studies.
+"""Images of a partition that no model on a growing chain of combos learnt.
 
-They looked at images that were in the test split of every combo, a hundred or two of 20,000. Here every image of the partition is
-looked at, by the part that it plays in a run: *out of sample*, in the test split (the same for all combos of a seed), or *trained
-on*, when not even the models that were trained on it get it right.
+This is the question of the two DVC studies. They looked at images that were in the test split of
+every combo, a hundred or two of 20,000. Here every image of the partition is looked at, by the part
+that it plays in a run: *out of sample*, in the test split (the same for all combos of a seed), or
+*trained on*, when not even the models that were trained on it get it right.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from study.runs.metrics import confusion
-from study.runs.predictions import Predictions
+from study.runs.run import Run
 
-PARTS = {"out of sample": ("test",), "trained on": ("train",)}
+PARTS = {"out of sample": "test", "trained on": "train"}
 
 
-class Chain(NamedTuple):
-    """The runs of one model and seed on all combos of the chain.
-
-    Attributes:
-        model: its name.
-        seed: of the runs.
-        runs: predictions by combo, the partition by itself first.
-    """
-
-    model: str
-    seed: int
-    runs: Mapping[str, Predictions]
+def chains_of(runs: Iterable[Run], combos: Sequence[str]) -> list[list[Run]]:
+    """Return the runs of each model and seed on the combos of a chain, in its order."""
+    chains: dict[tuple[str, int], dict[str, Run]] = {}
+    for run in runs:
+        chains.setdefault((run.model, run.seed), {})[run.combo] = run
+    return [[of_combo[combo] for combo in combos] for of_combo in chains.values()]
 
 
 def hard_to_learn(
-    chains: Iterable[Chain], image_ids: np.ndarray, labels: np.ndarray
+    chains: Iterable[Sequence[Run]], image_ids: np.ndarray, labels: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the images that all runs of a chain got wrong, and how many were looked at.
 
     Args:
-        chains: of all models and seeds; those in which a run diverged are passed over.
+        chains: the runs of each model and seed, the one on the partition alone first; chains in
+            which a run diverged are passed over.
         image_ids: of the partition.
         labels: int, N.
 
     Returns:
-        - a row an image, model, seed and part: `judged` ("out of sample" or "trained on"), `model`, `seed`, `image_id`, `true` and
-          `predicted` (label numbers; the prediction of the model on the partition alone);
-        - a row a model, seed and part: `judged`, `model`, `seed`, `n_judged` images and `n_hard` of them.
+        - a row an image, model, seed and part: `judged` ("out of sample" or "trained on"), `model`,
+          `seed`, `image_id`, `true` and `predicted` (label numbers; the prediction of the model on
+          the partition alone);
+        - a row a model, seed and part: `judged`, `model`, `seed`, `n_judged` images and `n_hard` of
+          them.
 
-        After the single models and seeds, rows with model "all" and seed -1 hold the images that every run of every chain which
-        judged them got wrong, with the most frequent of the predictions.
+        After the single models and seeds, rows with model "all" and seed -1 hold the images that
+        every run of every chain which judged them got wrong, with the most frequent prediction.
     """
-    rows, counts = [], []
-    for judged, roles in PARTS.items():
-        looked, wrong = np.zeros((2, len(labels)), np.int64)
-        votes = np.zeros((len(labels), int(labels.max()) + 1), np.int64)
-        for chain in chains:
-            runs = list(chain.runs.values())
-            if any(run.diverged for run in runs):
-                continue
-            judges = np.all([run.has_role(*roles)[image_ids] for run in runs], axis=0)
-            ids = image_ids[judges]
-            answers = np.array([run.logits[ids].argmax(axis=1) for run in runs])
-            hard = (answers != labels[ids]).all(axis=0)
-            looked[ids] += 1
-            wrong[ids] += hard
-            votes[ids, answers[0]] += 1
-            rows.append(_rows(judged, chain.model, chain.seed, ids[hard], labels, answers[0][hard]))
-            counts.append([judged, chain.model, chain.seed, len(ids), int(hard.sum())])
-        ids = np.flatnonzero((looked > 0) & (wrong == looked))
-        rows.append(_rows(judged, "all", -1, ids, labels, votes[ids].argmax(axis=1)))
-        counts.append([judged, "all", -1, int((looked > 0).sum()), len(ids)])
-    return pd.concat(rows, ignore_index=True), pd.DataFrame(
-        counts, columns=["judged", "model", "seed", "n_judged", "n_hard"]
+    tallies = {judged: _Tally(judged, labels) for judged in PARTS}
+    for chain in chains:
+        answers = [run.predictions() for run in chain]
+        if any(predictions.diverged for predictions in answers):
+            continue
+        for judged, role in PARTS.items():
+            may = np.all([predictions.has_role(role)[image_ids] for predictions in answers], axis=0)
+            ids = image_ids[may]
+            predicted = np.array([of_run.logits[ids].argmax(axis=1) for of_run in answers])
+            tallies[judged].add(chain[0].model, chain[0].seed, ids, predicted)
+    for tally in tallies.values():
+        tally.add_all()
+    return (
+        pd.concat([rows for tally in tallies.values() for rows in tally.rows], ignore_index=True),
+        pd.DataFrame(
+            [count for tally in tallies.values() for count in tally.counts],
+            columns=["judged", "model", "seed", "n_judged", "n_hard"],
+        ),
     )
 
 
-def _rows(
-    judged: str, model: str, seed: int, ids: np.ndarray, labels: np.ndarray, predicted: np.ndarray
-) -> pd.DataFrame:
-    same = {"judged": judged, "model": model, "seed": seed}
-    return pd.DataFrame(
-        same | {"image_id": ids, "true": labels[ids], "predicted": predicted}, index=range(len(ids))
-    )
+class _Tally:
+    """The images that were judged in one way, chain by chain, and over all chains.
+
+    Attributes:
+        rows: tables of the images that a chain got wrong.
+        counts: rows of how many images were judged and wrong.
+    """
+
+    def __init__(self, judged: str, labels: np.ndarray):
+        self.rows: list[pd.DataFrame] = []
+        self.counts: list[list] = []
+        self._judged, self._labels = judged, labels
+        self._n_chains, self._n_wrong = np.zeros((2, len(labels)), np.int64)
+        self._votes = np.zeros((len(labels), int(labels.max()) + 1), np.int64)
+
+    def add(self, model: str, seed: int, ids: np.ndarray, predicted: np.ndarray) -> None:
+        """Take in the predictions, runs × images, of a chain that judges these images."""
+        hard = (predicted != self._labels[ids]).all(axis=0)
+        self._n_chains[ids] += 1
+        self._n_wrong[ids] += hard
+        self._votes[ids, predicted[0]] += 1
+        self._append(model, seed, len(ids), ids[hard], predicted[0][hard])
+
+    def add_all(self) -> None:
+        """Close with the images that every chain got wrong which judged them."""
+        judged = self._n_chains > 0
+        ids = np.flatnonzero(judged & (self._n_wrong == self._n_chains))
+        self._append("all", -1, int(judged.sum()), ids, self._votes[ids].argmax(axis=1))
+
+    def _append(
+        self, model: str, seed: int, n_judged: int, ids: np.ndarray, predicted: np.ndarray
+    ) -> None:
+        same = {"judged": self._judged, "model": model, "seed": seed}
+        images = {"image_id": ids, "true": self._labels[ids], "predicted": predicted}
+        self.rows.append(pd.DataFrame(same | images, index=range(len(ids))))
+        self.counts.append([self._judged, model, seed, n_judged, len(ids)])
 
 
 def text_report(
@@ -90,15 +112,21 @@ def text_report(
     partition: str,
     combos: Sequence[str],
 ) -> str:
-    """Return what `hard_to_learn` found as plain text: for each model and seed class distribution, True × Predicted and total."""
+    """Return what `hard_to_learn` found as plain text.
+
+    For each model and seed: class distribution, True × Predicted and total.
+    """
     lines = [
         f"Images of {partition} that none of the models on {', '.join(combos)} learnt.",
-        "Out of sample: test images of the partition, which none of these models trained on or was chosen by.",
-        "Trained on: training images of the partition that all of these models get wrong although they trained on them.",
-        "Predicted: by the model on the first combo; over all models and seeds, the most frequent such prediction.",
+        "Out of sample: test images of the partition, which none of these models trained on or was "
+        "chosen by.",
+        "Trained on: training images of the partition that all of these models get wrong although "
+        "they trained on them.",
+        "Predicted: by the model on the first combo; over all models and seeds, the most frequent "
+        "such prediction.",
     ]
     for count in counts.itertuples():
-        own = images[
+        hard = images[
             (images["judged"] == count.judged)
             & (images["model"] == count.model)
             & (images["seed"] == count.seed)
@@ -111,10 +139,10 @@ def text_report(
             f"== {count.judged.capitalize()}, {who} ==",
             f"Images judged: {count.n_judged}",
         ]
-        if own.empty:
+        if hard.empty:
             lines.append("No hard-to-learn images found.")
             continue
-        true, predicted = own["true"].to_numpy(), own["predicted"].to_numpy()
+        true, predicted = hard["true"].to_numpy(), hard["predicted"].to_numpy()
         numbers = np.bincount(true, minlength=len(classes))
         table = pd.DataFrame(
             confusion(true, predicted, len(classes)), index=classes, columns=classes
@@ -124,5 +152,5 @@ def text_report(
             *(f"{name}: {n}" for name, n in zip(classes, numbers, strict=True)),
         ]
         lines += ["True (rows) x Predicted (columns):", table.to_string()]
-        lines.append(f"Total hard-to-learn images: {len(own)}")
+        lines.append(f"Total hard-to-learn images: {len(hard)}")
     return "\n".join(lines) + "\n"

@@ -1,9 +1,10 @@
-"""How well scores of hardness agree with people: rank correlation, AUROC and average precision, each with an interval.
+"""How well scores of hardness agree with people, with intervals.
 
-The intervals are percentiles over bootstrap resamples of the images (B. Efron, 1979), the same resamples for every score, so that
-differences between scores are paired. They say how far other images of the same kind might move a value, and nothing of other runs.
-With few positive images those of average precision are too narrow: in a simulation with 60 among 2,000 images, the 95 % interval of
-a difference held the truth in 86 of 100 cases, AUROC's in 95.
+The intervals are percentiles over bootstrap resamples of the images (B. Efron, 1979), the same
+resamples for every score, so that differences between scores are paired. They say how far other
+images of the same kind might move a value, and nothing of other runs. With few positive images
+those of average precision are too narrow: in a simulation with 60 among 2,000 images, the 95 %
+interval of a difference held the truth in 86 of 100 cases, AUROC's in 95.
 """
 
 import itertools
@@ -16,10 +17,11 @@ from sklearn.metrics import precision_recall_curve
 from study.comparison.bootstrap import percentile_interval
 from study.comparison.intervals import t_interval
 from study.errors import StudyError
+from study.hardness.rank_metrics import Ranking, rank_metrics
 
 # Larger is harder.
 SCORES = ("hardness", "error_rate", "label_suspicion", "1 - p_label_mean")
-# What the others are compared with: the share of runs that misclassify the image, as a plain count has it.
+# What the others are compared with: the share of runs that misclassify the image.
 BASELINE = "error_rate"
 GRADED_TARGETS = ("human_error", "human_entropy")
 YES_NO_TARGETS = ("human_rejects", "human_hard")
@@ -31,7 +33,7 @@ HARD_FOR_MODELS = 0.5
 
 # Resamples at a time: enough for numpy to be busy, few enough for the processor's cache.
 _BLOCK = 16
-# Groups of images in a figure: so many, unless there would be fewer images in each than this.
+# Groups of images in a figure: so many, if each has at least this many images.
 _GROUPS, _GROUP_SIZE = 20, 25
 
 
@@ -39,8 +41,8 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
     """Return the images that both models and people judged.
 
     Args:
-        hard_examples: one row an image with `image_id`, `hardness`, `error_rate`, `label_suspicion` and `p_label_mean`, empty
-            where no run may judge it.
+        hard_examples: one row an image with `image_id`, `hardness`, `error_rate`,
+            `label_suspicion` and `p_label_mean`, empty where no run may judge it.
         targets: what `study.hardness.human_votes.human_targets` returned.
 
     Returns:
@@ -53,14 +55,16 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
     missing = [name for name in columns if name not in hard_examples]
     if missing:
         raise StudyError(
-            f"the table of hard examples has no column {missing[0]!r}; make it anew with find_hard_examples"
+            f"the table of hard examples has no column {missing[0]!r}; "
+            "make it again with find_hard_examples"
         )
     scores = hard_examples[columns].dropna()
     scores = scores.assign(**{SCORES[-1]: 1 - scores["p_label_mean"]})
     images = scores.merge(targets, on="image_id").sort_values("image_id", ignore_index=True)
     if images.empty:
         raise StudyError(
-            "no image was judged both by a run and by people; vote on images that are in the study's partitions"
+            "no image was judged both by a run and by people; "
+            "vote on images that are in the study's partitions"
         )
     return images
 
@@ -74,19 +78,21 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
         seed: of the resamples.
 
     Returns:
-        One row a target, score and metric (`spearman` with graded targets, ties at their mean rank; `auroc` and
-        `average_precision` of yes-no targets, ties half right and in an order by chance): `value` with the ends `low` and `high` of its 95 % interval, the
-        `difference_to_error_rate` with its ends, `n` images and `n_positive` of them (of yes-no targets). What is undefined, because
-        all images have the same score or target, is NaN.
+        One row a target, score and metric (`spearman` with graded targets, ties at their mean rank;
+        `auroc` and `average_precision` of yes-no targets, ties half right and in an order by
+        chance): `value` with the ends `low` and `high` of its 95 % interval, the
+        `difference_to_error_rate` with its ends, `n` images and `n_positive` of them (of yes-no
+        targets). What is undefined, because all images have the same score or target, is NaN.
     """
-    scores = {name: _Ranking(images[name].to_numpy(float)) for name in SCORES}
-    graded = {name: _Ranking(images[name].to_numpy(float)) for name in GRADED_TARGETS}
+    scores = {name: Ranking(images[name].to_numpy(float)) for name in SCORES}
+    graded = {name: Ranking(images[name].to_numpy(float)) for name in GRADED_TARGETS}
     yes_no = {name: images[name].to_numpy(bool) for name in YES_NO_TARGETS}
     n = len(images)
     with np.errstate(invalid="ignore"):  # undefined is NaN
-        values = _metrics(scores, graded, yes_no, np.ones((n, 1)))
+        values = rank_metrics(scores, graded, yes_no, np.ones((n, 1)))
         blocks = [
-            _metrics(scores, graded, yes_no, weights) for weights in _resampled(n, resamples, seed)
+            rank_metrics(scores, graded, yes_no, weights)
+            for weights in _resampled(n, resamples, seed)
         ]
     rows = []
     for (target, metric), score in itertools.product(COMPARISONS, SCORES):
@@ -117,7 +123,7 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
 
 
 def _resampled(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each image is drawn, float n×B, for `resamples` resamples of all images in blocks of B."""
+    """Yield how often each image is drawn, float n×B, for resamples in blocks of B."""
     generator = np.random.default_rng(seed)
     for start in range(0, resamples, _BLOCK):
         block = min(_BLOCK, resamples - start)
@@ -125,86 +131,10 @@ def _resampled(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
         yield np.stack(counts, axis=1).astype(float)
 
 
-class _Ranking:
-    """The order of images by a value, from low to high, with equal values together."""
-
-    def __init__(self, values: np.ndarray):
-        _, self.groups = np.unique(values, return_inverse=True)
-        self.order = np.argsort(self.groups, kind="stable")
-        self.starts = np.flatnonzero(np.diff(self.groups[self.order], prepend=-1))
-
-    def totals(self, ordered: np.ndarray) -> np.ndarray:
-        """Return sums over the images of each distinct value, G×B, of weights in this order, n×B."""
-        return np.add.reduceat(ordered, self.starts, axis=0)
-
-
-def _metrics(
-    scores: dict[str, _Ranking],
-    graded: dict[str, _Ranking],
-    yes_no: dict[str, np.ndarray],
-    weights: np.ndarray,
-) -> dict[tuple[str, str, str], np.ndarray]:
-    """Return each metric, float B, by (target, score, metric), where image i is there weights[i, b] times in resample b."""
-    found = {}
-    target_ranks = {target: _centred_ranks(ranking, weights) for target, ranking in graded.items()}
-    for score, ranking in scores.items():
-        ranks, spread = _centred_ranks(ranking, weights)
-        weighted = weights * ranks
-        for target, (others, other_spread) in target_ranks.items():
-            covariance = np.einsum("ib,ib->b", weighted, others)
-            found[target, score, "spearman"] = covariance / np.sqrt(spread * other_spread)
-        ordered = weights[ranking.order]
-        totals = ranking.totals(ordered)
-        reciprocals = _reciprocal_ranks(totals)
-        for target, positive in yes_no.items():
-            hits = ranking.totals(ordered * positive[ranking.order, None])
-            found[target, score, "auroc"] = _auroc(hits, totals - hits)
-            found[target, score, "average_precision"] = _average_precision(
-                hits, totals, reciprocals
-            )
-    return found
-
-
-def _centred_ranks(ranking: _Ranking, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each image's mid-rank less the mean rank, n×B, and the sum of its squares over the resample, B."""
-    totals = ranking.totals(weights[ranking.order])
-    ranks = np.cumsum(totals, axis=0) - totals / 2 - len(weights) / 2
-    return ranks[ranking.groups], (totals * ranks**2).sum(axis=0)
-
-
-def _auroc(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
-    """Return the probability that a positive image has the larger score, ties counting half, from counts by score, G×B."""
-    below = np.cumsum(misses, axis=0) - misses / 2
-    return (hits * below).sum(axis=0) / (hits.sum(axis=0) * misses.sum(axis=0))
-
-
-def _average_precision(hits: np.ndarray, totals: np.ndarray, reciprocals: np.ndarray) -> np.ndarray:
-    """Return the expected average precision if images of equal score are put in an order by chance, from counts by score, G×B.
-
-    Without ties it is scikit-learn's. That gives all images of a tie the precision at its end, and so prefers to a count the same
-    count with its ties broken at random. Source: F. McSherry and M. Najork, "Computing information retrieval performance
-    measures efficiently in the presence of tied scores", ECIR 2008.
-
-    Args:
-        hits: positive images.
-        totals: images.
-        reciprocals: what `_reciprocal_ranks` returned for `totals`.
-    """
-    before, hits_before = (counts[::-1].cumsum(axis=0)[::-1] - counts for counts in (totals, hits))
-    first = (hits_before + 1) * reciprocals
-    later = (hits - 1) / np.maximum(totals - 1, 1) * (totals - (before + 1) * reciprocals)
-    return (hits / np.maximum(totals, 1) * (first + later)).sum(axis=0) / hits.sum(axis=0)
-
-
-def _reciprocal_ranks(totals: np.ndarray) -> np.ndarray:
-    """Return the sum of 1 / rank over the images of each score, G×B, from their counts; the largest score has the first ranks."""
-    last = totals[::-1].cumsum(axis=0).astype(int)
-    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, last[-1].max() + 1))])
-    return np.diff(harmonic[last], axis=0, prepend=0)[::-1]
-
-
 def finding(table: pd.DataFrame) -> str:
-    """Return in one sentence how hardness fares against the plain count, by AUROC, whose intervals few images suffice for.
+    """Return in one sentence how hardness fares against the plain count of errors.
+
+    By AUROC: few images suffice for its intervals.
 
     Args:
         table: what `agreement` returned, of all sources.
@@ -214,13 +144,15 @@ def finding(table: pd.DataFrame) -> str:
     )
     better, worse = (rows["difference_low"] > 0).sum(), (rows["difference_high"] < 0).sum()
     return (
-        f"By AUROC, hardness agrees with people better than the plain error count in {better} of {len(rows)} comparisons, worse in "
-        f"{worse}, undecided in {len(rows) - better - worse}"
+        f"By AUROC, hardness agrees with people better than the plain error count in {better} of "
+        f"{len(rows)} comparisons, worse in {worse}, undecided in {len(rows) - better - worse}"
     )
 
 
 def models_and_people(images: pd.DataFrame) -> np.ndarray:
-    """Return how many images are hard for models (mean probability of the label below `HARD_FOR_MODELS`) and for people.
+    """Return how many images are hard for models and for people.
+
+    Hard for models: the mean probability of the label is below `HARD_FOR_MODELS`.
 
     Returns:
         int64, 2×2: rows easy and hard for the models, columns easy and hard for people.
@@ -234,7 +166,10 @@ def models_and_people(images: pd.DataFrame) -> np.ndarray:
 def precision_and_recall(
     score: Sequence[float], positive: Sequence[bool]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return precision and recall for every threshold of a score, recall falling; some image is positive."""
+    """Return precision and recall for every threshold of a score, recall falling.
+
+    At least one image is positive.
+    """
     precision, recall, _ = precision_recall_curve(positive, score, drop_intermediate=True)
     return precision[:-1], recall[:-1]  # without the end point (0, 1), which no threshold has
 
@@ -246,7 +181,8 @@ def human_error_by_hardness(images: pd.DataFrame) -> pd.DataFrame:
         images: what `judged_images` returned.
 
     Returns:
-        One row a group, easiest first, of as nearly equal sizes as possible: mean `hardness`; `human_error`, with `low` and `high`, the ends of its 95 % t-interval.
+        One row a group, easiest first, of as nearly equal sizes as possible: mean `hardness`;
+        `human_error`, with `low` and `high`, the ends of its 95 % t-interval.
     """
     ordered = images.sort_values(["hardness", "image_id"])
     rows = []

@@ -1,9 +1,7 @@
 """Which places of an image speak for a class, in the eyes of a model: Grad-CAM."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from study.devices import memory_advice
-from study.models.gradcam_layers import cam_layers
-from study.models.weights import load_model
-from study.runs.gradcam_maps import ActivationMaps
-from study.runs.predictions import Predictions
-from study.training.trainer import Normalize
 
 _EPSILON = 1e-7
 
@@ -25,15 +18,16 @@ def grad_cam(
 ) -> tuple[Tensor, list[tuple[int, int]]]:
     """Return Grad-CAM's maps of several layers for several classes of each image.
 
-    With A the output of a layer, C×h×w, and G the gradient of a class's score by it: relu(Σ_c w_c·A_c), where w_c is the mean
-    of G_c over its places; scaled to 0–1, resized to the image (bilinear), scaled again. A map without any positive place, or with
+    With A the output of a layer, C×h×w, and G the gradient of a class's score by it:
+    relu(Σ_c w_c·A_c), where w_c is the mean of G_c over its places. The map is scaled to 0–1,
+    resized to the image (bilinear) and scaled again. A map without any positive place, or with
     numbers that are not finite, is 0 everywhere.
 
-    The score is the logit less the mean of all logits. A network may lower all of them alike, which changes no probability but would leave
-    nothing that speaks for any class. The logarithm of the class's probability, free of that too, has a gradient that vanishes the surer the answer
-    is.
+    The score is the logit minus the mean of all logits. A network may lower all logits alike:
+    that changes no probability, but would leave nothing that speaks for any class. The logarithm
+    of the probability has no such fault, but its gradient vanishes when the network is sure.
 
-    The model computes in evaluation mode and in float32; it is left as it was found.
+    The model computes in evaluation mode and in float32. Its own modes are restored.
 
     Args:
         model: takes float B×c×H×W, returns logits B×K; no image's logits depend on other images.
@@ -44,7 +38,8 @@ def grad_cam(
     Returns:
         Maps, float32 B×L×T×H×W with values 0–1, and the height and width of each layer's own maps.
 
-    Source: R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017.
+    Source: R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
+    Gradient-based Localization", ICCV 2017.
     """
     with _evaluating(model), _recording(model, layers) as outputs, torch.enable_grad():
         # The images ask for gradients so that there are some also where weights are frozen.
@@ -68,82 +63,41 @@ def grad_cam(
     return maps, [tuple(activation.shape[2:]) for activation in activations]
 
 
-def explain_run(
-    combo: str,
-    record: Mapping[str, Any],
-    weights: str | Path,
-    predictions: Predictions,
-    images: np.ndarray,
-    labels: np.ndarray,
-    image_ids: np.ndarray,
-    device: torch.device,
-) -> ActivationMaps:
-    """Return the maps of images in the eyes of one run, for the class it predicted and for the true one.
-
-    Args:
-        combo: that the run trained on.
-        record: of the run.
-        weights: of the run, .safetensors.
-        predictions: of the run.
-        images: uint8 N×H×W×C, all.
-        labels: int64 N, of all images.
-        image_ids: int64 n, at least one; what to explain.
-        device: where to compute.
-
-    Raises:
-        NoMaps: the network is not of the kind that has maps.
-        StudyError: the weights are not the run's, or there is too little memory.
-    """
-    model = load_model(weights, record, device)
-    normalize = Normalize(**record["recipe"]["normalize"]).to(device)
-    layers = cam_layers(model, record["image_shape"])
-    log_probabilities = predictions.log_probabilities()[image_ids]
-    predicted, true = log_probabilities.argmax(axis=1), labels[image_ids]
-    with memory_advice():
-        maps, sizes = explain(
-            model,
-            normalize,
-            torch.from_numpy(images[image_ids]).to(device),
-            torch.from_numpy(np.stack([predicted, true], axis=1)).to(device),
-            layers,
-        )
-    return ActivationMaps(
-        combo=combo,
-        seed=record["seed"],
-        image_ids=image_ids,
-        predicted=predicted,
-        true=true,
-        confidence=np.exp(log_probabilities.max(axis=1)),
-        roles=predictions.roles[image_ids],
-        layers=np.array(layers),
-        sizes=sizes,
-        maps=maps,
-    )
-
-
-def explain(
+def gradcam_maps(
     model: nn.Module,
     normalize: Callable[[Tensor], Tensor],
-    images: Tensor,
-    classes: Tensor,
+    images: np.ndarray,
+    classes: np.ndarray,
     layers: Sequence[str],
     *,
     batch_size: int = 32,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return Grad-CAM's maps of images as bytes, uint8 n×L×T×H×W, and the sizes of the layers' own maps, int64 L×2.
+    """Return Grad-CAM's maps of images as bytes, and the sizes of the layers' own maps.
 
     Args:
         model: see `grad_cam`, as `layers`.
         normalize: what the model's input went through in training.
-        images: uint8 n×H×W×C, at least one, on the model's device.
-        classes: int64 n×T, on the same device.
+        images: uint8 n×H×W×C, n ≥ 1.
+        classes: int64 n×T.
         layers: L names.
         batch_size: how many images at once.
+
+    Returns:
+        Maps, uint8 n×L×T×H×W, and sizes, int64 L×2.
+
+    Raises:
+        StudyError: there is too little memory.
     """
+    device = next(model.parameters()).device
     maps, sizes = [], []
-    for batch, asked in zip(images.split(batch_size), classes.split(batch_size), strict=True):
-        found, sizes = grad_cam(model, normalize(batch), asked, layers)
-        maps.append((255 * found).round().byte().cpu())
+    with memory_advice():
+        for start in range(0, len(images), batch_size):
+            batch, asked = (
+                torch.from_numpy(array[start : start + batch_size]).to(device)
+                for array in (images, classes)
+            )
+            batch_maps, sizes = grad_cam(model, normalize(batch), asked, layers)
+            maps.append((255 * batch_maps).round().byte().cpu())
     return torch.cat(maps).numpy(), np.array(sizes, np.int64)
 
 
@@ -166,7 +120,7 @@ def _scaled(maps: Tensor) -> Tensor:
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model, and autocasting, out of training; module by module it then is what it was."""
+    """Put the model into evaluation mode without autocasting; restore each module's mode after."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -185,9 +139,8 @@ def _recording(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
     def recorder(layer: str) -> Callable[..., Tensor]:
         def hook(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
             outputs[layer] = output
-            return (
-                output.clone()
-            )  # what follows may work in place, and the layer's own output is asked for
+            # What follows may work in place, and the layer's own output is asked for.
+            return output.clone()
 
         return hook
 

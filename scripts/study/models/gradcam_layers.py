@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from study.errors import StudyError
 
-_SIZES = 2
+_N_STAGES = 2
 _MAKE_MAPS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
@@ -16,69 +16,84 @@ class NoMaps(StudyError):
     """A network has no layers whose maps could be shown."""
 
 
-def cam_layers(model: nn.Module, image_shape: Sequence[int]) -> tuple[str, ...]:
-    """Return the names of the modules that end the last two stages of a convolutional network, coarser maps last.
+def gradcam_layers(model: nn.Module, image_shape: Sequence[int]) -> tuple[str, ...]:
+    """Return the modules that end the last two stages of a convolutional network, by name.
 
-    These are what the model names as `CAM_LAYERS`. Else a stage is all that is computed at one size of maps, more than one place, that a
-    convolution or pooling of the network returns; it ends with the last module that returns maps of this size.
+    The coarser maps come last. The model may name the modules itself, as `CAM_LAYERS`. If it does
+    not, a stage is all that is computed at one size of maps (more than one place) that a
+    convolution or pooling returns. It ends with the last module that returns maps of this size.
 
     Args:
         model: takes float B×C×H×W.
         image_shape: (H, W, C) of an image.
 
     Raises:
-        NoMaps: there is no such stage, or what comes after the last one is no classifier of maps, as in a transformer.
+        NoMaps: there is no such stage, or what comes after the last one is no classifier of maps,
+            as in a transformer.
     """
     named = getattr(model, "CAM_LAYERS", None)
     if named is not None:
         return tuple(named)
-    sizes: list[tuple[int, int]] = []
-    ends: dict[tuple[int, int], tuple[str, int]] = {}
-    tokens = 0  # when the last layer ran that works on several vectors of an image: tokens, or maps whose channels lie last
-    clock = 0
+    stages = _Stages()
+    _run_once(model, image_shape, stages)
+    kind = type(model).__name__
+    if not stages.ends:
+        raise NoMaps(
+            f"Grad-CAM shows maps of convolutions, and {kind} has none of more than one place"
+        )
+    last = sorted(stages.ends.values(), key=lambda end: end[1])[-_N_STAGES:]
+    if stages.last_vectors > last[-1][1]:
+        raise NoMaps(
+            f"Grad-CAM shows maps of convolutions, and {kind} goes on from its own with attention "
+            "or layers between vectors"
+        )
+    return tuple(name for name, _ in last)
 
-    def record(name: str, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
-        nonlocal tokens, clock
-        clock += 1
-        if (
-            isinstance(module, nn.MultiheadAttention | nn.Linear)
-            and given[0].shape[1:-1].numel() > 1
-        ):
-            tokens = clock
+
+class _Stages:
+    """The stages of a network, recorded module by module while it computes.
+
+    Attributes:
+        ends: by size of maps, the last module that returned such maps and its turn.
+        last_vectors: the turn of the last module that works on several vectors of an image:
+            tokens, or maps whose channels lie last.
+    """
+
+    def __init__(self):
+        self.ends: dict[tuple[int, int], tuple[str, int]] = {}
+        self.last_vectors = 0
+        self._turn = 0
+
+    def record(self, name: str, module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+        """Take note of one module and its output."""
+        self._turn += 1
+        works_on_vectors = isinstance(module, nn.MultiheadAttention | nn.Linear)
+        if works_on_vectors and given[0].shape[1:-1].numel() > 1:
+            self.last_vectors = self._turn
         if not isinstance(output, Tensor) or output.ndim != 4:
             return
         size = tuple(output.shape[2:])
-        if isinstance(module, _MAKE_MAPS) and min(size) > 1 and size not in sizes:
-            sizes.append(size)
-        if size in sizes and name:
-            ends[size] = name, clock
+        begins = isinstance(module, _MAKE_MAPS) and min(size) > 1
+        if name and (begins or size in self.ends):
+            self.ends[size] = name, self._turn
 
+
+def _run_once(model: nn.Module, image_shape: Sequence[int], stages: _Stages) -> None:
+    """Let the model compute one black image in evaluation mode; leave it as it was."""
     hooks = [
         module.register_forward_hook(
-            lambda module, given, output, name=name: record(name, module, given, output)
+            lambda module, given, output, name=name: stages.record(name, module, given, output)
         )
         for name, module in model.named_modules()
     ]
     modes = {module: module.training for module in model.modules()}
     height, width, channels = image_shape
+    image = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
     try:
         with torch.no_grad():
-            model.eval()(
-                torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
-            )
+            model.eval()(image)
     finally:
         for hook in hooks:
             hook.remove()
         for module, mode in modes.items():
             module.training = mode
-    kind = type(model).__name__
-    if not sizes:
-        raise NoMaps(
-            f"Grad-CAM shows maps of convolutions, and {kind} has none of more than one place"
-        )
-    last = sorted(ends.values(), key=lambda end: end[1])[-_SIZES:]
-    if tokens > last[-1][1]:
-        raise NoMaps(
-            f"Grad-CAM shows maps of convolutions, and {kind} goes on from its own with attention or layers between vectors"
-        )
-    return tuple(name for name, _ in last)

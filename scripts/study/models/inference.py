@@ -1,16 +1,143 @@
-"""A finished run's model with all that comes before and after it: bytes in, logits and probabilities out."""
+"""What a trained network answers: pixels and kept weights in, logits and probabilities out."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from study.devices import memory_advice
-from study.models.weights import load_model
-from study.runs.finished_runs import FinishedRun
-from study.training.trainer import VIEWS, Normalize
+from study.errors import StudyError
+from study.models.build import build_recipe_model
+
+
+class Normalize(nn.Module):
+    """Turn images B×H×W×C with values 0–255 into floats B×C×H×W: (x/255 − mean) / std per channel.
+
+    The result is a view with the channels last in memory: convolutions are fastest in this layout.
+    """
+
+    def __init__(self, mean: list[float], std: list[float]):
+        super().__init__()
+        self.register_buffer("scale", 1 / (255 * torch.tensor(std)))
+        self.register_buffer("shift", -torch.tensor(mean) / torch.tensor(std))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the normalised batch."""
+        # Whole lines instead of pixels of three numbers: several times faster on a CPU.
+        width = images.shape[2]
+        lines = images.flatten(-2).float()
+        normalized = torch.addcmul(self.shift.repeat(width), lines, self.scale.repeat(width))
+        return normalized.view(images.shape).permute(0, 3, 1, 2)
+
+
+def _plain(model: nn.Module, images: Tensor) -> Tensor:
+    return model(images).float()
+
+
+def _flip(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the mean over the image and its mirror image."""
+    return (_plain(model, images) + _plain(model, images.flip(3))) / 2
+
+
+def _flip_and_shift(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the weighted mean over the image and two shifted copies, each flipped too.
+
+    One copy is moved one pixel up and left, the other one pixel down and right. The image itself
+    counts as much as both copies together.
+
+    Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024.
+    """
+    height, width = images.shape[2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
+    moved = (
+        _flip(model, padded[:, :, start : start + height, start : start + width])
+        for start in (0, 2)
+    )
+    return _flip(model, images) / 2 + sum(moved) / 4
+
+
+# Test-time augmentation by the name that recipes call it: logits of normalised images, float B×K.
+VIEWS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+    "plain": _plain,
+    "flip": _flip,
+    "flip_and_shift": _flip_and_shift,
+}
+
+
+def predict(
+    model: nn.Module,
+    normalize: Normalize,
+    images: Tensor,
+    *,
+    batch_size: int = 500,
+    views: str = "plain",
+    bf16: bool = False,
+) -> Tensor:
+    """Return the logits, float32 N×K, of uint8 images N×H×W×C in evaluation mode.
+
+    Args:
+        model: takes float B×C×H×W, returns logits B×K.
+        normalize: what the model's input went through in training.
+        images: uint8, N×H×W×C, on the model's device.
+        batch_size: how many at once.
+        views: test-time augmentation, a key of `VIEWS`; logits are means over the views.
+        bf16: compute in bfloat16 instead of float32: faster where the hardware has it.
+    """
+    model.eval()
+    with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
+        return torch.cat(
+            [VIEWS[views](model, normalize(batch)) for batch in images.split(batch_size)]
+        )
+
+
+def evaluate(
+    model: nn.Module,
+    normalize: Normalize,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    views: str = "plain",
+    bf16: bool = False,
+) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy; NaN without images. For arguments see `predict`."""
+    if not len(labels):
+        return math.nan, math.nan
+    logits = predict(model, normalize, images, views=views, bf16=bf16)
+    loss = F.cross_entropy(logits, labels).item()
+    accuracy = (logits.argmax(1) == labels).double().mean().item()
+    return loss, accuracy
+
+
+def load_model(weights: str | Path, record: Mapping[str, Any], device: torch.device) -> nn.Module:
+    """Return a run's model with its weights and buffers, float32, in evaluation mode.
+
+    Args:
+        weights: what the training kept, .safetensors.
+        record: of the same run; its `recipe`, `classes` and `image_shape` define the network.
+        device: where the model computes. Channels lie last in memory, the fastest layout.
+
+    Raises:
+        StudyError: the weights are unreadable or of another network.
+    """
+    recipe = record["recipe"]
+    model = build_recipe_model(
+        recipe, num_classes=len(record["classes"]), image_shape=record["image_shape"]
+    )
+    try:
+        model.load_state_dict(load_file(weights))
+    except (RuntimeError, SafetensorError) as error:
+        raise StudyError(
+            f"{weights}: no weights of the {recipe['architecture']['name']} in the run's record "
+            f"({error}); train this run again"
+        ) from error
+    return model.eval().to(device, memory_format=torch.channels_last)
 
 
 class Classifier(nn.Module):
@@ -19,10 +146,10 @@ class Classifier(nn.Module):
     Args:
         model: takes float B×C×H×W, returns logits B×K.
         recipe: of the model; its `normalize` and `test_time`.
-        temperature: by which logits are divided before the softmax; None: as they are.
+        temperature: logits are divided by it before the softmax; None: they are not divided.
     """
 
-    def __init__(self, model: nn.Module, recipe: dict[str, Any], temperature: float | None):
+    def __init__(self, model: nn.Module, recipe: Mapping[str, Any], temperature: float | None):
         super().__init__()
         self.normalize = Normalize(**recipe["normalize"])
         self.model = model
@@ -35,14 +162,25 @@ class Classifier(nn.Module):
         return logits, (logits / self.temperature).softmax(1)
 
 
-def load_classifier(run: FinishedRun, device: torch.device) -> Classifier:
+def load_classifier(
+    weights: str | Path,
+    record: Mapping[str, Any],
+    temperature: float | None,
+    device: torch.device,
+) -> Classifier:
     """Return a run's classifier in evaluation mode, on the device.
+
+    Args:
+        weights: see `load_model`, as the record.
+        record: of the run.
+        temperature: see `Classifier`.
+        device: where the classifier computes.
 
     Raises:
         StudyError: the weights are not the run's.
     """
-    model = load_model(run.folder / "model.safetensors", run.record, device)
-    return Classifier(model, run.record["recipe"], run.metrics["temperature"]).eval().to(device)
+    model = load_model(weights, record, device)
+    return Classifier(model, record["recipe"], temperature).eval().to(device)
 
 
 def mean_probabilities(

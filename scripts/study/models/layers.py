@@ -1,4 +1,4 @@
-"""What a network consists of: its layers with shapes, parameters, multiply-adds and receptive fields."""
+"""What a network consists of: layers with shapes, parameters, multiply-adds, receptive fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Layer:
         shape: of its output for one image, channels first, such as "64×16×16".
         parameters: number of its numbers, trained or not.
         multiply_adds: for one image, of convolutions and matrix products; other layers count none.
-        receptive_field: side of the square of input pixels that one place of its output depends on; None where the output is
-            no map or has a single place, which sees the whole image.
+        receptive_field: side of the square of input pixels that one place of its output depends on;
+            None where the output is no map or has a single place, which sees the whole image.
         jump: input pixels between neighbouring places of its output; None likewise.
     """
 
@@ -37,77 +37,87 @@ class Layer:
 def describe_layers(
     model: nn.Module, image_shape: Sequence[int], fields: Mapping[str, Field] | None = None
 ) -> list[Layer]:
-    """Return the layers of `model` in the order of computation, and the whole as the last, named "total".
+    """Return the layers of `model` in the order of computation, and the whole as the last, "total".
 
-    Parameters and multiply-adds that belong to no layer, such as a transformer's places, come before it, named "rest".
+    Parameters and multiply-adds that belong to no layer, such as a transformer's places, come
+    before it, named "rest".
 
     Args:
         model: takes float B×C×H×W.
         image_shape: (H, W, C) of an image.
-        fields: what `receptive_fields` returns, counted unless given.
+        fields: what `receptive_fields` returns; counted by default.
 
     Raises:
         NoField: receptive fields are to be counted and cannot be.
     """
     fields = receptive_fields(model) if fields is None else fields
-    height, width, channels = image_shape
-    shapes: dict[str, torch.Size] = {}
-
-    def record(name: str) -> None:
-        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-            if isinstance(output, Tensor):
-                shapes[name] = output.shape[1:]
-
-        hooks.append(modules[name].register_forward_hook(hook))
-
-    modules = {
-        name: layer
-        for name, layer in model.named_modules()
-        if next(layer.children(), None) is None and not isinstance(layer, nn.Identity | nn.Dropout)
-    }
-    hooks: list[torch.utils.hooks.RemovableHandle] = []
-    for name in modules:
-        record(name)
-    was_training = model.training
-    model.eval()
-    images = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
-    fast_attention = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(
-        False
-    )  # its one operation hides the products from the counter
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        logits = model(images)
-    torch.backends.mha.set_fastpath_enabled(fast_attention)
-    model.train(was_training)
-    for hook in hooks:
-        hook.remove()
-    prefix = type(model).__name__
-    counts = {
-        name: sum(operations.values()) // 2
-        for name, operations in counter.get_flop_counts().items()
-    }
+    shapes, n_logits, counts = _run_once(model, image_shape)
     layers = []
     for name, shape in shapes.items():
+        layer = model.get_submodule(name)
         field = fields.get(name) if len(shape) == 3 and max(shape[1:]) > 1 else None
         layers.append(
             Layer(
                 name=name,
-                kind=type(modules[name]).__name__,
+                kind=type(layer).__name__,
                 shape=_shape_text(shape),
-                parameters=_count(modules[name]),
-                multiply_adds=counts.get(f"{prefix}.{name}", 0),
+                parameters=_count(layer),
+                multiply_adds=counts.get(name, 0),
                 receptive_field=field and field.size,
                 jump=field and field.jump,
             )
         )
-    total = Layer(
-        "total", prefix, _shape_text(logits.shape[1:]), _count(model), counts["Global"], None, None
-    )
+    kind = type(model).__name__
+    total = Layer("total", kind, str(n_logits), _count(model), counts["total"], None, None)
     parameters = total.parameters - sum(layer.parameters for layer in layers)
     multiply_adds = total.multiply_adds - sum(layer.multiply_adds for layer in layers)
     if parameters or multiply_adds:
         layers.append(Layer("rest", "outside of these", "–", parameters, multiply_adds, None, None))
     return [*layers, total]
+
+
+def _run_once(
+    model: nn.Module, image_shape: Sequence[int]
+) -> tuple[dict[str, torch.Size], int, dict[str, int]]:
+    """Let the model compute one black image in evaluation mode; leave it as it was.
+
+    Returns:
+        Shapes of the layers' outputs for one image, by name, in the order of computation; the
+        number of logits; multiply-adds by module, and "total".
+    """
+    shapes: dict[str, torch.Size] = {}
+
+    def record(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+            if isinstance(output, Tensor):
+                shapes[name] = output.shape[1:]
+
+        return layer.register_forward_hook(hook)
+
+    hooks = [
+        record(name, layer)
+        for name, layer in model.named_modules()
+        if next(layer.children(), None) is None and not isinstance(layer, nn.Identity | nn.Dropout)
+    ]
+    was_training = model.training
+    model.eval()
+    height, width, channels = image_shape
+    image = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
+    fast_attention = torch.backends.mha.get_fastpath_enabled()
+    # The one operation of fast attention hides the products from the counter.
+    torch.backends.mha.set_fastpath_enabled(False)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        logits = model(image)
+    torch.backends.mha.set_fastpath_enabled(fast_attention)
+    model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    whole = f"{type(model).__name__}."
+    counts = {
+        "total" if name == "Global" else name.removeprefix(whole): sum(operations.values()) // 2
+        for name, operations in counter.get_flop_counts().items()
+    }
+    return shapes, logits.shape[1], counts
 
 
 def _count(layer: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""Class activation maps of images on disk: what `study.models.gradcam` computed and others draw."""
+"""Grad-CAM's maps of images on disk: what `study.models.gradcam` computed and others draw."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +8,8 @@ import numpy as np
 from study.files import atomic_path
 
 
-class ActivationMaps(NamedTuple):
-    """Where one run's model finds what speaks for the class it predicted and for the true one, on n images, in L layers.
+class GradcamMaps(NamedTuple):
+    """What speaks for the predicted and for the true class on n images, in L layers of a model.
 
     Attributes:
         combo: that the run trained on; empty if there is no run.
@@ -18,11 +18,12 @@ class ActivationMaps(NamedTuple):
         predicted: int64, n; the label that the run predicted.
         true: int64, n; the label.
         confidence: float64, n; the run's probability of the predicted class.
-        roles: uint8, n; codes of `study.runs.predictions.ROLE_CODES`: what the images were to the run.
+        roles: uint8, n; the images' parts in the run, codes of `study.runs.predictions.ROLE_CODES`.
         layers: str, L; names of modules of the model, coarser maps last.
-        sizes: int64, L×2; height and width of the layers' own maps, before they were resized to the image.
-        maps: uint8, n×L×2×H×W; for the predicted class and for the true one, 0 to 255 the largest of the map. All 0: no place
-            speaks for the class.
+        sizes: int64, L×2; height and width of the layers' own maps, before they were resized to the
+            image.
+        maps: uint8, n×L×2×H×W; for the predicted class and for the true one, from 0 to 255 for the
+            largest of the map. All 0: no place speaks for the class.
     """
 
     combo: str
@@ -37,10 +38,10 @@ class ActivationMaps(NamedTuple):
     maps: np.ndarray
 
 
-def no_maps(combo: str = "", seed: int = -1) -> ActivationMaps:
-    """Return what stands for the maps where there is no image to explain: empty arrays."""
+def no_maps(combo: str = "", seed: int = -1) -> GradcamMaps:
+    """Return what stands for the maps where there is no image to show: empty arrays."""
     none = np.zeros(0, np.int64)
-    return ActivationMaps(
+    return GradcamMaps(
         combo,
         seed,
         image_ids=none,
@@ -54,14 +55,14 @@ def no_maps(combo: str = "", seed: int = -1) -> ActivationMaps:
     )
 
 
-def save_maps(path: str | Path, maps: ActivationMaps) -> None:
-    """Write maps as a compressed .npz archive with an array of the name of each attribute, atomically."""
+def save_maps(path: str | Path, maps: GradcamMaps) -> None:
+    """Write maps as a compressed .npz archive, an array for each attribute, atomically."""
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **maps._asdict())
 
 
-def load_maps(path: str | Path) -> ActivationMaps:
+def load_maps(path: str | Path) -> GradcamMaps:
     """Read what `save_maps` wrote."""
     with np.load(path, allow_pickle=False) as archive:
-        maps = ActivationMaps(*(archive[name] for name in ActivationMaps._fields))
+        maps = GradcamMaps(*(archive[name] for name in GradcamMaps._fields))
     return maps._replace(combo=str(maps.combo), seed=int(maps.seed))

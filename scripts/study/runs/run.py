@@ -93,6 +93,13 @@ class Run:
 
         return load_predictions(self.folder / "predictions.npz")
 
+    def dynamics(self) -> "dict[str, np.ndarray]":
+        """Return what the training recorded of its images: arrays by name, `image_id` is one."""
+        import numpy as np
+
+        with np.load(self.folder / "dynamics.npz", allow_pickle=False) as archive:
+            return dict(archive)
+
     def may_judge(self, near_duplicates: "np.ndarray | None" = None) -> "np.ndarray":
         """Return a mask, bool N: the images that this run may judge, see `Predictions.may_judge`."""
         return self.predictions().may_judge(near_duplicates)
@@ -134,12 +141,14 @@ def read_runs(path: str | Path) -> list[Run]:
     ]
 
 
+def run_in(folder: Path) -> Run:
+    """Return the run whose files lie in a folder, <combo>/<model>/seed<seed>."""
+    return Run(folder.parts[-3], folder.parts[-2], int(folder.name[4:]), folder)
+
+
 def runs_on_disk(results: str | Path) -> list[Run]:
     """Return all runs that have a folder, whether they are finished or not, sorted by their folders."""
-    folders = sorted(ResultsTree(Path(results)).folder.glob("runs/*/*/seed*"))
-    return [
-        Run(folder.parts[-3], folder.parts[-2], int(folder.name[4:]), folder) for folder in folders
-    ]
+    return [run_in(folder) for folder in sorted(Path(results).glob("runs/*/*/seed*"))]
 
 
 def find_run(results: str | Path, name: str) -> Run:

@@ -1,4 +1,4 @@
-"""The state of an unfinished training on disk: whole, its own, and never executable."""
+"""The state of an unfinished training on disk: whole, of this training, never executable."""
 
 import hashlib
 import io
@@ -29,7 +29,7 @@ _UNREADABLE = (
 
 
 def identity(parts: Iterable[Any]) -> str:
-    """Return a digest of everything a training depends on; another digest makes another checkpoint of no use."""
+    """Return a digest of all that a training depends on: no checkpoint of another one is used."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{part}\0".encode())
@@ -37,9 +37,9 @@ def identity(parts: Iterable[Any]) -> str:
 
 
 def save_checkpoint(path: str | Path, key: str, state: dict[str, Any]) -> None:
-    """Write the state of a training under the identity `key`, atomically; the checkpoint before stays beside it."""
+    """Write the state of a training under its identity `key`, atomically; keep the one before."""
     path = Path(path)
-    # By way of memory: torch does not pass on why a write failed, such as a full disk.
+    # Through memory: torch does not pass on why a write failed, such as a full disk.
     content = io.BytesIO()
     torch.save({"key": key, "state": state}, content)
     with atomic_path(path) as temporary:
@@ -51,8 +51,9 @@ def save_checkpoint(path: str | Path, key: str, state: dict[str, Any]) -> None:
 def load_checkpoint(path: str | Path, key: str, device: torch.device) -> dict[str, Any] | None:
     """Return the newest state that was saved under this identity, or None.
 
-    A damaged checkpoint, or one of another training, is passed over with a line on stderr: training goes on from the one before, which
-    takes its place, or starts anew. Nothing but tensors and plain values is ever unpickled.
+    A damaged checkpoint, or one of another training, is passed over with a line on stderr. Training
+    then goes on from the one before, which takes its place, or starts again. Nothing but tensors
+    and plain values is ever unpickled.
     """
     path = Path(path)
     passed_over = []
@@ -67,17 +68,22 @@ def load_checkpoint(path: str | Path, key: str, device: torch.device) -> dict[st
         candidate.replace(path)
         return state
     if passed_over:
-        print(f"{'; '.join(passed_over)}; starting anew", file=sys.stderr)
+        print(f"{'; '.join(passed_over)}; starting again", file=sys.stderr)
     return None
 
 
 def remove_checkpoints(path: str | Path) -> None:
-    """Remove the checkpoints of a training that is done, and what was left of those that a kill interrupted."""
+    """Remove what a finished training needs no more: its checkpoints and its growing history."""
     path = Path(path)
-    for checkpoint in (path, _before(path)):
-        checkpoint.unlink(missing_ok=True)
+    for file in (path, _before(path), growing_history(path)):
+        file.unlink(missing_ok=True)
     if path.parent.is_dir():
         remove_leftovers(path)
+
+
+def growing_history(path: str | Path) -> Path:
+    """Return where a training with this checkpoint writes its epochs, after each of them."""
+    return Path(path).with_suffix(".history.csv")
 
 
 def _before(path: Path) -> Path:
@@ -92,15 +98,15 @@ class _Unusable(Exception):
 def _read(path: Path, key: str, device: torch.device) -> dict[str, Any]:
     """Return the state in a checkpoint, or raise `_Unusable` with the reason."""
     try:
-        # torch.load does not look at the checksums of what it reads, so that a changed bit would pass.
+        # torch.load does not look at the checksums of what it reads: a changed bit would pass.
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged:
             raise _Unusable(f"damaged checkpoint ({damaged} has another checksum)")
         saved = torch.load(path, map_location=device, weights_only=True)
-        found, state = saved["key"], saved["state"]
+        saved_key, state = saved["key"], saved["state"]
     except _UNREADABLE as error:
         raise _Unusable(f"unreadable checkpoint ({type(error).__name__})") from error
-    if found != key:
+    if saved_key != key:
         raise _Unusable("the checkpoint is of another recipe, data or code")
     return state

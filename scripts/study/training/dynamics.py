@@ -1,4 +1,7 @@
-"""What training itself tells of each training image: how sure, how steady and how often forgotten, at no extra pass."""
+"""What training tells of each training image: how sure, how steady and how often forgotten.
+
+It costs no extra pass: the logits of the training steps are used.
+"""
 
 from typing import Any
 
@@ -18,10 +21,10 @@ COLUMNS = {
 
 
 class Dynamics:
-    """Running statistics of each training image over the epochs, from the logits that the training steps compute anyway.
+    """Running statistics of each training image over the epochs, from the training steps' logits.
 
-    The logits are those of the augmented image, in training mode, before the step's change of the weights. An epoch that shows
-    an image more than once does not occur: each visits every image once.
+    The logits are those of the augmented image, in training mode, before the step changes the
+    weights. Each epoch visits every image once.
 
     Args:
         count: number of training images.
@@ -29,13 +32,11 @@ class Dynamics:
     """
 
     def __init__(self, count: int, device: torch.device):
-        # One column an image; sums are in float64, because variability is a small difference of large ones.
-        self.sums = torch.zeros(
-            4, count, dtype=torch.float64, device=device
-        )  # p, p², right, margin
-        self.events = torch.zeros(
-            3, count, dtype=torch.int16, device=device
-        )  # right last time, forgotten, first learnt
+        # One column an image. Sums of p, p², right and margin, in float64: variability is a small
+        # difference of large sums.
+        self.sums = torch.zeros(4, count, dtype=torch.float64, device=device)
+        # Right last time, times forgotten, epoch first learnt.
+        self.events = torch.zeros(3, count, dtype=torch.int16, device=device)
         self.epochs = torch.zeros((), dtype=torch.int64, device=device)
 
     def see(self, positions: Tensor, logits: Tensor, labels: Tensor, epoch: int | Tensor) -> None:
@@ -76,14 +77,16 @@ class Dynamics:
     def table(self) -> dict[str, np.ndarray]:
         """Return the statistics over the epochs, arrays over the training images, by name.
 
-        `confidence` and `variability`, mean and standard deviation (ddof 0) of the label's probability; `correctness`, the share
-        of epochs in which the image was classified as its label; `forgetting`, how often it was right in one epoch and wrong in
-        the next; `first_learnt`, the first epoch in which it was right, 0 for never; `aum`, the mean margin of the label's logit
-        over the largest other one.
+        - `confidence` and `variability`: mean and standard deviation (ddof 0) of the label's
+          probability;
+        - `correctness`: the share of epochs in which the image was classified as its label;
+        - `forgetting`: how often it was right in one epoch and wrong in the next;
+        - `first_learnt`: the first epoch in which it was right, 0 for never;
+        - `aum`: the mean margin of the label's logit over the largest other one.
 
-        Sources: S. Swayamdipta et al., "Dataset Cartography", 2020; M. Toneva et al., "An Empirical Study of Example Forgetting
-        during Deep Neural Network Learning", 2019; G. Pleiss et al., "Identifying Mislabeled Data using the Area Under the
-        Margin Ranking", 2020.
+        Sources: S. Swayamdipta et al., "Dataset Cartography", 2020; M. Toneva et al., "An Empirical
+        Study of Example Forgetting during Deep Neural Network Learning", 2019; G. Pleiss et al.,
+        "Identifying Mislabeled Data using the Area Under the Margin Ranking", 2020.
         """
         mean, square, correctness, margin = self.sums.cpu().numpy() / max(1, int(self.epochs))
         _, forgetting, first = self.events.cpu().numpy()

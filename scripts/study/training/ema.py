@@ -8,10 +8,11 @@ from torch import nn
 
 
 class MovingAverage:
-    """The exponential moving average of a model's weights and buffers: after the first step the model, then decay · average + (1 - decay) · model.
+    """The exponential moving average of a model's weights and buffers.
 
-    Counters, such as those of batch norms, are the model's own. `torch.optim.swa_utils.AveragedModel` asks the device at every step whether it is
-    the first one; here nothing waits for the device.
+    After the first step it is the model, then decay · average + (1 − decay) · model. Counters, such
+    as those of batch norms, are copied from the model. `torch.optim.swa_utils.AveragedModel` asks
+    the device at every step whether it is the first one; here nothing waits for the device.
 
     Args:
         model: what to average; it stays as it is.

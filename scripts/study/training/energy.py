@@ -1,7 +1,8 @@
 """The energy that a graphics card used, by its own counter.
 
-NVIDIA's cards since Volta count it in millijoules (NVML, `nvmlDeviceGetTotalEnergyConsumption`). A card counts for everybody: jobs that share it
-each get the energy of all. For processors there is no counter that works without root, and an estimate would be a guess: None.
+NVIDIA's cards since Volta count it in millijoules (NVML, `nvmlDeviceGetTotalEnergyConsumption`).
+A card counts for everybody: jobs that share it each get the energy of all. For processors there is
+no counter that works without root, and an estimate would be a guess: None.
 """
 
 from typing import TYPE_CHECKING
@@ -11,10 +12,11 @@ if TYPE_CHECKING:  # torch takes seconds to import, and callers have it already
 
 
 def gpu_energy_joules(device: "torch.device") -> float | None:
-    """Return the energy that a device's card has used since its driver was loaded, in joules; None where it cannot be read.
+    """Return the joules that a device's card has used since its driver was loaded, or None.
 
-    Two readings and their difference give what a job took. It cannot be read without the optional package nvidia-ml-py, without NVIDIA's driver,
-    on cards older than Volta and on devices other than CUDA's.
+    The difference of two readings is what a job used. It cannot be read without the optional
+    package nvidia-ml-py, without NVIDIA's driver, on cards older than Volta and on devices other
+    than CUDA's.
     """
     if device.type != "cuda":
         return None

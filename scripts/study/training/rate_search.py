@@ -12,8 +12,10 @@ import torch
 from scipy.signal import savgol_filter
 from torch import Tensor
 
+from study.devices import memory_advice
 from study.errors import StudyError
-from study.training.trainer import Trainer
+from study.training.image_set import ImageSet
+from study.training.trainer import Trainer, new_trainer
 
 _SKIPPED_START, _SKIPPED_END = 10, 5
 _SLOPE_OVER = 9  # steps
@@ -36,12 +38,32 @@ class RangeTest(NamedTuple):
 
 
 def search_recipe(recipe: Mapping[str, Any], start: float) -> dict[str, Any]:
-    """Return the recipe to search with: from the learning rate `start`, without a schedule and without choosing an epoch."""
+    """Return the recipe to search with: rate `start`, no schedule, no choice of an epoch."""
     kept = {key: value for key, value in recipe.items() if key not in ("keep", "patience")}
     return kept | {
         "optimizer": {**recipe["optimizer"], "lr": start},
         "schedule": {"name": "constant"},
     }
+
+
+def search_rate(
+    recipe: Mapping[str, Any], seed: int, num_classes: int, train_set: ImageSet, **settings: Any
+) -> RangeTest:
+    """Return the range test of a fresh model.
+
+    Args:
+        recipe: what `search_recipe` returned.
+        seed: of the model's weights, the order of the images and the augmentation.
+        num_classes: number of logits.
+        train_set: what the model learns from.
+        settings: see `range_test`.
+
+    Raises:
+        StudyError: there is too little memory.
+    """
+    trainer = new_trainer(recipe, seed, num_classes, train_set, train_set.empty())
+    with memory_advice():
+        return range_test(trainer, **settings)
 
 
 def range_test(
@@ -56,15 +78,15 @@ def range_test(
     """Train `trainer` with a learning rate that grows exponentially, and return its losses.
 
     Args:
-        trainer: a fresh one, of what `search_recipe` returned; spoilt afterwards.
+        trainer: a fresh one, of what `search_recipe` returned; of no use afterwards.
         start: learning rate of the first step.
         end: learning rate of the last step.
         steps: at most so many steps; training images come in random order, epoch after epoch.
         smoothing: weight of the newest loss in the average; 1 does not smooth.
         divergence: stop when the average exceeds its smallest value so many times.
     """
-    # Muon's other groups have learning rates of their own, which are not searched.
-    groups = [group for group in trainer.optimizer.param_groups if group.get("orthogonal", True)]
+    # Muon's other groups have separate learning rates, which are not searched.
+    groups = [g for g in trainer.step.optimizer.param_groups if g.get("orthogonal", True)]
     rates = start * (end / start) ** (np.arange(steps) / max(1, steps - 1))
     losses: list[float] = []
     smoothed: list[float] = []
@@ -74,7 +96,8 @@ def range_test(
         for group in groups:
             group["lr"] = rate
         epoch, positions = next(batches)
-        # The loss decides whether to go on, so it is read at each step: that costs little in a hundred steps.
+        # The loss decides whether to go on, so it is read at each step: in a hundred steps that
+        # costs little.
         loss = float(trainer.step(positions, epoch)[0]) / len(positions)
         losses.append(loss)
         smoothed.append(smoothing * loss + (1 - smoothing) * smoothed[-1] if smoothed else loss)
@@ -97,10 +120,11 @@ def _batches(trainer: Trainer) -> Iterator[tuple[int, Tensor]]:
 
 
 def steepest(test: RangeTest) -> int:
-    """Return the step where the smoothed loss falls fastest, without the first ten and the last five steps.
+    """Return the step where the smoothed loss falls fastest, but for the first ten and last five.
 
-    The slope at a step is that of a straight line through the nine steps around it: where the loss falls evenly for long, that between two
-    neighbours has its minimum wherever a single batch happens to put it.
+    The slope at a step is that of a straight line through the nine steps around it. Where the loss
+    falls evenly for long, the slope between two neighbours has its minimum wherever a single batch
+    happens to put it.
 
     Raises:
         StudyError: there are too few steps, or the loss never falls.
@@ -114,18 +138,21 @@ def steepest(test: RangeTest) -> int:
     )
     if len(slopes) < 2:
         raise StudyError(
-            f"the learning-rate search ended after {len(test.smoothed)} steps, too few for a suggestion; set 'lr_find.start' "
-            "lower or 'lr_find.steps' higher"
+            f"the learning-rate search ended after {len(test.smoothed)} steps, "
+            "too few for a suggestion; set 'lr_find.start' lower or 'lr_find.steps' higher"
         )
     if slopes.min() >= 0:
         raise StudyError(
-            "the loss never falls in the learning-rate search; set 'lr_find.end' higher or 'lr_find.start' lower"
+            "the loss never falls in the learning-rate search; "
+            "set 'lr_find.end' higher or 'lr_find.start' lower"
         )
     return int(slopes.argmin()) + _SKIPPED_START
 
 
 def valley(test: RangeTest) -> int:
-    """Return the middle of the longest valley: of the longest falling sequence of smoothed losses, not all neighbours.
+    """Return the middle of the longest valley: the longest falling sequence of smoothed losses.
+
+    Its losses need not be neighbours.
 
     Source: ESRI's rule, as fastai's `lr_find` has it (suggestion "valley").
     """
@@ -140,3 +167,14 @@ def valley(test: RangeTest) -> int:
 
 
 RULES = {"steepest": steepest, "valley": valley}
+
+
+def suggestions(test: RangeTest) -> tuple[dict[str, int], dict[str, str]]:
+    """Return the step that each rule suggests, and why the other rules suggest none."""
+    steps, failures = {}, {}
+    for name, rule in RULES.items():
+        try:
+            steps[name] = rule(test)
+        except StudyError as error:
+            failures[name] = str(error)
+    return steps, failures

@@ -47,12 +47,14 @@ def changes_momentum(schedule: LRScheduler) -> bool:
 def schedule_values(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> np.ndarray:
     """Return learning rate and momentum (Adam's beta1) at each step, float64 steps×2, by taking the steps.
 
-    They are those of the first group of parameters; the weights must have no gradients, so that no step changes them.
+    They are those of the first group of parameters; the momentum is 0 where it has none. The
+    weights must have no gradients, so that no step changes them.
     """
     values = np.empty((steps, 2))
     for step in range(steps):
         group = optimizer.param_groups[0]
-        values[step] = group["lr"], group["betas"][0] if "betas" in group else group["momentum"]
+        momentum = group["betas"][0] if "betas" in group else group.get("momentum", 0.0)
+        values[step] = group["lr"], momentum
         optimizer.step()
         schedule.step()
     return values

@@ -1,201 +1,217 @@
-"""Hyper-parameter search: which settings to try next, what was tried, and which was best on validation images.
+"""Hyper-parameter search with Optuna: the trials of a worker, one training after the other.
 
-What was tried lies in journals, one a worker. They are all the state there is: a search that was killed goes on from them, and
-workers learn of each other's trials by reading them.
+A trial begins in a new study in memory that holds all trials that have ended. When it ends, it goes
+into the journal, a file of Optuna's that all workers share. So nothing is left of a trial that was
+killed, and a search with one worker makes the same suggestions each time.
+
+Optuna's usual way, all workers in one study on disk, does not promise that: a killed trial stays
+there as a running one, and successive halving goes on to count it. Optuna's `GridSampler` is not
+used: it shuffles the grid, and several workers may try one point twice.
+
+Sources: J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", 2011 (the estimator);
+L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020 (successive halving).
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+from study.config.recipes import value_at
+from study.devices import memory_advice
 from study.errors import StudyError
-from study.files import read_json, write_json
 from study.seeds import stream_seed
+from study.training.trainer import Diverged, Epoch, Trainer
+from study.training.trials import Trial
 
-_REDUCTION = 3  # of the trials, from one rung of successive halving to the next
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One training with one choice of settings.
-
-    Attributes:
-        number: from 0, in the order of the search.
-        params: value by recipe key, such as {"optimizer.lr": 0.001}.
-        state: "complete", "pruned" (stopped because others were better at the same epoch), "diverged" or "failed" (out of
-            memory).
-        accuracies: validation accuracy after each epoch.
-        accuracy: that of the weights the recipe keeps; None unless complete.
-        seconds: of the whole trial.
-        train_seconds: of its training epochs alone.
-    """
-
-    number: int
-    params: dict[str, Any]
-    state: str
-    accuracies: list[float]
-    accuracy: float | None
-    seconds: float
-    train_seconds: float
+# Of the trials, one in so many goes on after 1, 3, 9, … epochs.
+_REDUCTION = 3
+# Optuna learns nothing from failed trials; settings that diverge are told as bad ones.
+_WORST_ACCURACY = 0.0
 
 
-class Journal:
-    """The finished trials of one worker, in a file that is written anew, whole, after each.
+class Search:
+    """A hyper-parameter search of one model, of which each worker runs a share of the trials.
+
+    A grid tries every combination of the choices, the first key outermost. Else the first ten
+    trials are random, the others suggested by a tree-structured Parzen estimator, and hopeless ones
+    are stopped early. With several workers, suggestions depend on which trials had ended before.
 
     Args:
-        path: the file; made with its folder when the first trial ends.
-        identity: digest of all that a trial depends on besides its settings.
+        settings: the model's part of `tune` in the configuration.
+        recipe: that the trials change.
+        seed: of the suggestions.
+        journal: the file of the trials that have ended; made if it is not there.
+        identity: digest of all that a trial depends on besides its settings. Trials of another
+            identity stay in the journal and have no part in this search.
 
     Raises:
-        StudyError: the file is of another recipe, data or code.
+        StudyError: the journal is damaged.
     """
 
-    def __init__(self, path: str | Path, identity: str):
-        self.path, self.identity = Path(path), identity
-        if self.path.exists() and read_json(self.path)["identity"] != identity:
-            raise StudyError(
-                f"{path} holds the trials of another recipe, search, data or code; to start anew, delete their folder: rm -r '{self.path.parent}'"
-            )
-
-    def trials(self) -> list[Trial]:
-        """Return the trials that ended."""
-        return (
-            [Trial(**row) for row in read_json(self.path)["trials"]] if self.path.exists() else []
-        )
-
-    def append(self, trial: Trial) -> None:
-        """Add a trial that ended."""
-        write_json(
-            self.path,
-            {
-                "identity": self.identity,
-                "trials": [asdict(done) for done in [*self.trials(), trial]],
-            },
-        )
-
-
-class Grid:
-    """Every combination of the choices, the first key outermost."""
-
-    def __init__(self, search: Mapping[str, Sequence[Any]]):
-        self.points = [
-            dict(zip(search, values, strict=True)) for values in itertools.product(*search.values())
-        ]
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def suggest(self, number: int, finished: Sequence[Trial]) -> dict[str, Any]:
-        """Return the settings of a trial."""
-        return self.points[number]
-
-    def hopeless(
+    def __init__(
         self,
-        number: int,
-        params: Mapping[str, Any],
-        accuracies: Sequence[float],
-        finished: Sequence[Trial],
-    ) -> bool:
-        """Tell whether to stop a trial; a grid stops none."""
-        return False
-
-
-class Tpe:
-    """Optuna's tree-structured Parzen estimator, with asynchronous successive halving.
-
-    One worker makes the same suggestions each time; with several they depend on which trials have ended. The first ten are
-    random.
-
-    The halving is our own few lines, because Optuna's needs its storage, and what survives a kill here is the journal.
-
-    Sources: J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", 2011; L. Li et al., "A System for Massively
-    Parallel Hyperparameter Tuning" (ASHA), 2020.
-
-    Args:
-        search: by recipe key, a list of choices or {"low", "high", "log"}.
-        whole: keys whose ranges hold whole numbers.
-        trials: how many.
-        seed: of the suggestions.
-    """
-
-    def __init__(self, search: Mapping[str, Any], whole: Sequence[str], trials: int, seed: int):
-        self.distributions = {
-            key: _distribution(choices, key in whole) for key, choices in search.items()
-        }
-        self.trials, self.seed = trials, seed
+        settings: Mapping[str, Any],
+        recipe: Mapping[str, Any],
+        seed: int,
+        journal: Path,
+        identity: str,
+    ):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.settings, self.seed = settings, seed
+        self.is_grid = settings["method"] == "grid"
+        self.keys = settings["keys"]
+        self.distributions = {
+            key: _distribution(choices, value_at(recipe, key)) for key, choices in self.keys.items()
+        }
+        self.journal = _open_journal(journal, identity)
 
     def __len__(self) -> int:
-        return self.trials
+        if self.is_grid:
+            return math.prod(map(len, self.keys.values()))
+        return self.settings["trials"]
 
-    def suggest(self, number: int, finished: Sequence[Trial]) -> dict[str, Any]:
-        """Return the settings of a trial, given those that ended."""
-        # A sampler of its own for each trial, so that a search that was interrupted goes on as if it had not been.
-        sampler = optuna.samplers.TPESampler(seed=stream_seed(self.seed, f"tune/{number}") % 2**32)
-        return self._study(finished, sampler).ask(self.distributions).params
+    def _ended(self) -> list[optuna.trial.FrozenTrial]:
+        """Return the trials of all workers that have ended, in the order of the search."""
+        trials = self.journal.get_trials()
+        return sorted(trials, key=lambda trial: trial.user_attrs["trial"]["number"])
 
-    def hopeless(
-        self,
-        number: int,
-        params: Mapping[str, Any],
-        accuracies: Sequence[float],
-        finished: Sequence[Trial],
-    ) -> bool:
-        """Tell whether to stop a trial: after 1, 3, 9, … epochs all but the best third of those that came so far are."""
-        epoch = len(accuracies)
-        if epoch not in {_REDUCTION**rung for rung in range(epoch)}:
-            return False
-        others = [
-            trial.accuracies[epoch - 1] for trial in finished if len(trial.accuracies) >= epoch
-        ]
-        better = sum(accuracy > accuracies[-1] for accuracy in others)
-        return better >= max(1, (len(others) + 1) // _REDUCTION)
+    def _share(self, worker: int, workers: int) -> list[Trial]:
+        """Return a worker's trials that have ended, in the order of the search."""
+        trials = [Trial(**trial.user_attrs["trial"]) for trial in self._ended()]
+        return [trial for trial in trials if trial.number % workers == worker]
 
-    def _study(
-        self, finished: Sequence[Trial], sampler: optuna.samplers.BaseSampler
-    ) -> optuna.Study:
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        for trial in sorted(finished, key=lambda trial: trial.number):
-            # Optuna learns nothing from failed trials; settings that diverge are to be known as bad ones.
-            bad = trial.state in ("diverged", "failed")
-            study.add_trial(
-                optuna.trial.create_trial(
-                    state=optuna.trial.TrialState.PRUNED
-                    if trial.state == "pruned"
-                    else optuna.trial.TrialState.COMPLETE,
-                    params=trial.params,
-                    distributions=self.distributions,
-                    value=0.0 if bad else trial.accuracy,
-                    intermediate_values={} if bad else dict(enumerate(trial.accuracies, 1)),
-                )
+    def run(
+        self, make_trainer: Callable[[dict[str, Any]], Trainer], worker: int = 0, workers: int = 1
+    ) -> list[Trial]:
+        """Run a worker's trials that have not ended yet, and return all its trials.
+
+        Args:
+            make_trainer: returns a trainer for some settings, by recipe key.
+            worker: which of the workers this is, from 0; it runs every `workers`-th trial.
+            workers: how many there are.
+        """
+        limit = 60 * self.settings.get("minutes", math.inf)
+        for number in range(worker, len(self), workers):
+            mine = self._share(worker, workers)
+            if number in {trial.number for trial in mine}:
+                continue
+            if sum(trial.seconds for trial in mine) > limit:
+                minutes = f"{self.settings['minutes']:g} minutes"
+                print(f"{minutes} are over after {len(mine)} trials", file=sys.stderr)
+                break
+            trial = self._run_trial(number, make_trainer)
+            shown = "–" if trial.accuracy is None else f"{trial.accuracy:.4f}"
+            print(
+                f"trial {number + 1}/{len(self)}  {trial.params}  {trial.state}  "
+                f"val accuracy {shown}",
+                file=sys.stderr,
+                flush=True,
             )
+        return self._share(worker, workers)
+
+    def _run_trial(self, number: int, make_trainer: Callable[[dict[str, Any]], Trainer]) -> Trial:
+        """Train one trial to its end, or until it diverges or there is no hope for it."""
+        clock = time.perf_counter()
+        study = self._study(number)
+        trial = study.ask(self.distributions)
+        params = {key: self._value(key, value) for key, value in trial.params.items()}
+        trainer = make_trainer(params)
+
+        def report(epoch: Epoch) -> None:
+            trial.report(epoch.val_accuracy, epoch.epoch)
+            if epoch.epoch < trainer.last_epoch and trial.should_prune():
+                raise optuna.TrialPruned
+
+        try:
+            with memory_advice():
+                trainer.run(report)
+            state = "complete"
+        except optuna.TrialPruned:
+            state = "pruned"
+        except Diverged:
+            state = "diverged"
+        except StudyError as error:  # out of memory: other settings may fit
+            print(error, file=sys.stderr)
+            state = "failed"
+        ended = Trial(
+            number,
+            params,
+            state,
+            [epoch.val_accuracy for epoch in trainer.history],
+            trainer.kept_epoch.val_accuracy if state == "complete" else None,
+            time.perf_counter() - clock,
+            sum(epoch.seconds for epoch in trainer.history),
+        )
+        trial.set_user_attr("trial", asdict(ended))
+        if state == "pruned":
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, _WORST_ACCURACY if ended.accuracy is None else ended.accuracy)
+        self.journal.add_trial(study.trials[-1])
+        return ended
+
+    def _study(self, number: int) -> optuna.Study:
+        """Return a study in memory of the trials that have ended, from which one is asked next."""
+        # Each trial has its own seed, so that a search goes on as if it had not been interrupted.
+        seed = stream_seed(self.seed, f"tune/{number}") % 2**32
+        halving = optuna.pruners.SuccessiveHalvingPruner(1, reduction_factor=_REDUCTION)
+        study = optuna.create_study(
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            pruner=optuna.pruners.NopPruner() if self.is_grid else halving,
+        )
+        study.add_trials(self._ended())
+        if self.is_grid:
+            points = itertools.product(*(range(len(choices)) for choices in self.keys.values()))
+            point = next(itertools.islice(points, number, None))
+            study.enqueue_trial(dict(zip(self.keys, point, strict=True)))
         return study
 
+    def _value(self, key: str, suggested: Any) -> Any:
+        """Return the value of a suggestion: of a list, Optuna suggests positions."""
+        choices = self.keys[key]
+        return suggested if isinstance(choices, Mapping) else choices[suggested]
 
-def _distribution(choices: Any, whole: bool) -> optuna.distributions.BaseDistribution:
+
+def _distribution(choices: Any, usual: Any) -> BaseDistribution:
+    """Return what is chosen from; whole numbers where both ends and the recipe's value are."""
     if not isinstance(choices, Mapping):
-        return optuna.distributions.CategoricalDistribution(list(choices))
+        # Positions, because Optuna stores no lists and tells equal values from each other.
+        return CategoricalDistribution(range(len(choices)))
     low, high, log = choices["low"], choices["high"], choices.get("log", False)
-    if whole:
-        return optuna.distributions.IntDistribution(low, high, log=log)
-    return optuna.distributions.FloatDistribution(float(low), float(high), log=log)
+    if all(isinstance(value, int) for value in (low, high, usual)):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(float(low), float(high), log=log)
 
 
-def best_trial(trials: Iterable[Trial]) -> Trial:
-    """Return the complete trial with the highest validation accuracy, the first on ties.
-
-    Raises:
-        StudyError: none is complete.
-    """
-    complete = sorted(
-        (trial for trial in trials if trial.state == "complete"), key=lambda trial: trial.number
-    )
-    if not complete:
-        raise StudyError(
-            "no trial of the search was trained to its end; search lower learning rates, or for longer"
+def _open_journal(path: Path, identity: str) -> optuna.Study:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    backend = JournalFileBackend(str(path), JournalFileOpenLock(str(path)))
+    try:
+        if not (path.read_bytes() or b"\n").endswith(b"\n"):
+            raise ValueError("its last line is not whole")
+        return optuna.create_study(
+            storage=optuna.storages.JournalStorage(backend),
+            study_name=identity,
+            direction="maximize",
+            load_if_exists=True,
         )
-    return max(complete, key=lambda trial: trial.accuracy)
+    except ValueError as error:
+        raise StudyError(
+            f"{path}, the trials of a search that was interrupted, is damaged ({error}); "
+            f"to search from the beginning, delete it: rm '{path}'"
+        ) from error

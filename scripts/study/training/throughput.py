@@ -8,16 +8,19 @@ import torch
 
 from study.config.recipes import searches_rate
 from study.models.build import count_parameters
-from study.training.trainer import ImageSet, new_trainer, predict
+from study.models.inference import predict
+from study.training.image_set import ImageSet
+from study.training.trainer import new_trainer
 
 # How many times as long as it may compute a measurement may last where the machine has other work.
 _PATIENCE = 2
 
 
 class Throughput(NamedTuple):
-    """Of one recipe: images a second in training and in prediction, and the network's number of parameters.
+    """Of one recipe: images a second in training and in prediction, and the number of parameters.
 
-    On a CPU these are seconds of its time, which other work on the machine does not lengthen; on a GPU those of a clock.
+    On a CPU these are seconds of its time, which other work on the machine does not lengthen; on a
+    GPU those of a clock.
     """
 
     train: float
@@ -34,8 +37,8 @@ def measure(
 ) -> Throughput:
     """Return how fast a recipe is trained.
 
-    Batches grow up to the recipe's own as far as the time allows, and the largest one counts: a batch of a large network may take longer
-    than all the time there is.
+    Batches grow up to the recipe's own as far as the time allows, and the largest one counts: a
+    batch of a large network may take longer than all the time there is.
 
     Args:
         recipe: a resolved recipe.
@@ -54,7 +57,7 @@ def measure(
     )
     labels = torch.randint(0, num_classes, (count,), generator=random).to(device)
     image_set = ImageSet(images, labels)
-    trainer = new_trainer(recipe, 0, num_classes, image_set, ImageSet(images[:0], labels[:0]))
+    trainer = new_trainer(recipe, 0, num_classes, image_set, image_set.empty())
     trainer.model.train()
     take_step = trainer.stepper()
     now = time.process_time if device.type == "cpu" else time.perf_counter
@@ -65,10 +68,10 @@ def measure(
     def answer(batch: int) -> None:
         predict(
             trainer.evaluated,
-            trainer.normalize,
+            trainer.step.normalize,
             images[:batch],
             views=trainer.views,
-            bf16=trainer.bf16,
+            bf16=trainer.step.bf16,
         ).sum().item()
 
     return Throughput(
@@ -81,7 +84,10 @@ def measure(
 def _rate(
     work: Callable[[int], None], largest: int, seconds: float, now: Callable[[], float]
 ) -> float:
-    """Return how many items a second of the clock `now` one call does, by the largest batch, of doubled sizes, that there is time for."""
+    """Return how many items a second of the clock `now` one call of `work` does.
+
+    The batch is the largest, of doubled sizes, that there is time for.
+    """
     start, waited = now(), time.monotonic()
 
     def left() -> float:

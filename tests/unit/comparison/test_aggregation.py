@@ -1,14 +1,13 @@
-"""compare.py, find_hard_examples.py and find_hard_to_learn.py on small made-up studies: whole ones and poor ones."""
+"""compare.py on small made-up studies: whole ones and poor ones."""
 
 import csv
-import html
 import itertools
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import assert_one_clear_line, run_script
+from conftest import run_script
 
 from study.comparison.tables import answers
 from study.runs.calibration import equal_width_edges, reliability
@@ -49,12 +48,6 @@ class Study:
                 [i, k, names[k], "test" if i >= 200 else "train", f"{i}.png"]
                 for i, k in enumerate(self.labels)
             )
-        np.save(folder / "images.npy", random.integers(0, 256, (N, 4, 4, 3), dtype=np.uint8))
-        (folder / "duplicates.csv").write_text(
-            "image_id,other_id,pixel_distance,low_frequency_distance\n3,200,0.1,0.2\n"
-        )
-        for name, ids in PARTITIONS.items():
-            (folder / f"{name}.csv").write_text("image_id\n" + "".join(f"{i}\n" for i in ids))
         self.splits = {}
         for seed in seeds:
             for name, ids in PARTITIONS.items():
@@ -93,11 +86,6 @@ class Study:
             json.dumps({"temperature": None if combo == "official" else 1.5})
         )
         (place / "run.json").write_text(json.dumps({"n_train": len(roles["train"])}))
-        ids = roles["train"]
-        columns = ("confidence", "variability", "correctness", "forgetting", "first_learnt", "aum")
-        np.savez(
-            place / "dynamics.npz", image_id=ids, **{name: np.ones(len(ids)) for name in columns}
-        )
 
     def compare(self):
         out = self.folder / "out"
@@ -112,23 +100,6 @@ class Study:
             path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""])
             for path in out.glob("*.csv")
         }
-
-    def hard_examples(self, *options):
-        out = self.folder / "hard"
-        names = ("output", "top-table", "reliability", "growth", "confusions")
-        files = [a for name in names for a in (f"--{name}", out / f"{name}.csv")]
-        figures = [
-            a
-            for name in ("map", "growth", "confusions")
-            for a in (f"--{name}-figure", out / f"{name}.svg")
-        ]
-        run_script(
-            "find_hard_examples.py", "--runs", self.folder / "runs.csv", "--folder", self.folder / "runs", "--index",
-            self.folder / "index.csv", "--images", self.folder / "images.npy", "--partitions",
-            *(self.folder / f"{name}.csv" for name in PARTITIONS), "--duplicates", self.folder / "duplicates.csv",
-            "--page", out / "h.html", *files, *figures, *options,
-        )  # fmt: skip
-        return {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
 
 
 @pytest.fixture(scope="module")
@@ -223,65 +194,6 @@ def test_calibration_of_all_runs_together_is_that_of_all_their_answers(whole):
         assert rows[column].to_numpy() == pytest.approx(values, rel=1e-5, nan_ok=True)
 
 
-def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(whole):
-    tables = whole.hard_examples()
-    table = tables["output"]
-    assert sorted(table["image_id"]) == list(range(N)) and len(tables["top-table"]) == 100
-    assert (table["hardness"].dropna().diff().dropna() <= 0).all()
-    by_id = table.set_index("image_id")
-    assert by_id.loc[3, "near_duplicate"] == 200 and by_id.loc[200, "near_duplicate"] == 3
-    assert by_id.loc[200, "near_duplicate_distance"] == 0.1
-    differ = whole.labels[3] != whole.labels[200]
-    assert by_id["near_duplicate_other_label"].to_dict() == {
-        i: differ and i in (3, 200) for i in by_id.index
-    }
-    # 200 is in v3: without its pair, 3 of v1, a run on v1 might judge it.
-    alone, other = (
-        by_id.loc[200, "n_eligible"],
-        by_id.loc[[i for i in range(200, 240) if i != 200], "n_eligible"],
-    )
-    assert alone < other.max()
-    assert by_id.loc[0, "partition"] == "v1" and by_id.loc[0, "class"] == "cat"
-    assert set(tables["reliability"]["score"]) == {"hardness", "error_rate"}
-    assert not set(table.columns) & {"human_source", "human_error"}
-
-
-def test_votes_of_people_stand_in_the_row_of_their_image(whole, tmp_path):
-    (tmp_path / "votes.csv").write_text("image_id,n_votes,cat,dog,fox\n7,4,3,1,0\n0,2,2,0,0\n")
-    tables = whole.hard_examples("--kinds", "csv", "--votes", tmp_path / "votes.csv")
-    by_id = tables["output"].set_index("image_id")
-    assert by_id["human_source"].notna().sum() == 2
-    voted = by_id.loc[7]  # a dog
-    assert voted[["human_source", "human_n", "human_error", "human_top", "human_rejects"]].tolist() == [
-        "csv", 4, 0.75, "cat", True,
-    ]  # fmt: skip
-    assert by_id.loc[0, "human_error"] == 0
-
-
-def test_hard_to_learn_lists_real_image_ids(whole, tmp_path):
-    arguments = (
-        "find_hard_to_learn.py", "--runs", whole.folder / "runs.csv", "--folder", whole.folder / "runs", "--index",
-        whole.folder / "index.csv", "--table", tmp_path / "t.csv", "--report", tmp_path / "r.txt", "--page", tmp_path / "r.html",
-    )  # fmt: skip
-    run_script(*arguments, "--partition", whole.folder / "v1.csv")
-    table = pd.read_csv(tmp_path / "t.csv")
-    assert list(table.columns[:3]) == ["Image", "True Label", "Predicted Label"]
-    assert (
-        table["Image"].isin(PARTITIONS["v1"]).all()
-        and (table["True Label"] != table["Predicted Label"]).all()
-    )
-    report = (tmp_path / "r.txt").read_text()
-    assert (
-        "none of the models on v1, v1+v2, v1+v2+v3 learnt" in report
-        and "== Out of sample, a, seed 1 ==" in report
-    )
-    page = (tmp_path / "r.html").read_text()
-    assert html.unescape(page.split("<pre>")[1].split("</pre>")[0]) == report.split("\n", 1)[1]
-    (tmp_path / "other.csv").write_text("image_id\n0\n")
-    failed = run_script(*arguments, "--partition", tmp_path / "other.csv", check=False)
-    assert_one_clear_line(failed.stderr, "no runs on other alone", "add other to 'combos'")
-
-
 @pytest.mark.parametrize(
     ("combos", "models", "seeds"),
     [
@@ -300,7 +212,6 @@ def test_a_poor_study_gets_what_it_can_and_says_what_it_lacks(tmp_path, combos, 
         assert pairs["method"].str.contains("one seed").all() and pairs["seeds_low"].isna().all()
         assert pairs[["low", "high", "p"]].notna().all(axis=None)
         assert "nothing is known of other seeds" in (tmp_path / "out" / "c.html").read_text()
-    assert len(study.hard_examples()["output"]) == N
 
 
 def test_a_diverged_run_is_left_out_of_everything(tmp_path):
@@ -314,11 +225,8 @@ def test_a_diverged_run_is_left_out_of_everything(tmp_path):
         and accuracy.loc[("combos", "b"), "n_seeds"] == 2
     )
     assert tables["groups"].set_index(["combo", "model"]).loc[("v1", "a"), "n_seeds"] == 1
-    hard = study.hard_examples()["output"].set_index("image_id")
-    assert hard["n_eligible"].max() == 7
 
 
 def test_a_study_in_which_everything_diverged_says_so(tmp_path):
     study = Study(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
     assert study.compare()["comparisons"].empty
-    assert study.hard_examples()["output"]["hardness"].isna().all()

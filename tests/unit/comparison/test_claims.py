@@ -8,7 +8,8 @@ import yaml
 from conftest import ROOT, assert_one_clear_line, run_script
 
 from study.comparison.claims import judge_claims
-from study.config.configuration import check_claims, check_schema
+from study.config.checks import check_claims
+from study.config.schema import check_schema
 from study.errors import StudyError
 from study.files import read_yaml
 

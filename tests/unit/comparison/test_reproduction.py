@@ -11,8 +11,8 @@ from small_trainings import facts, make_image_set, trainer
 
 from study.comparison.leaks import leak
 from study.comparison.reproduction import difference, published_values, verdict
-from study.config.published import why_not_comparable
-from study.config.recipes import resolve_recipe
+from study.config.recipe_checks import resolve_recipe
+from study.config.study import why_not_comparable
 from study.data.index import read_index
 from study.data.partitions import (
     read_split,

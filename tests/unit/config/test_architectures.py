@@ -1,4 +1,4 @@
-"""Architectures by name: files of one's own and the models of two libraries, none of which needs to be registered."""
+"""Architectures by name: your own files and the models of two libraries; none is registered."""
 
 import ast
 import copy
@@ -17,7 +17,7 @@ from study.errors import StudyError
 from study.models import build
 from study.models.build import build_model, build_recipe_model
 from study.models.gradcam import grad_cam
-from study.models.gradcam_layers import NoMaps, cam_layers
+from study.models.gradcam_layers import NoMaps, gradcam_layers
 from study.models.layers import describe_layers
 from study.models.receptive_field import NoField, receptive_fields
 from study.training.checkpoints import load_checkpoint, save_checkpoint
@@ -51,8 +51,9 @@ def test_the_names_of_library_models_are_those_that_the_libraries_list():
 
 def test_a_recipe_is_checked_without_importing_torch():
     program = (
-        "import sys; from study.config.architectures import check_architecture as check; check({'name': 'torchvision/resnet18'}); "
-        "check({'name': 'cnn3', 'hidden': 8}); assert not {'torch', 'torchvision'} & set(sys.modules)"
+        "import sys; from study.config.architectures import check_architecture as check; "
+        "check({'name': 'torchvision/resnet18'}); check({'name': 'cnn3', 'hidden': 8}); "
+        "assert not {'torch', 'torchvision'} & set(sys.modules)"
     )
     environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"))
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
@@ -153,8 +154,10 @@ def test_an_epoch_that_ends_with_one_image_is_refused_where_a_norm_cannot_take_i
     )
     none = ImageSet(image_set.images[:0], image_set.labels[:0])
     recipe = {
-        "architecture": {"name": "torchvision/resnet18"}, "augment": [], "batch_size": 4, "epochs": 1,
-        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}, "optimizer": {"name": "sgd", "lr": 0.1}, "schedule": {"name": "constant"},
+        "architecture": {"name": "torchvision/resnet18"}, "augment": [],
+        "batch_size": 4, "epochs": 1,
+        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}, "optimizer": {"name": "sgd", "lr": 0.1},
+        "schedule": {"name": "constant"},
     }  # fmt: skip
     with pytest.raises(
         StudyError, match=r"the last batch of an epoch has one image, .* change 'batch_size'"
@@ -169,8 +172,10 @@ def test_a_library_model_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path):
     images = torch.randint(0, 256, (12, 32, 32, 3), dtype=torch.uint8, generator=random)
     image_set = ImageSet(images, torch.arange(12) % 3)
     recipe = {
-        "architecture": {"name": "torchvision/shufflenet_v2_x0_5"}, "augment": [{"name": "horizontal_flip"}], "batch_size": 4,
-        "epochs": 2, "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}, "optimizer": {"name": "adamw", "lr": 0.01},
+        "architecture": {"name": "torchvision/shufflenet_v2_x0_5"},
+        "augment": [{"name": "horizontal_flip"}], "batch_size": 4, "epochs": 2,
+        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3},
+        "optimizer": {"name": "adamw", "lr": 0.01},
         "schedule": {"name": "one_cycle"}, "precision": "bf16",
     }  # fmt: skip
     states = []
@@ -193,13 +198,13 @@ def test_a_library_model_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path):
 )
 def test_maps_are_those_of_the_last_stages_with_more_than_one_place(name, side, layers):
     model = recipe_model(name, (side, side, 3))
-    assert cam_layers(model, (side, side, 3)) == layers
+    assert gradcam_layers(model, (side, side, 3)) == layers
     assert model.training and not any(module._forward_hooks for module in model.modules())
 
 
 def test_maps_of_a_library_model_can_be_computed():
     model = recipe_model("torchvision/shufflenet_v2_x0_5", (64, 64, 3)).eval()
-    layers = cam_layers(model, (64, 64, 3))
+    layers = gradcam_layers(model, (64, 64, 3))
     maps, sizes = grad_cam(model, torch.randn(2, 3, 64, 64), torch.tensor([[1], [2]]), layers)
     assert maps.shape == (2, 2, 1, 64, 64) and sizes == [(4, 4), (2, 2)] and maps.isfinite().all()
 
@@ -207,7 +212,7 @@ def test_maps_of_a_library_model_can_be_computed():
 def test_a_transformer_says_why_it_has_no_maps_and_no_receptive_fields():
     model = recipe_model(**TINY_VIT)
     with pytest.raises(NoMaps, match="VisionTransformer goes on from its own with attention"):
-        cam_layers(model, (32, 32, 3))
+        gradcam_layers(model, (32, 32, 3))
     with pytest.raises(NoField, match="Receptive fields are not given: VisionTransformer"):
         receptive_fields(model)
 
@@ -251,7 +256,8 @@ def test_the_code_of_a_training_is_that_of_its_own_architecture(scripts):
     assert {name: digest(scripts, name) for name in names} == before
     mine = digest(scripts, "my_net")
     for changed, file in (({"cnn3"}, "models/cnn3.py"), ({"cnn2", "cnn3"}, "models/blocks.py"),
-                          ({"torchvision/resnet18"}, "models/libraries.py"), (set(names), "models/build.py")):  # fmt: skip
+                          ({"torchvision/resnet18"}, "models/libraries.py"),
+                           (set(names), "models/build.py")):  # fmt: skip
         path = scripts / "study" / file
         text = path.read_text()
         path.write_text(text + "\nUNUSED = 1\n")
@@ -266,11 +272,15 @@ def test_every_module_that_a_model_is_made_by_is_in_the_digest(scripts):
     """What Python really imports for a model, against what the digest covers."""
     program = (
         "import sys; from study.models.build import build_model; build_model(sys.argv[1]); "
-        "print(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'study'), sep='\\n')"
+        "study = (m for n, m in sys.modules.items() if n.split('.')[0] == 'study'); "
+        "print(*(module.__file__ for module in study), sep='\\n')"
     )
     for name in ("fastnet", "torchvision/shufflenet_v2_x0_5"):
         environment = clean_environment(PYTHONPATH=str(scripts))
-        loaded = subprocess.run([sys.executable, "-c", program, name], env=environment, capture_output=True, text=True, check=True)  # fmt: skip
+        command = [sys.executable, "-c", program, name]
+        loaded = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        )
         covered = code_files(scripts / "train.py", *architecture_modules({"name": name}))
         assert {path for path in loaded.stdout.split() if path.endswith(".py")} <= {
             str(path) for path in covered
@@ -308,6 +318,18 @@ def test_the_template_passes_its_own_test(scripts):
     assert ast.get_docstring(ast.parse(files["scripts/study/models/my_net.py"]))
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", scripts.parent / "tests"],
-        env=clean_environment(PYTHONPATH=str(scripts)), cwd=scripts.parent, capture_output=True, text=True,
-    )  # fmt: skip
+        env=clean_environment(PYTHONPATH=str(scripts)),
+        cwd=scripts.parent,
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0 and "4 passed" in result.stdout, result.stdout
+
+
+def test_unknown_architectures_and_options_are_refused():
+    with pytest.raises(
+        StudyError, match=r"unknown architecture 'resnet99'; did you mean 'resnet9'.* known: cnn2"
+    ):
+        build_model("resnet99")
+    with pytest.raises(StudyError, match="has no option 'depth'; it has: filters"):
+        build_model("cnn2", depth=3)

@@ -1,4 +1,4 @@
-"""Whatever stands in a configuration or a recipe: it passes, or one line says what is wrong. Never a traceback."""
+"""Any configuration or recipe passes, or one line says what is wrong. Never a traceback."""
 
 import os
 from copy import deepcopy
@@ -9,7 +9,7 @@ from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.config.recipes import resolve_recipe
+from study.config.recipe_checks import resolve_recipe
 from study.config.study import check_study
 from study.errors import StudyError
 from study.files import read_yaml
@@ -25,10 +25,16 @@ CONFIG = read_yaml(ROOT / "config" / "config.yaml") | {
 RECIPE = read_yaml(ROOT / "config" / "models" / "resnet18.yaml")
 # The long form of the suite looks at thousands.
 EXAMPLES = 3000 if os.environ.get("LONG_TESTS") else 150
-SETTINGS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])  # fmt: skip
+SETTINGS = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 
-WORDS = ("official", "v1", "v1+v2", "v1+v1", "cnn2", "cnn9", "from lr_find", "adam", "best", "../../etc/passwd", "a b", "'; rm -rf /", "é",
-         "", "\n", "1e-3", "null", "{x}", "S4", "grid", "tpe")  # fmt: skip
+WORDS = (
+    "official", "v1", "v1+v2", "v1+v1", "cnn2", "cnn9", "from lr_find", "adam", "best", "é", "",
+    "../../etc/passwd", "a b", "'; rm -rf /", "\n", "1e-3", "null", "{x}", "S4", "grid", "tpe",
+)  # fmt: skip
 LEAVES = st.one_of(
     st.none(),
     st.booleans(),
@@ -40,7 +46,8 @@ LEAVES = st.one_of(
 )
 JUNK = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.integers(0, 3), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(WORDS) | st.integers(0, 3), inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
 
@@ -61,7 +68,7 @@ def places(value, path=()):
 
 @st.composite
 def damaged(draw, whole):
-    """Return `whole` after a few changes: values replaced, keys taken out, added or misspelt, entries repeated."""
+    """Return `whole` after a few changes: of values, of keys, and entries that are repeated."""
     result = deepcopy(whole)
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(sorted(places(result), key=repr)))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 from scipy.fft import dctn, idctn
 
-from study.config.configuration import check_config
+from study.config.checks import check_config
 from study.data.datasets import Source, dataset_module
 from study.data.near_duplicates import near_duplicates, read_duplicates
 from study.errors import StudyError

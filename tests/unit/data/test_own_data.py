@@ -21,8 +21,8 @@ from PIL import Image
 
 from study.cli import new
 from study.cli.main import main
-from study.config.configuration import check_config
-from study.config.recipes import SMALLEST
+from study.config.checks import check_config
+from study.config.recipe_checks import SMALLEST
 from study.config.study import check_study
 from study.data.datasets import Source, cifar100, dataset_module, fashion_mnist
 from study.data.datasets.listing import digest_of_images, list_images

@@ -1,32 +1,33 @@
-"""Augmentations: image by image against torchvision or the written formula, and their draws by counting."""
+"""Augmentations: images against torchvision or the written formula, draws by counting."""
 
+import importlib
 import inspect
 import math
 
 import pytest
 import torch
-from conftest import ROOT
 from torchvision.transforms.v2 import functional as reference
 
+from study.config.components import components
 from study.errors import StudyError
-from study.files import read_yaml
-from study.training import augment
-from study.training.augment import (
-    AlternatingFlip,
-    CoarseDropout,
+from study.training.augment import Draw, make_transforms, partner
+from study.training.augment.alternating_flip import AlternatingFlip
+from study.training.augment.coarse_dropout import CoarseDropout
+from study.training.augment.colour_jitter import (
     ColourJitter,
-    CutMix,
-    Cutout,
-    Draw,
-    HorizontalFlip,
-    Mixup,
-    RandomCrop,
-    ShiftScaleRotate,
-    ToGrey,
-    affine,
-    make_transforms,
-    partner,
+    adjust_brightness,
+    adjust_contrast,
+    adjust_hue,
+    adjust_saturation,
 )
+from study.training.augment.cutmix import CutMix
+from study.training.augment.cutout import Cutout
+from study.training.augment.horizontal_flip import HorizontalFlip
+from study.training.augment.mixup import Mixup
+from study.training.augment.planes import grey
+from study.training.augment.random_crop import RandomCrop
+from study.training.augment.shift_scale_rotate import ShiftScaleRotate, affine
+from study.training.augment.to_grey import ToGrey
 
 
 def draw(count, seed=0, epoch=1):
@@ -46,10 +47,10 @@ def apply(transform, images, drawn):
 @pytest.mark.parametrize(
     ("ours", "theirs", "low", "high"),
     [
-        (augment.adjust_brightness, reference.adjust_brightness, 0.5, 1.5),
-        (augment.adjust_contrast, reference.adjust_contrast, 0.5, 1.5),
-        (augment.adjust_saturation, reference.adjust_saturation, 0.5, 1.5),
-        (augment.adjust_hue, reference.adjust_hue, -0.5, 0.5),
+        (adjust_brightness, reference.adjust_brightness, 0.5, 1.5),
+        (adjust_contrast, reference.adjust_contrast, 0.5, 1.5),
+        (adjust_saturation, reference.adjust_saturation, 0.5, 1.5),
+        (adjust_hue, reference.adjust_hue, -0.5, 0.5),
     ],
 )
 def test_colours_change_as_in_torchvision(ours, theirs, low, high):
@@ -66,9 +67,7 @@ def test_colours_change_as_in_torchvision(ours, theirs, low, high):
 
 def test_grey_is_the_luminance():
     images = pictures(4)
-    torch.testing.assert_close(
-        augment.grey(images), reference.rgb_to_grayscale(images), atol=0.05, rtol=0
-    )
+    torch.testing.assert_close(grey(images), reference.rgb_to_grayscale(images), atol=0.05, rtol=0)
     changed = apply(ToGrey(p=1), images, draw(4))
     assert torch.equal(changed[:, 0], changed[:, 2])
 
@@ -154,7 +153,7 @@ def test_quarter_turns_and_whole_shifts_are_exact():
 
 
 def test_affine_follows_the_written_formula():
-    """Source = R(-angle)/scale · (output - middle - shift) + middle, bilinear, border reflect-101."""
+    """Source = R(-angle)/scale · (output - middle - shift) + middle; bilinear, reflect-101."""
     images = pictures(1, 9, 9)
     angle, scale, dx, dy = 0.3, 1.1, 0.7, -1.2
     ours = affine(images, *(torch.tensor([value]) for value in (angle, scale, dx, dy)))[0, 0]
@@ -246,11 +245,12 @@ def test_cutmix_takes_a_box_of_the_partner_and_its_area_is_the_share(dtype):
 
 
 EVERY = [
-    {"name": "horizontal_flip"}, {"name": "alternating_flip"}, {"name": "random_crop", "padding": 4},
+    {"name": "horizontal_flip"}, {"name": "alternating_flip"},
+    {"name": "random_crop", "padding": 4},
     {"name": "coarse_dropout", "size": 8}, {"name": "cutout", "size": 8},
     {"name": "shift_scale_rotate", "shift": 0.1, "scale": 0.1, "rotate": 15},
-    {"name": "colour_jitter", "brightness": 0.3, "contrast": 0.3, "saturation": 0.3, "hue": 0.2}, {"name": "to_grey"},
-    {"name": "mixup", "alpha": 1.0},
+    {"name": "colour_jitter", "brightness": 0.3, "contrast": 0.3, "saturation": 0.3, "hue": 0.2},
+    {"name": "to_grey"}, {"name": "mixup", "alpha": 1.0},
 ]  # fmt: skip
 
 
@@ -285,13 +285,10 @@ def test_unknown_augmentations_and_parameters_are_refused():
         make_transforms([{"name": "mixup", "alpha": 1}, {"name": "cutmix", "alpha": 1}])
 
 
-def test_the_schema_knows_the_transforms_and_their_parameters():
-    items = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")["properties"]["augment"][
-        "items"
-    ]
-    assert items["properties"]["name"]["enum"] == list(augment.TRANSFORMS)
-    for rule in items["allOf"]:
-        names = rule["if"]["properties"]["name"]
-        for name in names.get("enum", [names.get("const")]):
-            parameters = set(inspect.signature(augment.TRANSFORMS[name]).parameters)
-            assert set(rule["then"]["propertyNames"]["enum"]) == parameters | {"name"}
+@pytest.mark.parametrize(("name", "known"), components("training.augment").items())
+def test_a_transform_takes_the_options_of_its_schema(name, known):
+    transform = getattr(importlib.import_module(known.module), known.class_name)
+    options = inspect.signature(transform).parameters
+    assert options.keys() == known.properties.keys()
+    required = [key for key, option in options.items() if option.default is option.empty]
+    assert required == known.required

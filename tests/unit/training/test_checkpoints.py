@@ -5,13 +5,15 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import ROOT, clean_environment, run_script
+from small_trainings import flags
 
-from study.files import atomic_path, file_digest
+from study.files import atomic_path, file_digest, read_csv
 from study.training.checkpoints import load_checkpoint, remove_checkpoints, save_checkpoint
 
 CPU = torch.device("cpu")
@@ -63,7 +65,7 @@ def test_a_kill_between_two_checkpoints_loses_one_at_most(saved):
     assert load_checkpoint(saved, "key", CPU)["step"] == 1
 
 
-def test_two_damaged_checkpoints_start_anew_in_one_line(saved, capsys):
+def test_two_damaged_checkpoints_start_again_in_one_line(saved, capsys):
     for path in saved.parent.iterdir():
         path.write_bytes(b"")
     assert load_checkpoint(saved, "key", CPU) is None
@@ -102,13 +104,20 @@ def training(decoded, tmp_path_factory):
     )
     (folder / "tuned.yaml").write_text("epochs: 100\narchitecture: {filters: 4}\n")
 
-    def arguments(place):
-        return [
-            "--images", decoded / "images.npy", "--index", decoded / "index.csv", "--splits", folder / "split.csv",
-            "--recipe", folder / "recipe.yaml", "--tuned", folder / "tuned.yaml", "--seed", 3, "--checkpoint", place / "scratch" / "c.pt",
-            "--weights", place / "model.safetensors", "--history", place / "history.csv", "--dynamics", place / "dynamics.npz",
-            "--run", place / "run.json",
-        ]  # fmt: skip
+    def arguments(output):
+        return flags(
+            images=decoded / "images.npy",
+            index=decoded / "index.csv",
+            splits=folder / "split.csv",
+            recipe=folder / "recipe.yaml",
+            tuned=folder / "tuned.yaml",
+            seed=3,
+            checkpoint=output / "scratch" / "c.pt",
+            weights=output / "model.safetensors",
+            history=output / "history.csv",
+            dynamics=output / "dynamics.npz",
+            run=output / "run.json",
+        )
 
     undisturbed = folder / "undisturbed"
     run_script("train.py", *arguments(undisturbed))
@@ -124,6 +133,10 @@ def test_a_training_whose_last_checkpoint_is_damaged_ends_with_the_same_bits(tra
         for line in process.stderr:
             if line.startswith("epoch 5/"):
                 process.send_signal(signal.SIGKILL)
+    history = read_csv(tmp_path / "scratch" / "c.history.csv")  # what can be watched meanwhile
+    assert [int(row["epoch"]) for row in history] == list(range(1, len(history) + 1))
+    assert len(history) >= 4
+    assert {(row["epochs"], row["resumed_after"]) for row in history} == {("100", "0")}
     newest = tmp_path / "scratch" / "c.pt"
     newest.write_bytes(cut(newest.read_bytes()))
     (newest.with_name(f".c.{process.pid}.partial.pt")).write_bytes(b"half")
@@ -133,3 +146,29 @@ def test_a_training_whose_last_checkpoint_is_damaged_ends_with_the_same_bits(tra
     for name in ("model.safetensors", "dynamics.npz"):
         assert file_digest(tmp_path / name) == file_digest(undisturbed / name), name
     assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_damaged_or_foreign_checkpoint_is_passed_over(tmp_path, capsys):
+    path, device = tmp_path / "c.pt", torch.device("cpu")
+    assert load_checkpoint(path, "key", device) is None
+    save_checkpoint(path, "key", {"x": torch.ones(2)})
+    assert load_checkpoint(path, "key", device)["x"].tolist() == [1, 1]
+    assert load_checkpoint(path, "other", device) is None
+    assert "another recipe, data or code" in capsys.readouterr().err
+    path.write_bytes(path.read_bytes()[:-100])
+    assert load_checkpoint(path, "key", device) is None
+    assert "unreadable checkpoint" in capsys.readouterr().err
+
+
+class Trap:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.mkdir, (self.path,)
+
+
+def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
+    torch.save({"key": "key", "state": Trap(tmp_path / "sprung")}, tmp_path / "c.pt")
+    assert load_checkpoint(tmp_path / "c.pt", "key", torch.device("cpu")) is None
+    assert not (tmp_path / "sprung").exists()

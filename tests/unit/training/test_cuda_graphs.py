@@ -1,6 +1,7 @@
-"""Steps that are recorded once and done again train as steps do that are taken one by one.
+"""Steps that are recorded once and replayed train as steps do that are taken one by one.
 
-On a CPU with a stand-in for CUDA graphs, which like these repeats operations with the numbers and on the memory of the recording; on an NVIDIA GPU with graphs.
+On an NVIDIA GPU with CUDA graphs; on a CPU with a stand-in for them, which also repeats operations
+with the numbers and on the memory of the recording.
 """
 
 import copy
@@ -13,7 +14,8 @@ from tape import TapeRecorder
 from study.errors import StudyError
 from study.models.build import build_model
 from study.training import cuda_graphs
-from study.training.trainer import Diverged, ImageSet, Trainer
+from study.training.image_set import ImageSet
+from study.training.trainer import Diverged, Trainer
 
 VARIANTS = {
     "adam": {"schedule": {"name": "cosine", "warmup": 1}},
@@ -22,16 +24,24 @@ VARIANTS = {
         "schedule": {"name": "triangular"}, "clip_norm": 0.5, "ema": 0.9,
     },
     "sgd, nesterov": {
-        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "decay_norms_and_biases": False},
+        "optimizer": {
+            "name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4,
+            "decay_norms_and_biases": False,
+        },
         "schedule": {"name": "one_cycle", "cycle_momentum": False},
     },
-    "muon": {"optimizer": {"name": "muon", "lr": 0.02, "rescale": True, "weight_decay": 0.01}, "schedule": {"name": "triangular"}},
+    "muon": {
+        "optimizer": {"name": "muon", "lr": 0.02, "rescale": True, "weight_decay": 0.01},
+        "schedule": {"name": "triangular"},
+    },
     "momentum that the schedule changes": {
-        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9}, "schedule": {"name": "one_cycle"},
+        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9},
+        "schedule": {"name": "one_cycle"},
     },
     "Adam's beta that the schedule changes": {"schedule": {"name": "one_cycle"}},
     "mixed images, dropout, bfloat16": {
-        "architecture": "dilated_separable", "augment": [{"name": "alternating_flip"}, {"name": "mixup", "alpha": 0.3}],
+        "architecture": "dilated_separable",
+        "augment": [{"name": "alternating_flip"}, {"name": "mixup", "alpha": 0.3}],
         "schedule": {"name": "step", "every": 1, "gamma": 0.5}, "precision": "bf16", "epochs": 2,
     },
 }  # fmt: skip
@@ -99,8 +109,8 @@ def assert_same(first, second):
     for one, other in ((first.model, second.model), (first.evaluated, second.evaluated)):
         for name, tensor in one.state_dict().items():
             assert torch.equal(tensor, other.state_dict()[name]), name
-    assert torch.equal(first.dynamics.sums, second.dynamics.sums)
-    assert torch.equal(first.dynamics.events, second.dynamics.events)
+    assert torch.equal(first.step.dynamics.sums, second.step.dynamics.sums)
+    assert torch.equal(first.step.dynamics.events, second.step.dynamics.events)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -126,7 +136,7 @@ def test_they_train_as_those_of_a_cpu_do(variant):
     if "schedule changes" in variant:  # rates are numbers in both
         assert_same(recorded, plain)
     for ours, theirs in zip(recorded.history, plain.history, strict=True):
-        # Rates in tensors are float32: a difference in the last bits, of which bfloat16 makes one of percents.
+        # Rates in tensors are float32: the last bits differ, and bfloat16 turns that into percents.
         assert ours.train_loss == pytest.approx(
             theirs.train_loss, rel=0.05 if "bfloat16" in variant else 0.002
         )
@@ -247,6 +257,6 @@ def test_on_a_gpu_a_deterministic_training_resumes_to_the_bit(variant, stop, mon
 @needs_gpu
 def test_on_a_gpu_a_network_that_waits_is_noticed(capsys):
     waiting = trainer("adam", "cuda")
-    waiting.transforms.append(lambda images, draw: images * (images.float().mean().item() > 0))
+    waiting.step.transforms.append(lambda images, draw: images * (images.float().mean().item() > 0))
     train(waiting)
     assert not waiting.recorded and "waits for the GPU" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Statistics of training images over the epochs, against the definitions applied to the whole record of logits."""
+"""Statistics of training images over the epochs, against their definitions on all logits."""
 
 import numpy as np
 import pytest

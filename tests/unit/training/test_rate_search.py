@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, assert_one_clear_line, documentation, run_script
-from small_trainings import make_image_set, trainer
+from small_trainings import flags, make_image_set, trainer
 
 from study.data.index import read_index
 from study.data.partitions import split_partition, write_split
@@ -55,7 +55,7 @@ def test_only_the_searched_rate_of_muon_changes():
     recipe = {"name": "muon", "lr": 1e-4, "vector_lr": 0.05, "classifier_lr": 0.07}
     learner = trainer(make_image_set(), optimizer=recipe)
     range_test(learner, start=1e-4, end=1e-2, steps=20)
-    assert [group["lr"] for group in learner.optimizer.param_groups] == pytest.approx(
+    assert [group["lr"] for group in learner.step.optimizer.param_groups] == pytest.approx(
         [1e-2, 0.05, 0.07]
     )
 
@@ -95,19 +95,26 @@ def test_the_script_sees_training_images_only_and_its_rate_is_trained_with(decod
     split = split_partition(np.arange(300), labels, {"train": 0.7, "val": 0.15, "test": 0.15}, 5)
     write_split(tmp_path / "split.csv", split)
     recipe = {
-        "architecture": {"name": "cnn2", "filters": 16}, "augment": [], "batch_size": 16, "epochs": 1,
-        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}, "optimizer": {"name": "adam", "lr": "from lr_find"},
-        "schedule": {"name": "constant"}, "keep": "best",
-    }  # fmt: skip
+        "architecture": {"name": "cnn2", "filters": 16},
+        "augment": [],
+        "batch_size": 16,
+        "epochs": 1,
+        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3},
+        "optimizer": {"name": "adam", "lr": "from lr_find"},
+        "schedule": {"name": "constant"},
+        "keep": "best",
+    }
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    data = (
-        "--images", decoded / "images.npy", "--index", decoded / "index.csv", "--splits", tmp_path / "split.csv",
-        "--recipe", tmp_path / "recipe.yaml", "--seed", 5,
-    )  # fmt: skip
-    outputs = [
-        argument for name in ("table", "suggestion", "figure")
-        for argument in (f"--{name}", tmp_path / {"table": "t.csv", "suggestion": "s.json", "figure": "f.svg"}[name])
-    ]  # fmt: skip
+    data = flags(
+        images=decoded / "images.npy",
+        index=decoded / "index.csv",
+        splits=tmp_path / "split.csv",
+        recipe=tmp_path / "recipe.yaml",
+        seed=5,
+    )
+    outputs = flags(
+        table=tmp_path / "t.csv", suggestion=tmp_path / "s.json", figure=tmp_path / "f.svg"
+    )
     upside_down = run_script(
         "lr_find.py", *data, *outputs, "--title", "x", "--start", 1, "--end", 0.1, check=False
     )
@@ -115,18 +122,12 @@ def test_the_script_sees_training_images_only_and_its_rate_is_trained_with(decod
     settings = ("--start", 1e-5, "--end", 1, "--steps", 40, "--smoothing", 0.3, "--rule", "valley")
     run_script("lr_find.py", *data, *outputs, *settings, "--title", "x")
     found = json.loads((tmp_path / "s.json").read_text())
-    assert found["learning_rate"] == found["suggestions"]["valley"] and found["n_train"] == len(
-        split["train"]
-    )
+    assert found["learning_rate"] == found["suggestions"]["valley"]
+    assert found["n_train"] == len(split["train"])
     assert len(read_csv(tmp_path / "t.csv")) == found["steps"]
 
-    trained = (
-        "--weights",
-        tmp_path / "w.safetensors",
-        "--history",
-        tmp_path / "h.csv",
-        "--run",
-        tmp_path / "r.json",
+    trained = flags(
+        weights=tmp_path / "w.safetensors", history=tmp_path / "h.csv", run=tmp_path / "r.json"
     )
     without = run_script("train.py", *data, *trained, check=False)
     assert_one_clear_line(without.stderr, "optimizer.lr is 'from lr_find'", "pass --lr-find")

@@ -26,8 +26,9 @@ def recipe(name):
 
 def test_the_one_cycle_recipe_has_its_author_s_rate_at_each_epoch():
     published = [
-        5.21e-6, 5.87e-5, 1.97e-4, 3.63e-4, 4.87e-4, 5.21e-4, 5.16e-4, 5.04e-4, 4.86e-4, 4.62e-4, 4.32e-4, 3.98e-4,
-        3.60e-4, 3.19e-4, 2.77e-4, 2.35e-4, 1.93e-4, 1.53e-4, 1.16e-4, 8.22e-5, 5.36e-5, 3.06e-5, 1.37e-5, 3.46e-6,
+        5.21e-6, 5.87e-5, 1.97e-4, 3.63e-4, 4.87e-4, 5.21e-4, 5.16e-4, 5.04e-4,
+        4.86e-4, 4.62e-4, 4.32e-4, 3.98e-4, 3.60e-4, 3.19e-4, 2.77e-4, 2.35e-4,
+        1.93e-4, 1.53e-4, 1.16e-4, 8.22e-5, 5.36e-5, 3.06e-5, 1.37e-5, 3.46e-6,
     ]  # fmt: skip
     spec = recipe("resnet9")
     seen = rates(spec["schedule"], 24, 98, spec["optimizer"]["lr"], "adam")
@@ -42,8 +43,8 @@ def test_the_one_cycle_recipe_has_its_author_s_rate_at_each_epoch():
 
 def test_the_step_recipe_has_its_authors_plateaus():
     published = [
-        0.2, 0.15, 0.1125, 0.08438, 0.06328, 0.04746, 0.0356, 0.0267, 0.02002, 0.01502, 0.01126, 0.00845, 0.00634, 0.00475,
-        0.00356, 0.00267,
+        0.2, 0.15, 0.1125, 0.08438, 0.06328, 0.04746, 0.0356, 0.0267,
+        0.02002, 0.01502, 0.01126, 0.00845, 0.00634, 0.00475, 0.00356, 0.00267,
     ]  # fmt: skip
     spec = recipe("dilated_separable")
     seen = [lr for lr, _ in rates(spec["schedule"], 80, 3, spec["optimizer"]["lr"])]

@@ -1,23 +1,28 @@
-"""Hyper-parameter search: what is tried, what is remembered, what is chosen, and that no test image has a part in it."""
+"""Hyper-parameter search: what is tried, remembered and chosen, and that no test image is."""
 
 import json
 import signal
 import subprocess
 import sys
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, assert_one_clear_line, clean_environment, run_script
+from conftest import ROOT, clean_environment, run_script
 
+from study.config.recipes import overlay
 from study.data.index import read_index
 from study.data.partitions import read_split, split_partition, write_development, write_split
 from study.errors import StudyError
 from study.files import read_csv, read_json
 from study.report.plots.tuning import trials_figure
-from study.training.search import Grid, Journal, Tpe, Trial, best_trial
+from study.training.search import Search
+from study.training.trainer import Diverged
+from study.training.trials import Trial, best_trial
+
+GRID = {"method": "grid", "keys": {"optimizer.lr": [1e-3, 1e-4], "architecture.filters": [8, 9]}}
 
 
 def trial(number, accuracy, state="complete", **params) -> Trial:
@@ -27,12 +32,68 @@ def trial(number, accuracy, state="complete", **params) -> Trial:
     )
 
 
-def test_a_grid_tries_all_combinations_the_first_key_outermost():
-    grid = Grid({"optimizer.lr": [1e-3, 1e-4], "architecture.filters": [16, 32, 64]})
-    assert len(grid) == 6
-    assert [tuple(grid.suggest(i, []).values()) for i in range(6)] == [
-        (1e-3, 16), (1e-3, 32), (1e-3, 64), (1e-4, 16), (1e-4, 32), (1e-4, 64),
+class Training:
+    """Stands for a trainer: its validation accuracies are given, or what an epoch raises."""
+
+    def __init__(self, accuracies):
+        self.accuracies, self.history = accuracies, []
+        self.last_epoch = len(accuracies)
+
+    @property
+    def kept_epoch(self):
+        return self.history[-1]
+
+    def run(self, on_epoch):
+        for number, accuracy in enumerate(self.accuracies, 1):
+            if not isinstance(accuracy, float):
+                raise accuracy
+            epoch = SimpleNamespace(epoch=number, val_accuracy=accuracy, seconds=0.5)
+            self.history.append(epoch)
+            on_epoch(epoch)
+
+
+def recipe_of(keys):
+    """Return a recipe that has these keys, with numbers that are not whole."""
+    return overlay(dict.fromkeys(keys, 0.5))
+
+
+def searched(folder, settings, accuracies, recipe=None, seed=1, identity="mine", **share):
+    """Return the trials of a search whose validation accuracies are a function of the settings."""
+    recipe = recipe or recipe_of(settings["keys"])
+    search = Search(settings, recipe, seed, folder / "scratch" / "journal.log", identity)
+    return search.run(lambda params: Training(accuracies(params)), **share)
+
+
+def facts(trials):
+    return [(t.number, t.params, t.state, t.accuracies, t.accuracy) for t in trials]
+
+
+def test_a_grid_tries_all_combinations_the_first_key_outermost(tmp_path):
+    trials = searched(tmp_path, GRID, lambda params: [0.1, 0.0])
+    assert [tuple(trial.params.values()) for trial in trials] == [
+        (1e-3, 8), (1e-3, 9), (1e-4, 8), (1e-4, 9),
     ]  # fmt: skip
+    assert [trial.number for trial in trials] == [0, 1, 2, 3]
+    assert {trial.state for trial in trials} == {"complete"}
+
+
+def test_the_values_of_a_grid_may_be_lists_and_may_be_repeated(tmp_path):
+    widths = [[4, 8], [8, 8], [4, 8]]
+    trials = searched(tmp_path, {"method": "grid", "keys": {"widths": widths}}, lambda _: [0.5])
+    assert [trial.params["widths"] for trial in trials] == widths
+
+
+def test_workers_give_a_grid_the_same_trials_whatever_their_number(tmp_path):
+    def accuracies(params):
+        return [params["optimizer.lr"] * params["architecture.filters"]]
+
+    alone = searched(tmp_path / "alone", GRID, accuracies)
+    shared = [
+        trial
+        for worker in range(3)
+        for trial in searched(tmp_path / "shared", GRID, accuracies, worker=worker, workers=3)
+    ]
+    assert facts(sorted(shared, key=lambda trial: trial.number)) == facts(alone)
 
 
 def test_the_best_is_the_first_of_the_highest_complete_ones():
@@ -42,69 +103,110 @@ def test_the_best_is_the_first_of_the_highest_complete_ones():
         best_trial([trial(0, None, "diverged")])
 
 
-def test_suggestions_repeat_themselves_stay_in_range_and_learn():
-    search = {"x": {"low": 0.0, "high": 1.0}, "lr": {"low": 1e-4, "high": 1.0, "log": True}, "n": {"low": 1, "high": 9},
-              "kind": ["a", "b"]}  # fmt: skip
-
-    def searched(seed, count=40):
-        tpe, finished = Tpe(search, ["n"], count, seed), []
-        for number in range(count):
-            params = tpe.suggest(number, finished)
-            finished.append(
-                trial(
-                    number, 1 - (params["x"] - 0.3) ** 2 - 0.1 * (params["kind"] == "b"), **params
-                )
-            )
-        return finished
-
-    finished = searched(1)
-    assert finished == searched(1) and finished != searched(2)
-    assert all(1e-4 <= t.params["lr"] <= 1 and 1 <= t.params["n"] <= 9 for t in finished)
-    assert all(isinstance(t.params["n"], int) for t in finished)
-    late = [abs(t.params["x"] - 0.3) for t in finished[20:]]
-    assert np.mean(late) < 0.2 and abs(best_trial(finished).params["x"] - 0.3) < 0.1
+SPACE = {
+    "x": {"low": 0.0, "high": 1.0},
+    "lr": {"low": 1e-4, "high": 1.0, "log": True},
+    "n": {"low": 1, "high": 9},
+    "kind": ["a", "b"],
+}
 
 
-def test_settings_that_diverge_are_learnt_to_be_bad():
-    tpe, finished = Tpe({"lr": {"low": 1e-4, "high": 10.0, "log": True}}, [], 50, 1), []
-    for number in range(50):
-        lr = tpe.suggest(number, finished)["lr"]
-        finished.append(
-            trial(number, None, "diverged", lr=lr)
-            if lr > 0.01
-            else trial(number, 0.5 + 10 * lr, lr=lr)
-        )
-    assert sum(t.state == "diverged" for t in finished[20:]) <= 15  # of thirty; eighteen at random
+def bowl(params):
+    """Return the accuracy after an epoch: the best is x 0.3 and kind a."""
+    return [1 - (params["x"] - 0.3) ** 2 - 0.1 * (params["kind"] == "b")]
 
 
-def test_ranges_of_numbers_are_whole_only_where_that_is_meant():
-    search = {"x": {"low": 0, "high": 1}}
-    assert 0 < Tpe(search, [], 1, 1).suggest(0, [])["x"] < 1
-    assert Tpe(search, ["x"], 1, 1).suggest(0, [])["x"] in (0, 1)
+def test_suggestions_repeat_themselves_stay_in_range_and_learn(tmp_path):
+    settings = {"method": "tpe", "keys": SPACE, "trials": 40}
+    recipe = recipe_of(SPACE) | {"n": 2}
+    trials, again, other = (
+        searched(tmp_path / name, settings, bowl, recipe, seed)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert facts(trials) == facts(again) and facts(trials) != facts(other)
+    assert all(1e-4 <= t.params["lr"] <= 1 and 1 <= t.params["n"] <= 9 for t in trials)
+    assert all(isinstance(t.params["n"], int) for t in trials)
+    late = [abs(t.params["x"] - 0.3) for t in trials[20:]]
+    assert np.mean(late) < 0.2 and abs(best_trial(trials).params["x"] - 0.3) < 0.1
 
 
-def test_a_trial_that_falls_behind_is_hopeless_and_a_leader_is_not():
-    tpe = Tpe({"x": {"low": 0.0, "high": 1.0}}, [], 20, 1)
-    finished = [Trial(i, {"x": 0.5}, "complete", [i / 10] * 8, i / 10, 1, 1) for i in range(8)]
-    stops = [tpe.hopeless(8, {}, [accuracy] * 3, finished) for accuracy in (0.0, 0.45, 0.55, 0.9)]
-    assert stops == [True, True, False, False]  # of nine, the best three go on
-    assert not tpe.hopeless(8, {}, [0.0] * 2, finished)  # no rung after two epochs
-    assert not tpe.hopeless(0, {}, [0.0], [])
-    assert not Grid({"x": [1, 2]}).hopeless(1, {"x": 2}, [0.0], finished)
+def test_a_killed_search_suggests_and_stops_as_if_it_had_not_been(tmp_path):
+    settings = {"method": "tpe", "keys": SPACE, "trials": 20}
+
+    def accuracies(params):
+        return [epoch / 5 * bowl(params)[0] for epoch in range(1, 5)]
+
+    whole = searched(tmp_path / "whole", settings, accuracies)
+    assert {"complete", "pruned"} == {trial.state for trial in whole}
+
+    for n_trials in (4, 1, 7):  # the trial after these is killed after its first epoch
+        left = iter(range(n_trials))
+
+        def killed(params, left=left):
+            whole_trial = next(left, None) is not None
+            return accuracies(params) if whole_trial else [accuracies(params)[0], KeyboardInterrupt]
+
+        with pytest.raises(KeyboardInterrupt):
+            searched(tmp_path / "killed", settings, killed)
+    assert facts(searched(tmp_path / "killed", settings, accuracies)) == facts(whole)
 
 
-def test_a_journal_remembers_and_refuses_another_search(tmp_path):
-    path = tmp_path / "scratch" / "worker0.json"
-    journal = Journal(path, "mine")
-    assert journal.trials() == []
-    journal.append(trial(0, 0.5, x=1))
-    journal.append(trial(1, None, "diverged", x=2))
-    assert Journal(path, "mine").trials() == [trial(0, 0.5, x=1), trial(1, None, "diverged", x=2)]
-    with pytest.raises(
-        StudyError,
-        match=r"worker0.json holds the trials of another recipe.*delete their folder: rm",
-    ):
-        Journal(path, "other")
+def test_settings_that_diverge_are_learnt_to_be_bad(tmp_path):
+    def accuracies(params):
+        lr = params["lr"]
+        return [0.1, Diverged] if lr > 0.01 else [0.5 + 10 * lr]
+
+    keys = {"lr": {"low": 1e-4, "high": 10.0, "log": True}}
+    trials = searched(tmp_path, {"method": "tpe", "keys": keys, "trials": 50}, accuracies)
+    bad = [trial for trial in trials[20:] if trial.state == "diverged"]
+    assert len(bad) <= 15  # of thirty; eighteen at random
+    assert all(trial.accuracy is None and trial.accuracies == [0.1] for trial in bad)
+
+
+def test_ranges_of_numbers_are_whole_only_where_that_is_meant(tmp_path):
+    settings = {"method": "tpe", "keys": {"x": {"low": 0, "high": 1}}, "trials": 1}
+    (broken,) = searched(tmp_path / "a", settings, lambda _: [0.5], {"x": 0.5})
+    (whole,) = searched(tmp_path / "b", settings, lambda _: [0.5], {"x": 1})
+    assert 0 < broken.params["x"] < 1 and whole.params["x"] in (0, 1)
+
+
+def test_a_trial_that_falls_behind_is_stopped_and_a_leader_is_not(tmp_path):
+    leaders = [[i / 10] * 8 for i in range(8)]  # each better than those before
+    later = [[accuracy] * 8 for accuracy in (0.0, 0.45, 0.55, 0.9)] + [[0.9, 0.9, 0.1, *[0.9] * 5]]
+    given = iter(leaders + later)
+    settings = {"method": "tpe", "keys": {"x": {"low": 0.0, "high": 1.0}}, "trials": 13}
+    trials = searched(tmp_path, settings, lambda _: next(given))
+    assert {(t.state, len(t.accuracies)) for t in trials[:8]} == {("complete", 8)}
+    # After one and three epochs the best third of those that came so far go on.
+    assert [(t.state, len(t.accuracies)) for t in trials[8:]] == [
+        ("pruned", 1), ("pruned", 1), ("complete", 8), ("complete", 8), ("pruned", 3),
+    ]  # fmt: skip
+
+
+def test_a_grid_stops_no_trial(tmp_path):
+    grid = {"method": "grid", "keys": {"x": [0.9, 0.1]}}
+    trials = searched(tmp_path, grid, lambda params: [params["x"]] * 4)
+    assert [trial.state for trial in trials] == ["complete", "complete"]
+
+
+def test_trials_of_another_recipe_have_no_part_in_a_search_and_are_kept(tmp_path):
+    mine = searched(tmp_path, GRID, lambda _: [0.5])
+    other = searched(tmp_path, GRID, lambda _: [0.6], identity="other")
+    assert [trial.accuracy for trial in other] == [0.6] * 4
+
+    def none(params):
+        raise AssertionError("it was tried before")
+
+    assert searched(tmp_path, GRID, none) == mine
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-9], lambda text: text.replace(":", "", 1)])
+def test_a_damaged_journal_is_named(tmp_path, damage):
+    searched(tmp_path, GRID, lambda _: [0.5])
+    journal = tmp_path / "scratch" / "journal.log"
+    journal.write_text(damage(journal.read_text()))
+    with pytest.raises(StudyError, match=r"journal.log, .* is damaged \(.*delete it: rm "):
+        searched(tmp_path, GRID, lambda _: [0.5])
 
 
 def table(keys, rows):
@@ -112,8 +214,12 @@ def table(keys, rows):
 
 
 def test_a_grid_of_two_keys_is_a_heat_map_in_the_order_of_the_search():
-    rows = [(0, 0.01, 16, "complete", 0.6), (1, 0.01, 8, "complete", 0.7), (2, 0.1, 16, "complete", 0.5),
-            (3, 0.1, 8, "diverged", None)]  # fmt: skip
+    rows = [
+        (0, 0.01, 16, "complete", 0.6),
+        (1, 0.01, 8, "complete", 0.7),
+        (2, 0.1, 16, "complete", 0.5),
+        (3, 0.1, 8, "diverged", None),
+    ]
     axes = trials_figure(
         table(["optimizer.lr", "architecture.filters"], rows),
         ["optimizer.lr", "architecture.filters"],
@@ -163,14 +269,19 @@ def arguments(decoded, tmp_path):
     write_split(tmp_path / "split.csv", split)
     write_development(tmp_path / "development.csv", split)
     recipe = {
-        "architecture": {"name": "cnn2", "filters": 16}, "augment": [], "batch_size": 16, "epochs": 3,
-        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}, "optimizer": {"name": "adam", "lr": 0.001},
+        "architecture": {"name": "cnn2", "filters": 16},
+        "augment": [],
+        "batch_size": 16,
+        "epochs": 3,
+        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3},
+        "optimizer": {"name": "adam", "lr": 0.001},
         "schedule": {"name": "constant"},
-    }  # fmt: skip
+    }
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     return [
-        "--images", decoded / "images.npy", "--index", decoded / "index.csv", "--splits", tmp_path / "development.csv",
-        "--recipe", tmp_path / "recipe.yaml", "--seed", 5, "--journals", tmp_path / "journals",
+        "--images", decoded / "images.npy", "--index", decoded / "index.csv", "--seed", 5,
+        "--splits", tmp_path / "development.csv", "--recipe", tmp_path / "recipe.yaml",
+        "--journal", tmp_path / "scratch" / "journal.log",
     ]  # fmt: skip
 
 
@@ -196,63 +307,57 @@ def test_a_development_split_has_no_test_images(arguments, tmp_path):
     assert all(np.array_equal(whole[role], development[role]) for role in ("train", "val"))
 
 
-def test_a_killed_search_goes_on_without_repeating_trials_and_the_best_is_what_training_gives(
-    arguments, tmp_path, decoded
-):
+def test_a_killed_search_goes_on_without_repeating_trials(arguments, tmp_path):
     tuned(arguments, tmp_path / "whole.json", SEARCH)
     expected = read_json(tmp_path / "whole.json")
-    (tmp_path / "journals" / "worker0.json").unlink()
+    (tmp_path / "scratch" / "journal.log").unlink()
     assert [row["number"] for row in expected] == list(range(6))
-    assert (
-        expected[0]["accuracy"] == expected[4]["accuracy"]
-    )  # the same settings again: the same bits
+    # The same settings again: the same bits.
+    assert expected[0]["accuracy"] == expected[4]["accuracy"]
 
-    command = [
-        sys.executable,
-        ROOT / "scripts/tune.py",
-        *arguments,
-        "--search",
-        json.dumps(SEARCH),
-        "--output",
-        tmp_path / "killed.json",
-    ]
+    output = ("--search", json.dumps(SEARCH), "--output", tmp_path / "killed.json")
+    command = [sys.executable, ROOT / "scripts/tune.py", *arguments, *output]
     process = subprocess.Popen(
-        list(map(str, command)), env=clean_environment(), stderr=subprocess.DEVNULL
+        list(map(str, command)), env=clean_environment(), stderr=subprocess.PIPE, text=True
     )
-    journal = tmp_path / "journals" / "worker0.json"
-    while not journal.exists() or len(read_json(journal)["trials"]) < 2:
+    done = 0
+    while done < 2:
         assert process.poll() is None
-        time.sleep(0.01)
+        done += process.stderr.readline().startswith("trial ")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = len(read_json(journal)["trials"])
     result = tuned(arguments, tmp_path / "killed.json", SEARCH)
-    assert result.stderr.count("trial ") == 6 - done < 6
+    # One more may have ended before the signal came.
+    assert result.stderr.count("trial ") in (6 - done, 6 - done - 1)
     facts = ("number", "params", "state", "accuracies", "accuracy")
     assert [[row[f] for f in facts] for row in read_json(tmp_path / "killed.json")] == [
         [row[f] for f in facts] for row in expected
     ]
 
+
+def test_the_best_trial_is_what_training_with_its_settings_gives(arguments, tmp_path):
+    search = SEARCH | {"keys": {"optimizer.lr": [0.01, 0.0001], "architecture.filters": [4, 8]}}
+    tuned(arguments, tmp_path / "trials.json", search)
+    journal = tmp_path / "scratch" / "journal.log"
     run_script(
-        "collect_trials.py", "--trials", tmp_path / "killed.json", "--title", "cnn2", "--journals", tmp_path / "journals",
-        "--table", tmp_path / "t.csv", "--best", tmp_path / "best.yaml", "--record", tmp_path / "t.json", "--figure",
-        tmp_path / "t.svg",
+        "collect_trials.py", "--title", "cnn2", "--trials", tmp_path / "trials.json",
+        "--journal", journal, "--table", tmp_path / "t.csv", "--best", tmp_path / "best.yaml",
+        "--record", tmp_path / "t.json", "--figure", tmp_path / "t.svg",
     )  # fmt: skip
-    assert not (tmp_path / "journals").exists() and len(read_csv(tmp_path / "t.csv")) == 6
+    assert not journal.exists() and len(read_csv(tmp_path / "t.csv")) == 4
     best = read_json(tmp_path / "t.json")
+    assert best["trials"] == 4 and best["states"] == {"complete": 4}
     assert yaml.safe_load((tmp_path / "best.yaml").read_text()) == {
         "optimizer": {"lr": best["params"]["optimizer.lr"]},
         "architecture": {"filters": best["params"]["architecture.filters"]},
     }
-    (tmp_path / "short.yaml").write_text(
-        (tmp_path / "recipe.yaml").read_text().replace("epochs: 3", "epochs: 2")
-    )
-    given = [
-        tmp_path / "short.yaml" if a == tmp_path / "recipe.yaml" else a for a in arguments[:-2]
-    ]
+    recipe, short = tmp_path / "recipe.yaml", tmp_path / "short.yaml"
+    short.write_text(recipe.read_text().replace("epochs: 3", "epochs: 2"))
+    given = [short if argument == recipe else argument for argument in arguments[:-2]]
     run_script(
-        "train.py", *given, "--tuned", tmp_path / "best.yaml", "--weights", tmp_path / "w.safetensors", "--history",
-        tmp_path / "h.csv", "--run", tmp_path / "r.json",
+        "train.py", *given, "--tuned", tmp_path / "best.yaml",
+        "--weights", tmp_path / "w.safetensors", "--history", tmp_path / "h.csv",
+        "--run", tmp_path / "r.json",
     )  # fmt: skip
     assert float(read_csv(tmp_path / "h.csv")[-1]["val_accuracy"]) == best["val_accuracy"]
     record = read_json(tmp_path / "r.json")
@@ -263,6 +368,7 @@ def test_a_killed_search_goes_on_without_repeating_trials_and_the_best_is_what_t
 def test_test_images_have_no_part_in_a_search(arguments, tmp_path):
     search = SEARCH | {"keys": {"optimizer.lr": [0.01, 0.001]}, "epochs": 1}
     tuned(arguments, tmp_path / "without.json", search)
+    (tmp_path / "scratch" / "journal.log").unlink()  # else no trial would be run again
     tuned(
         [tmp_path / "split.csv" if a == tmp_path / "development.csv" else a for a in arguments],
         tmp_path / "with.json",
@@ -289,15 +395,7 @@ def test_optuna_searches_prune_diverge_and_end_in_time(arguments, tmp_path):
     rows = read_json(tmp_path / "a.json")
     assert len(rows) == 6 and {row["state"] for row in rows} <= {"complete", "pruned"}
     assert any(row["state"] == "complete" for row in rows)
-    (tmp_path / "journals" / "worker0.json").unlink()
+    (tmp_path / "scratch" / "journal.log").unlink()
     in_time = {"method": "tpe", "keys": keys, "trials": 50, "minutes": 0.0001}
     tuned(arguments, tmp_path / "b.json", in_time)
     assert len(read_json(tmp_path / "b.json")) == 1
-
-
-def test_trials_of_another_recipe_are_refused(arguments, tmp_path):
-    search = SEARCH | {"keys": {"optimizer.lr": [0.01]}, "epochs": 1}
-    tuned(arguments, tmp_path / "a.json", search)
-    refused = tuned(arguments, tmp_path / "b.json", search | {"epochs": 2}, check=False)
-    assert_one_clear_line(refused.stderr, "worker0.json holds the trials of another recipe", "rm ")
-    assert not (tmp_path / "b.json").exists()

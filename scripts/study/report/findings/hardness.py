@@ -3,7 +3,7 @@
 import pandas as pd
 
 from study.hardness.human_agreement import finding as validation_finding
-from study.hardness.judgements import KINDS
+from study.hardness.scores import KINDS
 from study.report.findings.finding import Finding, Results, percent
 from study.wording import counted
 

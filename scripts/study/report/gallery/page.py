@@ -18,7 +18,7 @@ from study.report.gallery.columns import pack_columns
 from study.report.gallery.data import GalleryData
 from study.report.gallery.description import computed, summary, title
 from study.report.gallery.packing import Part, array_part, image_part, sheet
-from study.report.plots.attribution import MAP_COLOURS
+from study.report.plots.gradcam import MAP_COLOURS
 from study.runs.predictions import ROLE_CODES
 
 _SCRIPTS = ("data.js", "view.js", "thumbnails.js", "grid.js", "dossier.js", "main.js")

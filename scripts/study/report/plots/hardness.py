@@ -39,7 +39,7 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
     """Return how much of the list of hardest images fewer runs find.
 
     Args:
-        growth: rows of `study.hardness.judgements.growth`: `n_runs`, `score`, `overlap`.
+        growth: rows of `study.hardness.reliability.growth`: `n_runs`, `score`, `overlap`.
         title: what is shown.
     """
     names = {"hardness": "mean rank of the loss", "error_rate": "share of wrong runs"}

@@ -1,4 +1,4 @@
-"""Figures of what speaks for a class in an image."""
+"""Figures of Grad-CAM: what speaks for a class in an image."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from study.report.plots.images import in_colour, sheet
 from study.report.plots.style import STYLE
-from study.runs.gradcam_maps import ActivationMaps
+from study.runs.gradcam_maps import GradcamMaps
 from study.runs.predictions import ROLE_CODES
 
 # uint8, 256×3: the colour of each value of a map.
@@ -18,12 +18,13 @@ MAP_COLOURS = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256))[:, 
 )
 
 
-def activation_maps_figure(
-    images: np.ndarray, maps: ActivationMaps, classes: Sequence[str], title: str
+def gradcam_figure(
+    images: np.ndarray, maps: GradcamMaps, classes: Sequence[str], title: str
 ) -> Figure:
-    """Return a row an image: its caption, the image, and for each layer the maps of the predicted and the true class over it.
+    """Return a row an image: caption, image, and by layer the maps of predicted and true class.
 
-    More than four images are shown in two blocks side by side, because the report cuts off what is taller than a window.
+    More than four images are shown in two blocks side by side, because the report cuts off what is
+    taller than a window.
 
     Args:
         images: uint8 n×H×W×C, n ≥ 1; in grey unless C is 3.
@@ -63,20 +64,22 @@ def activation_maps_figure(
     return figure
 
 
-def _captions(maps: ActivationMaps, classes: Sequence[str]) -> Iterator[str]:
+def _captions(maps: GradcamMaps, classes: Sequence[str]) -> Iterator[str]:
     for image_id, predicted, true, p, role in zip(
         maps.image_ids, maps.predicted, maps.true, maps.confidence, maps.roles, strict=True
     ):
         known = "\ntrained on it" if role == ROLE_CODES["train"] else ""
-        yield f"image {image_id}\ntrue {classes[true]}\npredicted {classes[predicted]}\n{p:.1%}{known}"
+        names = f"true {classes[true]}\npredicted {classes[predicted]}"
+        yield f"image {image_id}\n{names}\n{p:.1%}{known}"
 
 
 def overlay(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """Return images in grey under maps in colours, uint8 …×H×W×3: half of each, then brightened.
 
-    The brightest value becomes 255, but none more than doubles: that is what halving took away. The colours are matplotlib's
-    inferno, which grow lighter from black to yellow evenly to every eye and in grey print, unlike the rainbow (jet) that is usual
-    here. Where a map is 0 the image stays grey.
+    The brightest value becomes 255, but no value more than doubles: that is what halving took
+    away. The colours are matplotlib's inferno: they grow lighter from black to yellow evenly for
+    every eye and in grey print, unlike the rainbow (jet) that is usual here. Where a map is 0 the
+    image stays grey.
 
     Args:
         images: uint8 …×H×W×3.

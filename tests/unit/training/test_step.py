@@ -1,21 +1,78 @@
-"""No training step waits for its GPU: shown without one, on tensors that have a device and a shape but no content."""
+"""One training step: its loss, and that it never waits for the GPU.
+
+Without a GPU, PyTorch's fake tensors stand in for one.
+"""
+
+import math
 
 import pytest
 import torch
 from conftest import ROOT
+from small_trainings import make_image_set, trainer
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import study.training.trainer
+from study.config.components import components
 from study.files import read_yaml
 from study.models.build import build_model
-from study.training.augment import TRANSFORMS
 from study.training.ema import MovingAverage
-from study.training.trainer import ImageSet, Trainer
+from study.training.image_set import ImageSet
+from study.training.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def image_set():
+    return make_image_set()
+
+
+def test_mixed_targets_weigh_both_labels(image_set):
+    learner = trainer(image_set, augment=[{"name": "mixup", "alpha": 1.0}], epochs=1)
+    logits, labels, own = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2]), torch.rand(6)
+    target = torch.zeros(6, 3)
+    for i in range(6):
+        target[i, labels[i]] += own[i]
+        target[i, labels[i - 1]] += 1 - own[i]
+    expected = torch.nn.functional.cross_entropy(logits, target)
+    torch.testing.assert_close(learner.step.loss(logits, labels, own), expected)
+    assert math.isfinite(learner.run()[0].train_loss)
+
+
+def test_label_smoothing_and_clipping_do_what_they_say(image_set):
+    smooth = trainer(image_set, label_smoothing=0.3, epochs=1)
+    assert smooth.run()[0].train_loss != trainer(image_set, epochs=1).run()[0].train_loss
+    rate, limit = 1.0, 1e-3
+    clipped = trainer(
+        image_set,
+        optimizer={"name": "sgd", "lr": rate},
+        clip_norm=limit,
+        epochs=1,
+        batch_size=len(image_set),
+    )
+    before = torch.cat([p.detach().flatten().clone() for p in clipped.model.parameters()])
+    clipped.run()
+    after = torch.cat([p.detach().flatten() for p in clipped.model.parameters()])
+    assert (after - before).norm().item() == pytest.approx(rate * limit, rel=1e-3)
+
+
+def test_whitened_training_patches_are_uncorrelated(image_set):
+    learner = trainer(image_set, architecture="fastnet")
+    images = learner.step.normalize(image_set.images)
+    half = learner.model.whitening(images)[:, :12].permute(0, 2, 3, 1).flatten(0, 2)
+    strong = half.var(dim=0) > 0.5  # directions with less variance than the floor stay weaker
+    covariance = torch.cov(half[:, strong].T)
+    assert strong.sum() >= 4
+    torch.testing.assert_close(covariance, torch.eye(len(covariance)), atol=0.1, rtol=0)
+    assert learner.model.whitening.weight.requires_grad is False
+    assert learner.run()[-1].train_loss < learner.history[0].train_loss
+
 
 RECIPES = sorted((ROOT / "config" / "models").glob("*.yaml"))
+
+
 CUDA = torch.device("cuda", 0)
-# With every transform that there is, and what a step may have besides.
+
+
 EVERYTHING = {
     "augment": [
         {"name": "horizontal_flip"},
@@ -54,7 +111,7 @@ class NothingFromTheHost(TorchDispatchMode):
 
 
 def backward(loss, *_):
-    """Stand in for torch's engine, which wants a real device: its gradients are there, and have no content either."""
+    """Stand in for torch's engine, which needs a real device: give gradients without content."""
     for parameter in backward.model.parameters():
         if parameter.requires_grad:
             parameter.grad = torch.empty_like(parameter)
@@ -80,17 +137,17 @@ def take_steps(recipe, monkeypatch, change=lambda trainer: None):
             model,
             recipe | {"precision": "bf16", "batch_size": 32},
             images,
-            ImageSet(images.images[:0], images.labels[:0]),
+            images.empty(),
             order=torch.Generator("cpu"),
             augmentation=None,  # torch's own: another one wants a real device
         )
-        for group in trainer.optimizer.param_groups:
+        for group in trainer.step.optimizer.param_groups:
             if isinstance(
-                trainer.optimizer, torch.optim.SGD
+                trainer.step.optimizer, torch.optim.SGD
             ):  # whose fused form torch cannot trace without content
                 group |= {"fused": False, "foreach": True}
-        trainer.average = MovingAverage(torch.nn.Module(), 0.9)
-        trainer.average.module = build_model(
+        trainer.step.average = MovingAverage(torch.nn.Module(), 0.9)
+        trainer.step.average.module = build_model(
             **recipe["architecture"]
         )  # what has no content cannot be copied
         change(trainer)
@@ -115,7 +172,8 @@ def test_no_step_of_a_recipe_waits_for_the_gpu(path, monkeypatch):
     "optimizer", [{"name": "adamw", "lr": 0.01}, {"name": "muon", "lr": 0.01, "rescale": True}]
 )
 def test_nothing_that_a_recipe_can_ask_for_waits_for_the_gpu(optimizer, augment, monkeypatch):
-    assert {step["name"] for step in EVERYTHING["augment"]} | {"cutmix"} == set(TRANSFORMS)
+    tried = {step["name"] for step in EVERYTHING["augment"]} | {"cutmix"}
+    assert tried == components("training.augment").keys()
     recipe = read_yaml(RECIPES[0]) | EVERYTHING | {"augment": augment, "optimizer": optimizer}
     take_steps(recipe, monkeypatch)
 
@@ -131,7 +189,7 @@ def test_nothing_that_a_recipe_can_ask_for_waits_for_the_gpu(optimizer, augment,
 )
 def test_a_step_that_waits_is_found_out(wait, error, monkeypatch):
     def waits(trainer):
-        trainer.transforms.append(lambda images, draw: (wait(images), images)[1])
+        trainer.step.transforms.append(lambda images, draw: (wait(images), images)[1])
 
     with pytest.raises(error):
         take_steps(read_yaml(RECIPES[0]), monkeypatch, waits)

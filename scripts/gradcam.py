@@ -1,0 +1,177 @@
+#!/usr/bin/env python
+"""Show which places of images speak for the predicted and for the true class (Grad-CAM)."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.data.index import Index, read_index
+from study.devices import take_device
+from study.errors import StudyError
+from study.job import device_options, run_script
+from study.report.plots.gradcam import gradcam_figure
+from study.report.plots.style import message_figure, save_figure
+from study.runs.gradcam_maps import GradcamMaps, no_maps, save_maps
+from study.runs.predictions import Predictions
+from study.runs.run import Run, best_run, finished, read_runs, run_in
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Question(NamedTuple):
+    """Which images a run is asked about.
+
+    Attributes:
+        run: the run; None if the model has no run that could answer.
+        image_ids: int64, n; 0 if there is nothing to ask.
+        who: the run, as the figure's title begins.
+        what: the images, as the title goes on, or why there are none.
+    """
+
+    run: Run | None
+    image_ids: np.ndarray
+    who: str
+    what: str
+
+
+def about_mistakes(run: Run, labels: np.ndarray, count: int) -> Question:
+    """Return the question about a run's most confident mistakes on its own test images."""
+    predictions = run.predictions()
+    mistakes = predictions.confident_mistakes(labels, "test")
+    image_ids = mistakes[:count]
+    test_images = f"{predictions.has_role('test').sum():,} test images"
+    if len(image_ids):
+        what = (
+            f"Grad-CAM of the {len(image_ids)} most confident of {len(mistakes):,} mistakes "
+            f"on {test_images}"
+        )
+    else:
+        what = "the training diverged" if predictions.diverged else f"no mistakes on {test_images}"
+    return Question(run, image_ids, f"{run.model} on {run.combo}, seed {run.seed}", what)
+
+
+def about_the_hardest(runs: list[Run], labels: np.ndarray, image_ids: np.ndarray) -> Question:
+    """Return the question about the hardest images, put to the best of a model's runs."""
+    run, who = chosen_run(runs)
+    if run is None:
+        return Question(None, image_ids[:0], who, "all its runs diverged")
+    if not len(image_ids):
+        what = "no run may judge any image, so none is known to be hard"
+        return Question(run, image_ids, who, what)
+    predictions = run.predictions()
+    wrong = (predictions.logits[image_ids].argmax(axis=1) != labels[image_ids]).sum()
+    trained = predictions.has_role("train")[image_ids].sum()
+    what = f"Grad-CAM of the {len(image_ids)} hardest images, {wrong} wrong, {trained} trained on"
+    return Question(run, image_ids, who, what)
+
+
+def chosen_run(runs: list[Run]) -> tuple[Run | None, str]:
+    """Return the run of a model that is shown, with its name and why: the best one, or the first.
+
+    The first stands in where no run has validation images: test images choose nothing.
+    """
+    model = runs[0].model
+    if best := best_run(runs):
+        accuracy = best.metrics["val"]["overall_accuracy"]
+        why = f"validation accuracy {accuracy:.1%}"
+        return best, f"{model}'s best run ({best.combo}, seed {best.seed}, {why})"
+    usable, _ = finished(runs)
+    if not usable:
+        return None, model
+    first = usable[0]
+    why = "no run has validation images to choose by"
+    return first, f"{model}'s first run ({first.combo}, seed {first.seed}; {why})"
+
+
+def answer(
+    question: Question, images: np.ndarray, labels: np.ndarray, device: "torch.device"
+) -> GradcamMaps:
+    """Return the maps of the run's model for the class that it predicted and for the true one.
+
+    Raises:
+        NoMaps: the network is not of the kind that has maps.
+        StudyError: the weights are not the run's, or there is too little memory.
+    """
+    from study.models.gradcam import gradcam_maps
+    from study.models.gradcam_layers import gradcam_layers
+    from study.models.inference import Normalize, load_model
+
+    run, image_ids = question.run, question.image_ids
+    predictions = Predictions(*(array[image_ids] for array in run.predictions()))
+    log_probabilities = predictions.log_probabilities()
+    predicted, true = log_probabilities.argmax(axis=1), labels[image_ids]
+    model = load_model(run.folder / "model.safetensors", run.record, device)
+    normalize = Normalize(**run.record["recipe"]["normalize"]).to(device)
+    layers = gradcam_layers(model, run.record["image_shape"])
+    classes = np.stack([predicted, true], axis=1)
+    maps, sizes = gradcam_maps(model, normalize, images, classes, layers)
+    return GradcamMaps(
+        combo=run.combo,
+        seed=run.seed,
+        image_ids=image_ids,
+        predicted=predicted,
+        true=true,
+        confidence=np.exp(log_probabilities.max(axis=1)),
+        roles=predictions.roles,
+        layers=np.array(layers),
+        sizes=sizes,
+        maps=maps,
+    )
+
+
+def asked(arguments: argparse.Namespace, index: Index) -> Question:
+    """Return what the command line asks for."""
+    if arguments.run:
+        return about_mistakes(run_in(Path(arguments.run).parent), index.labels, arguments.count)
+    if not (arguments.model and arguments.top_table):
+        raise StudyError("--runs needs --model and --top-table: whose best run sees which images")
+    runs = [run for run in read_runs(arguments.runs) if run.model == arguments.model]
+    if not runs:
+        raise StudyError(f"{arguments.runs}: no run of {arguments.model}; list the runs again")
+    hardest = pd.read_csv(arguments.top_table)["image_id"].to_numpy(np.int64)
+    return about_the_hardest(runs, index.labels, hardest[: arguments.count])
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write Grad-CAM's maps and a figure of them."""
+    index = read_index(arguments.index)
+    question = asked(arguments, index)
+    run, title, figure = question.run, f"{question.who}: {question.what}", None
+    maps = no_maps(run.combo, run.seed) if run else no_maps()
+    if len(question.image_ids):
+        # After the cheap checks: importing torch takes seconds.
+        device = take_device(arguments.gpus, arguments.threads)
+        from study.models.gradcam_layers import NoMaps
+
+        images = np.load(arguments.images, mmap_mode="r")[question.image_ids]
+        try:
+            maps = answer(question, images, index.labels, device)
+            figure = gradcam_figure(images, maps, index.classes, title)
+        except NoMaps as error:
+            title = f"{question.who}: {error}"
+    save_maps(arguments.maps, maps)
+    save_figure(figure or message_figure(title), arguments.figure)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--run", help="record of a run, run.json: its most confident mistakes are shown"
+    )
+    what.add_argument("--runs", help="list of runs, .csv: the hardest images are shown")
+    parser.add_argument("--model", help="with --runs: the model whose best run sees the images")
+    parser.add_argument("--top-table", help="with --runs: the hardest images, hardest first, .csv")
+    parser.add_argument(
+        "--count", type=int, default=10, help="how many images are shown (default: %(default)s)"
+    )
+    device_options(parser)
+    parser.add_argument("--maps", required=True, help="maps to write, .npz")
+    parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
+    run_script(parser, main)

@@ -1,0 +1,24 @@
+"""Mirror images in every other epoch."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from study.training.augment.draw import Draw
+from study.training.augment.mirror import mirrored
+
+SCHEMA = {"description": "Mirror left and right in every other epoch."}
+
+
+@dataclass(frozen=True)
+class AlternatingFlip:
+    """Mirror each image in every other epoch, the first one by a fixed coin toss for each image.
+
+    Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024: with as many flips
+    as a random flip, no image is shown the same way twice in a row.
+    """
+
+    def __call__(self, images: Tensor, draw: Draw) -> Tensor:
+        # Knuth's multiplicative hash: neighbours in the training set get unrelated first sides.
+        toss = (draw.positions * 2654435761 >> 15) & 1
+        return mirrored(images, (toss + draw.epoch) % 2 == 1)

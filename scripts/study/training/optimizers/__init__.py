@@ -1,0 +1,37 @@
+"""Optimizers by name.
+
+An optimizer is a file of this folder with a `SCHEMA` and one class, which is made from a model and
+a learning rate. It is found by the file's name and imported only for recipes that name it;
+CONTRIBUTING.md shows how to add one.
+"""
+
+import importlib
+from typing import Any
+
+import torch
+from torch import nn
+
+from study.config.components import component
+from study.errors import StudyError
+
+
+def make_optimizer(model: nn.Module, name: str, lr: float, **options: Any) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer over all trained parameters of `model`.
+
+    Args:
+        model: whose parameters are trained.
+        name: a file of this folder.
+        lr: learning rate; the peak where there is a schedule.
+        options: the optimizer's own, such as `weight_decay` and `momentum`.
+
+    Raises:
+        StudyError: no such optimizer, or it has no such option.
+    """
+    known = component("training.optimizers", name)
+    optimizer = getattr(importlib.import_module(known.module), known.class_name)
+    try:
+        return optimizer(model, lr=lr, **options)
+    except TypeError as error:
+        raise StudyError(
+            f"optimizer {name!r}: {error}; correct 'optimizer' in the recipe"
+        ) from error

@@ -1,0 +1,35 @@
+"""AdamW, as torch defines it."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from study.training.optimizers.parameters import parameter_groups
+from study.training.optimizers.quick_start import quick_to_start
+
+SCHEMA = {
+    "description": "Adam with decoupled weight decay, as torch defines it.",
+    "properties": {
+        "weight_decay": {
+            "description": "Decoupled decay. Default: 0.01.",
+            "type": "number",
+            "minimum": 0,
+        },
+        "decay_norms_and_biases": {
+            "description": "Whether weight decay applies to norms and biases too. Default: true.",
+            "type": "boolean",
+        },
+    },
+}
+
+
+@quick_to_start
+class AdamW(torch.optim.AdamW):
+    """Torch's, in its fused form; `options` are torch's own."""
+
+    def __init__(
+        self, model: nn.Module, *, lr: float, decay_norms_and_biases: bool = True, **options: Any
+    ):
+        groups = parameter_groups(model, decay_norms_and_biases=decay_norms_and_biases)
+        super().__init__(groups, lr=lr, fused=True, **options)

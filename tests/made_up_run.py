@@ -1,0 +1,26 @@
+"""A run in memory, for tests that judge images."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from study.hardness.judgements import DYNAMICS
+from study.runs.predictions import Predictions
+
+NO_DYNAMICS = {name: np.zeros(0, int) for name in ("image_id", *DYNAMICS)}
+
+
+class MadeUpRun(NamedTuple):
+    """What tests need of `study.runs.run.Run`, without files."""
+
+    model: str
+    answers: Predictions
+    statistics: dict[str, np.ndarray] = NO_DYNAMICS
+    combo: str = "v1"
+    seed: int = 1
+
+    def predictions(self) -> Predictions:
+        return self.answers
+
+    def dynamics(self) -> dict[str, np.ndarray]:
+        return self.statistics

@@ -1,0 +1,46 @@
+"""The schemas describe every key, and the README lists what they describe."""
+
+import pytest
+from conftest import ROOT, run_script
+
+from study.config.architectures import architectures
+from study.config.component_schemas import expanded
+from study.data.datasets import N_CLASSES, SIDES, SIZES
+from study.data.names import OWN
+from study.files import read_yaml
+
+CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
+
+
+def test_schemas_and_registries_name_the_same_things():
+    properties = RECIPE_SCHEMA["properties"]
+    described = properties["architecture"]["properties"]["name"]["description"]
+    assert all(f"`{name}`" in described for name in architectures())
+    assert CONFIG_SCHEMA["properties"]["dataset"]["properties"]["name"]["enum"] == [*SIZES, *OWN]
+    assert list(SIDES) == list(N_CLASSES) == list(SIZES)
+
+
+def every_schema(schema, path=""):
+    yield path, schema
+    for key, value in schema.get("properties", {}).items():
+        yield from every_schema(value, f"{path}.{key}")
+    if "items" in schema:
+        yield from every_schema(schema["items"], f"{path}[]")
+
+
+@pytest.mark.parametrize(
+    "schema", [CONFIG_SCHEMA, expanded(RECIPE_SCHEMA)], ids=["config", "recipe"]
+)
+def test_schemas_are_closed_and_describe_every_key(schema):
+    for path, part in every_schema(schema):
+        assert part.get("description"), f"{path} has no description"
+        if part.get("type") == "object":
+            assert "additionalProperties" in part, f"{path} is open"
+
+
+def test_the_readme_lists_every_key_as_the_schemas_describe_it(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text((ROOT / "config/README.md").read_text())
+    run_script("document_config.py", "--readme", copy)
+    assert copy.read_text() == (ROOT / "config/README.md").read_text(), "run `make docs`"

@@ -1,0 +1,35 @@
+"""The configurations that come with the project are studies."""
+
+from copy import deepcopy
+
+import pytest
+from conftest import ROOT
+
+from study.config.checks import check_config
+from study.config.recipe_checks import resolve_recipe
+from study.config.study import check_study
+from study.files import read_yaml
+
+CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
+CONFIG = read_yaml(ROOT / "config/config.yaml")
+
+
+@pytest.mark.parametrize("overlay", [None, "laptop.yaml", "demo.yaml"])
+def test_the_configurations_that_come_with_the_project_pass(overlay):
+    config = deepcopy(CONFIG)
+    for key, value in (read_yaml(ROOT / "config" / overlay) if overlay else {}).items():
+        config[key] = config[key] | value if isinstance(value, dict) else value
+    check_config(config, CONFIG_SCHEMA)
+    for model in config["models"]:
+        resolve_recipe(
+            ROOT / f"config/models/{model}.yaml", config["overrides"].get(model, {}), RECIPE_SCHEMA
+        )
+
+
+def test_the_assignment_passes_with_an_id_and_its_example_of_claims():
+    changes = {"partition_seed": "s1234567", "claims": str(ROOT / "config/assignment_claims.yaml")}
+    config = CONFIG | read_yaml(ROOT / "config/assignment.yaml") | changes
+    assert check_study(config, ROOT / "workflow/schemas", ROOT / "config").recipes.keys() >= {
+        "cnn2"
+    }

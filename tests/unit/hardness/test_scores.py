@@ -1,0 +1,241 @@
+"""Scores of hardness against their definitions."""
+
+import numpy as np
+import pytest
+from cleanlab.filter import find_label_issues
+from made_up_run import MadeUpRun
+from scipy.special import softmax
+from scipy.stats import betabinom, entropy, rankdata
+from statsmodels.stats.proportion import proportion_confint
+
+from study.hardness.judgements import read_judgements
+from study.hardness.scores import beta_binomial, hardness_table
+from study.runs.predictions import ROLE_CODES, Predictions
+
+N, K = 60, 3
+
+
+def scores_of(runs, labels, *duplicates):
+    return hardness_table(read_judgements(runs, labels, K, *duplicates))
+
+
+def made_up(random, model, labels, strength, ids_of) -> MadeUpRun:
+    """Return a run that knows the labels with some strength; `ids_of` gives the images it trained, validated and tested on."""
+    logits = random.normal(0, 1, (len(labels), K)).astype(np.float32)
+    logits[np.arange(len(labels)), labels] += strength
+    roles = np.zeros(len(labels), np.uint8)
+    for role, ids in ids_of.items():
+        roles[ids] = ROLE_CODES[role]
+    return MadeUpRun(model, Predictions(logits, roles))
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Three runs of one model and two of another; image 0 has been seen by all, image 1 by none."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, K, N)
+    runs = []
+    for i, model in enumerate(["strong", "strong", "strong", "weak", "weak"]):
+        ids = random.permutation(np.arange(2, N))
+        roles = {"train": np.append(ids[:20], 0), "val": ids[20:25], "test": ids[25:35]}
+        runs.append(
+            made_up(random, model, labels, 2.0 if model == "strong" else 0.5 + 0.1 * i, roles)
+        )
+    return labels, runs
+
+
+def by_hand(labels, runs, image):
+    """Return p, rank and prediction of each run that may judge an image, by model."""
+    found = {}
+    for one in runs:
+        run = one.answers
+        may = ~np.isin(run.roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
+        if may[image]:
+            p = softmax(run.logits.astype(float), axis=1)
+            loss = -np.log(p[np.arange(N), labels])
+            rank = rankdata(loss[may])[np.flatnonzero(may) == image][0] / may.sum()
+            found.setdefault(one.model, []).append((p[image], rank))
+    return found
+
+
+def test_every_image_has_a_row_and_scores_are_their_definitions(study):
+    labels, runs = study
+    table = scores_of(runs, labels)
+    assert len(table) == N and table["n_eligible"].iloc[0] == 0 and table["n_eligible"].iloc[1] == 5
+    for image in range(1, N):
+        models = by_hand(labels, runs, image)
+        row, y = table.iloc[image], labels[image]
+        answers = [run for of_model in models.values() for run in of_model]
+        assert row["n_eligible"] == len(answers) and row["n_models_eligible"] == len(models)
+        if not answers:
+            continue
+        ranks = [np.mean([rank for _, rank in of_model]) for of_model in models.values()]
+        assert row["hardness"] == pytest.approx(np.mean(ranks), abs=1e-6)
+        if len(models) == 2:
+            assert row["hardness_se"] == pytest.approx(np.std(ranks, ddof=1) / np.sqrt(2), abs=1e-6)
+        else:
+            assert np.isnan(row["hardness_se"])
+        p_models = [np.mean([p for p, _ in of_model], axis=0) for of_model in models.values()]
+        p_mean = np.mean(p_models, axis=0)
+        assert row["p_label_mean"] == pytest.approx(p_mean[y])
+        assert row["p_label_std"] == pytest.approx(np.std([p[y] for p, _ in answers]), abs=1e-7)
+        margins = [
+            np.mean([p[y] - np.delete(p, y).max() for p, _ in of_model])
+            for of_model in models.values()
+        ]
+        assert row["label_suspicion"] == pytest.approx((1 - np.mean(margins)) / 2)
+        votes = np.bincount([p.argmax() for p, _ in answers], minlength=K)
+        assert row["consensus"] == votes.argmax() and row["consensus_share"] == pytest.approx(
+            votes.max() / len(answers)
+        )
+        assert row["consensus_p"] == pytest.approx(p_mean[votes.argmax()])
+        assert row["second_p"] == pytest.approx(np.delete(p_mean, votes.argmax()).max())
+        assert row["n_wrong"] == len(answers) - votes[y]
+        low, high = proportion_confint(row["n_wrong"], len(answers), method="wilson")
+        assert (row["error_rate_low"], row["error_rate_high"]) == pytest.approx((low, high))
+        aleatoric = np.mean(
+            [np.mean([entropy(p) for p, _ in of_model]) for of_model in models.values()]
+        )
+        assert row["entropy_total"] == pytest.approx(entropy(p_mean)) and row[
+            "entropy_aleatoric"
+        ] == pytest.approx(aleatoric)
+        assert row["mi_model"] == pytest.approx(
+            entropy(p_mean) - np.mean([entropy(p) for p in p_models]), abs=1e-9
+        )
+        parts = row[["entropy_aleatoric", "mi_model", "mi_seed"]].sum()
+        assert (
+            parts == pytest.approx(row["entropy_total"])
+            and row["mi_seed"] >= -1e-9
+            and row["mi_model"] >= -1e-9
+        )
+        wrong = sum(
+            np.bincount([p.argmax() for p, _ in of_model], minlength=K).argmax() != y
+            for of_model in models.values()
+        )
+        assert row["models_wrong"] == wrong
+
+
+def test_an_image_that_no_run_may_judge_has_no_scores(study):
+    labels, runs = study
+    row = scores_of(runs, labels).iloc[0]
+    empty = [
+        "error_rate",
+        "hardness",
+        "p_label_mean",
+        "label_suspicion",
+        "consensus_share",
+        "consensus_p",
+        "entropy_total",
+    ]
+    assert (
+        row[empty].isna().all()
+        and row["kind"] == ""
+        and row["consensus"] == -1
+        and not row["cl_issue"]
+    )
+
+
+def test_a_run_may_not_judge_an_image_whose_near_duplicate_it_has_seen(study):
+    labels, runs = study
+    run = runs[0].answers
+    seen, unseen = (
+        np.flatnonzero(run.has_role("train"))[0],
+        np.flatnonzero(run.has_role("test", "unseen")),
+    )
+    pairs = np.array([sorted((seen, unseen[0])), sorted((unseen[1], unseen[2]))])
+    may = run.may_judge(pairs)
+    assert not may[unseen[0]] and may[unseen[1]] and may[unseen[2]] and not may[seen]
+    table = scores_of(runs, labels, pairs)
+    without = scores_of(runs, labels)
+    assert table["n_eligible"].iloc[unseen[0]] < without["n_eligible"].iloc[unseen[0]]
+
+
+def test_confident_learning_is_cleanlabs_on_mean_probabilities(study):
+    labels, runs = study
+    table = scores_of(runs, labels)
+    judged = np.flatnonzero(table["n_eligible"] > 0)
+    p = np.array([
+        np.mean([np.mean([p for p, _ in of_model], axis=0) for of_model in by_hand(labels, runs, i).values()], axis=0) for i in judged
+    ])  # fmt: skip
+    expected = find_label_issues(labels[judged], p, filter_by="confident_learning", n_jobs=1)
+    assert list(table["cl_issue"].to_numpy()[judged]) == list(expected) and expected.any()
+
+
+def test_kinds_follow_error_rate_and_agreement():
+    labels = np.zeros(5, int)
+    answers = np.array(
+        [
+            [1, 1, 0, 0, 0],
+            [1, 1, 0, 1, 0],
+            [1, 2, 0, 0, 0],
+            [1, 2, 0, 0, 0],
+            [1, 0, 0, 0, 0],
+            [1, 0, 0, 0, 2],
+        ]
+    )
+    runs = [
+        MadeUpRun("m", Predictions(10 * np.eye(3, dtype=np.float32)[row], np.zeros(5, np.uint8)))
+        for row in answers
+    ]
+    kinds = scores_of(runs, labels)["kind"]
+    assert list(kinds) == ["consensus other", "split", "easy", "some", "some"]
+    unstable = [
+        MadeUpRun("m", Predictions(10 * np.eye(3, dtype=np.float32)[[a]], np.zeros(1, np.uint8)))
+        for a in (0, 0, 0, 1, 2)
+    ]
+    assert list(scores_of(unstable, labels[:1])["kind"]) == ["unstable"]
+
+
+def test_training_dynamics_are_means_over_the_runs_that_trained_on_an_image(study):
+    labels, runs = study
+    kept = []
+    for value, one in enumerate(runs):
+        ids = np.flatnonzero(one.answers.has_role("train"))
+        statistics = dict.fromkeys(
+            ("confidence", "variability", "correctness", "forgetting", "aum"),
+            np.full(len(ids), value),
+        )
+        kept.append(
+            one._replace(
+                statistics={
+                    "image_id": ids,
+                    "first_learnt": np.where(ids % 2, value + 1, 0),
+                    **statistics,
+                }
+            )
+        )
+    table = scores_of(kept, labels)
+    for image in range(N):
+        values = [v for v, one in enumerate(runs) if one.answers.has_role("train")[image]]
+        row = table.iloc[image]
+        if not values:
+            assert np.isnan(row["train_aum"])
+            continue
+        assert row["train_aum"] == row["train_confidence"] == pytest.approx(np.mean(values))
+        first = np.mean(values) + 1 if image % 2 else np.nan
+        assert row["train_first_learnt"] == pytest.approx(first, nan_ok=True)
+
+
+def test_memorisation_is_what_training_on_an_image_adds(study):
+    labels, runs = study
+    table = scores_of(runs, labels)
+    for image in range(1, N):
+        p_in = {}
+        for one in runs:
+            if one.answers.has_role("train")[image]:
+                p = softmax(one.answers.logits[image].astype(float))[labels[image]]
+                p_in.setdefault(one.model, []).append(p)
+        expected = (
+            np.mean([np.mean(of_model) for of_model in p_in.values()])
+            - table["p_label_mean"][image]
+            if p_in
+            else np.nan
+        )
+        assert table["memorisation"][image] == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_beta_binomial_prior_is_found_again():
+    random = np.random.default_rng(1)
+    count = random.integers(3, 16, 20_000)
+    a, b = beta_binomial(betabinom.rvs(count, 0.6, 1.4, random_state=random), count)
+    assert (a, b) == pytest.approx((0.6, 1.4), rel=0.08)

@@ -1,0 +1,83 @@
+"""The lock, the environments, the rules and the tracked files are what they should be."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, clean_environment
+
+from study.files import read_yaml
+
+LOCK = dict(
+    re.findall(r"^([a-z0-9-]+)==(\S+) \\$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+)
+
+
+def test_the_lock_has_every_dependency_with_hashes_and_names_no_host():
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text and "--index" not in text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [
+        name for extra in project["optional-dependencies"].values() for name in extra
+    ]
+    from packaging.requirements import Requirement
+
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(LOCK[requirement.name]), requirement
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        assert "--hash=sha256:" in block, block
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
+def test_conda_environments_pin_the_versions_of_the_lock(path):
+    pins = next(item["pip"] for item in read_yaml(path)["dependencies"] if isinstance(item, dict))
+    for name, version in (pin.split("==") for pin in pins):
+        assert LOCK[name] == version, f"{path.name}: {name}"
+
+
+def test_every_rule_declares_log_environment_and_resources():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = rule.split(":")[0]
+            if "shell:" in rule:
+                for directive in (
+                    "log:",
+                    "conda:",
+                    "threads:",
+                    "mem_mb=",
+                    "runtime=",
+                    "code=code(",
+                    "--code {params.code}",
+                ):
+                    assert directive in rule, f"{name} in {path.name} lacks {directive}"
+
+
+def test_nothing_generated_and_no_photograph_is_tracked():
+    tracked = subprocess.run(
+        ["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in map(Path, tracked.splitlines()):
+        assert name == Path("results/README.md") or Path("results/reference") in name.parents
+
+
+def test_the_workflow_starts_without_the_libraries_that_take_long_to_load():
+    rules = [path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk"))]
+    imports = re.findall(r"^(?:import|from) .+$", "\n".join(rules), re.MULTILINE)
+    assert len(imports) > 10
+    program = "\n".join(
+        [
+            *imports,
+            "config = read_yaml('config/config.yaml')",
+            "check_study(config, Path('workflow/schemas'))",
+            "digest_of_own(config, 'manifest.json', 'own_images.json')",
+            "loaded = {'torch', 'pandas', 'numpy', 'sklearn', 'matplotlib'} & set(sys.modules)",
+            "sys.exit(', '.join(loaded) or None)",
+        ]
+    )
+    environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"))
+    command = [sys.executable, "-c", program]
+    started = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert started.returncode == 0, started.stderr
