@@ -8,16 +8,16 @@ import pandas as pd
 
 from study.job import run_script
 from study.report.tables import write_table
-from study.runs.legacy import read_runs, run_folder
+from study.runs.legacy import read_runs
 from study.runs.progress import state_of_run
+from study.runs.run import run_of
 from study.runs.summary import group_row, run_row
 
 
 def state(results: Path, combo: str, model: str, seed: int) -> dict:
     """Return what the table says of one run."""
     status, reason = state_of_run(results, combo, model, seed)
-    folder = run_folder(results / "runs", combo, model, seed)
-    measured = run_row(folder) if status in ("ok", "diverged") else {}
+    measured = run_row(run_of(results, combo, model, seed)) if status in ("ok", "diverged") else {}
     return {
         "combo": combo,
         "model": model,

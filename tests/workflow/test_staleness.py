@@ -99,7 +99,13 @@ class Change(NamedTuple):
 
 UPSTREAM = {"download", "decode", "partition", "find_duplicates"}
 TRAINING = {"train", "predict"}
-AFTER_TRAINING = {"evaluate": 4, "find_hard_examples": 1, "compare": 1, "summarize": 1}
+AFTER_TRAINING = {
+    "measure": 4,
+    "draw_run": 4,
+    "find_hard_examples": 1,
+    "compare": 1,
+    "summarize": 1,
+}
 CHANGES = [
     Change("files touched, or copied", touched, {}, set()),
     Change("keys of the configuration in another order", sorted_keys("config/config.yaml"), {}, set()),
@@ -109,8 +115,8 @@ CHANGES = [
     Change("requirements.lock", appended("requirements.lock", "# another\n"), {}, set()),
     Change("code of another architecture", appended("scripts/study/models/resnet18.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("code of the architecture", appended("scripts/study/models/cnn2.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("code of figures", appended("scripts/study/report/plots/style.py", "\n\nUNUSED = 1\n"), {"evaluate": 4, "summarize": 1}, TRAINING | {"split"}),
-    Change("script of the gallery", appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"evaluate", "find_hard_examples"}),
+    Change("a colour of figures", rewritten_in("scripts/study/report/plots/style.py", "#0072B2", "#0072B3"), {"draw_run": 4, "draw_near_duplicates": 1, "plot_curves": 1, "summarize": 1}, UPSTREAM | TRAINING | {"split", "measure"}),
+    Change("script of the gallery", appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"measure", "draw_run", "find_hard_examples"}),
     Change("code of all augmentations", appended("scripts/study/training/augment/draw.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
     Change("code of another augmentation", appended("scripts/study/training/augment/cutout.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("a new augmentation", added("Add an augmentation"), {}, set()),
@@ -121,8 +127,8 @@ CHANGES = [
     Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
     Change("an archive of other images", other_archive, dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
     Change("a recipe's learning rate", configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": 0.002}}}), {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM),
-    Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM | {"split"}),
+    Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM),
+    Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM | {"split"}),
     Change("another device", configured(device="cuda"), {}, TRAINING),
 ]  # fmt: skip
 

@@ -147,7 +147,6 @@ rule plot_curves:
         "python scripts/plot_curves.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --model {wildcards.model}"
         " --figure {output.figure}"
         " --output {output.table}"
@@ -324,7 +323,18 @@ def searches():
     ]
 
 
-# The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads little of them.
+def figures_of_runs(wildcards):
+    """Return the last figures of each run as an input, if the study draws its runs."""
+    if not config["figures"]["runs"]:
+        return []
+    return [
+        *of_all_runs("curves.svg")(wildcards),
+        *of_all_runs("gradcam.npz")(wildcards),
+    ]
+
+
+# The summary comes last: it waits for the hard examples and for every figure of the runs and
+# models, though it reads little of them.
 rule summarize:
     input:
         runs="results/runs.csv",
@@ -335,12 +345,13 @@ rule summarize:
         overview="results/overview.rst",
         manifest="results/study.json",
         class_counts="results/data/class_counts.html",
+        near_duplicates="results/figures/near_duplicates.svg",
         hard_examples="results/hard_examples.html",
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
         layers=expand("results/models/{model}/layers.csv", model=MODELS),
-        gradcam=of_all_runs("gradcam.npz"),
+        figures=figures_of_runs,
         gradcam_of_hard_examples=expand(
             "results/hard_examples/gradcam/{model}.npz", model=MODELS
         ),
@@ -411,10 +422,7 @@ rule summarize:
         "python scripts/summarize.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --compared {input.compared}"
-        " --models $(dirname {input.runs})/models"
-        " --figures $(dirname {output.figure})"
         " --groups {output.groups}"
         " --groups-page {output.groups_page}"
         " --page {output.page}"
@@ -626,6 +634,7 @@ rule build_gallery:
     input:
         runs="results/runs.csv",
         predictions=of_all_runs("predictions.npz"),
+        metrics=of_all_runs("metrics.json"),
         index="results/data/index.csv",
         images="results/data/images.npy",
         duplicates="results/data/near_duplicates.csv",
@@ -648,7 +657,6 @@ rule build_gallery:
         "python scripts/build_gallery.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
         " --images {input.images}"
         " --duplicates {input.duplicates}"
@@ -669,7 +677,7 @@ WHOLE_CONFIG = canonical(
 config["requirements_lock"] = lock_digest(SCRIPTS.parent)
 
 
-# What the study was, for whoever asks later; the summary waits for it, and `verify` and `bundle` read it.
+# What the study was, for whoever asks later: the summary waits for it, `verify` and `bundle` read it.
 rule record_study:
     input:
         runs="results/runs.csv",
@@ -706,7 +714,6 @@ rule record_study:
         " --code {params.code}"
         " --config {params.config:q}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --data {input.data}"
         " --files {input.files}"
         " --output {output.manifest}"
@@ -719,15 +726,15 @@ def start_page():
     return str(made.resolve()) if made.exists() else "report/workflow.rst"
 
 
-# The report's start page. It reads what the summary reads, and the summary waits for it, so that it is there when the report is asked for.
+# The report's start page. It reads what the summary reads, and the summary waits for it, so that
+# it is there when the report is asked for.
 rule describe_study:
     input:
         runs="results/runs.csv",
         records=of_all_runs("run.json"),
-        comparisons="results/comparisons/groups.csv",
         tables=expand(
             "results/comparisons/{table}.csv",
-            table=["comparisons", "power", "variance", "scaling"],
+            table=["groups", "comparisons", "power", "variance", "scaling"],
         ),
         hard_examples="results/hard_examples.csv",
         hardness=expand(
@@ -765,13 +772,8 @@ rule describe_study:
         " --config {params.config:q}"
         " --configfiles {params.configfiles:q}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
-        " --comparisons $(dirname {input.comparisons})"
-        " --hard-examples {input.hard_examples}"
         " {params.optional}"
-        " --data {input.data}"
         " --partitions {input.partitions}"
-        " --duplicates {input.duplicates}"
         " --problems {input.problems}"
         " --output {output.page}"
         " > {log} 2>&1"

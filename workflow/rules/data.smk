@@ -262,12 +262,6 @@ rule find_duplicates:
         index="results/data/index.csv",
     output:
         table="results/data/near_duplicates.csv",
-        figure=report(
-            "results/figures/near_duplicates.svg",
-            caption="../report/near_duplicates.rst",
-            category=chapter("Data"),
-            labels={"item": "near-duplicates, figure"},
-        ),
     log:
         "results/logs/find_duplicates.log",
     conda:
@@ -286,8 +280,42 @@ rule find_duplicates:
         " --index {input.index}"
         " --threshold {params.threshold}"
         " --threads {threads}"
-        " --figure {output.figure}"
         " --output {output.table}"
+        " > {log} 2>&1"
+
+
+# Apart from the table, by which runs are measured: another figure measures nothing again.
+rule draw_near_duplicates:
+    input:
+        duplicates="results/data/near_duplicates.csv",
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+    output:
+        figure=report(
+            "results/figures/near_duplicates.svg",
+            caption="../report/near_duplicates.rst",
+            category=chapter("Data"),
+            labels={"item": "near-duplicates, figure"},
+        ),
+    log:
+        "results/logs/draw_near_duplicates.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("draw_near_duplicates.py"),
+        threshold=config["near_duplicates"]["threshold"],
+    shell:
+        "python scripts/draw_near_duplicates.py"
+        " --code {params.code}"
+        " --duplicates {input.duplicates}"
+        " --images {input.images}"
+        " --index {input.index}"
+        " --threshold {params.threshold}"
+        " --output {output.figure}"
         " > {log} 2>&1"
 
 

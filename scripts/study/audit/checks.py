@@ -31,9 +31,12 @@ from study.runs.predictions import load_predictions
 
 # What the folder of a run holds.
 _FILES = (
-    "model.safetensors", "history.csv", "dynamics.npz", "run.json", "predictions.npz", "metrics.json", "report.txt",
-    "classification_report.json", "misclassified.csv", "misclassified.svg", "confusion_matrix.svg", "curves.svg", "gradcam.npz",
-    "gradcam.svg",
+    "model.safetensors", "history.csv", "dynamics.npz", "run.json", "predictions.npz",
+    "metrics.json", "report.txt", "classification_report.json", "misclassified.csv",
+)  # fmt: skip
+# And if the study draws its runs.
+_FIGURES = (
+    "misclassified.svg", "confusion_matrix.svg", "curves.svg", "gradcam.npz", "gradcam.svg",
 )  # fmt: skip
 
 
@@ -62,6 +65,9 @@ def study_checks(
             (row["combo"], row["model"], row["seed"]): row for row in summary.to_dict("records")
         }
         record = opened(read_json, results / "study.json")
+        # Studies by earlier versions of the project drew all runs.
+        drawn = record["config"].get("figures", {"runs": True})["runs"]
+        files = _FILES + _FIGURES if drawn else _FILES
     except Unreadable as error:
         yield error.check
         return
@@ -71,7 +77,8 @@ def study_checks(
         path = str(results / "summary.csv")
         yield Check("the summary has every run", path, missing, path if missing else "")
         try:
-            yield from run_checks(shared, run_folder(results / "runs", *run_), run_, row, twins)
+            folder = run_folder(results / "runs", *run_)
+            yield from run_checks(shared, folder, files, run_, row, twins)
         except Unreadable as error:
             yield error.check
     yield from record_checks(results, record)
@@ -140,6 +147,7 @@ class Shared:
 def run_checks(
     shared: Shared,
     folder: Path,
+    files: Sequence[str],
     listed: tuple,
     row: Mapping[str, Any] | None,
     twins: list[dict[str, Any]],
@@ -149,12 +157,13 @@ def run_checks(
     Args:
         shared: what all runs share.
         folder: of the run.
+        files: names of what it holds.
         listed: its combo, model and seed.
         row: of the summary; None if that has none.
         twins: where a row of the table of near-duplicates is added.
     """
     combo, model, seed = listed
-    lost = [folder / name for name in _FILES if not (folder / name).exists()]
+    lost = [folder / name for name in files if not (folder / name).exists()]
     yield from (Check("files are there", str(path), "is missing", str(path)) for path in lost)
     if not lost:
         yield Check("files are there", str(folder), "")

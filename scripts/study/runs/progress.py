@@ -9,7 +9,7 @@ from study.files import read_json
 from study.job import INTERRUPTED, has_ended
 from study.runs.legacy import run_folder
 
-_JOBS = ("train", "predict", "evaluate")
+_JOBS = ("train", "predict", "measure")
 
 
 def state_of_run(results: str | Path, combo: str, model: str, seed: int) -> tuple[str, str]:

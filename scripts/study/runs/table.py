@@ -75,9 +75,10 @@ def _measured(
     if not own.is_file():
         return {"status": status, "reason": reason}
     # Only for runs that the summary does not have yet: what it imports takes longer than all else here.
+    from study.runs.run import run_of
     from study.runs.summary import run_row
 
-    return {"reason": reason} | run_row(folder)
+    return {"reason": reason} | run_row(run_of(results, *key))
 
 
 def _recipe(

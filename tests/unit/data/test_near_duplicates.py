@@ -195,11 +195,14 @@ def test_a_file_that_is_no_table_of_pairs_is_refused(tmp_path, text, fragment):
     assert "pairs.csv" in str(refused.value)
 
 
-def find(tmp_path, images, index, threshold=THRESHOLD, **options):
-    return run_script(
-        "find_duplicates.py", "--images", images, "--index", index, "--threshold", threshold, "--threads", 1,
-        "--figure", tmp_path / "pairs.svg", "--output", tmp_path / "pairs.csv", **options,
-    )  # fmt: skip
+def find(folder, images, index, threshold=THRESHOLD, check=True):
+    """Find the pairs of images, and draw them if that succeeds."""
+    data = ("--images", images, "--index", index, "--threshold", threshold)
+    result = run_script("find_duplicates.py", *data, "--output", folder / "pairs.csv", check=check)
+    if not result.returncode:
+        drawn = ("--duplicates", folder / "pairs.csv", "--output", folder / "pairs.svg")
+        run_script("draw_near_duplicates.py", *data, *drawn)
+    return result
 
 
 @pytest.mark.parametrize("channels", [1, 3])

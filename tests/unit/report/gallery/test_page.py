@@ -1,43 +1,31 @@
-"""The data of the gallery: who may judge, who is near, what rounding does, and that it fits and cannot break out of the page."""
+"""The page of the gallery: what is in it, that it fits, and that nothing in it can break out."""
 
 import base64
 import html.parser
 import io
 import json
-import shutil
-import subprocess
-import sys
-import zipfile
 import zlib
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, assert_one_clear_line
+from conftest import assert_one_clear_line
 from gallery_study import CLASSES, GalleryStudy
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
+from study.files import write_json
 from study.report.gallery.answers import (
     MAY_JUDGE,
-    PROBABILITY_STEPS,
-    misclassified,
-    most_confused_with,
-    read_answers,
 )
-from study.report.gallery.columns import pack_columns
-from study.report.gallery.neighbours import nearest_of_class
-from study.report.gallery.packing import image_part, quantised, sheet
 from study.report.gallery.page import script_json
 from study.runs.gradcam_maps import no_maps, save_maps
-from study.runs.predictions import ROLE_CODES, Predictions, no_predictions
+from study.runs.predictions import ROLE_CODES
 
 TRAIN, VAL, TEST, UNSEEN = (ROLE_CODES[role] for role in ("train", "val", "test", "unseen"))
 
 
 class Elements(html.parser.HTMLParser):
-    """The script elements of a page by their id, as a browser finds them, and the names of all elements."""
+    """The script elements of a page by id, as a browser finds them, and the names of all others."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -91,94 +79,6 @@ def study(tmp_path_factory):
     return study
 
 
-def test_a_run_judges_what_neither_it_nor_a_near_duplicate_of_was_trained_or_validated_on():
-    roles = np.array([TRAIN, VAL, TEST, UNSEEN, UNSEEN], np.uint8)
-    labels = np.array([0, 0, 0, 1, 1])
-    logits = np.array([[0, 1], [0, 1], [2, 0], [0, 3], [1, 0]], np.float32)
-    runs = [Predictions(logits, roles), no_predictions(roles, 2)]
-    answers = read_answers(runs, labels, 2, np.array([[0, 4]]))
-    assert answers.judges.tolist() == [[False, False, True, True, False], [False] * 5]
-    assert (answers.roles % MAY_JUDGE == roles).all()
-    assert not misclassified(answers, labels).any()  # the wrong ones may not be judged
-    assert misclassified(read_answers(runs, labels, 2), labels).tolist() == [False] * 4 + [True]
-    assert answers.diverged.tolist() == [False, True] and answers.predicted[1].tolist() == [255] * 5
-    assert answers.best_run == 0 and answers.accuracy[0] == 1 and np.isnan(answers.accuracy[1])
-
-
-def test_an_image_is_confused_with_the_class_that_most_judges_take_it_for():
-    labels = np.array([0, 0, 0])
-    said = [[1, 0, 0], [2, 0, 0], [2, 0, 0], [1, 2, 0]]
-    judges = [UNSEEN, UNSEEN, UNSEEN, TRAIN]
-    runs = [
-        Predictions(np.eye(3, dtype=np.float32)[one], np.full(3, role, np.uint8))
-        for one, role in zip(said, judges, strict=True)
-    ]
-    assert most_confused_with(
-        read_answers(runs, labels, 3), labels, 3, np.array([1, 1, -1])
-    ).tolist() == [2, 1, -1]
-
-
-@given(st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3))
-def test_probabilities_are_off_by_a_quarter_of_a_percent_at_most(logits):
-    run = Predictions(np.array([logits], np.float32), np.zeros(1, np.uint8))
-    answers = read_answers([run], np.array([2]), 3)
-    p = np.exp(run.log_probabilities())[0]
-    for steps, exact in ((answers.confidence, p.max()), (answers.p_label, p[2])):
-        assert abs(steps[0, 0] / PROBABILITY_STEPS - exact) <= 0.0025 + 1e-9
-
-
-@given(st.lists(st.one_of(st.none(), st.floats(-1e4, 1e4)), max_size=40))
-def test_scores_are_off_by_half_a_step_at_most_and_missing_ones_stay_missing(values):
-    exact = np.array([np.nan if value is None else value for value in values], np.float64)
-    codes, scale = quantised(exact)
-    missing = codes == np.iinfo(codes.dtype).max
-    assert (missing == np.isnan(exact)).all()
-    near = scale.low + scale.step * codes[~missing].astype(float)
-    assert np.abs(near - exact[~missing]).max(initial=0) <= scale.step * 0.5001
-    spread = np.ptp(exact[~missing]) if (~missing).any() else 0
-    assert scale.step == 1 or scale.step <= max(spread / 65000, 0)
-
-
-@pytest.mark.parametrize("values", [[0, 1, 1], [0, 59_999, 7], [2**20, 3, 5], [7, 7]])
-def test_whole_numbers_stay_exact(values):
-    codes, scale = quantised(np.array(values, float))
-    assert (scale.low + scale.step * codes.astype(float)).tolist() == values and scale.decimals == 0
-
-
-@pytest.mark.parametrize("n_classes", [2, 20])  # searched by a tree, and by all pairs
-def test_neighbours_are_those_of_a_search_over_all_pairs(n_classes):
-    random = np.random.default_rng(1)
-    logits = random.normal(size=(300, n_classes)).astype(np.float32)
-    labels, pool = random.integers(0, 3, 300), random.random(300) < 0.7
-    pool &= labels != 2
-    pool[np.flatnonzero(labels == 2)[:2]] = True
-    ids, wanted = np.arange(0, 300, 2), random.integers(-1, 3, 150)
-    found = nearest_of_class(logits, labels, pool, ids, wanted, 4)
-    for image, label, near in zip(ids, wanted, found, strict=True):
-        others = np.flatnonzero(pool & (labels == label) & (np.arange(300) != image))
-        distance = np.linalg.norm(logits[others].astype(float) - logits[image], axis=1)
-        expected = others[np.argsort(distance)][:4].tolist()
-        assert near.tolist() == expected + [-1] * (4 - len(expected))
-
-
-def test_an_image_of_equal_logits_is_a_neighbour_and_the_image_itself_is_not():
-    near = nearest_of_class(
-        np.zeros((5, 2)), np.zeros(5, int), np.ones(5, bool), np.arange(5), np.zeros(5, int), 3
-    )
-    assert all(image not in row and -1 not in row for image, row in enumerate(near))
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_sheets_hold_the_images_in_rows(channels):
-    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, channels), dtype=np.uint8)
-    part = image_part("sheet-0", sheet(images, 3), None)
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(part.text))))
-    assert pixels.shape == (8, 18, 3)
-    for i, image in enumerate(images):
-        y, x = 4 * (i // 3), 6 * (i % 3)
-        assert (pixels[y : y + 4, x : x + 6] == image).all()
-
-
 @pytest.mark.parametrize(
     "text", ["</script><b>", "<!--<script>", "</SCRIPT ", "&lt;", '"\\', "日本"]
 )
@@ -228,19 +128,19 @@ def test_the_page_has_what_each_run_says(study):
         )
 
 
+def validation_accuracy(study, run) -> float:
+    predictions = study.predictions(*run)
+    if predictions.diverged:
+        return 0.0
+    val = predictions.has_role("val")
+    return (predictions.logits.argmax(1) == study.labels)[val].mean()
+
+
 def test_neighbours_are_training_images_of_the_best_run_and_have_thumbnails(study):
     facts, ids = study.elements.study(), study.listed()["image_id"].to_numpy()
     best = study.predictions(*study.runs[facts["best_run"]])
-    accuracies = []
-    for run in study.runs:
-        predictions = study.predictions(*run)
-        may = predictions.may_judge(study.pairs)
-        accuracies.append(
-            np.nan
-            if predictions.diverged
-            else (predictions.logits.argmax(1) == study.labels)[may].mean()
-        )
-    assert facts["best_run"] == np.nanargmax(accuracies)
+    accuracies = [validation_accuracy(study, run) for run in study.runs]
+    assert accuracies[facts["best_run"]] == max(accuracies) > 0
     shown = np.concatenate([ids, study.elements.array("extras")])
     count = sum(name.startswith("neighbours-") for name in study.elements.scripts)
     near = shown[
@@ -337,6 +237,14 @@ def test_a_model_without_maps_is_passed_over(study, tmp_path):
     assert Elements((tmp_path / "maps.html").read_text()).study()["maps"] == []
 
 
+def test_without_validation_images_neighbours_are_of_the_first_run_that_is_finished(tmp_path):
+    study = GalleryStudy(tmp_path, n=90, diverged=(("v1", "a", 1),))
+    for run in study.runs:
+        write_json(study.run_folder(*run) / "metrics.json", {"val": {"overall_accuracy": None}})
+    study.build()
+    assert Elements(study.page.read_text()).study()["best_run"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -349,7 +257,7 @@ def test_a_model_without_maps_is_passed_over(study, tmp_path):
             {"models": ("a",), "combos": ("v1",), "seeds": (1,), "diverged": (("v1", "a", 1),)},
             "no run may judge any image",
         ),
-        ({"n": 30, "shape": (8, 8, 3), "seeds": (1,), "strength": 50.0}, "the hardest images"),
+        ({"n": 30, "shape": (8, 8, 3), "seeds": (1,), "strength": 50.0}, "The hardest images"),
     ],
 )
 def test_poor_studies_have_a_gallery_too(tmp_path, changes, sentence):
@@ -357,52 +265,6 @@ def test_poor_studies_have_a_gallery_too(tmp_path, changes, sentence):
     study.build()
     elements = Elements(study.page.read_text())
     assert sentence in study.page.read_text() and elements.study()["n"] == len(study.listed())
-
-
-def test_an_installed_copy_has_the_sources_of_the_page(tmp_path):
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(
-        ROOT / "scripts",
-        tmp_path / "scripts",
-        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
-    )
-    subprocess.run(
-        [sys.executable, "-c", "from setuptools import build_meta; build_meta.build_wheel('.')"],
-        cwd=tmp_path, capture_output=True, check=True,
-    )  # fmt: skip
-    (wheel,) = tmp_path.glob("*.whl")
-    packed = set(zipfile.ZipFile(wheel).namelist())
-    sources = {path.name for path in (ROOT / "scripts/study/gallery").glob("page.*")} | {
-        "data.js",
-        "main.js",
-    }
-    assert {f"study/report/gallery/{name}" for name in sources} <= packed
-
-
-def test_what_people_say_is_taken_where_it_is_known():
-    table = pd.DataFrame({"file": ["a", "b", "c"], "human_top": ["cat", None, "dog"], "human_rejects": [True, None, False],
-                          "human_error": [0.25, np.nan, 0.0], "near_duplicate": [7, None, 2]})  # fmt: skip
-    columns, parts = pack_columns(table)
-    codes = {
-        part.name: np.frombuffer(zlib.decompress(base64.b64decode(part.text)), part.kind)
-        for part in parts[1:]
-    }
-    found = {column["name"]: column for column in columns}
-    assert [found["human_top"]["values"][code] for code in codes["column-human_top"]] == [
-        "cat",
-        "",
-        "dog",
-    ]
-    assert (
-        codes["column-human_rejects"].tolist() == [1, 255, 0]
-        and found["human_rejects"]["step"] == 1
-    )
-    assert (
-        codes["column-near_duplicate"].tolist() == [5, 255, 0]
-        and found["near_duplicate"]["low"] == 2
-    )
-    assert codes["column-human_error"].tolist() == [65534, 65535, 0]
 
 
 def test_every_column_of_the_ranking_has_a_meaning_on_the_page(study):
