@@ -159,8 +159,8 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     assert "checks passed" in output and "FAILED" not in output
     results = finished.folder / "results"
     run = results / "runs" / "v1" / "cnn2" / "seed42"
-    twins = rows(results / "verification_near_duplicates.csv")
-    assert [(row["combo"], row["seed"]) for row in twins] == [
+    scores = rows(results / "verification_near_duplicates.csv")
+    assert [(row["combo"], row["seed"]) for row in scores] == [
         ("v1", "42"),
         ("v1", "7"),
         ("v1+v2", "42"),
@@ -186,7 +186,7 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
         path.write_bytes(content)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         refused = run_script("verify.py", "--results", results, "--partitions", "v1", "v2", "v3",
-            "--twins", results / "t.csv",
+            "--near-duplicates", results / "t.csv",
                              "--output", results / "v.csv", check=False)  # fmt: skip
         path.write_bytes(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
