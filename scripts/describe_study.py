@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
     sections = {
         "Data": start_page.data(
             read_json(arguments.data) | {"dataset": name},
-            read_json(arguments.partitions),
+            {Path(path).stem: read_json(path) for path in arguments.partitions},
             dict(zip(runs["combo"], runs["n_train"], strict=True)),
             pairs[["image_id", "other_id"]].to_numpy(),
             Counter(problem["kind"] for path in arguments.problems for problem in read_csv(path)),
@@ -113,7 +113,9 @@ if __name__ == "__main__":
         default=[],
         help="list of files that cannot be used or were converted, .csv",
     )
-    parser.add_argument("--partitions", required=True, help="manifest of the partitions, .json")
+    parser.add_argument(
+        "--partitions", required=True, nargs="+", help="records of the partitions, <name>.json"
+    )
     parser.add_argument(
         "--duplicates", required=True, help="pairs of images that are nearly the same, .csv"
     )

@@ -19,13 +19,13 @@ _SHOWN = 18  # pairs, nearest and at the threshold each
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the table of all pairs, and a sheet of the nearest ones and of those at the threshold."""
+    """Write the table of all pairs, and a sheet of the nearest and of those at the threshold."""
     index = read_index(arguments.index)
     images = np.load(arguments.images, mmap_mode="r")
     if len(images) != len(index.labels):
         raise StudyError(
-            f"{arguments.images}: expected an image for each of the {len(index.labels)} rows of {arguments.index}, found "
-            f"{len(images)}; decode the data set again"
+            f"{arguments.images}: expected an image for each of the {len(index.labels)} rows of "
+            f"{arguments.index}, found {len(images)}; decode the data set again"
         )
     with threadpool_limits(arguments.threads):
         table = near_duplicates(images, arguments.threshold)
@@ -37,9 +37,20 @@ def main(arguments: argparse.Namespace) -> None:
     table["labels_differ"] = table["class"] != table["other_class"]
     write_table(arguments.output, table, "%.6f")
 
+    title = _finding(table, split=len(set(index.source_split)) > 1)
+    shown = _shown_pairs(table, images, arguments.threshold)
+    save_figure(
+        image_pairs_figure(shown, title) if shown else message_figure(title), arguments.figure
+    )
+
+
+def _shown_pairs(
+    table: pd.DataFrame, images: np.ndarray, threshold: float
+) -> dict[str, list[tuple[np.ndarray, np.ndarray, str]]]:
+    """Return the pairs to show by the title of their panel: both images and a caption."""
     nearest, rest = table.head(_SHOWN), table.iloc[_SHOWN:].tail(_SHOWN)
-    panels = {"Nearest": nearest, f"Last ones up to the threshold, {arguments.threshold:g}": rest}
-    shown = {
+    panels = {"Nearest": nearest, f"Last ones up to the threshold, {threshold:g}": rest}
+    return {
         name: [
             (images[pair.image_id], images[pair.other_id], _caption(pair))
             for _, pair in part.iterrows()
@@ -47,10 +58,6 @@ def main(arguments: argparse.Namespace) -> None:
         for name, part in panels.items()
         if len(part)
     }
-    title = _finding(table, split=len(set(index.source_split)) > 1)
-    save_figure(
-        image_pairs_figure(shown, title) if shown else message_figure(title), arguments.figure
-    )
 
 
 def _caption(pair: pd.Series) -> str:
@@ -69,7 +76,8 @@ def _finding(table: pd.DataFrame, split: bool) -> str:
         across = table[table["source_split"] != table["other_source_split"]]
         test = np.where(across["source_split"] == "test", across["image_id"], across["other_id"])
         parts.append(
-            f"{len(across):,} across the publisher's train and test ({len(np.unique(test)):,} test images)"
+            f"{len(across):,} across the publisher's train and test "
+            f"({len(np.unique(test)):,} test images)"
         )
     parts.append(f"{table['labels_differ'].sum() or 'none'} with different labels")
     return f"{len(table):,} pairs of near-duplicates: {', '.join(parts)}"

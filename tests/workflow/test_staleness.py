@@ -45,6 +45,28 @@ def sorted_keys(path: str):
     )
 
 
+def partitioned(**sizes):
+    """Return what changes the partitions; those that stay have the sizes of `Project`."""
+    return configured(partitions=[{"name": name, "size": size} for name, size in sizes.items()])
+
+
+def rewrote(path: str, old: str, new: str):
+    """Return what replaces a text in a file of the project."""
+    return lambda project: rewritten(project.folder / path, lambda before: before.replace(old, new))
+
+
+def with_new_file(path: str, text: str):
+    """Return what adds a file to the project."""
+
+    @contextmanager
+    def added(project: Project) -> Iterator[None]:
+        (project.folder / path).write_text(text)
+        yield
+        (project.folder / path).unlink()
+
+    return added
+
+
 @contextmanager
 def touched(project: Project) -> Iterator[None]:
     """Give the code and the data new times, as a fresh clone and a copy do."""
@@ -75,8 +97,10 @@ class Change(NamedTuple):
     not_: set[str]
 
 
+READING = {"download": 1, "decode": 1, "partition": 3, "split": 6}
 UPSTREAM = {"download", "decode", "partition", "find_duplicates"}
 TRAINING = {"train", "predict"}
+MAKING = UPSTREAM | TRAINING | {"split"}
 AFTER_TRAINING = {"evaluate": 4, "find_hard_examples": 1, "compare": 1, "summarize": 1}
 CHANGES = [
     Change("files touched, or copied", touched, {}, set()),
@@ -90,11 +114,16 @@ CHANGES = [
     Change("code of figures", appended("scripts/study/report/plots/style.py", "\n\nUNUSED = 1\n"), {"evaluate": 4, "summarize": 1}, TRAINING | {"split"}),
     Change("script of the gallery", appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"evaluate", "find_hard_examples"}),
     Change("code of the augmentation", appended("scripts/study/training/augment.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
-    Change("an archive of other images", other_archive, dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
+    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), READING | {"train": 4} | AFTER_TRAINING, set()),
+    Change("another mirror of another data set", rewrote("scripts/study/data/datasets/cifar100.py", "https://", "https://mirror."), {}, set()),
+    Change("a new data set", with_new_file("scripts/study/data/datasets/new.py", "DATASET = None\n"), {}, set()),
+    Change("an archive of other images", other_archive, READING | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
     Change("a recipe's learning rate", configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": 0.002}}}), {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
     Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM),
     Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM | {"split"}),
+    Change("v3 taken out", partitioned(v1=100, v2=101), {"evaluate": 4, "summarize": 1}, MAKING),
+    Change("a v4 added", partitioned(v1=100, v2=101, v3=99, v4=60), {"partition": 1, "split": 2, "evaluate": 4, "summarize": 1}, MAKING - {"partition", "split"}),
+    Change("v3 of another size", partitioned(v1=100, v2=101, v3=120), {"partition": 1, "split": 2, "evaluate": 4, "summarize": 1}, MAKING - {"partition", "split"}),
     Change("another device", configured(device="cuda"), {}, TRAINING),
 ]  # fmt: skip
 

@@ -18,7 +18,7 @@ from study.code import code_digest
 from study.config.combos import chain_of
 from study.job import end_in_one_line
 from study.files import read_yaml
-from study.data.names import OFFICIAL, OWN
+from study.data.names import OFFICIAL
 from study.data.datasets.planning import count_images, digest_of_own
 from study.devices import wants_gpu
 from study.errors import StudyError
@@ -114,19 +114,22 @@ def reproduced_combos():
 wildcard_constraints:
     partition="|".join(map(re.escape, PARTITIONS)),
     combo="|".join(map(re.escape, [*COMBOS, *reproduced_combos()])),
-    afresh=f"[^/]+{re.escape(AFRESH)}",
+    part="|".join(
+        [*map(re.escape, [*PARTITIONS, OFFICIAL]), f"[^/]+{re.escape(AFRESH)}"]
+    ),
     model="|".join(map(re.escape, RECIPES)),
     seed="|".join(map(str, SEEDS)),
     worker="[0-9]+",
 
 
-def code(script, by_model=False):
+def code(script, *modules, by_model=False):
     """Return the digest of the code that an entry script runs; a parameter of its rule, so that a change re-runs it.
 
+    `modules` are those that the script imports by name.
     With `by_model`, a function that returns a job's: with the architecture of its model, which the script imports by name.
     """
     if not by_model:
-        return code_digest(SCRIPTS / script)
+        return ":".join([code_digest(SCRIPTS / script, *modules), *modules])
 
     def of_job(wildcards):
         search = config["tune"].get(wildcards.model, {"keys": {}})
@@ -222,22 +225,6 @@ def certified_runs():
 def run_path(name):
     """Return where below the folder of runs the one lies that is named as combo/model/seed."""
     return "{}/{}/seed{}".format(*name.split("/"))
-
-
-def checksums(wildcards):
-    """Return the user's list of md5 digests as an input, if there is one."""
-    return [local(DATASET["checksums"])] if DATASET["checksums"] else []
-
-
-def own_options():
-    """Return the options of the job that reads the user's own images, if that is what the study is of."""
-    if not OWN_DIGEST:
-        return []
-    return [
-        f"--image-size {DATASET['image_size']}",
-        f"--fit {DATASET['fit']}",
-        f"--digest {OWN_DIGEST}",
-    ]
 
 
 def problems_table():

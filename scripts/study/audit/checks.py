@@ -107,8 +107,10 @@ class Shared:
     def __init__(self, results: Path, names: Sequence[str]):
         self.results = results
         self.manifest = opened(read_json, results / "data" / "manifest.json")
-        described = opened(read_json, results / "partitions" / "manifest.json")["partitions"]
-        self.digests = {f"{name}.csv": described[name]["sha256"] for name in names}
+        self.digests = {
+            f"{name}.csv": opened(read_json, results / "partitions" / f"{name}.json")["sha256"]
+            for name in names
+        }
         self.index = opened(read_index, results / "data" / "index.csv")
         seeds = opened(read_runs, results / "runs.csv")["seed"].unique().tolist()
         self.partition_files = {name: results / "partitions" / f"{name}.csv" for name in names}

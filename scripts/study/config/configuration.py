@@ -15,9 +15,9 @@ import yaml
 from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError, best_match
 
-from study.data.datasets import OFFICIALLY_SPLIT, SIZES
+from study.data.datasets import check_dataset_name, dataset
 from study.data.datasets.listing import place
-from study.data.names import OFFICIAL, OWN
+from study.data.names import COMMON, OFFICIAL, OWN
 from study.errors import StudyError, one_line
 
 # Stands in config/assignment.yaml where a student's id belongs.
@@ -163,6 +163,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """
     _check_searched_keys(config.get("tune"))
     check_schema(config, schema, "config")
+    check_dataset_name(config["dataset"]["name"])
     if config["partition_seed"] == PLACEHOLDER:
         raise StudyError(
             f"config: partition_seed is still {PLACEHOLDER!r}; write your own, such as partition_seed: s1234567"
@@ -236,30 +237,32 @@ def _check_unique(key: str, values: list[Any]) -> None:
 
 def _check_partitions(config: Mapping[str, Any]) -> None:
     names = [partition["name"] for partition in config["partitions"]]
-    if OFFICIAL in names:
-        raise StudyError(
-            f"config: a partition is called {OFFICIAL!r}, the name of the data set's own split; give it another name"
-        )
+    for reserved, what in ((OFFICIAL, "data set's own split"), (COMMON, "common test")):
+        if reserved in names:
+            raise StudyError(
+                f"config: a partition is called {reserved!r}, the name of the {what}; "
+                "give it another name"
+            )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise StudyError(
             f"config: two partitions are called {repeated[0]!r}; give each its own name"
         )
-    dataset = config["dataset"]
     sizes = [partition["size"] for partition in config["partitions"]]
     _check_sizes(names, sizes)
+    name = config["dataset"]["name"]
     # Of data of the user's own it is known later how many images there are.
-    if dataset["checksums"] or dataset["name"] in OWN or isinstance(sizes[0], float):
+    if config["dataset"]["checksums"] or name in OWN or isinstance(sizes[0], float):
         return
-    pool = SIZES[dataset["name"]]
+    pool = dataset(name).n_images
     if sum(sizes) > pool:
         fitting = [
-            {"name": name, "size": size * pool // sum(sizes)}
-            for name, size in zip(names, sizes, strict=True)
+            {"name": partition, "size": size * pool // sum(sizes)}
+            for partition, size in zip(names, sizes, strict=True)
         ]
         raise StudyError(
-            f"config: the partitions ask for {sum(sizes)} images but {dataset['name']} has {pool}; write for example "
-            f"{_yaml('partitions', fitting)}"
+            f"config: the partitions ask for {sum(sizes)} images but {name} has {pool}; "
+            f"write for example {_yaml('partitions', fitting)}"
         )
 
 
@@ -342,8 +345,8 @@ def _check_combos(config: Mapping[str, Any]) -> None:
 
 
 def _check_official(config: Mapping[str, Any], position: int) -> None:
-    combos, dataset = config["combos"], config["dataset"]["name"]
-    own = dataset in OWN
+    combos, name = config["combos"], config["dataset"]["name"]
+    own = name in OWN
     if combos[position] != OFFICIAL:
         corrected = list(dict.fromkeys([*combos[:position], OFFICIAL, *combos[position + 1 :]]))
         raise StudyError(
@@ -354,10 +357,10 @@ def _check_official(config: Mapping[str, Any], position: int) -> None:
         raise StudyError(
             f"config: combos[{position}] is {OFFICIAL!r}, but dataset.test_path is empty; write where your test images are, or take it out"
         )
-    if not own and dataset not in OFFICIALLY_SPLIT:
+    if not own and not dataset(name).officially_split:
         rest = [combo for combo in combos if combo != OFFICIAL] or [config["partitions"][0]["name"]]
         raise StudyError(
-            f"config: combos[{position}] is {OFFICIAL!r}, but the publisher of {dataset} did not split it; write for example "
+            f"config: combos[{position}] is {OFFICIAL!r}, but the publisher of {name} did not split it; write for example "
             f"{_yaml('combos', rest)}"
         )
 

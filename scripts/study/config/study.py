@@ -8,7 +8,7 @@ from study.audit.storage import check_address
 from study.config.configuration import check_claims, check_config, check_schema
 from study.config.published import why_not_comparable
 from study.config.recipes import check_chooses, check_image_size, check_search, resolve_recipe
-from study.data.datasets import SIDES
+from study.data.datasets import dataset
 from study.data.names import OWN
 from study.files import read_yaml
 
@@ -58,11 +58,10 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
     for model, search in config["tune"].items():
         check_search(model, recipes[model], search, schema)
     shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
-    dataset = config["dataset"]
-    own = dataset["name"] in OWN
-    side, key = (
-        (dataset["image_size"], "dataset.image_size") if own else (SIDES[dataset["name"]], "")
-    )
+    name = config["dataset"]["name"]
+    own = name in OWN
+    side = config["dataset"]["image_size"] if own else dataset(name).side
+    key = "dataset.image_size" if own else ""
     for model in config["models"]:
         check_image_size(model, recipes[model], side, key)
         check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)

@@ -274,7 +274,8 @@ def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
         )
     for combo, parts in {"v1@afresh": ["v1"], "v1+v2@afresh": ["v1", "v2"]}.items():
         run_script(
-            "split_afresh.py", "--partitions", *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
+            "split.py", "--kind", "afresh", "--index", decoded / "index.csv", "--partitions",
+            *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
             "--val", 0.15, "--test", 0.15, "--output", tmp_path / f"splits/{combo}/seed5.csv", "--development",
             tmp_path / f"splits/{combo}/seed5.development.csv",
         )  # fmt: skip
