@@ -22,7 +22,7 @@ from study.comparison.tables import (
 )
 from study.data.index import read_index
 from study.data.names import OFFICIAL
-from study.data.partitions import read_split, union
+from study.data.splits import read_split, union
 from study.files import read_json, write_text
 from study.job import run_script
 from study.report.plots.comparisons import (

@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.comparison.leaks import leak
 from study.data.index import read_index
-from study.data.partitions import read_split
+from study.data.splits import read_split
 from study.errors import StudyError
 from study.files import read_yaml, write_text
 from study.job import run_script

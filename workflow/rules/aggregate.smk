@@ -685,8 +685,11 @@ rule record_study:
         metrics=of_all_runs("metrics.json"),
         data="results/data/manifest.json",
         files=[
-            "results/partitions/manifest.json",
-            *expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+            *expand(
+                "results/partitions/{partition}.{suffix}",
+                partition=PARTITIONS,
+                suffix=["csv", "json"],
+            ),
             *expand(
                 "results/splits/{partition}/seed{seed}.csv",
                 partition=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)],
@@ -744,7 +747,7 @@ rule describe_study:
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],
         data="results/data/manifest.json",
-        partitions="results/partitions/manifest.json",
+        partitions=expand("results/partitions/{partition}.json", partition=PARTITIONS),
         duplicates="results/data/near_duplicates.csv",
         problems=problems_table(),
     output:

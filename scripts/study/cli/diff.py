@@ -498,16 +498,18 @@ def _facts(
 ) -> dict[str, dict[str, Any]]:
     """Return what a study was made of: of what its runs do not agree in, all values."""
     records = list(of_runs.values())
-    manifest = results / "partitions" / "manifest.json"
-    partitions = read_json(manifest) if manifest.is_file() else {}
+    partitions = {
+        path.stem: read_json(path.with_suffix(".json"))
+        for path in sorted((results / "partitions").glob("*.csv"))
+        if path.with_suffix(".json").is_file()
+    }
     study = {
         name: ", ".join(map(str, dict.fromkeys(runs[column])))
         for name, column in (("combos", "combo"), ("models", "model"), ("seeds", "seed"))
     }
-    data = {"images": _images_digest(results), "partition_seed": partitions.get("seed")}
-    data |= {
-        f"{name}.size": part["size"] for name, part in partitions.get("partitions", {}).items()
-    }
+    seed = next((part["seed"] for part in partitions.values()), None)
+    data = {"images": _images_digest(results), "partition_seed": seed}
+    data |= {f"{name}.size": part["size"] for name, part in partitions.items()}
     recipes = {}
     for model, own in runs.groupby("model", sort=False):
         keys = [name for name in own if name.startswith(RECIPE) and own[name].notna().any()]

@@ -14,13 +14,8 @@ from study.comparison.reproduction import difference, published_values, verdict
 from study.config.recipe_checks import resolve_recipe
 from study.config.study import why_not_comparable
 from study.data.index import read_index
-from study.data.partitions import (
-    read_split,
-    split_afresh,
-    split_partition,
-    write_partition,
-    write_split,
-)
+from study.data.partitions import write_partition
+from study.data.splits import read_split, split_afresh, split_partition, write_split
 from study.files import read_yaml, write_csv, write_json
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 
@@ -274,7 +269,8 @@ def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
         )
     for combo, parts in {"v1@afresh": ["v1"], "v1+v2@afresh": ["v1", "v2"]}.items():
         run_script(
-            "split_afresh.py", "--partitions", *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
+            "split.py", "--kind", "afresh", "--index", decoded / "index.csv", "--partitions",
+            *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
             "--val", 0.15, "--test", 0.15, "--output", tmp_path / f"splits/{combo}/seed5.csv", "--development",
             tmp_path / f"splits/{combo}/seed5.development.csv",
         )  # fmt: skip
