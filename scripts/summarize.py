@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.comparison.groups import group_row
 from study.files import write_text
 from study.job import run_script
 from study.report.plots.accuracy import (
@@ -18,7 +19,7 @@ from study.report.plots.style import message_figure, save_figure
 from study.report.tables import html_page, write_table
 from study.runs.legacy import read_runs, run_folder
 from study.runs.run import n_of
-from study.runs.summary import group_row, run_row
+from study.runs.summary import run_row
 from study.wording import duration
 
 _COMPARED = ["combo", "model", "letters_of_combos", "letters_of_models", "two_level_low", "two_level_high", "images_low",

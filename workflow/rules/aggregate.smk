@@ -31,11 +31,7 @@ rule compare:
         predictions=of_all_runs("predictions.npz"),
         metrics=of_all_runs("metrics.json"),
         records=of_all_runs("run.json"),
-        splits=expand(
-            "results/splits/{partition}/seed{seed}.csv",
-            partition=PARTITIONS,
-            seed=SEEDS,
-        ),
+        common_tests=expand("results/splits/common/seed{seed}.csv", seed=SEEDS),
     output:
         tables=expand(
             "results/comparisons/{table}.csv",
@@ -97,13 +93,11 @@ rule compare:
         "python scripts/compare.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
-        " --splits $(dirname {input.runs})/splits"
         " --partitions {params.partitions}"
         " --draws {params.draws}"
         " --precision {params.precision}"
-        " --tables $(dirname {output.page})"
+        " --tables {output.tables}"
         " --page {output.page}"
         " --comparisons-figure {output.differences}"
         " --variance-figure {output.variance}"
@@ -493,6 +487,16 @@ rule validate_hardness:
         " > {log} 2>&1"
 
 
+def claims_file(wildcards):
+    """Return the file of claims, or end with one line if the study has none."""
+    if not config["claims"]:
+        sys.exit(
+            "error: config: claims is empty, so there is nothing to judge; "
+            "write for example claims: config/claims.yaml"
+        )
+    return local(config["claims"])
+
+
 # Part of a study whose configuration names a file of claims.
 rule judge_claims:
     input:
@@ -534,7 +538,11 @@ rule judge_claims:
 # On request: `snakemake check_claims` fails unless all claims are supported.
 rule check_claims:
     input:
-        claims="results/claims.csv",
+        claims=claims_file,
+        comparisons="results/comparisons/comparisons.csv",
+        groups="results/comparisons/groups.csv",
+        variance="results/comparisons/variance.csv",
+        judged="results/claims.csv",
     log:
         "results/logs/check_claims.log",
     conda:
@@ -544,11 +552,15 @@ rule check_claims:
         mem_mb=500,
         runtime=5,
     params:
-        code=code("check_claims.py"),
+        code=code("judge_claims.py"),
     shell:
-        "python scripts/check_claims.py"
+        "python scripts/judge_claims.py"
         " --code {params.code}"
-        " --claims {input.claims}"
+        " --claims {input.claims:q}"
+        " --comparisons {input.comparisons}"
+        " --groups {input.groups}"
+        " --variance {input.variance}"
+        " --require-supported"
         " 2>&1 | tee {log}"
 
 

@@ -1,12 +1,9 @@
-"""What a summary says of one run, from the files in its folder, and of the runs of a group."""
+"""What a summary says of one run, from the files in its folder."""
 
 import math
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from study.comparison.intervals import t_interval
 from study.files import read_json
 from study.runs.metrics import METRICS
 
@@ -16,7 +13,6 @@ QUALITY = [
 ]
 # What a training took: that depends on the machine and on what else it did meanwhile, and not on the seed.
 RESOURCES = ("train_seconds", "total_seconds", "images_per_s", "peak_memory_mb")
-_GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 
 
 def run_row(folder: Path) -> dict[str, Any]:
@@ -60,22 +56,3 @@ def run_row(folder: Path) -> dict[str, Any]:
     return row | {
         f"recall_{name}": judged["class_accuracy"].get(name) for name in record["classes"]
     }
-
-
-def group_row(runs: pd.DataFrame) -> dict[str, float]:
-    """Return what the runs of one combo and model say together: mean, sd, n and 95 % t-interval over seeds of each metric.
-
-    Args:
-        runs: a row a run, with its `status`; only those that are `ok` count.
-
-    Returns:
-        `n` runs count, of `n_runs`; then the statistics.
-    """
-    ok = runs[runs["status"] == "ok"]
-    row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
-    for metric in _GROUPED:
-        interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
-        row |= {
-            f"{metric}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")
-        }
-    return row

@@ -18,7 +18,6 @@ from sklearn import metrics as skm
 from statsmodels.stats.proportion import proportion_confint
 
 from study.code import code_digest
-from study.comparison.intervals import t_interval
 from study.errors import StudyError
 from study.files import atomic_path, read_json, write_json
 from study.report.plots.accuracy import accuracy_by_combo_figure
@@ -98,17 +97,6 @@ def test_the_report_by_class_has_the_form_of_the_second_study():
         "support",
     }
     assert report["classification_report"]["dog"]["recall"] == pytest.approx(2 / 3)
-
-
-def test_the_t_interval_is_the_textbook_one():
-    interval = t_interval([0.60, 0.62, 0.64])
-    assert (
-        interval.mean == pytest.approx(0.62)
-        and interval.sd == pytest.approx(0.02)
-        and interval.n == 3
-    )
-    assert interval.high - interval.mean == pytest.approx(4.3026527 * 0.02 / math.sqrt(3))
-    assert math.isnan(t_interval([0.5]).low)
 
 
 def run_of(predicted, roles):
