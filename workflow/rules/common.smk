@@ -343,29 +343,6 @@ def reproduced_runs():
     ]
 
 
-def insist_on_reproduction():
-    """End with one line if this study cannot be compared with the published figures."""
-    if STUDY.why_not_comparable:
-        sys.exit(f"error: config: {STUDY.why_not_comparable}")
-
-
-def reproduction_inputs(wildcards):
-    """Return the runs, models and searches that are compared."""
-    insist_on_reproduction()
-    files = [
-        f"results/runs/{combo}/{model}/seed{seed}/metrics.json"
-        for (combo, model), seed in itertools.product(reproduced_runs(), SEEDS)
-    ]
-    for system in REPRODUCED.values():
-        files.append(f"results/models/{system['model']}/layers.csv")
-        files += [
-            f"results/lr_find/{claim['combo']}/{system['model']}/seed{SEEDS[0]}/suggestion.json"
-            for claim in system["claims"]
-            if claim["measure"] == "lr_suggestion"
-        ]
-    return files
-
-
 def reproduction_of_the_study():
     """Return the comparison as an input of the summary, where it needs no other runs than the study has."""
     runs = set(itertools.product(COMBOS, MODELS))
@@ -403,42 +380,6 @@ def hard_to_learn_reports():
         for partition in PARTITIONS
         if partition in COMBOS
     ]
-
-
-def claims_file(wildcards):
-    """Return the file of claims, or end with one line if the study has none."""
-    if not config["claims"]:
-        sys.exit(
-            "error: config: claims is empty, so there is nothing to judge; write for example claims: config/claims.yaml"
-        )
-    return local(config["claims"])
-
-
-def leaky_systems():
-    """Return the compared systems whose splits leak."""
-    return [name for name, system in REPRODUCED.items() if "leak" in system]
-
-
-def leak_files(pattern):
-    """Return an input function for the files that the leak is measured from, split right and afresh."""
-
-    def files(wildcards):
-        insist_on_reproduction()
-        return [
-            pattern.format(
-                place=place + suffix, model=REPRODUCED[name]["model"], seed=seed
-            )
-            for name, suffix, seed in itertools.product(
-                leaky_systems(), ("", AFRESH), SEEDS
-            )
-            for place in (
-                REPRODUCED[name]["leak"]["combos"]
-                if "{model}" in pattern
-                else [REPRODUCED[name]["leak"]["partition"]]
-            )
-        ]
-
-    return files
 
 
 def human_votes_files(wildcards):

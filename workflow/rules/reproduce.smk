@@ -1,8 +1,36 @@
+def leaky_systems():
+    """Return the compared systems whose splits leak."""
+    return [name for name, system in REPRODUCED.items() if "leak" in system]
+
+
 # On request: `snakemake reproduce`.
 rule reproduce:
     input:
         "results/reproduction.csv",
         lambda wildcards: ["results/leak.csv"] if leaky_systems() else [],
+
+
+def require_reproduction():
+    """End with one line if this study cannot be compared with the published figures."""
+    if STUDY.why_not_comparable:
+        sys.exit(f"error: config: {STUDY.why_not_comparable}")
+
+
+def reproduction_inputs(wildcards):
+    """Return the runs, models and searches that are compared."""
+    require_reproduction()
+    files = [
+        f"results/runs/{combo}/{model}/seed{seed}/metrics.json"
+        for (combo, model), seed in itertools.product(reproduced_runs(), SEEDS)
+    ]
+    for system in REPRODUCED.values():
+        files.append(f"results/models/{system['model']}/layers.csv")
+        files += [
+            f"results/lr_find/{claim['combo']}/{system['model']}/seed{SEEDS[0]}/suggestion.json"
+            for claim in system["claims"]
+            if claim["measure"] == "lr_suggestion"
+        ]
+    return files
 
 
 # Part of a study that has all its runs, too.
@@ -33,22 +61,45 @@ rule compare_published:
         mem_mb=500,
         runtime=5,
     params:
-        code=code("reproduce.py"),
+        code=code("compare_published.py"),
         systems=list(REPRODUCED),
         seeds=SEEDS,
+        results=subpath(output.table, parent=True),
         tuned="--tuned" if config["reproduce"]["tuned"] else "",
     shell:
-        "python scripts/reproduce.py"
+        "python scripts/compare_published.py"
         " --code {params.code}"
         " --published {input.published}"
         " --systems {params.systems}"
         " --seeds {params.seeds}"
         " {params.tuned}"
-        " --results $(dirname {output.table})"
+        " --results {params.results}"
         " --page {output.page}"
         " --figure {output.figure}"
         " --output {output.table}"
         " > {log} 2>&1"
+
+
+def leak_files(pattern):
+    """Return an input function for the files that leaks are measured from."""
+
+    def files(wildcards):
+        require_reproduction()
+        return [
+            pattern.format(
+                place=place + suffix, model=REPRODUCED[name]["model"], seed=seed
+            )
+            for name, suffix, seed in itertools.product(
+                leaky_systems(), ("", AFRESH), SEEDS
+            )
+            for place in (
+                REPRODUCED[name]["leak"]["combos"]
+                if "{model}" in pattern
+                else [REPRODUCED[name]["leak"]["partition"]]
+            )
+        ]
+
+    return files
 
 
 rule measure_leak:
@@ -79,6 +130,7 @@ rule measure_leak:
         code=code("measure_leak.py"),
         systems=leaky_systems(),
         seeds=SEEDS,
+        results=subpath(output.table, parent=True),
         suffix=AFRESH,
     shell:
         "python scripts/measure_leak.py"
@@ -87,7 +139,7 @@ rule measure_leak:
         " --systems {params.systems}"
         " --seeds {params.seeds}"
         " --index {input.index}"
-        " --results $(dirname {output.table})"
+        " --results {params.results}"
         " --suffix {params.suffix}"
         " --page {output.page}"
         " --output {output.table}"
