@@ -1,4 +1,4 @@
-"""All tables that compare the runs of a study: differences, groups, power and their kin."""
+"""All tables that compare the runs of a study: differences, groups, power and related statistics."""
 
 import itertools
 from collections.abc import Mapping, Sequence
