@@ -273,7 +273,7 @@ def _signed(value: float) -> str:
 def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None:
     import numpy as np
 
-    from study.comparison.two_runs import changed_sides, sides
+    from study.comparison.two_runs import changed_images, paired_answers
     from study.data.index import read_index
     from study.data.near_duplicates import read_duplicates
     from study.report.tables import write_table
@@ -307,7 +307,7 @@ def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None
         return
     twins = [run.results / "data" / "near_duplicates.csv" for run in (a, b)]
     pairs = [read_duplicates(path) for path in dict.fromkeys(twins) if path.is_file()]
-    compared = sides(*predictions, index.labels, np.concatenate(pairs) if pairs else None)
+    compared = paired_answers(*predictions, index.labels, np.concatenate(pairs) if pairs else None)
     n = len(compared.image_ids)
     if n == 0:
         say(
@@ -323,7 +323,7 @@ def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None
         "trained models alone; it says nothing of other seeds.",
     )
     if output:
-        changed = changed_sides(compared, index.labels, index.classes, index.files)
+        changed = changed_images(compared, index.labels, index.classes, index.files)
         write_table(output, changed, "%.6f")
         say(where, f"{output}: the {len(changed):,} images that changed sides")
 
