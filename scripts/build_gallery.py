@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Make a page on which every image that some run misclassified can be found, with what each run says of it."""
+"""Make the page on which every misclassified image can be found, with what each run says of it."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +13,20 @@ from study.data.near_duplicates import read_duplicates
 from study.errors import StudyError
 from study.files import write_text
 from study.job import run_script
-from study.report.gallery.answers import misclassified, most_confused_with, read_answers
-from study.report.gallery.neighbours import nearest_of_class
-from study.report.gallery.page import Hard, Maps, gallery_page
+from study.report.gallery.answers import read_answers
+from study.report.gallery.data import (
+    GalleryData,
+    Maps,
+    confused_classes,
+    listed_images,
+    nearest_training_images,
+)
+from study.report.gallery.page import gallery_page
 from study.runs.gradcam_maps import load_maps
-from study.runs.legacy import read_runs, run_folder
-from study.runs.predictions import Predictions, load_predictions
+from study.runs.run import Run, best_measured_run, read_runs
 
 _NEIGHBOURS = 4
 _MEGABYTE = 10**6
-
-
-def predictions_of(runs: pd.DataFrame, folder: Path) -> Iterator[Predictions]:
-    """Read the predictions of the runs one by one."""
-    for row in runs.itertuples():
-        yield load_predictions(
-            run_folder(folder, row.combo, row.model, row.seed) / "predictions.npz"
-        )
 
 
 def read_ranking(path: str, index: Index) -> pd.DataFrame:
@@ -42,89 +39,84 @@ def read_ranking(path: str, index: Index) -> pd.DataFrame:
     )
     if "image_id" not in table or sorted(table["image_id"]) != list(range(len(index.labels))):
         raise StudyError(
-            f"{path}: expected a row for each of the {len(index.labels):,} images; find the hard examples again"
+            f"{path}: expected a row for each of the {len(index.labels):,} images; "
+            "find the hard examples again"
         )
     return table
 
 
-def read_maps(path: str, runs: pd.DataFrame) -> Maps | None:
-    """Return the maps of one model's run, named by the file: <model>.npz; None where it holds none, as when all runs diverged."""
+def read_maps(path: str, runs: Sequence[Run]) -> Maps | None:
+    """Return the maps of one model's run, named by the file, <model>.npz; None if it holds none."""
     try:
-        found = load_maps(path)
+        maps = load_maps(path)
     except (KeyError, ValueError) as error:
         raise StudyError(
             f"{path}: not the maps that gradcam.py writes ({error}); compute them again"
         ) from error
-    if not len(found.image_ids):
+    if not len(maps.image_ids):
         return None
-    model = Path(path).stem
-    place = np.flatnonzero(
-        (runs["combo"] == found.combo) & (runs["model"] == model) & (runs["seed"] == found.seed)
-    )
-    if not len(place):
+    key = maps.combo, Path(path).stem, maps.seed
+    positions = [position for position, run in enumerate(runs) if run.key == key]
+    if not positions:
         raise StudyError(
-            f"{path}: is of {model} on {found.combo}, seed {found.seed}, which is no run of the study; compute the maps again"
+            f"{path}: is of {key[1]} on {maps.combo}, seed {maps.seed}, which is no run of the "
+            "study; compute the maps again"
         )
-    return Maps(int(place[0]), found.image_ids, found.layers.tolist(), found.maps)
+    return Maps(positions[0], maps.image_ids, maps.layers.tolist(), maps.maps)
+
+
+def read_gallery(arguments: argparse.Namespace) -> GalleryData:
+    """Return what the gallery shows."""
+    index, runs = read_index(arguments.index), read_runs(arguments.runs)
+    ranking = read_ranking(arguments.table, index)
+    maps = [maps for path in arguments.gradcam if (maps := read_maps(path, runs)) is not None]
+    answers = read_answers(
+        (run.predictions() for run in runs),
+        index.labels,
+        len(index.classes),
+        read_duplicates(arguments.duplicates),
+    )
+    top = pd.read_csv(arguments.top_table, usecols=["image_id"])["image_id"].to_numpy(np.int64)
+    table = listed_images(ranking, answers, index.labels, top)
+    image_ids, confused = table["image_id"].to_numpy(), confused_classes(table, answers, index)
+    near = (np.full((len(table), _NEIGHBOURS), -1),) * 2
+    usable = (run for run, diverged in zip(runs, answers.diverged, strict=True) if not diverged)
+    if best := best_measured_run(runs) or next(usable, None):
+        near = nearest_training_images(
+            best.predictions(), index.labels, image_ids, confused, _NEIGHBOURS
+        )
+    return GalleryData(
+        table,
+        index.classes,
+        runs,
+        answers,
+        np.load(arguments.images, mmap_mode="r"),
+        runs.index(best) if best else None,
+        *near,
+        confused,
+        maps,
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the page."""
-    index = read_index(arguments.index)
-    table = read_ranking(arguments.table, index)
-    runs = read_runs(arguments.runs)
-    maps = [maps for path in arguments.gradcam if (maps := read_maps(path, runs)) is not None]
-    folder, n_classes = Path(arguments.folder), len(index.classes)
-    answers = read_answers(
-        predictions_of(runs, folder), index.labels, n_classes, read_duplicates(arguments.duplicates)
-    )
-
-    listed = misclassified(answers, index.labels)
-    listed[
-        pd.read_csv(arguments.top_table, usecols=["image_id"])["image_id"].to_numpy(np.int64)
-    ] = True
-    number = {name: label for label, name in enumerate(index.classes)}
-    table = table[listed[table["image_id"]]].reset_index(drop=True)
-    ids = table["image_id"].to_numpy()
-    second = np.full(len(index.labels), -1)
-    second[ids] = table["second"].map(number).fillna(-1)
-    confused = most_confused_with(answers, index.labels, n_classes, second)[ids]
-
-    near = np.full((2, len(ids), _NEIGHBOURS), -1)
-    if answers.best_run is not None:
-        best = runs.iloc[[answers.best_run]]
-        predictions = next(predictions_of(best, folder))
-        trained, right = (
-            predictions.has_role("train"),
-            answers.predicted[answers.best_run] == index.labels,
-        )
-        for found, pool, wanted in zip(
-            near, (trained & right, trained), (index.labels[ids], confused), strict=True
-        ):
-            found[:] = nearest_of_class(
-                predictions.logits, index.labels, pool, ids, wanted, _NEIGHBOURS
-            )
-    images = np.load(arguments.images, mmap_mode="r")
-    hard = Hard(table, index.classes, runs, answers, images, near[0], near[1], confused, maps)
-    page = gallery_page(hard, int(arguments.limit * _MEGABYTE))
+    page = gallery_page(read_gallery(arguments), int(arguments.limit * _MEGABYTE))
     write_text(arguments.output, page.text)
+    thumbnails = (
+        "without loss"
+        if page.quality is None
+        else f"of the {page.n_exact:,} hardest without loss, others WebP {page.quality}"
+    )
     print(
-        f"{page.n_listed:,} images, {page.n_left_out:,} left out to keep within {arguments.limit:g} MB; thumbnails "
-        + (
-            "without loss"
-            if page.quality is None
-            else f"of the {page.n_exact:,} hardest without loss, others WebP {page.quality}"
-        )
-        + f"; {len(page.text.encode()) / _MEGABYTE:.1f} MB"
+        f"{page.n_listed:,} images, {page.n_left_out:,} left out to keep within "
+        f"{arguments.limit:g} MB; thumbnails {thumbnails}; "
+        f"{len(page.text.encode()) / _MEGABYTE:.1f} MB"
     )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument(
-        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
-    )
+    parser.add_argument("--runs", required=True, help="list of runs, .csv, beside the folder runs")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument(

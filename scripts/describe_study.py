@@ -5,6 +5,7 @@ import argparse
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,64 +14,66 @@ from study.files import read_csv, read_json, write_text
 from study.job import run_script
 from study.report import start_page
 from study.report.findings import Results, main_findings
-from study.runs.legacy import read_runs, run_folder
+from study.runs.run import read_runs
+from study.runs.tree import ResultsTree
 from study.wording import counted
 
-_NAMES = {"combo": str, "model": str, "within": str, "a": str, "b": str}
+_QUESTION = (
+    "How much do the data partition, the seed and the model matter, and which images stay hard "
+    "whatever you do?"
+)
+_NAMES = ("combo", "model", "within", "a", "b", "label", "consensus", "file")
+_OF_IMAGES = ["image_id", "file", "n_eligible", "error_rate", "kind", "cl_issue"]
+_OF_PAIRS = ["image_id", "other_id", "pixel_distance", "labels_differ"]
+
+
+def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: Any) -> Results:
+    """Return the tables that the findings are read from; `optional` ones by path, None for none."""
+    names = dict.fromkeys(_NAMES, str)
+    tables = {
+        name: pd.read_csv(tree.comparison(name), dtype=names)
+        for name in ("groups", "comparisons", "power", "variance", "scaling")
+    }
+    hardness = tree.hard_examples.with_suffix("")
+    return Results(
+        runs=pd.DataFrame(records)[["combo", "model", "seed", "status", "n_train"]],
+        reliability=pd.read_csv(hardness / "reliability.csv"),
+        # A class may be called NA, or 007.
+        confusions=pd.read_csv(hardness / "confusions.csv", dtype=names, keep_default_na=False),
+        hard_examples=pd.read_csv(tree.hard_examples, usecols=_OF_IMAGES, dtype=names),
+        duplicates=pd.read_csv(tree.near_duplicates, usecols=_OF_PAIRS).astype(
+            {"labels_differ": bool}
+        ),
+        **tables,
+        **{name: pd.read_csv(path) for name, path in optional.items() if path},
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the page."""
-    config = json.loads(arguments.config)
-    listed = read_runs(arguments.runs)
+    config, tree = json.loads(arguments.config), ResultsTree(Path(arguments.runs).parent)
     records = [
-        {"combo": row.combo, "model": row.model}
-        | read_json(run_folder(arguments.folder, row.combo, row.model, row.seed) / "run.json")
-        for row in listed.itertuples()
+        run.record | {"combo": run.combo, "model": run.model, "seed": run.seed}
+        for run in read_runs(arguments.runs)
     ]
-    runs = listed.assign(
-        **{key: [record[key] for record in records] for key in ("status", "n_train")}
+    results = read_results(
+        tree,
+        records,
+        claims=arguments.claims,
+        reproduction=arguments.reproduction,
+        validation=arguments.validation,
     )
-    folder, hard = Path(arguments.comparisons), Path(arguments.hard_examples)
-    tables = {
-        name: pd.read_csv(folder / f"{name}.csv", dtype=_NAMES)
-        for name in ("groups", "comparisons", "power", "variance", "scaling")
-    }
-    tables["reliability"] = pd.read_csv(hard.with_suffix("") / "reliability.csv")
-    # A class may be called NA, or 007.
-    tables["confusions"] = pd.read_csv(
-        hard.with_suffix("") / "confusions.csv",
-        dtype={"label": str, "consensus": str},
-        keep_default_na=False,
-    )
-    optional = {
-        name: pd.read_csv(path) if path else None
-        for name, path in (
-            ("claims", arguments.claims),
-            ("reproduction", arguments.reproduction),
-            ("validation", arguments.validation),
-        )
-    }
-    images = pd.read_csv(
-        hard,
-        usecols=["image_id", "file", "n_eligible", "error_rate", "kind", "cl_issue"],
-        dtype={"file": str},
-    )
-    pairs = pd.read_csv(
-        arguments.duplicates, usecols=["image_id", "other_id", "pixel_distance", "labels_differ"]
-    ).astype({"labels_differ": bool})
-    findings = main_findings(
-        Results(runs, **tables, hard_examples=images, duplicates=pairs, **optional)
-    )
-    # A folder of the user's own is better known by its name.
+    # A folder of your own is better known by its name.
     name = Path(config["dataset"]["path"]).name or config["dataset"]["name"]
+    n_train = {record["combo"]: record["n_train"] for record in records}
+    problems = Counter(row["kind"] for path in arguments.problems for row in read_csv(path))
     sections = {
         "Data": start_page.data(
-            read_json(arguments.data) | {"dataset": name},
-            read_json(arguments.partitions),
-            dict(zip(runs["combo"], runs["n_train"], strict=True)),
-            pairs[["image_id", "other_id"]].to_numpy(),
-            Counter(problem["kind"] for path in arguments.problems for problem in read_csv(path)),
+            read_json(tree.data_manifest) | {"dataset": name},
+            {Path(path).stem: read_json(path) for path in arguments.partitions},
+            n_train,
+            results.duplicates[["image_id", "other_id"]].to_numpy(),
+            problems,
         ),
         "Design": start_page.design(config, records),
         "Computed with": start_page.computed_with(records),
@@ -79,10 +82,10 @@ def main(arguments: argparse.Namespace) -> None:
     }
     # Runs by earlier versions of the project did not record it.
     locks = {lock for record in records if (lock := record.get("repository", {}).get("lock"))}
-    question = "How much do the data partition, the seed and the model matter, and which images stay hard whatever you do?"
     sizes = [counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]
     title = f"{name}: {', '.join(sizes)}"
-    write_text(arguments.output, start_page.start_page(title, question, findings, sections, locks))
+    findings = main_findings(results)
+    write_text(arguments.output, start_page.start_page(title, _QUESTION, findings, sections, locks))
 
 
 if __name__ == "__main__":
@@ -91,31 +94,20 @@ if __name__ == "__main__":
     parser.add_argument(
         "--configfiles", nargs="*", default=[], help="files that were given with --configfile"
     )
-    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
     parser.add_argument(
-        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
-    )
-    parser.add_argument(
-        "--comparisons", required=True, help="folder of what compare.py wrote, .csv"
-    )
-    parser.add_argument(
-        "--hard-examples",
-        required=True,
-        help="scores of all images, .csv, beside a folder of its name without suffix",
+        "--runs", required=True, help="list of runs, .csv, in the folder of all results"
     )
     parser.add_argument("--claims", help="what the results say of claims, .csv")
     parser.add_argument("--reproduction", help="published figures and ours, .csv")
     parser.add_argument("--validation", help="hardness against people's judgements, .csv")
-    parser.add_argument("--data", required=True, help="manifest of the images, .json")
     parser.add_argument(
         "--problems",
         nargs="*",
         default=[],
         help="list of files that cannot be used or were converted, .csv",
     )
-    parser.add_argument("--partitions", required=True, help="manifest of the partitions, .json")
     parser.add_argument(
-        "--duplicates", required=True, help="pairs of images that are nearly the same, .csv"
+        "--partitions", required=True, nargs="+", help="records of the partitions, <name>.json"
     )
     parser.add_argument("--output", required=True, help="page to write, .rst")
     run_script(parser, main)

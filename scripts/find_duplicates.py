@@ -4,28 +4,23 @@
 import argparse
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from study.data.index import read_index
 from study.data.near_duplicates import near_duplicates
 from study.errors import StudyError
+from study.files import atomic_path
 from study.job import run_script
-from study.report.plots.images import image_pairs_figure
-from study.report.plots.style import message_figure, save_figure
-from study.report.tables import write_table
-
-_SHOWN = 18  # pairs, nearest and at the threshold each
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the table of all pairs, and a sheet of the nearest ones and of those at the threshold."""
+    """Write the table of all pairs, nearest first."""
     index = read_index(arguments.index)
     images = np.load(arguments.images, mmap_mode="r")
     if len(images) != len(index.labels):
         raise StudyError(
-            f"{arguments.images}: expected an image for each of the {len(index.labels)} rows of {arguments.index}, found "
-            f"{len(images)}; decode the data set again"
+            f"{arguments.images}: expected an image for each of the {len(index.labels)} rows of "
+            f"{arguments.index}, found {len(images)}; decode the data set again"
         )
     with threadpool_limits(arguments.threads):
         table = near_duplicates(images, arguments.threshold)
@@ -35,44 +30,8 @@ def main(arguments: argparse.Namespace) -> None:
     ):
         table[name], table[f"other_{name}"] = values[table["image_id"]], values[table["other_id"]]
     table["labels_differ"] = table["class"] != table["other_class"]
-    write_table(arguments.output, table, "%.6f")
-
-    nearest, rest = table.head(_SHOWN), table.iloc[_SHOWN:].tail(_SHOWN)
-    panels = {"Nearest": nearest, f"Last ones up to the threshold, {arguments.threshold:g}": rest}
-    shown = {
-        name: [
-            (images[pair.image_id], images[pair.other_id], _caption(pair))
-            for _, pair in part.iterrows()
-        ]
-        for name, part in panels.items()
-        if len(part)
-    }
-    title = _finding(table, split=len(set(index.source_split)) > 1)
-    save_figure(
-        image_pairs_figure(shown, title) if shown else message_figure(title), arguments.figure
-    )
-
-
-def _caption(pair: pd.Series) -> str:
-    labels = " / ".join(dict.fromkeys([pair["class"], pair["other_class"]]))
-    return (
-        f"{pair.image_id}, {pair.other_id}\n{labels}\n"
-        f"pixel {pair.pixel_distance:.2f}, low freq. {pair.low_frequency_distance:.2f}"
-    )
-
-
-def _finding(table: pd.DataFrame, split: bool) -> str:
-    if table.empty:
-        return "No two images are near-duplicates"
-    parts = []
-    if split:
-        across = table[table["source_split"] != table["other_source_split"]]
-        test = np.where(across["source_split"] == "test", across["image_id"], across["other_id"])
-        parts.append(
-            f"{len(across):,} across the publisher's train and test ({len(np.unique(test)):,} test images)"
-        )
-    parts.append(f"{table['labels_differ'].sum() or 'none'} with different labels")
-    return f"{len(table):,} pairs of near-duplicates: {', '.join(parts)}"
+    with atomic_path(arguments.output) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f")
 
 
 if __name__ == "__main__":
@@ -86,6 +45,5 @@ if __name__ == "__main__":
         help="largest distance; 0: byte-identical images only",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of the matrix products")
-    parser.add_argument("--figure", required=True, help="sheet of pairs to write, .svg")
     parser.add_argument("--output", required=True, help="table to write: a row a pair, .csv")
     run_script(parser, main)

@@ -10,21 +10,16 @@ from study.audit.provenance import repository
 from study.code import digests_of_scripts
 from study.files import file_digest, read_json, write_json
 from study.job import run_script
-from study.runs.legacy import read_runs, run_folder
+from study.runs.run import read_runs
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the record."""
     runs = (
-        (
-            {"combo": row.combo, "model": row.model, "seed": row.seed},
-            read_json(folder / "run.json"),
-            read_json(folder / "metrics.json"),
-        )
-        for row in read_runs(arguments.runs).itertuples()
-        for folder in [run_folder(arguments.folder, row.combo, row.model, row.seed)]
+        ({"combo": run.combo, "model": run.model, "seed": run.seed}, run.record, run.metrics)
+        for run in read_runs(arguments.runs)
     )
-    # By their places in the project, wherever the copies lie that a job without a shared file system reads.
+    # By their paths in the project, also where a job reads copies of them that lie elsewhere.
     project = Path(arguments.runs).parents[1]
     files = {
         Path(path).relative_to(project).as_posix(): file_digest(path) for path in arguments.files
@@ -49,10 +44,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--configfiles", nargs="*", default=[], help="files given with --configfile"
     )
-    parser.add_argument("--runs", required=True, help="list of runs: combo, model, seed, .csv")
-    parser.add_argument(
-        "--folder", required=True, help="where runs lie as <combo>/<model>/seed<seed>/"
-    )
+    parser.add_argument("--runs", required=True, help="list of runs, .csv, beside the folder runs")
     parser.add_argument("--data", required=True, help="manifest of the images, .json")
     parser.add_argument(
         "--files", required=True, nargs="+", help="further files that all runs share"

@@ -182,6 +182,7 @@ class Project:
             "storage": "",
             "compare": {"draws": 200, "precision": 0.005},
             "claims": "",
+            "figures": {"runs": True},
             "device": "cpu",
         }  # fmt: skip
         self.configure(study | changes)
@@ -230,8 +231,8 @@ def project(tmp_path, archive) -> Project:
 # What each change makes Snakemake run again: a property of this name that tests record, printed at
 # the end as a table.
 MATRIX = "runs again after a change"
-_STEPS = ("download", "decode", "partition", "split", "train", "predict", "evaluate", "compare",
-    "find_hard_examples", "build_gallery", "summarize")  # fmt: skip
+_STEPS = ("download", "decode", "partition", "split", "train", "predict", "measure", "draw_run",
+    "compare", "find_hard_examples", "build_gallery", "summarize")  # fmt: skip
 
 
 def pytest_terminal_summary(terminalreporter):

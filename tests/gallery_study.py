@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from study.data.index import read_index
+from study.files import write_csv, write_json
 from study.runs.predictions import (
     Predictions,
     load_predictions,
@@ -16,13 +17,15 @@ from study.runs.predictions import (
     roles_in_run,
     save_predictions,
 )
+from study.runs.tree import ResultsTree
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+ROLES = ("train", "val", "test")
 CLASSES = ("cat", "</script><b>", "NA", "ship & boat")
 
 
 class GalleryStudy:
-    """Files of a study of invented answers: partitions v1, v2 and a rest, and one pair of near-duplicates."""
+    """Files of a study of invented answers: partitions v1, v2 and a rest, one near-duplicate."""
 
     def __init__(
         self,
@@ -41,80 +44,90 @@ class GalleryStudy:
         random = np.random.default_rng(0)
         self.labels = np.arange(n) % len(classes)
         self.images = random.integers(0, 256, (n, *shape), dtype=np.uint8)
-        np.save(folder / "images.npy", self.images)
-        source = np.where(np.arange(n) < 0.9 * n, "train", "test")
-        files = [f"<{i}>.png" for i in range(n)]
-        names = [classes[label] for label in self.labels]
-        columns = {
-            "image_id": range(n),
-            "label": self.labels,
-            "class": names,
-            "source_split": source,
-            "file": files,
-        }
-        pd.DataFrame(columns).to_csv(folder / "index.csv", index=False)
-        third = n // 3
-        partitions = {"v1": np.arange(third), "v2": np.arange(third, 2 * third)}
-        for name, ids in partitions.items():
-            pd.DataFrame({"image_id": ids}).to_csv(folder / f"{name}.csv", index=False)
-        splits = {}
-        for seed, (name, ids) in itertools.product(seeds, partitions.items()):
-            parts = np.split(
-                np.random.default_rng(seed).permutation(ids), [7 * third // 10, 8 * third // 10]
-            )
-            splits[name, seed] = dict(zip(("train", "val", "test"), parts, strict=True))
-        # The last image is nearly the same as one of v1 that is trained on with the first seed and tested with the last one.
-        twin = np.setdiff1d(splits["v1", seeds[0]]["train"], splits["v1", seeds[-1]]["train"])
-        twin = np.append(np.setdiff1d(twin, splits["v1", seeds[-1]]["val"]), 3)[0]
-        self.pairs = np.array([[twin, n - 1]])
-        (folder / "duplicates.csv").write_text(
-            f"image_id,other_id,pixel_distance,low_frequency_distance\n{twin},{n - 1},0.1,0.2\n"
-        )
+        self._write_data(classes)
+        splits = self._write_splits(seeds)
+        self._write_pair(splits, seeds)
         self.runs = list(itertools.product(combos, models, seeds))
-        pd.DataFrame(self.runs, columns=["combo", "model", "seed"]).to_csv(
-            folder / "runs.csv", index=False
-        )
+        write_csv(folder / "runs.csv", ["combo", "model", "seed"], self.runs)
         for combo, model, seed in self.runs:
-            own = [splits[part, seed] for part in combo.split("+")]
-            codes = roles_in_run(
-                n,
-                {role: np.concatenate([s[role] for s in own]) for role in ("train", "val", "test")},
-            )
+            parts = [splits[part, seed] for part in combo.split("+")]
+            ids = {role: np.concatenate([part[role] for part in parts]) for role in ROLES}
+            roles = roles_in_run(n, ids)
             logits = random.normal(0, 1, (n, len(classes))).astype(np.float32)
             logits[np.arange(n), self.labels] += strength
             logits[-1, self.labels[-1]] -= 2 * strength
-            place = folder / "runs" / combo / model / f"seed{seed}"
-            place.mkdir(parents=True)
             lost = (combo, model, seed) in diverged
-            save_predictions(
-                place / "predictions.npz",
-                no_predictions(codes, len(classes)) if lost else Predictions(logits, codes),
+            predictions = (
+                no_predictions(roles, len(classes)) if lost else Predictions(logits, roles)
             )
-            ids = np.flatnonzero(codes == 1)
-            dynamics = {
-                name: random.random(len(ids))
-                for name in ("confidence", "variability", "correctness", "aum")
-            }
-            whole = {
-                name: random.integers(0, 4, len(ids)) for name in ("forgetting", "first_learnt")
-            }
-            np.savez(place / "dynamics.npz", image_id=ids, **dynamics, **whole)
+            self._write_run(self.run_folder(combo, model, seed), predictions, random)
         self._rank()
+
+    def run_folder(self, combo: str, model: str, seed: int) -> Path:
+        return ResultsTree(self.folder).run(combo, model, seed)
+
+    def _write_data(self, classes: tuple[str, ...]) -> None:
+        n = len(self.labels)
+        np.save(self.folder / "images.npy", self.images)
+        rows = [
+            (i, label, classes[label], "train" if i < 0.9 * n else "test", f"<{i}>.png")
+            for i, label in enumerate(self.labels)
+        ]
+        names = ["image_id", "label", "class", "source_split", "file"]
+        write_csv(self.folder / "index.csv", names, rows)
+
+    def _write_splits(self, seeds: tuple[int, ...]) -> dict:
+        """Write the partitions, and return the split of each for each seed."""
+        third, splits = len(self.labels) // 3, {}
+        for name, ids in (("v1", np.arange(third)), ("v2", np.arange(third, 2 * third))):
+            write_csv(self.folder / f"{name}.csv", ["image_id"], ([i] for i in ids))
+            for seed in seeds:
+                order = np.random.default_rng(seed).permutation(ids)
+                parts = np.split(order, [7 * third // 10, 8 * third // 10])
+                splits[name, seed] = dict(zip(ROLES, parts, strict=True))
+        return splits
+
+    def _write_pair(self, splits: dict, seeds: tuple[int, ...]) -> None:
+        """Make the last image nearly the same as one of v1.
+
+        The first seed trains on that one and the last seed tests on it.
+        """
+        first, last = splits["v1", seeds[0]], splits["v1", seeds[-1]]
+        tested = np.setdiff1d(np.setdiff1d(first["train"], last["train"]), last["val"])
+        pair = [np.append(tested, 3)[0], len(self.labels) - 1]
+        self.pairs = np.array([pair])
+        names = ["image_id", "other_id", "pixel_distance", "low_frequency_distance"]
+        write_csv(self.folder / "duplicates.csv", names, [(*pair, 0.1, 0.2)])
+
+    def _write_run(
+        self, folder: Path, predictions: Predictions, random: np.random.Generator
+    ) -> None:
+        folder.mkdir(parents=True)
+        save_predictions(folder / "predictions.npz", predictions)
+        val, right = predictions.has_role("val"), predictions.logits.argmax(1) == self.labels
+        accuracy = float(right[val].mean()) if val.any() and not predictions.diverged else None
+        write_json(folder / "metrics.json", {"val": {"overall_accuracy": accuracy}})
+        ids = np.flatnonzero(predictions.has_role("train"))
+        names = ("confidence", "variability", "correctness", "aum")
+        dynamics = {name: random.random(len(ids)) for name in names}
+        whole = {name: random.integers(0, 4, len(ids)) for name in ("forgetting", "first_learnt")}
+        np.savez(folder / "dynamics.npz", image_id=ids, **dynamics, **whole)
 
     def _rank(self) -> None:
         out, figures = self.folder, ("map-figure", "growth-figure", "confusions-figure")
         tables = ("reliability", "growth", "confusions")
         self._run(
-            "find_hard_examples.py", "--runs", out / "runs.csv", "--index", out / "index.csv",
-            "--duplicates", out / "duplicates.csv", "--images", out / "images.npy", "--partitions", out / "v1.csv",
-            out / "v2.csv", "--output", out / "hard_examples.csv", "--top-table", out / "top.csv", "--page", out / "h.html",
+            "find_hard_examples.py", *self._common(),
+            "--images", out / "images.npy", "--partitions", out / "v1.csv", out / "v2.csv",
+            "--output", out / "hard_examples.csv", "--top-table", out / "top.csv",
+            "--page", out / "h.html", "--top", 20,
             *(a for name in tables for a in (f"--{name}", out / f"{name}.out.csv")),
-            *(a for name in figures for a in (f"--{name}", out / f"{name}.svg")), "--top", 20,
+            *(a for name in figures for a in (f"--{name}", out / f"{name}.svg")),
         )  # fmt: skip
 
     def _common(self) -> list:
         return [
-            "--runs", self.folder / "runs.csv", "--folder", self.folder / "runs", "--index", self.folder / "index.csv",
+            "--runs", self.folder / "runs.csv", "--index", self.folder / "index.csv",
             "--duplicates", self.folder / "duplicates.csv",
         ]  # fmt: skip
 
@@ -133,20 +146,22 @@ class GalleryStudy:
     def build(self, *more: object, check: bool = True) -> subprocess.CompletedProcess:
         """Make the gallery, as the workflow does it."""
         return self._run(
-            "build_gallery.py", *self._common(), "--images", self.folder / "images.npy", "--table",
-            self.folder / "hard_examples.csv", "--top-table", self.folder / "top.csv", "--output", self.page, *more, check=check,
+            "build_gallery.py", *self._common(), "--images", self.folder / "images.npy",
+            "--table", self.folder / "hard_examples.csv", "--top-table", self.folder / "top.csv",
+            "--output", self.page, *more, check=check,
         )  # fmt: skip
 
     def predictions(self, combo: str, model: str, seed: int) -> Predictions:
         """Return what a run says."""
-        return load_predictions(
-            self.folder / "runs" / combo / model / f"seed{seed}" / "predictions.npz"
-        )
+        return load_predictions(self.run_folder(combo, model, seed) / "predictions.npz")
 
     def wrong(
         self, model: str | None = None, combo: str | None = None, said: int | None = None
     ) -> np.ndarray:
-        """Return a mask of the images that some run gets wrong that may judge them: of a model, on a combo, as a class."""
+        """Return a mask of the misclassified images: by a model, on a combo, as a class.
+
+        Only runs that may judge the image count.
+        """
         found = np.zeros(len(self.labels), bool)
         for run in self.runs:
             if model in (None, run[1]) and combo in (None, run[0]):
@@ -157,7 +172,7 @@ class GalleryStudy:
         return found
 
     def listed(self) -> pd.DataFrame:
-        """Return the rows of the table of hard examples that the gallery should have, hardest first."""
+        """Return the rows of the table of hard examples that the gallery lists, hardest first."""
         table = pd.read_csv(
             self.folder / "hard_examples.csv", keep_default_na=False, na_values=[""]
         )

@@ -136,12 +136,11 @@ def commands(folder: Path) -> dict[str, list[str]]:
             *itertools.chain(*((f"--{name}", out / f"compare-{name}.svg") for name in compared)),
         ],
         "build_gallery.py": [
-            *runs, *index, *images, "--table", out / "output.csv", "--top-table", out / "top-table.csv", "--output", out / "gallery.html",
+            *runs[:2], *index, *images, "--table", out / "output.csv", "--top-table", out / "top-table.csv", "--output", out / "gallery.html",
         ],
         "summarize.py": [
-            *runs, "--compared", out / "groups.csv", "--models", folder / "models", "--groups", out / "by_group.csv", "--groups-page",
-            out / "by_group.html", "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--figures", out / "figures",
-            "--output", out / "summary.csv",
+            *runs[:2], "--compared", out / "groups.csv", "--groups", out / "by_group.csv", "--groups-page", out / "by_group.html",
+            "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--output", out / "summary.csv",
         ],
     }  # fmt: skip
 

@@ -27,7 +27,8 @@ def browser() -> Iterator[Browser]:
 def open_page(browser) -> Iterator[Callable[[Path], Page]]:
     """Return a function that opens a file as a person would, from disk.
 
-    At the end of the test no page may have written an error to the console or asked for anything but files and data.
+    At the end of the test no page may have written an error to the console or asked for anything
+    but files and data.
     """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     complaints: list[str] = []

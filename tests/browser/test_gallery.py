@@ -29,8 +29,10 @@ TEXTS = """() => {
   };
   const inside = document.querySelector("dialog[open]") ?? document.body;
   return [...inside.querySelectorAll("*")]
-    .filter((each) => each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()) && !each.disabled)
-    .map((each) => [each.textContent.trim().slice(0, 40), channels(getComputedStyle(each).color).slice(0, 3), opaque(each)]);
+    .filter((each) => each.checkVisibility() && !each.disabled
+      && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+    .map((each) => [each.textContent.trim().slice(0, 40),
+      channels(getComputedStyle(each).color).slice(0, 3), opaque(each)]);
 }"""
 
 
@@ -103,7 +105,8 @@ def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery
     gallery.evaluate("scrollTo(0, document.body.scrollHeight)")
     last = gallery.locator(f"[aria-label^='Image {listed['image_id'].iloc[-1]}:']")
     last.wait_for()
-    assert (pixels(gallery, f"[aria-label^='Image {listed['image_id'].iloc[-1]}:'] canvas") == study.images[listed["image_id"].iloc[-1]]).all()  # fmt: skip
+    last = listed["image_id"].iloc[-1]
+    assert (pixels(gallery, f"[aria-label^='Image {last}:'] canvas") == study.images[last]).all()
     assert 20 < gallery.locator("[role=gridcell]").count() < 200
 
 
@@ -111,17 +114,21 @@ def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery
     ("choices", "kept"),
     [
         ({"class": "</script><b>"}, lambda t, s: t["class"] == "</script><b>"),
-        ({"class": "NA", "consensus": "cat"}, lambda t, s: (t["class"] == "NA") & (t["consensus"] == "cat")),
+        ({"class": "NA", "consensus": "cat"},
+         lambda t, s: (t["class"] == "NA") & (t["consensus"] == "cat")),
         ({"kind": "unstable"}, lambda t, s: t["kind"] == "unstable"),
-        ({"source_split": "test", "partition": "v2"}, lambda t, s: (t["source_split"] == "test") & (t["partition"] == "v2")),
+        ({"source_split": "test", "partition": "v2"},
+         lambda t, s: (t["source_split"] == "test") & (t["partition"] == "v2")),
         ({"partition": "v1"}, lambda t, s: t["partition"] == "v1"),
         ({"min": "0.4", "max": "0.6"}, lambda t, s: t["hardness"].between(0.4, 0.6)),
         ({"cl_issue": True}, lambda t, s: t["cl_issue"].astype(bool)),
         ({"near_duplicate_other_label": True}, lambda t, s: t["near_duplicate_other_label"]),
         ({"maps": True}, lambda t, s: t["image_id"].isin(s.mapped)),
         ({"model": "b"}, lambda t, s: s.wrong(model="b")[t["image_id"]]),
-        ({"combo": "v1+v2", "as": "NA"}, lambda t, s: s.wrong(combo="v1+v2", said=2)[t["image_id"]]),
-        ({"model": "a", "combo": "v1", "class": "cat"}, lambda t, s: s.wrong("a", "v1")[t["image_id"]] & (t["class"] == "cat")),
+        ({"combo": "v1+v2", "as": "NA"},
+         lambda t, s: s.wrong(combo="v1+v2", said=2)[t["image_id"]]),
+        ({"model": "a", "combo": "v1", "class": "cat"},
+         lambda t, s: s.wrong("a", "v1")[t["image_id"]] & (t["class"] == "cat")),
     ],
     ids=lambda one: str(one) if isinstance(one, dict) else "kept",
 )  # fmt: skip
@@ -184,13 +191,17 @@ def test_the_keyboard_alone_leads_through_grid_and_dossier_and_back(gallery, stu
     gallery.get_by_role("button", name="Show all").focus()
     gallery.keyboard.press("Tab")
     for key, place in (
-        ("ArrowRight", 1), ("ArrowDown", columns + 1), ("End", 2 * columns - 1), ("ArrowLeft", 2 * columns - 2),
-        ("Home", columns), ("ArrowUp", 0), ("ArrowUp", 0), ("Control+End", len(ids) - 1), ("ArrowRight", len(ids) - 1),
+        ("ArrowRight", 1), ("ArrowDown", columns + 1), ("End", 2 * columns - 1),
+        ("ArrowLeft", 2 * columns - 2), ("Home", columns), ("ArrowUp", 0), ("ArrowUp", 0),
+        ("Control+End", len(ids) - 1), ("ArrowRight", len(ids) - 1),
         ("Control+Home", 0), ("ArrowRight", 1),
     ):  # fmt: skip
         gallery.keyboard.press(key)
         assert gallery.evaluate(focused).startswith(f"Image {ids[place]}:"), key
-        assert gallery.evaluate("(() => { const b = document.activeElement.getBoundingClientRect(); return b.top >= 0 && b.bottom <= innerHeight; })()")  # fmt: skip
+        assert gallery.evaluate(
+            "(() => { const b = document.activeElement.getBoundingClientRect();"
+            " return b.top >= 0 && b.bottom <= innerHeight; })()"
+        )
     assert gallery.locator("[role=gridcell][tabindex='0']").count() == 1
     gallery.keyboard.press("Enter")
     gallery.locator("dialog[open]").wait_for()
@@ -377,7 +388,8 @@ def test_a_narrow_window_needs_no_scrolling_sideways(gallery):
     assert gallery.evaluate("document.documentElement.scrollWidth") <= 360
     assert (
         gallery.evaluate(
-            "(() => { const d = document.getElementById('dossier'); return d.scrollWidth - d.clientWidth; })()"
+            "(() => { const d = document.getElementById('dossier');"
+            " return d.scrollWidth - d.clientWidth; })()"
         )
         <= 0
     )

@@ -1,4 +1,4 @@
-"""Pages with a table: what a reader can do with them, by mouse, by keys, in the dark and without scripts."""
+"""Pages with a table: what a reader can do by mouse, by keys, in the dark and without scripts."""
 
 import numpy as np
 import pandas as pd
@@ -117,12 +117,13 @@ def test_what_is_shown_is_copied_as_markdown_and_latex(open_table):
     assert markdown[4] == r"| v10 | a\_b | 42 | 1.2e-05 | 20.5 % | a\|b |" and len(markdown) == 6
     latex = copied(page, "LaTeX").splitlines()
     assert latex[:3] == [
-        r"\begin{tabular}{llrrll}", r"\toprule", r"combo & model & seed & accuracy & share & note \\",
+        r"\begin{tabular}{llrrll}", r"\toprule",
+        r"combo & model & seed & accuracy & share & note \\",
     ]  # fmt: skip
     assert latex[4] == r"v1 & a\_b & 42 & 0.1235 & 9 \% & 50 \% \& \{x\} \\"
     assert (
-        latex[7]
-        == r"v2 & c & 100 & 12.5 & 20 \% & \textasciitilde{}\textasciicircum{}\textbackslash{}\#\$\_ \\"
+        latex[7] == r"v2 & c & 100 & 12.5 & 20 \% "
+        r"& \textasciitilde{}\textasciicircum{}\textbackslash{}\#\$\_ \\"
     )
     assert latex[-2:] == [r"\bottomrule", r"\end{tabular}"]
 
@@ -170,12 +171,14 @@ def test_headings_and_the_first_column_stay_in_sight(open_table):
 CONTRAST = """element => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const luminance = (colour) => {
-    const [r, g, b] = channels(colour).slice(0, 3).map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = channels(colour).slice(0, 3).map((c) => c / 255)
+      .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   let behind = element;
   while (channels(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
-  const [a, b] = [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor].map(luminance).sort((x, y) => y - x);
+  const colours = [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor];
+  const [a, b] = colours.map(luminance).sort((x, y) => y - x);
   return (a + 0.05) / (b + 0.05);
 }"""
 

@@ -147,20 +147,20 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
     done = [job for job in runs(disturbed) if job["JobState"] == "COMPLETED"]
     assert len(done) == 4
     for job in done:
-        # train, predict and evaluate: one after the other, so the largest memory and all of the
+        # train, predict, measure and draw_run in turn, so the largest memory and all of the
         # time.
         assert job["TRES"].split(",")[:2] == ["cpu=1", "mem=4000M"]
         assert job["TresPerJob"] == "gres:gpu:1"
-        assert job["TimeLimit"] == "05:10:00"
+        assert job["TimeLimit"] == "05:20:00"
         log = Path(job["StdOut"]).read_text()
-        assert all(f"rule {rule}:" in log for rule in ("train", "predict", "evaluate"))
+        assert all(f"rule {rule}:" in log for rule in ("train", "predict", "measure", "draw_run"))
 
 
 def test_a_job_without_a_training_asks_for_no_gpu(disturbed):
     others = [job for job in disturbed.jobs if job not in runs(disturbed)]
     rules = {re.search(r"rule_([a-z_]+?)(_wildcards|$)", job["Comment"])[1] for job in others}
     assert rules >= {"decode", "find_duplicates", "gradcam", "compare", "find_hard_examples"}
-    assert not rules & {"download", "split", "list_runs", "train", "predict", "evaluate"}
+    assert not rules & {"download", "split", "list_runs", "train", "predict", "measure"}
     assert not any("TresPerJob" in job for job in others if "rule_gradcam" not in job["Comment"])
 
 

@@ -67,6 +67,23 @@ def sorted_keys(path: str):
     )
 
 
+def partitioned(**sizes):
+    """Return what changes the partitions; those that stay have the sizes of `Project`."""
+    return configured(partitions=[{"name": name, "size": size} for name, size in sizes.items()])
+
+
+def with_new_file(path: str, text: str):
+    """Return what adds a file to the project."""
+
+    @contextmanager
+    def added(project: Project) -> Iterator[None]:
+        (project.folder / path).write_text(text)
+        yield
+        (project.folder / path).unlink()
+
+    return added
+
+
 @contextmanager
 def touched(project: Project) -> Iterator[None]:
     """Give the code and the data new times, as a fresh clone and a copy do."""
@@ -97,9 +114,17 @@ class Change(NamedTuple):
     not_: set[str]
 
 
+READING = {"download": 1, "decode": 1, "partition": 3, "split": 6}
 UPSTREAM = {"download", "decode", "partition", "find_duplicates"}
 TRAINING = {"train", "predict"}
-AFTER_TRAINING = {"evaluate": 4, "find_hard_examples": 1, "compare": 1, "summarize": 1}
+MAKING = UPSTREAM | TRAINING | {"split"}
+AFTER_TRAINING = {
+    "measure": 4,
+    "draw_run": 4,
+    "find_hard_examples": 1,
+    "compare": 1,
+    "summarize": 1,
+}
 CHANGES = [
     Change("files touched, or copied", touched, {}, set()),
     Change("keys of the configuration in another order", sorted_keys("config/config.yaml"), {}, set()),
@@ -109,8 +134,8 @@ CHANGES = [
     Change("requirements.lock", appended("requirements.lock", "# another\n"), {}, set()),
     Change("code of another architecture", appended("scripts/study/models/resnet18.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("code of the architecture", appended("scripts/study/models/cnn2.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("code of figures", appended("scripts/study/report/plots/style.py", "\n\nUNUSED = 1\n"), {"evaluate": 4, "summarize": 1}, TRAINING | {"split"}),
-    Change("script of the gallery", appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"evaluate", "find_hard_examples"}),
+    Change("a colour of figures", rewritten_in("scripts/study/report/plots/style.py", "#0072B2", "#0072B3"), {"draw_run": 4, "draw_near_duplicates": 1, "plot_curves": 1, "summarize": 1}, UPSTREAM | TRAINING | {"split", "measure"}),
+    Change("script of the gallery", appended("scripts/study/report/gallery/grid.js", "\n// another\n"), {"build_gallery": 1}, TRAINING | {"measure", "draw_run", "find_hard_examples"}),
     Change("code of all augmentations", appended("scripts/study/training/augment/draw.py", "\n\nUNUSED = 1\n"), {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
     Change("code of another augmentation", appended("scripts/study/training/augment/cutout.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("a new augmentation", added("Add an augmentation"), {}, set()),
@@ -118,11 +143,18 @@ CHANGES = [
     Change("code of another optimizer", appended("scripts/study/training/optimizers/sgd.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("an option's description", rewritten_in("scripts/study/training/optimizers/adam.py", "L2 penalty.", "The L2 penalty."), {}, set()),
     Change("a new optimizer", added("Add an optimizer"), {}, set()),
-    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
-    Change("an archive of other images", other_archive, dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
+    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), READING | {"train": 4} | AFTER_TRAINING, set()),
+    Change("an archive of other images", other_archive, READING | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
     Change("a recipe's learning rate", configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": 0.002}}}), {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
-    Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM),
-    Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "evaluate": 2, "summarize": 1}, UPSTREAM | {"split"}),
+    Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM),
+    Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM | {"split"}),
+    Change("another mirror of another data set", rewritten_in("scripts/study/data/datasets/cifar100.py", "https://", "https://mirror."), {}, set()),
+    Change("a new data set", with_new_file("scripts/study/data/datasets/new.py", "DATASET = None\n"), {}, set()),
+    Change("the wording of an error in config/", rewritten_in("scripts/study/config/checks.py", "which is not among", "not among"), {}, set()),
+    Change("a reworded docstring in training/", rewritten_in("scripts/study/training/schedules.py", '"""', '"""In other words: '), {}, set()),
+    Change("v3 taken out", partitioned(v1=100, v2=101), {"measure": 4, "summarize": 1}, MAKING),
+    Change("a v4 added", partitioned(v1=100, v2=101, v3=99, v4=60), {"partition": 1, "split": 2, "measure": 4, "summarize": 1}, MAKING - {"partition", "split"}),
+    Change("v3 of another size", partitioned(v1=100, v2=101, v3=120), {"partition": 1, "split": 2, "measure": 4, "summarize": 1}, MAKING - {"partition", "split"}),
     Change("another device", configured(device="cuda"), {}, TRAINING),
 ]  # fmt: skip
 

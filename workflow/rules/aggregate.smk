@@ -36,11 +36,7 @@ rule compare:
         predictions=of_all_runs("predictions.npz"),
         metrics=of_all_runs("metrics.json"),
         records=of_all_runs("run.json"),
-        splits=expand(
-            "results/splits/{partition}/seed{seed}.csv",
-            partition=PARTITIONS,
-            seed=SEEDS,
-        ),
+        common_tests=expand("results/splits/common/seed{seed}.csv", seed=SEEDS),
     output:
         tables=expand(
             "results/comparisons/{table}.csv",
@@ -102,13 +98,11 @@ rule compare:
         "python scripts/compare.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
-        " --splits $(dirname {input.runs})/splits"
         " --partitions {params.partitions}"
         " --draws {params.draws}"
         " --precision {params.precision}"
-        " --tables $(dirname {output.page})"
+        " --tables {output.tables}"
         " --page {output.page}"
         " --comparisons-figure {output.differences}"
         " --variance-figure {output.variance}"
@@ -147,7 +141,6 @@ rule plot_curves:
         "python scripts/plot_curves.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --model {wildcards.model}"
         " --figure {output.figure}"
         " --output {output.table}"
@@ -324,7 +317,18 @@ def searches():
     ]
 
 
-# The summary comes last: it waits for the hard examples and for every figure of the runs and models, though it reads little of them.
+def figures_of_runs(wildcards):
+    """Return the last figures of each run as an input, if the study draws its runs."""
+    if not config["figures"]["runs"]:
+        return []
+    return [
+        *of_all_runs("curves.svg")(wildcards),
+        *of_all_runs("gradcam.npz")(wildcards),
+    ]
+
+
+# The summary comes last: it waits for the hard examples and for every figure of the runs and
+# models, though it reads little of them.
 rule summarize:
     input:
         runs="results/runs.csv",
@@ -335,12 +339,13 @@ rule summarize:
         overview="results/overview.rst",
         manifest="results/study.json",
         class_counts="results/data/class_counts.html",
+        near_duplicates="results/figures/near_duplicates.svg",
         hard_examples="results/hard_examples.html",
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
         layers=expand("results/models/{model}/layers.csv", model=MODELS),
-        gradcam=of_all_runs("gradcam.npz"),
+        figures=figures_of_runs,
         gradcam_of_hard_examples=expand(
             "results/hard_examples/gradcam/{model}.npz", model=MODELS
         ),
@@ -411,10 +416,7 @@ rule summarize:
         "python scripts/summarize.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --compared {input.compared}"
-        " --models $(dirname {input.runs})/models"
-        " --figures $(dirname {output.figure})"
         " --groups {output.groups}"
         " --groups-page {output.groups_page}"
         " --page {output.page}"
@@ -574,7 +576,11 @@ rule judge_claims:
 # On request: `snakemake check_claims` fails unless all claims are supported.
 rule check_claims:
     input:
-        claims="results/claims.csv",
+        claims=claims_file,
+        comparisons="results/comparisons/comparisons.csv",
+        groups="results/comparisons/groups.csv",
+        variance="results/comparisons/variance.csv",
+        judged="results/claims.csv",
     log:
         "results/logs/check_claims.log",
     conda:
@@ -584,11 +590,15 @@ rule check_claims:
         mem_mb=500,
         runtime=5,
     params:
-        code=code("check_claims.py"),
+        code=code("judge_claims.py"),
     shell:
-        "python scripts/check_claims.py"
+        "python scripts/judge_claims.py"
         " --code {params.code}"
-        " --claims {input.claims}"
+        " --claims {input.claims:q}"
+        " --comparisons {input.comparisons}"
+        " --groups {input.groups}"
+        " --variance {input.variance}"
+        " --require-supported"
         " 2>&1 | tee {log}"
 
 
@@ -597,6 +607,7 @@ rule build_gallery:
     input:
         runs="results/runs.csv",
         predictions=of_all_runs("predictions.npz"),
+        metrics=of_all_runs("metrics.json"),
         index="results/data/index.csv",
         images="results/data/images.npy",
         duplicates="results/data/near_duplicates.csv",
@@ -619,7 +630,6 @@ rule build_gallery:
         "python scripts/build_gallery.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
         " --images {input.images}"
         " --duplicates {input.duplicates}"
@@ -640,7 +650,7 @@ WHOLE_CONFIG = canonical(
 config["requirements_lock"] = lock_digest(SCRIPTS.parent)
 
 
-# What the study was, for whoever asks later; the summary waits for it, and `verify` and `bundle` read it.
+# What the study was, for whoever asks later: the summary waits for it, `verify` and `bundle` read it.
 rule record_study:
     input:
         runs="results/runs.csv",
@@ -648,8 +658,11 @@ rule record_study:
         metrics=of_all_runs("metrics.json"),
         data="results/data/manifest.json",
         files=[
-            "results/partitions/manifest.json",
-            *expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+            *expand(
+                "results/partitions/{partition}.{suffix}",
+                partition=PARTITIONS,
+                suffix=["csv", "json"],
+            ),
             *expand(
                 "results/splits/{partition}/seed{seed}.csv",
                 partition=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)],
@@ -679,7 +692,6 @@ rule record_study:
         " --config {params.config:q}"
         " --configfiles {params.configfiles:q}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --data {input.data}"
         " --files {input.files}"
         " --output {output.manifest}"
@@ -692,15 +704,15 @@ def start_page():
     return str(made.resolve()) if made.exists() else "report/workflow.rst"
 
 
-# The report's start page. It reads what the summary reads, and the summary waits for it, so that it is there when the report is asked for.
+# The report's start page. It reads what the summary reads, and the summary waits for it, so that
+# it is there when the report is asked for.
 rule describe_study:
     input:
         runs="results/runs.csv",
         records=of_all_runs("run.json"),
-        comparisons="results/comparisons/groups.csv",
         tables=expand(
             "results/comparisons/{table}.csv",
-            table=["comparisons", "power", "variance", "scaling"],
+            table=["groups", "comparisons", "power", "variance", "scaling"],
         ),
         hard_examples="results/hard_examples.csv",
         hardness=expand(
@@ -710,7 +722,7 @@ rule describe_study:
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],
         data="results/data/manifest.json",
-        partitions="results/partitions/manifest.json",
+        partitions=expand("results/partitions/{partition}.json", partition=PARTITIONS),
         duplicates="results/data/near_duplicates.csv",
         problems=problems_table(),
     output:
@@ -738,13 +750,8 @@ rule describe_study:
         " --config {params.config:q}"
         " --configfiles {params.configfiles:q}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
-        " --comparisons $(dirname {input.comparisons})"
-        " --hard-examples {input.hard_examples}"
         " {params.optional}"
-        " --data {input.data}"
         " --partitions {input.partitions}"
-        " --duplicates {input.duplicates}"
         " --problems {input.problems}"
         " --output {output.page}"
         " > {log} 2>&1"

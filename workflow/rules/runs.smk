@@ -99,22 +99,52 @@ rule predict:
         " > {log} 2>&1"
 
 
-rule evaluate:
+# Numbers, without matplotlib: another figure measures nothing again.
+rule measure:
     input:
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
         index="results/data/index.csv",
-        splits=expand(
-            "results/splits/{partition}/seed{{seed}}.csv", partition=PARTITIONS
-        ),
+        common_test="results/splits/common/seed{seed}.csv",
         duplicates="results/data/near_duplicates.csv",
-        history="results/runs/{combo}/{model}/seed{seed}/history.csv",
-        run="results/runs/{combo}/{model}/seed{seed}/run.json",
-        images="results/data/images.npy",
     output:
         metrics="results/runs/{combo}/{model}/seed{seed}/metrics.json",
         report="results/runs/{combo}/{model}/seed{seed}/report.txt",
         classification_report="results/runs/{combo}/{model}/seed{seed}/classification_report.json",
         misclassified="results/runs/{combo}/{model}/seed{seed}/misclassified.csv",
+    log:
+        "results/logs/measure/{combo}/{model}/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("measure.py"),
+    shell:
+        "python scripts/measure.py"
+        " --code {params.code}"
+        " --predictions {input.predictions}"
+        " --index {input.index}"
+        " --common-test {input.common_test}"
+        " --duplicates {input.duplicates}"
+        " --metrics {output.metrics}"
+        " --report {output.report}"
+        " --classification-report {output.classification_report}"
+        " --misclassified {output.misclassified}"
+        " > {log} 2>&1"
+
+
+rule draw_run:
+    input:
+        predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+        index="results/data/index.csv",
+        images="results/data/images.npy",
+        metrics="results/runs/{combo}/{model}/seed{seed}/metrics.json",
+        misclassified="results/runs/{combo}/{model}/seed{seed}/misclassified.csv",
+        history="results/runs/{combo}/{model}/seed{seed}/history.csv",
+        run="results/runs/{combo}/{model}/seed{seed}/run.json",
+    output:
         confusion_matrix=report(
             "results/runs/{combo}/{model}/seed{seed}/confusion_matrix.svg",
             caption="../report/confusion_matrix.rst",
@@ -152,7 +182,7 @@ rule evaluate:
             },
         ),
     log:
-        "results/logs/evaluate/{combo}/{model}/seed{seed}.log",
+        "results/logs/draw_run/{combo}/{model}/seed{seed}.log",
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -160,22 +190,18 @@ rule evaluate:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("evaluate.py"),
+        code=code("draw_run.py"),
     shell:
-        "python scripts/evaluate.py"
+        "python scripts/draw_run.py"
         " --code {params.code}"
         " --predictions {input.predictions}"
         " --index {input.index}"
-        " --splits {input.splits}"
-        " --duplicates {input.duplicates}"
+        " --images {input.images}"
+        " --metrics {input.metrics}"
+        " --misclassified {input.misclassified}"
         " --history {input.history}"
         " --run {input.run}"
-        " --images {input.images}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
-        " --metrics {output.metrics}"
-        " --report {output.report}"
-        " --classification-report {output.classification_report}"
-        " --misclassified {output.misclassified}"
         " --mistakes {output.mistakes}"
         " --curves {output.curves}"
         " --confusion-matrix {output.confusion_matrix}"
@@ -254,6 +280,5 @@ rule write_tensorboard:
         "python scripts/write_tensorboard.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --output {output.folder}"
         " 2>&1 | tee {log}"

@@ -18,7 +18,7 @@ from study.cli.diff_cells import (
     weights_digest,
 )
 from study.cli.terminal import console, say, table
-from study.comparison.two_runs import changed_sides, differing, seed_noise, sides
+from study.comparison.two_runs import changed_images, differing, paired_answers, seed_noise
 from study.data.index import read_index
 from study.data.near_duplicates import read_duplicates
 from study.errors import StudyError
@@ -154,7 +154,7 @@ def _print_metrics(where: "Console", a: ComparedRun, b: ComparedRun, everything:
     if not all((one.run.folder / "metrics.json").is_file() for one in (a, b)):
         say(where, "Metrics and images: nothing to compare, not both runs are measured.")
         return
-    before, after = (run_row(one.run.folder) for one in (a, b))
+    before, after = (run_row(one.run) for one in (a, b))
     of_seeds = {
         (one.results.folder.resolve(), one.run.combo, one.run.model): one.seeds
         for one in (a, b)
@@ -206,7 +206,7 @@ def _print_images(where: "Console", a: ComparedRun, b: ComparedRun, output: str 
     index = read_index(a.results.index)
     paths = dict.fromkeys(one.results.near_duplicates for one in (a, b))
     pairs = [read_duplicates(path) for path in paths if path.is_file()]
-    compared = sides(
+    compared = paired_answers(
         a.run.predictions(),
         b.run.predictions(),
         index.labels,
@@ -225,7 +225,7 @@ def _print_images(where: "Console", a: ComparedRun, b: ComparedRun, output: str 
         "these two trained models alone; it says nothing of other seeds.",
     )
     if output:
-        changed = changed_sides(compared, index.labels, index.classes, index.files)
+        changed = changed_images(compared, index.labels, index.classes, index.files)
         write_table(output, changed, "%.6f")
         say(where, f"{output}: the {len(changed):,} images that changed sides")
 

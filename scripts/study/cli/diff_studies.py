@@ -104,12 +104,15 @@ def _print_facts(where: "Console", a: ComparedStudy, b: ComparedStudy) -> None:
 def _facts(study: ComparedStudy) -> dict[str, dict[str, Any]]:
     """Return what a study was made of: of what its runs do not agree in, all values."""
     runs, records = study.table, [run.record for run in study.trained]
-    manifest = study.results / "partitions" / "manifest.json"
-    partitions = read_json(manifest) if manifest.is_file() else {}
+    partitions = {
+        path.stem: read_json(path.with_suffix(".json"))
+        for path in sorted((study.results / "partitions").glob("*.csv"))
+        if path.with_suffix(".json").is_file()
+    }
+    seed = next((part["seed"] for part in partitions.values()), None)
     asked = {f"{key}s": ", ".join(map(str, dict.fromkeys(runs[key]))) for key in KEYS}
-    data = {"images": images_digest(study.results), "partition_seed": partitions.get("seed")}
-    parts = partitions.get("partitions", {})
-    data |= {f"{name}.size": part["size"] for name, part in parts.items()}
+    data = {"images": images_digest(study.results), "partition_seed": seed}
+    data |= {f"{name}.size": part["size"] for name, part in partitions.items()}
     recipes = {}
     for model, rows in runs.groupby("model", sort=False):
         keys = [name for name in rows if name.startswith(RECIPE) and rows[name].notna().any()]

@@ -20,7 +20,7 @@ from study.audit.provenance import machine
 from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
 from study.cli.terminal import console, say, shown, table
 from study.config.recipes import epochs_of
-from study.data.datasets import N_CLASSES, SIDES
+from study.data.datasets import dataset
 from study.data.datasets.listing import list_images
 from study.data.datasets.planning import count_images
 from study.data.names import OFFICIAL, OWN
@@ -97,17 +97,17 @@ def answer(arguments: argparse.Namespace) -> None:
 
 def _images(project: Project) -> tuple[int, tuple[int, ...], int]:
     """Return number, H × W × C and number of classes of the images: as decoded, or as is known."""
-    manifest, dataset = ResultsTree(project.results).data_manifest, project.config["dataset"]
+    manifest, asked = ResultsTree(project.results).data_manifest, project.config["dataset"]
     n = count_images(project.config, manifest)
     if manifest.is_file():
         decoded = read_json(manifest)
         height, width, *channels = decoded["images"][1:]
         return n, (height, width, *(channels or [1])), len(decoded["classes"])
-    if dataset["name"] in OWN:
-        side = dataset["image_size"]
-        return n, (side,) * 2 + (3,), len(list_images(dataset["path"], "").classes)
-    side = SIDES[dataset["name"]]
-    return n, (side, side, 3), N_CLASSES[dataset["name"]]
+    if asked["name"] in OWN:
+        side = asked["image_size"]
+        return n, (side, side, 3), len(list_images(asked["path"], "").classes)
+    known = dataset(asked["name"])
+    return n, (known.side, known.side, 3), known.n_classes
 
 
 def _speeds(

@@ -9,27 +9,32 @@ from typing import Any
 import pandas as pd
 
 from study.errors import StudyError
+from study.runs.history import MEASURES, SPLITS
 
-# What TensorBoard calls the columns of a history: what comes before the slash has its charts together.
-_TAGS = {f"{split}_{measure}": f"{measure}/{split}" for measure in ("loss", "accuracy") for split in ("train", "val", "test")}  # fmt: skip
+# TensorBoard's names of a history's columns; it groups them by the word before the slash.
+_TAGS = {f"{split}_{measure}": f"{measure}/{split}" for measure in MEASURES for split in SPLITS}
 _TAGS |= {"learning_rate": "training/learning_rate", "images_per_s": "training/images_per_s"}
 
 
-def insist_on_tensorboard() -> None:
+def require_tensorboard() -> None:
     """Raise StudyError, with the command that installs it, unless TensorBoard is there."""
     if importlib.util.find_spec("tensorboard") is None:
         raise StudyError(
-            "event files need tensorboard, which is not installed: python -m pip install 'tensorboard>=2.18'"
+            "event files need tensorboard, which is not installed: "
+            "python -m pip install 'tensorboard>=2.18'"
         )
 
 
 def write_events(folder: Path, history: pd.DataFrame, record: Mapping[str, Any]) -> Path:
-    """Write the history of a run as the one event file of a folder, and return its path; the same history gives the same bytes.
+    """Write the history of a run as the one event file of a folder, and return its path.
+
+    The same history gives the same bytes.
 
     Args:
         folder: where to.
         history: a row an epoch; values that are not finite are left out.
-        record: of the run; its `started` is the time of the first event, the last is as much later as the epochs took.
+        record: of the run; its `started` is the time of the first event, the last is as much later
+            as the epochs took.
     """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary

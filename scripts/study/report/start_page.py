@@ -1,6 +1,5 @@
-"""The start page of a study's report: what was asked, found and done, and how to do it again, as reStructuredText."""
+"""The start page of a study's report, as reStructuredText: what was asked, found and done."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,11 +8,12 @@ import numpy as np
 import yaml
 
 from study.report.findings import Finding
+from study.report.rst import heading, listed, literal, plain, table
 from study.runs.run import n_of
 from study.wording import counted, duration
 
-# The report's page puts this text beside the graph of rules, in the middle and no wider than a column of a newspaper.
-# These rules hold only while the start page is shown, because they are part of it.
+# The report's page puts this text beside the graph of rules, in a column in the middle. These rules
+# hold only while the start page is shown, because they are part of it.
 _STYLE = """\
 .. raw:: html
 
@@ -29,18 +29,21 @@ _STYLE = """\
    #app .prose :is(td, th) p { margin: 0; }
    </style>
 """
-# What reads this page is a Jinja template with the report's categories; a chapter that a partial report lacks is no link. By way of the menu,
-# because the report goes on listing the items of one category when it is sent straight to another.
+# What reads this page is a Jinja template with the report's categories; a chapter that a partial
+# report lacks is no link. The link leads through the menu, because the report goes on listing the
+# items of one category when it is sent straight to another.
 _SEE = """\
-{% macro see(chapter) %}{% for category in categories if category.name.endswith(chapter) %}`{{ category.name }} <javascript:\
-void(app.setView({navbarMode:'menu'}),setTimeout("app.showCategory('{{ category.name | urlencode }}')"))>`__\
+{% macro see(chapter) %}\
+{% for category in categories if category.name.endswith(chapter) %}\
+`{{ category.name }} <javascript:void(app.setView({navbarMode:'menu'}),\
+setTimeout("app.showCategory('{{ category.name | urlencode }}')"))>`__\
 {% else %}{{ chapter }}{% endfor %}{% endmacro %}
 """
 
-_HOW_TO_READ = (
-    "The chapters in the menu hold the figures and tables; the circled i beside each says what is seen and how it was computed. What this report is too "
-    "small for, every image that some run got wrong with what each run says of it, is the page gallery.html in the folder results."
-)
+_HOW_TO_READ = """\
+The chapters in the menu hold the figures and tables; the circled i beside each says what is seen
+and how it was computed. The page gallery.html in the folder results shows what this report is too
+small for: every image that some run got wrong, with what each run says of it."""
 
 
 def start_page(
@@ -50,14 +53,15 @@ def start_page(
     sections: Mapping[str, str],
     locks: Iterable[str] = (),
 ) -> str:
-    """Return the page: title, question, main findings with links to the chapters that show them, then the other sections.
+    """Return the page: title, question, findings with links to their chapters, other sections.
 
     Args:
         title: of the page.
         question: what the study asks.
         findings: most important first.
         sections: reStructuredText by heading, such as the functions of this module return.
-        locks: sha256 of the requirements.lock of each run; the page warns if the project's is another one when the report is made.
+        locks: sha256 of the requirements.lock of each run; the page warns if the project's is
+            another one when the report is made.
 
     Returns:
         A Jinja template of reStructuredText, as Snakemake's reports read it.
@@ -68,24 +72,24 @@ def start_page(
     )
     parts = [
         _SEE,
-        _heading(title, "="),
+        heading(title, "="),
         _STYLE,
         plain(question),
         _warning(set(locks)),
         _HOW_TO_READ,
-        _heading("Main findings"),
+        heading("Main findings"),
         items,
     ]
-    for heading, text in sections.items():
-        parts += [_heading(heading), text]
+    for name, text in sections.items():
+        parts += [heading(name), text]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _warning(locks: set[str]) -> str:
-    """Return a template that warns if the project's lock is none of these, or if runs were trained with different ones."""
+    """Return a template that warns unless the project's lock is the one of all runs."""
     text = (
-        "**Warning: other libraries.** requirements.lock is not the one that {} trained with, so what is run again may come out "
-        "differently. The versions used are under *Computed with*."
+        "**Warning: other libraries.** requirements.lock is not the one that {} trained with, so "
+        "what is run again may come out differently. The versions used are under *Computed with*."
     )
     if len(locks) > 1:
         return text.format("all runs were")
@@ -94,42 +98,26 @@ def _warning(locks: set[str]) -> str:
     return f"{{% if {condition} %}}{text.format('the runs were')}{{% endif %}}"
 
 
-def plain(text: str) -> str:
-    """Return text on one line that neither reStructuredText nor Jinja takes for markup."""
-    text = " ".join(text.split())
-    # An escaped space is no space and no start of a list.
-    start = "\\ " if re.match(r"\W|\w+[.)](\s|$)", text) else ""
-    return _no_template(start + re.sub(r"([\\`*|]|_(?!\w))", r"\\\1", text).replace("::", ":\\:"))
-
-
-def literal(text: str) -> str:
-    """Return a block of text that is shown as it is."""
-    return "::\n\n" + "\n".join(f"    {_no_template(line)}".rstrip() for line in text.splitlines())
-
-
-def listed(items: Iterable[str]) -> str:
-    """Return plain texts as a list."""
-    return "\n".join(f"- {plain(item)}" for item in items)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table of plain texts."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in (header, *rows):
-        lines += [
-            f"   {'*' if place == 0 else ' '} - {plain(str(cell))}"
-            for place, cell in enumerate(row)
-        ]
-    return "\n".join(lines)
-
-
-def _no_template(text: str) -> str:
-    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text)
-
-
-def _heading(text: str, sign: str = "-") -> str:
-    escaped = plain(text)
-    return f"{escaped}\n{sign * max(len(escaped), 4)}"
+_DESIGN = (
+    "A combo's split is the union of its partitions' splits, so no test image of any run is a "
+    "training image of another one with the same seed.",
+    "Compare combos on the common test, the union of all partitions' test splits: every run of a "
+    "seed is scored on the same images.",
+    "Intervals of differences are over seeds with their test images (Student's t) unless they say "
+    "otherwise.",
+    "An image's hardness is judged only by runs that neither trained nor validated on it or on a "
+    "near-duplicate.",
+)
+_MODELS = (
+    "model",
+    "architecture",
+    "parameters",
+    "epochs",
+    "batch",
+    "optimizer",
+    "precision",
+    "training, all runs",
+)
 
 
 def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str:
@@ -139,42 +127,32 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
         config: of the study.
         records: content of every run's `run.json`.
     """
+    n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
+    names = [f"{key} {', '.join(map(str, config[key]))}" for key in ("combos", "models", "seeds")]
     shares = " / ".join(f"{config['split'][role]:g}" for role in ("train", "val", "test"))
     texts = [
-        f"{n_of(sum(record['status'] == 'ok' for record in records), len(records))}: combos {', '.join(config['combos'])}; models {', '.join(config['models'])}; seeds {', '.join(map(str, config['seeds']))}.",
-        f"Each partition is split {shares} into training, validation and test images, anew for each seed. A combo's split is the union "
-        "of its partitions' splits, so no test image of any run is a training image of another one with the same seed.",
-        "Compare combos on the common test, the union of all partitions' test splits: every run of a seed is scored on the same images.",
-        "Intervals of differences are over seeds with their test images (Student's t) unless they say otherwise.",
-        "An image's hardness is judged only by runs that neither trained nor validated on it or on a near-duplicate.",
+        f"{n_runs}: {'; '.join(names)}.",
+        f"Each partition is split {shares} into training, validation and test images, anew for "
+        f"each seed. {_DESIGN[0]}",
+        *_DESIGN[1:],
     ]
     rows = []
     for model in config["models"]:
-        own = [record for record in records if record["model"] == model]
-        recipe = own[0]["recipe"]
+        of_model = [record for record in records if record["model"] == model]
+        first, minutes = of_model[0], sum(record["train_seconds"] for record in of_model) / 60
         rows.append(
             (
                 model,
-                recipe["architecture"]["name"],
-                f"{own[0]['parameters']:,}",
-                _range(record["epochs"] for record in own),
-                recipe["batch_size"],
-                recipe["optimizer"]["name"],
-                own[0]["precision"],
-                f"{sum(record['train_seconds'] for record in own) / 60:,.1f} min",
+                first["recipe"]["architecture"]["name"],
+                f"{first['parameters']:,}",
+                _range(record["epochs"] for record in of_model),
+                first["recipe"]["batch_size"],
+                first["recipe"]["optimizer"]["name"],
+                first["precision"],
+                f"{minutes:,.1f} min",
             )
         )
-    header = (
-        "model",
-        "architecture",
-        "parameters",
-        "epochs",
-        "batch",
-        "optimizer",
-        "precision",
-        "training, all runs",
-    )
-    return f"{listed(texts)}\n\n{table(header, rows)}"
+    return f"{listed(texts)}\n\n{table(_MODELS, rows)}"
 
 
 def data(
@@ -188,23 +166,25 @@ def data(
 
     Args:
         manifest: content of `data/manifest.json`.
-        partitions: content of `partitions/manifest.json`.
+        partitions: record of each partition, by its name.
         n_train: number of training images by combo.
         pairs: int64, P×2; near-duplicates, by image_id.
-        problems: of images of one's own, how many files could not be used, were converted, and so on, by kind.
+        problems: how many of your own files could not be used, were converted …, by kind.
     """
     n, height, width, *channels = manifest["images"]
     parts = []
-    for name, part in partitions["partitions"].items():
+    for name, part in partitions.items():
         counts = part["class_counts"].values()
         parts.append(f"{name} {part['size']:,} (of each class {_range(counts)})")
     lines = [
-        f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels{', colour' if channels == [3] else ''}, {len(manifest['classes'])} "
-        f"classes ({', '.join(manifest['classes'])}).",
-        f"Partitions, disjoint and drawn by class with seed {partitions['seed']}: {', '.join(parts)}.",
+        f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels"
+        f"{', colour' if channels == [3] else ''}, {len(manifest['classes'])} classes "
+        f"({', '.join(manifest['classes'])}).",
+        f"Partitions, disjoint and drawn by class with seed {part['seed']}: {', '.join(parts)}.",
         f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
-        f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in {counted(len(pairs), 'pair')}. A run may train on one and be "
-        "tested on the other; `snakemake verify` says what accuracies are without such test images.",
+        f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in "
+        f"{counted(len(pairs), 'pair')}. A run may train on one and be tested on the other; "
+        "`snakemake verify` says what accuracies are without such test images.",
         f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
     ]
     if problems:
@@ -221,7 +201,8 @@ def _range(values: Iterable[int]) -> str:
 def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
     """Return the machines and the versions of libraries that the runs were trained with."""
     machines = Counter(
-        f"{record['device']}; {record['machine']['cpu']}, {counted(record['machine']['cpus'], 'CPU')}, {record['machine']['system']} on "
+        f"{record['device']}; {record['machine']['cpu']}, "
+        f"{counted(record['machine']['cpus'], 'CPU')}, {record['machine']['system']} on "
         f"{record['machine']['architecture']}; {counted(record['threads'], 'thread')} a run"
         for record in records
     )
@@ -230,12 +211,12 @@ def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
         for record in records
     )
     seconds = sum(record["total_seconds"] for record in records)
+    memory = max(record["peak_memory_mb"] for record in records)
     return listed(
         [
-            *(f"{text} ({counted(count, 'run')})." for text, count in machines.items()),
-            *(f"{text} ({counted(count, 'run')})." for text, count in versions.items()),
-            f"All runs together took {duration(seconds)}, one after the other; at most {max(record['peak_memory_mb'] for record in records):,.0f} MB of "
-            "memory each.",
+            *(f"{text} ({counted(n, 'run')})." for text, n in (machines | versions).items()),
+            f"All runs together took {duration(seconds)}, one after the other; at most "
+            f"{memory:,.0f} MB of memory each.",
         ]
     )
 
@@ -255,9 +236,10 @@ def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:
         f"snakemake --report{given}",
     ]
     note = (
-        "With this configuration in a file ``my_study.yaml``, ``--configfile my_study.yaml`` does the same anywhere, given the files that it names, such as "
-        "images of one's own with the digest above. "
-        "Each run's ``run.json`` holds its recipe, seeds, versions and the digest of its weights."
+        "With this configuration in a file ``my_study.yaml``, ``--configfile my_study.yaml`` does "
+        "the same anywhere, given the files that it names, such as images of your own with the "
+        "digest above. Each run's ``run.json`` holds its recipe, seeds, versions and the digest of "
+        "its weights."
     )
     changed = "\n\nFiles of the project differed from that commit." if repository["dirty"] else ""
     return literal("\n".join(commands)) + changed + f"\n\n{note}"

@@ -21,7 +21,7 @@ _NOMINAL = {"seed", "image_id", "other_id", "near_duplicate"}
 
 
 def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None = None) -> None:
-    """Write a table as .csv, without its index, atomically; floats by `float_format`, such as "%.6f", else in full."""
+    """Write a table as .csv, without its index, atomically; floats in full or as "%.6f" says."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, float_format=float_format)
 
@@ -29,11 +29,13 @@ def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None 
 def html_page(
     table: pd.DataFrame, title: str, description: str, images: Sequence[np.ndarray] | None = None
 ) -> str:
-    """Return a self-contained page with one table, to be sorted, filtered and copied from; all text is escaped.
+    """Return a self-contained page with one table, to be sorted, filtered and copied from.
+
+    All text is escaped.
 
     Args:
-        table: columns become headings; floats are shown rounded and kept in full for sorting and copying; missing and infinite
-            values are shown as a dash.
+        table: columns become headings; floats are shown rounded and kept in full for sorting and
+            copying; missing and infinite values are shown as a dash.
         title: heading of the page.
         description: what is seen and how it was computed.
         images: one uint8 H×W, H×W×1 or H×W×3 image a row, shown before the first column.

@@ -14,14 +14,17 @@ _PRIOR_SD = 0.5
 def expected_calibration_error(
     confidence: np.ndarray, correct: np.ndarray, edges: np.ndarray
 ) -> float:
-    """Return the mean distance of accuracy and confidence over bins, weighted by their images; NaN without images.
+    """Return the mean distance of accuracy and confidence over bins, weighted by their images.
+
+    NaN without images.
 
     Args:
         confidence: float, n; probability of the predicted class.
         correct: bool, n.
         edges: ends of the bins, as `equal_width_edges` and `adaptive_edges` return them.
 
-    Source: M. Pakdaman Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
+    Source: M. Pakdaman Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian
+    Binning", 2015.
     """
     if len(confidence) == 0:
         return float("nan")
@@ -37,9 +40,9 @@ def error_of_bins(count: np.ndarray, confidence: np.ndarray, accuracy: np.ndarra
 def reliability(
     confidence: np.ndarray, correct: np.ndarray, edges: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each bin's number of images, mean confidence and accuracy; NaN for a bin without images.
+    """Return each bin's number of images, mean confidence and accuracy.
 
-    A bin holds its upper end but not its lower one.
+    A bin holds its upper end but not its lower one. Means are NaN for a bin without images.
     """
     bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, len(edges) - 2)
     count = np.bincount(bins, minlength=len(edges) - 1)
@@ -61,13 +64,15 @@ def adaptive_edges(confidence: np.ndarray, bins: int = _BINS) -> np.ndarray:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature T > 0 by which logits are to be divided: the likeliest by these images and a weak prior around 1.
+    """Return the temperature T > 0 by which logits are divided: the likeliest, given a weak prior.
 
-    The log loss alone has no smallest value where all images are right, as happens with few of them: it falls as T goes to 0, which makes every
-    answer certain. So log T has a normal prior, which weighs as much as one number can: among thousands of images it is not felt.
+    The log loss alone has no smallest value where all images are right, as happens with few of
+    them: it falls as T goes to 0, which makes every answer certain. So log T has a normal prior
+    around 0. Thousands of images outweigh it.
 
     Args:
-        logits: float, n×K; of images that were neither trained on nor are scored with T: validation images.
+        logits: float, n×K; of images that were neither trained on nor are scored with T:
+            validation images.
         labels: int, n.
 
     Raises:

@@ -8,21 +8,21 @@ SPLITS, MEASURES = ("train", "val", "test"), ("loss", "accuracy")
 
 
 def read_history(path: str | Path) -> pd.DataFrame:
-    """Return what a run's `history.csv` says of each epoch."""
-    # A digest such as 8e83582924077314 reads like a number, and pandas dies of such exponents (a segmentation fault in 2.3).
+    """Return the content of a run's history.csv: a row an epoch."""
+    # A digest such as 8e83582924077314 reads like a number, and pandas 2.3 crashes on its exponent.
     return pd.read_csv(path, dtype={"chain": str})
 
 
 def seed_bands(histories: pd.DataFrame) -> pd.DataFrame:
-    """Return the course of loss and accuracy over the epochs, as mean, least and most over seeds.
+    """Return loss and accuracy by epoch: mean, least and most over seeds.
 
     Args:
-        histories: a row an epoch and run, with `combo`, `model`, `seed`, `epoch` and, of each split, `<split>_loss` and
-            `<split>_accuracy`; a split may be absent or NaN.
+        histories: a row an epoch and run, with `combo`, `model`, `seed`, `epoch` and, of each
+            split, `<split>_loss` and `<split>_accuracy`; a split may be absent or NaN.
 
     Returns:
-        A row a model, combo, split, measure and epoch, in the order of `histories`: `mean`, `lowest`, `highest`, `n` seeds. Epochs in
-        which no run has a value are left out.
+        A row a model, combo, split, measure and epoch, in the order of `histories`: `mean`,
+        `lowest`, `highest`, `n` seeds. Epochs in which no run has a value are left out.
     """
     columns = [f"{split}_{measure}" for split in SPLITS for measure in MEASURES]
     keys = ["combo", "model", "seed", "epoch"]

@@ -1,5 +1,8 @@
-"""How good one run's predictions are, and the forms in which the two DVC studies reported it."""
+"""How good one run's predictions are. A new metric is one function and one line in `_MEASURES`."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -7,106 +10,206 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report, confusion_matrix, precision_recall_fscore_support
 
-from study.runs.calibration import adaptive_edges, equal_width_edges, expected_calibration_error
-
-# What is measured of a set of images, one number each; the last two only with a temperature.
-METRICS = (
-    "overall_accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "balanced_accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-    "top2_accuracy",
-    "nll",
-    "brier",
-    "ece",
-    "ece_adaptive",
-    "nll_scaled",
-    "ece_scaled",
+from study.runs.calibration import (
+    adaptive_edges,
+    equal_width_edges,
+    expected_calibration_error,
+    fit_temperature,
 )
+from study.runs.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A run's answers on n images, n ≥ 1, as each metric reads them.
+
+    Attributes:
+        log_probabilities: float64, n×K.
+        labels: int, n.
+    """
+
+    log_probabilities: np.ndarray
+    labels: np.ndarray
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        """The most probable class of each image, int64 n."""
+        return self.log_probabilities.argmax(axis=1)
+
+    @cached_property
+    def correct(self) -> np.ndarray:
+        """Whether that class is the label, bool n."""
+        return self.predicted == self.labels
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """The probability of that class, float64 n."""
+        return np.exp(self.log_probabilities.max(axis=1))
+
+    @cached_property
+    def of_label(self) -> np.ndarray:
+        """The log-probability of the label, float64 n."""
+        return self.log_probabilities[np.arange(len(self.labels)), self.labels]
+
+    @cached_property
+    def macro(self) -> tuple[float, float, float, None]:
+        """Unweighted means of precision, recall and F1 over the classes with images or predictions.
+
+        An undefined one counts as 0.
+        """
+        return precision_recall_fscore_support(
+            self.labels,
+            self.predicted,
+            labels=np.union1d(self.labels, self.predicted),
+            average="macro",
+            zero_division=0,
+        )
+
+
+def class_accuracy(answers: Answers, classes: Sequence[str]) -> dict[str, float | None]:
+    """Return the recall of each class by its name, None for a class without images."""
+    of_class = [answers.labels == label for label in range(len(classes))]
+    return {
+        name: float(answers.correct[mask].mean()) if mask.any() else None
+        for name, mask in zip(classes, of_class, strict=True)
+    }
+
+
+def balanced_accuracy(answers: Answers) -> float:
+    """Return the unweighted mean of recall over the classes that have images."""
+    return np.mean([answers.correct[answers.labels == k].mean() for k in np.unique(answers.labels)])
+
+
+def top2_accuracy(answers: Answers) -> float:
+    """Return the share of images whose label is among the two most probable classes."""
+    better = (answers.log_probabilities > answers.of_label[:, None]).sum(axis=1)
+    return (better < 2).mean()
+
+
+def accuracy_interval(answers: Answers) -> tuple[float, float]:
+    """Return the ends of Wilson's 95 % interval: what other test images might give this model."""
+    n_correct, n = int(answers.correct.sum()), len(answers.labels)
+    return binomtest(n_correct, n).proportion_ci(0.95, method="wilson")
+
+
+def losses(log_probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the negative log-likelihood of the label and the Brier score of each image, float n.
+
+    Args:
+        log_probabilities: float64, n×K.
+        labels: int, n.
+    """
+    of_label = log_probabilities[np.arange(len(labels)), labels]
+    return -of_label, (np.exp(log_probabilities) ** 2).sum(axis=1) - 2 * np.exp(of_label) + 1
+
+
+def brier_score(answers: Answers) -> float:
+    """Return the mean squared distance of the probabilities to the label, 0 to 2."""
+    return losses(answers.log_probabilities, answers.labels)[1].mean()
+
+
+def calibration_error(answers: Answers, edges: np.ndarray) -> float:
+    """Return the expected calibration error over bins of confidence."""
+    return expected_calibration_error(answers.confidence, answers.correct, edges)
+
+
+# What is measured of a set of images, one number each. A line here is a column of summary.csv and
+# summary_by_group.csv; results/README.md says what it means.
+_MEASURES: dict[str, Callable[[Answers], float]] = {
+    "overall_accuracy": lambda answers: answers.correct.mean(),
+    "accuracy_low": lambda answers: accuracy_interval(answers)[0],
+    "accuracy_high": lambda answers: accuracy_interval(answers)[1],
+    "balanced_accuracy": balanced_accuracy,
+    "macro_precision": lambda answers: answers.macro[0],
+    "macro_recall": lambda answers: answers.macro[1],
+    "macro_f1": lambda answers: answers.macro[2],
+    "top2_accuracy": top2_accuracy,
+    "nll": lambda answers: -answers.of_label.mean(),
+    "brier": brier_score,
+    "ece": lambda answers: calibration_error(answers, equal_width_edges()),
+    "ece_adaptive": lambda answers: calibration_error(answers, adaptive_edges(answers.confidence)),
+}
+# Measured again, as "nll_scaled" and "ece_scaled", after dividing the logits by a temperature.
+_SCALED = ("nll", "ece")
+METRICS = (*_MEASURES, *(f"{name}_scaled" for name in _SCALED))
+NOT_MEASURED = {"n": 0, "class_accuracy": {}} | dict.fromkeys(METRICS)
 
 
 def classification_metrics(
-    log_probabilities: np.ndarray, labels: np.ndarray, classes: list[str]
+    log_probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the metrics of one set of images.
+    """Return `n`, `class_accuracy` and the metrics of one set of images.
+
+    Those that need a temperature are missing, see `calibrated_metrics`.
 
     Args:
         log_probabilities: float64, n×K; n ≥ 1.
         labels: int, n.
         classes: K names in label order.
-
-    Returns:
-        `n`; `overall_accuracy` with the ends of its 95 % Wilson interval, `accuracy_low` and `accuracy_high`; `class_accuracy`
-        (recall by class name; None for a class without images); unweighted means over the classes that have images of recall
-        (`balanced_accuracy`), and over those with images or predictions of precision, recall and F1 (`macro_precision`,
-        `macro_recall`, `macro_f1`; an undefined one counts as 0); `top2_accuracy`, the label is among the two most probable
-        classes; `nll`, the mean negative log-likelihood of the label in nats; `brier`, the mean squared distance of the
-        probabilities to the label, 0 to 2; `ece` and `ece_adaptive`, expected calibration error over 15 bins of equal width
-        and of equally many images.
     """
-    rows = np.arange(len(labels))
-    probabilities = np.exp(log_probabilities)
-    predicted = log_probabilities.argmax(axis=1)
-    correct = predicted == labels
-    by_class = {
-        name: float(correct[labels == k].mean()) if (labels == k).any() else None
-        for k, name in enumerate(classes)
-    }
-    present = [recall for recall in by_class.values() if recall is not None]
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, predicted, labels=np.union1d(labels, predicted), average="macro", zero_division=0
-    )
-    low, high = accuracy_interval(int(correct.sum()), len(labels))
-    of_label = log_probabilities[rows, labels]
-    better = (log_probabilities > of_label[:, None]).sum(axis=1)
-    nll, brier = losses(log_probabilities, labels)
-    confidence = probabilities[rows, predicted]
+    answers = Answers(log_probabilities, labels)
     return {
         "n": len(labels),
-        "overall_accuracy": float(correct.mean()),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "class_accuracy": by_class,
-        "balanced_accuracy": float(np.mean(present)),
-        "macro_precision": float(precision),
-        "macro_recall": float(recall),
-        "macro_f1": float(f1),
-        "top2_accuracy": float((better < 2).mean()),
-        "nll": float(nll.mean()),
-        "brier": float(brier.mean()),
-        "ece": expected_calibration_error(confidence, correct, equal_width_edges()),
-        "ece_adaptive": expected_calibration_error(confidence, correct, adaptive_edges(confidence)),
+        "class_accuracy": class_accuracy(answers, classes),
+        **{name: float(measure(answers)) for name, measure in _MEASURES.items()},
     }
 
 
 def calibrated_metrics(
     logits: np.ndarray, labels: np.ndarray, temperature: float
 ) -> dict[str, float]:
-    """Return `nll_scaled` and `ece_scaled`: log loss and calibration error after dividing the logits, n×K, by a temperature."""
-    log_probabilities = log_softmax(logits.astype(np.float64) / temperature, axis=1)
-    confidence, correct = (
-        np.exp(log_probabilities.max(axis=1)),
-        log_probabilities.argmax(axis=1) == labels,
-    )
+    """Return `nll_scaled` and `ece_scaled`: after dividing the logits, n×K, by a temperature."""
+    answers = Answers(log_softmax(logits.astype(np.float64) / temperature, axis=1), labels)
+    return {f"{name}_scaled": float(_MEASURES[name](answers)) for name in _SCALED}
+
+
+def run_metrics(
+    predictions: Predictions,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    common_test: np.ndarray,
+    near_duplicates: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Return what metrics.json says of a run, but for the digest of its predictions.
+
+    Args:
+        predictions: of the run, on all N images.
+        labels: int64, N.
+        classes: K names in label order.
+        common_test: int64; the images that all runs of the seed are tested on.
+        near_duplicates: int64, P×2; see `Predictions.may_judge`.
+    """
+    if predictions.diverged:
+        nothing = {"n": 0, "overall_accuracy": None}
+        metrics = {"status": "diverged"} | NOT_MEASURED
+        metrics |= {"common_test": NOT_MEASURED, "temperature": None}
+        return metrics | dict.fromkeys(("train", "val", "out_of_sample"), nothing)
+    log_probabilities = predictions.log_probabilities()
+    correct = log_probabilities.argmax(axis=1) == labels
+    test, val = (np.flatnonzero(predictions.has_role(role)) for role in ("test", "val"))
+    temperature = fit_temperature(predictions.logits[val], labels[val]) if len(val) else None
+
+    def measured(ids: np.ndarray) -> dict[str, Any]:
+        metrics = classification_metrics(log_probabilities[ids], labels[ids], classes)
+        if temperature is not None:
+            metrics |= calibrated_metrics(predictions.logits[ids], labels[ids], temperature)
+        return NOT_MEASURED | metrics
+
+    def accuracy(mask: np.ndarray) -> dict[str, Any]:
+        n = int(mask.sum())
+        return {"n": n, "overall_accuracy": float(correct[mask].mean()) if n else None}
+
+    # The combo official trains on images of the common test: its score there would say nothing.
+    comparable = not predictions.has_role("train", "val")[common_test].any()
     return {
-        "nll_scaled": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-        "ece_scaled": expected_calibration_error(confidence, correct, equal_width_edges()),
+        "status": "ok",
+        **measured(test),
+        "common_test": measured(common_test) if comparable else NOT_MEASURED,
+        "train": accuracy(predictions.has_role("train")),
+        "val": accuracy(predictions.has_role("val")),
+        "out_of_sample": accuracy(predictions.may_judge(near_duplicates)),
+        "temperature": temperature,
     }
-
-
-def losses(log_probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each image, of log-probabilities n×K, the negative log-likelihood of its label and the Brier score, float n."""
-    of_label = log_probabilities[np.arange(len(labels)), labels]
-    return -of_label, (np.exp(log_probabilities) ** 2).sum(axis=1) - 2 * np.exp(of_label) + 1
-
-
-def accuracy_interval(n_correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the ends of Wilson's interval of an accuracy: what other test images might give the same model."""
-    interval = binomtest(n_correct, n).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
@@ -128,9 +231,9 @@ def text_report(metrics: dict[str, Any], matrix: np.ndarray) -> str:
 
 
 def report_by_class(
-    labels: np.ndarray, predicted: np.ndarray, classes: list[str]
+    labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Return accuracy and scikit-learn's classification report (precision, recall, F1, support) as a dictionary."""
+    """Return accuracy and scikit-learn's report by class (precision, recall, F1, support)."""
     report = classification_report(
         labels,
         predicted,
@@ -140,6 +243,6 @@ def report_by_class(
         zero_division=0,
     )
     accuracy = float((labels == predicted).mean())
-    # scikit-learn leaves "accuracy" out when a class is absent from both; readers of the file expect it always.
+    # scikit-learn leaves "accuracy" out when a class is absent from both; readers expect it always.
     report.setdefault("accuracy", accuracy)
     return {"accuracy": accuracy, "classification_report": report}

@@ -33,7 +33,7 @@ class Predictions(NamedTuple):
         return bool(np.isnan(self.logits).all())
 
     def log_probabilities(self) -> np.ndarray:
-        """Return the log of the softmax of the logits, float64, N×K: exact also where a probability is near 1."""
+        """Return the log of the softmax of the logits, float64, N×K: exact also near p = 1."""
         return log_softmax(self.logits.astype(np.float64), axis=1)
 
     def has_role(self, *roles: str) -> np.ndarray:
@@ -58,13 +58,13 @@ class Predictions(NamedTuple):
         return ~known
 
     def confident_mistakes(self, labels: np.ndarray, *roles: str) -> np.ndarray:
-        """Return the image_ids, int64, of the images with one of `roles` that the run got wrong, the surest answer first.
+        """Return the image_ids, int64, of misclassified images, the surest answer first.
 
         Ties are in order of image_id. None if the run diverged.
 
         Args:
             labels: int64, N.
-            roles: parts of the split.
+            roles: parts of the split; only their images count.
         """
         if self.diverged:
             return np.zeros(0, np.int64)
@@ -104,5 +104,6 @@ def load_predictions(path: str | Path) -> Predictions:
             return Predictions(archive["logits"], archive["roles"])
     except (EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise StudyError(
-            f"{path}: damaged predictions ({error}); delete this file and run the same command again"
+            f"{path}: damaged predictions ({error}); "
+            "delete this file and run the same command again"
         ) from error

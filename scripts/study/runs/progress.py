@@ -8,7 +8,7 @@ from study.job import INTERRUPTED, has_ended
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
 
-_JOBS = ("train", "predict", "evaluate")
+_JOBS = ("train", "predict", "measure")
 
 
 def state_of_run(results: str | Path, run: Run) -> tuple[str, str]:

@@ -187,9 +187,12 @@ def best_run(runs: Iterable[Run]) -> Run | None:
     the one with the smaller loss on them: runs of other combos have other validation images, and
     among few images many runs are equal.
     """
-    usable = [
-        run for run in finished(runs)[0] if run.metrics["val"]["overall_accuracy"] is not None
-    ]
+    return best_measured_run(finished(runs)[0])
+
+
+def best_measured_run(runs: Iterable[Run]) -> Run | None:
+    """Return the best run, see `best_run`, by its metrics.json alone: it needs no weights."""
+    usable = [run for run in runs if run.metrics["val"]["overall_accuracy"] is not None]
     return max(usable, key=_validation_score, default=None)
 
 

@@ -1,27 +1,26 @@
-"""What a summary says of one run, from the files in its folder, and of the runs of a group."""
+"""What a summary says of one run, from the files in its folder."""
 
 import math
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from study.comparison.intervals import t_interval
-from study.files import read_json
 from study.runs.metrics import METRICS
+from study.runs.run import Run
 
 # Measured on the common test where there is one.
 QUALITY = [
     name for name in METRICS if name not in ("overall_accuracy", "accuracy_low", "accuracy_high")
 ]
-# What a training took: that depends on the machine and on what else it did meanwhile, and not on the seed.
+# What a training took: it depends on the machine and what else that did, not on the seed.
 RESOURCES = ("train_seconds", "total_seconds", "images_per_s", "peak_memory_mb")
-_GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 
 
-def run_row(folder: Path) -> dict[str, Any]:
-    """Return what the summary says of one run, from the files in its folder."""
-    metrics, record = read_json(folder / "metrics.json"), read_json(folder / "run.json")
+def run_row(run: Run) -> dict[str, Any]:
+    """Return what the summary says of one run, from its metrics.json and run.json."""
+    metrics, record = run.metrics, run.record
     recipe, common = record["recipe"], metrics["common_test"]
     judged = common if common["n"] else metrics
     row = {
@@ -29,8 +28,9 @@ def run_row(folder: Path) -> dict[str, Any]:
         "n_train": record["n_train"],
         "n_val": record["n_val"],
         "n_test": metrics["n"],
+        "n_common_test": common["n"],
+        "parameters": record["parameters"],
     }
-    row |= {"n_common_test": common["n"], "parameters": record["parameters"]}
     for name, part in (("test", metrics), ("common_test", common)):
         row[f"{name}_accuracy"] = part["overall_accuracy"]
         row |= {f"{name}_accuracy_{end}": part[f"accuracy_{end}"] for end in ("low", "high")}
@@ -41,18 +41,13 @@ def run_row(folder: Path) -> dict[str, Any]:
     row |= {
         "n_out_of_sample": metrics["out_of_sample"]["n"],
         "measured_on": "common_test" if common["n"] else "test",
-    }
-    row |= {name: judged[name] for name in QUALITY}
-    row |= {
+        **{name: judged[name] for name in QUALITY},
         "temperature": metrics["temperature"],
         "epochs": record["epochs"],
         "kept_epoch": record["kept_epoch"],
         "steps": record["epochs"] * math.ceil(record["n_train"] / recipe["batch_size"]),
         "images_seen": record["epochs"] * record["n_train"],
-        "train_seconds": record["train_seconds"],
-        "total_seconds": record["total_seconds"],
-        "images_per_s": record["images_per_s"],
-        "peak_memory_mb": record["peak_memory_mb"],
+        **{name: record[name] for name in RESOURCES},
         "device": record["device"],
         "precision": record["precision"],
         "torch": record["versions"]["torch"],
@@ -62,20 +57,20 @@ def run_row(folder: Path) -> dict[str, Any]:
     }
 
 
-def group_row(runs: pd.DataFrame) -> dict[str, float]:
-    """Return what the runs of one combo and model say together: mean, sd, n and 95 % t-interval over seeds of each metric.
+def summary_table(runs: Iterable[Run], multiply_adds: Mapping[str, int]) -> pd.DataFrame:
+    """Return a row a run: combo, model, seed and what `run_row` says.
 
     Args:
-        runs: a row a run, with its `status`; only those that are `ok` count.
-
-    Returns:
-        `n` runs count, of `n_runs`; then the statistics.
+        runs: of the study.
+        multiply_adds: of each model, for one image.
     """
-    ok = runs[runs["status"] == "ok"]
-    row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
-    for metric in _GROUPED:
-        interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
-        row |= {
-            f"{metric}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")
-        }
-    return row
+    rows = [
+        # Of a copy: what is read of one run does not stay while the next ones are read.
+        {"combo": run.combo, "model": run.model, "seed": run.seed} | run_row(replace(run))
+        for run in runs
+    ]
+    table = pd.DataFrame(rows)
+    table.insert(
+        table.columns.get_loc("parameters") + 1, "multiply_adds", table["model"].map(multiply_adds)
+    )
+    return table

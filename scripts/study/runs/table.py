@@ -77,7 +77,7 @@ def _measured(
     # Only for runs that the summary lacks: what it imports takes longer than all else here.
     from study.runs.summary import run_row
 
-    return {"reason": reason} | run_row(run.folder)
+    return {"reason": reason} | run_row(run)
 
 
 def _planned_recipe(tree: ResultsTree, model: str) -> dict[str, Any]:

@@ -10,7 +10,10 @@ from study.errors import StudyError
 from study.files import write_csv, write_json
 from study.report import event_files
 
-COLUMNS = ["epoch", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds", "images_per_s", "chain"]  # fmt: skip
+COLUMNS = [
+    "epoch", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
+    "test_loss", "test_accuracy", "seconds", "images_per_s", "chain",
+]  # fmt: skip
 ROWS = [
     (1, 0.1, 2.5, 0.25, "nan", "nan", 2.0, 0.5, 10.0, 7.0, "a"),
     (2, 0.05, 1.5, 0.5, "nan", "nan", 1.0, 0.75, 20.0, 8.0, "b"),
@@ -31,15 +34,7 @@ def study(tmp_path):
 
 
 def write(study, name="events"):
-    run_script(
-        "write_tensorboard.py",
-        "--runs",
-        study / "runs.csv",
-        "--folder",
-        study / "runs",
-        "--output",
-        study / name,
-    )
+    run_script("write_tensorboard.py", "--runs", study / "runs.csv", "--output", study / name)
     return study / name
 
 
@@ -48,7 +43,8 @@ def test_tensorboard_reads_every_epoch_of_every_run(study):
 
     events = EventAccumulator(str(write(study) / "v1+v2/cnn2/seed42")).Reload()
     assert sorted(events.Tags()["scalars"]) == [
-        "accuracy/test", "accuracy/train", "loss/test", "loss/train", "training/images_per_s", "training/learning_rate",
+        "accuracy/test", "accuracy/train", "loss/test", "loss/train",
+        "training/images_per_s", "training/learning_rate",
     ]  # fmt: skip
     found = [
         (event.step, event.value, event.wall_time - 1_767_225_600)
@@ -72,7 +68,7 @@ def test_the_same_histories_give_the_same_files(study):
 def test_without_tensorboard_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(event_files.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StudyError, match="python -m pip install 'tensorboard"):
-        event_files.insist_on_tensorboard()
+        event_files.require_tensorboard()
 
 
 def test_writing_them_needs_no_torch(study, monkeypatch):

@@ -1,13 +1,14 @@
-"""How far each run of a study is, whatever became of it, and the statistics over those there."""
+"""How far each run of a study is, whatever became of it, and what a summary says of all runs."""
 
 import io
+import math
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 from cli_study import printed
-from conftest import ROOT, clean_environment
+from conftest import ROOT, clean_environment, run_script
 
 from study.files import write_csv, write_json
 from study.job import has_ended
@@ -60,7 +61,7 @@ def study(tmp_path):
     logs = {
         ("train", "failed"): "epoch 1/3\nerror: out of memory on the GPU; lower 'batch_size'\n",
         (
-            "evaluate",
+            "measure",
             "unmeasured",
         ): "Traceback (most recent call last):\n  x\nValueError: no luck\n",
         ("predict", "unmeasured"): "",
@@ -97,7 +98,7 @@ def test_no_run_hides_another_whatever_became_of_it(study):
     reasons = dict(zip(RUNS, table["reason"], strict=True))
     assert (
         reasons["failed"].startswith("out of memory on the GPU")
-        and reasons["unmeasured"] == "evaluate: ValueError: no luck"
+        and reasons["unmeasured"] == "measure: ValueError: no luck"
     )
     assert (
         reasons["diverged"] == "the loss was not finite in epoch 3"
@@ -145,3 +146,82 @@ def test_a_log_is_held_while_its_job_runs_and_not_after(study):
 )
 def test_how_many_runs_count_is_said_of_how_many(n, n_runs, text):
     assert n_of(n, n_runs) == text
+
+
+def finish_run(folder, accuracy):
+    """Write what the summary reads of a run; without an accuracy, one that diverged."""
+    measured = dict.fromkeys(METRICS, accuracy)
+    measured |= {"n": 10 if accuracy else 0, "class_accuracy": {"cat": accuracy}}
+    part = {"n": 5, "overall_accuracy": accuracy}
+    metrics = measured | dict.fromkeys(("train", "val", "out_of_sample"), part)
+    write_json(folder / "metrics.json", metrics | {"common_test": measured, "temperature": None})
+    numbers = (
+        "n_train", "n_val", "parameters", "epochs", "kept_epoch", "train_seconds", "total_seconds",
+        "images_per_s",
+    )  # fmt: skip
+    record = dict.fromkeys(numbers, 3) | {
+        "device": "cpu",
+        "precision": "fp32",
+        "peak_memory_mb": 1.0,
+        "versions": {"torch": "2"},
+        "classes": ["cat"],
+        "recipe": {"batch_size": 2},
+        "status": "ok" if accuracy else "diverged",
+    }
+    write_json(folder / "run.json", record)
+
+
+@pytest.fixture(scope="module")
+def summarized(tmp_path_factory):
+    """The summary of three runs, of which the last diverged."""
+    folder = tmp_path_factory.mktemp("results")
+    write_csv(folder / "runs.csv", ["combo", "model", "seed"], [("v1", "m", i) for i in (1, 2, 3)])
+    for seed, accuracy in ((1, 0.5), (2, 0.7), (3, None)):
+        finish_run(folder / "runs" / "v1" / "m" / f"seed{seed}", accuracy)
+    ends = [f"{kind}_{end}" for kind in ("two_level", "images") for end in ("low", "high")]
+    letters = ["letters_of_combos", "letters_of_models"]
+    write_csv(
+        folder / "c.csv", ["combo", "model", *letters, *ends], [["v1", "m", "a", "", *[0.5] * 4]]
+    )
+    layers = [("a", 40), ("b", 2), ("total", 42)]
+    write_csv(folder / "models" / "m" / "layers.csv", ["name", "multiply_adds"], layers)
+    run_script(
+        "summarize.py", "--runs", folder / "runs.csv", "--compared", folder / "c.csv",
+        "--groups", folder / "g.csv", "--groups-page", folder / "g.html",
+        "--page", folder / "p.html", "--figure", folder / "figures" / "f.svg",
+        "--output", folder / "s.csv",
+    )  # fmt: skip
+    return folder
+
+
+def test_the_summary_has_a_row_a_run(summarized):
+    runs = pd.read_csv(summarized / "s.csv")
+    assert runs["test_accuracy"].tolist()[:2] == [0.5, 0.7] and runs["seed"].tolist() == [1, 2, 3]
+    assert math.isnan(runs["test_accuracy"][2])
+    assert runs["status"].tolist() == ["ok", "ok", "diverged"]
+    assert runs["steps"].tolist() == [6, 6, 6]  # two steps an epoch
+    assert runs["images_seen"].tolist() == [9, 9, 9]
+    assert runs["measured_on"].tolist() == ["common_test", "common_test", "test"]
+    assert runs["recall_cat"][0] == 0.5 and runs["multiply_adds"].tolist() == [42] * 3
+
+
+def test_the_summary_has_a_row_a_group(summarized):
+    groups = pd.read_csv(summarized / "g.csv")
+    assert groups["letters_of_combos"].tolist() == ["a"]
+    assert groups["n"].tolist() == [2] and groups["n_runs"].tolist() == [3]
+    assert groups["common_test_accuracy_mean"][0] == pytest.approx(0.6)
+    assert groups["common_test_accuracy_sd"][0] == pytest.approx(0.141421)
+
+
+def test_the_summary_has_pages_and_figures(summarized):
+    for page in ("p.html", "g.html"):
+        assert "2 of 3 runs, 1 diverged" in (summarized / page).read_text()
+    figures = summarized / "figures"
+    for table, column in (("class_accuracy", "cat"), ("cost", "accuracy")):
+        assert pd.read_csv(figures / f"{table}.csv")[column].tolist() == [pytest.approx(0.6)]
+    assert {path.name for path in figures.glob("*.svg")} == {
+        "f.svg",
+        "class_accuracy.svg",
+        "cost.svg",
+        "resources.svg",
+    }

@@ -10,7 +10,14 @@ from safetensors.torch import load_file
 from small_trainings import flags
 
 from study.data.index import read_index
-from study.data.partitions import draw_partitions, read_split, split_partition, write_split
+from study.data.partitions import draw_partitions
+from study.data.splits import (
+    common_test,
+    read_split,
+    split_partition,
+    write_common_test,
+    write_split,
+)
 from study.files import read_csv, read_json
 from study.hardness.judgements import read_judgements
 from study.hardness.scores import hardness_table
@@ -46,8 +53,8 @@ def train(decoded, splits, folder, recipe, **more):
     )
 
 
-def predict_and_evaluate(decoded, splits, folder):
-    """Score all images with a trained run, and measure it."""
+def predict_and_measure(decoded, splits, folder):
+    """Score all images with a trained run, measure it and draw it."""
     run_script(
         "predict.py",
         *flags(
@@ -58,23 +65,32 @@ def predict_and_evaluate(decoded, splits, folder):
             output=folder / "predictions.npz",
         ),
     )
+    measured = {
+        "predictions": folder / "predictions.npz",
+        "index": decoded / "index.csv",
+        "metrics": folder / "metrics.json",
+        "misclassified": folder / "misclassified.csv",
+    }
     run_script(
-        "evaluate.py",
+        "measure.py",
         *flags(
-            predictions=folder / "predictions.npz",
-            index=decoded / "index.csv",
-            splits=[splits / "v1.csv", splits / "v2.csv"],
+            **measured,
+            common_test=splits / "common.csv",
             duplicates=splits / "none.csv",
-            title="cnn2",
-            metrics=folder / "metrics.json",
-            history=folder / "history.csv",
-            run=folder / "run.json",
-            images=decoded / "images.npy",
-            mistakes=folder / "misclassified.svg",
-            curves=folder / "curves.svg",
             report=folder / "report.txt",
             classification_report=folder / "classes.json",
-            misclassified=folder / "misclassified.csv",
+        ),
+    )
+    run_script(
+        "draw_run.py",
+        *flags(
+            **measured,
+            images=decoded / "images.npy",
+            history=folder / "history.csv",
+            run=folder / "run.json",
+            title="cnn2",
+            mistakes=folder / "misclassified.svg",
+            curves=folder / "curves.svg",
             confusion_matrix=folder / "confusion.svg",
         ),
     )
@@ -82,7 +98,7 @@ def predict_and_evaluate(decoded, splits, folder):
 
 @pytest.fixture(scope="module")
 def run_folder(decoded, tmp_path_factory):
-    """One run of the scripts, trained twice, then predicted and evaluated."""
+    """One run of the scripts, trained twice, then predicted and measured."""
     folder = tmp_path_factory.mktemp("run")
     labels = read_index(decoded / "index.csv").labels
     for name, image_ids in draw_partitions(labels, {"v1": 150, "v2": 150}, 42).items():
@@ -90,12 +106,14 @@ def run_folder(decoded, tmp_path_factory):
             folder / f"{name}.csv",
             split_partition(image_ids, labels, {"train": 0.7, "val": 0.15, "test": 0.15}, 5),
         )
+    parts = [read_split(folder / f"{name}.csv") for name in ("v1", "v2")]
+    write_common_test(folder / "common.csv", common_test(parts))
     (folder / "recipe.yaml").write_text(RECIPE)
     (folder / "none.csv").write_text("image_id,other_id\n")
     for attempt in ("a", "b"):
         dynamics = folder / attempt / "dynamics.npz"
         train(decoded, folder, folder / attempt, folder / "recipe.yaml", dynamics=dynamics)
-    predict_and_evaluate(decoded, folder, folder / "a")
+    predict_and_measure(decoded, folder, folder / "a")
     return folder
 
 
@@ -136,7 +154,7 @@ def test_a_diverged_run_is_a_result_and_not_a_failure(run_folder, decoded, tmp_p
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     train(decoded, run_folder, tmp_path, tmp_path / "recipe.yaml")
     assert read_json(tmp_path / "run.json")["status"] == "diverged"
-    predict_and_evaluate(decoded, run_folder, tmp_path)
+    predict_and_measure(decoded, run_folder, tmp_path)
     predictions = load_predictions(tmp_path / "predictions.npz")
     assert predictions.diverged and predictions.has_role("train").sum() == 105
     assert read_json(tmp_path / "metrics.json")["overall_accuracy"] is None

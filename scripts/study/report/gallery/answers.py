@@ -1,4 +1,4 @@
-"""What each run says of each image, in small integers, and what follows from it: which images are listed, and as what."""
+"""What each run says of each image, in small integers, and which images it gets wrong."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -15,12 +15,13 @@ class Answers(NamedTuple):
     """Answers of R runs on N images.
 
     Attributes:
-        predicted: uint8 (uint16 with more than 255 classes), R×N; class numbers, the largest number of the type if the run diverged.
+        predicted: uint8 (uint16 with more than 255 classes), R×N; class numbers, the largest number
+            of the type if the run diverged.
         confidence: uint8, R×N; probability of that class in steps of 1/`PROBABILITY_STEPS`.
         p_label: uint8, R×N; probability of the label, likewise.
-        roles: uint8, R×N; codes of `study.runs.predictions.ROLE_CODES`, with `MAY_JUDGE` added where the run may judge the image.
+        roles: uint8, R×N; codes of `study.runs.predictions.ROLE_CODES`, with `MAY_JUDGE` added
+            where the run may judge the image.
         diverged: bool, R.
-        accuracy: float64, R; share of the images a run may judge that it gets right, NaN where there are none.
     """
 
     predicted: np.ndarray
@@ -28,17 +29,15 @@ class Answers(NamedTuple):
     p_label: np.ndarray
     roles: np.ndarray
     diverged: np.ndarray
-    accuracy: np.ndarray
 
     @property
     def judges(self) -> np.ndarray:
         """Return a mask, bool R×N: which run may judge which image."""
         return self.roles >= MAY_JUDGE
 
-    @property
-    def best_run(self) -> int | None:
-        """Return the run that gets the largest share of the images it may judge right; None if no run may judge any."""
-        return None if np.isnan(self.accuracy).all() else int(np.nanargmax(self.accuracy))
+    def judge_nothing(self) -> bool:
+        """Whether no run may judge any image."""
+        return not any((roles >= MAY_JUDGE).any() for roles in self.roles)
 
 
 def read_answers(
@@ -53,7 +52,8 @@ def read_answers(
         runs: all runs of a study.
         labels: int, N.
         n_classes: K.
-        duplicates: int64, P×2; pairs of images that are nearly the same. A run may not judge an image whose pair it has seen.
+        duplicates: int64, P×2; pairs of images that are nearly the same. A run may not judge an
+            image whose pair it has seen.
     """
     everything = np.arange(len(labels))
     code = np.min_scalar_type(n_classes)
@@ -67,19 +67,17 @@ def read_answers(
             p = np.exp(run.log_probabilities())
             predicted = p.argmax(axis=1).astype(code)
             confidence, p_label = p[everything, predicted], p[everything, labels]
-        right = (predicted == labels)[may]
         rows["predicted"].append(predicted)
         rows["confidence"].append(np.rint(confidence * PROBABILITY_STEPS).astype(np.uint8))
         rows["p_label"].append(np.rint(p_label * PROBABILITY_STEPS).astype(np.uint8))
         rows["roles"].append((run.roles + MAY_JUDGE * may).astype(np.uint8))
         rows["diverged"].append(run.diverged)
-        rows["accuracy"].append(right.mean() if len(right) else np.nan)
     # One by one, so that no more than one of them is there twice.
     return Answers(**{name: np.array(rows.pop(name)) for name in Answers._fields})
 
 
 def misclassified(answers: Answers, labels: np.ndarray) -> np.ndarray:
-    """Return a mask, bool N, of the images that some run gets wrong that may judge them."""
+    """Return a mask, bool N, of the images that a run that may judge them gets wrong."""
     listed = np.zeros(len(labels), bool)
     for wrong in _mistakes(answers, labels):
         listed |= wrong
@@ -87,7 +85,7 @@ def misclassified(answers: Answers, labels: np.ndarray) -> np.ndarray:
 
 
 def _mistakes(answers: Answers, labels: np.ndarray) -> Iterator[np.ndarray]:
-    """Return of each run a mask, bool N, of the images that it may judge and gets wrong."""
+    """Yield a mask, bool N, for each run: the images that it may judge and gets wrong."""
     for predicted, roles in zip(answers.predicted, answers.roles, strict=True):
         yield (predicted != labels) & (roles >= MAY_JUDGE)
 
@@ -95,7 +93,7 @@ def _mistakes(answers: Answers, labels: np.ndarray) -> Iterator[np.ndarray]:
 def most_confused_with(
     answers: Answers, labels: np.ndarray, n_classes: int, second: np.ndarray
 ) -> np.ndarray:
-    """Return the class, int64 N, that most runs take an image for that may judge it and are wrong.
+    """Return the class, int64 N, that most runs take an image for, of those that judge it wrongly.
 
     Of equally frequent ones it is the first in the order of classes.
 

@@ -19,7 +19,8 @@ MEANINGS = {
     "image_id": "number of the image in the study",
     "hardness": "mean rank of the label's loss within a run: 0 easy, 1 hard",
     "hardness_se": "standard error of hardness over models",
-    "label_suspicion": "half of 1 less the mean margin of the label's probability over the largest other one: near 1, suspect the label",
+    "label_suspicion": "(1 − mean margin) / 2, where margin = p(label) − largest other p: "
+    "near 1, suspect the label",
     "error_rate": "share of the runs that may judge it which are wrong",
     "error_rate_low": "lower end of its 95 % Wilson interval",
     "error_rate_high": "upper end of its 95 % Wilson interval",
@@ -45,7 +46,7 @@ MEANINGS = {
     "train_forgetting": "times it was right in one epoch and wrong in the next",
     "train_first_learnt": "epoch in which it was right first",
     "train_aum": "mean margin of the label's logit in training",
-    "memorisation": "mean probability of the label where it was trained on less where it was not",
+    "memorisation": "mean probability of the label where it was trained on minus where it was not",
     "near_duplicate": "image_id of the nearest near-duplicate",
     "near_duplicate_distance": "its distance",
     "near_duplicate_other_label": "a near-duplicate bears another label: 1 yes, 0 no",
@@ -67,8 +68,9 @@ def pack_columns(table: pd.DataFrame) -> tuple[list[dict], list[Part]]:
         table: rows of hard_examples.csv, in the order of the gallery.
 
     Returns:
-        A dictionary a column: `name` and `kind`; of a category its `values`, of which codes count; of a number `low`, `step`,
-        `decimals` and `meaning`. And a part a column, named `column-<name>`, besides `files`, the names of the files.
+        A dictionary a column: `name` and `kind`; of a category its `values`, of which codes count;
+        of a number `low`, `step`, `decimals` and `meaning`. And a part a column, named
+        `column-<name>`, besides `files`, the names of the files.
     """
     columns: list[dict] = []
     parts = [json_part("files", table["file"].tolist())]

@@ -1,35 +1,42 @@
-"""What the gallery says of itself. The functions take what the page is told (see `study.report.gallery.page`) and the runs' answers."""
+"""What the gallery says of itself.
+
+The functions take what the page is told (see `study.report.gallery.page`) and the runs' answers.
+"""
 
 from study.report.gallery.answers import Answers
+from study.wording import counted
 
 
 def title(study: dict, answers: Answers) -> str:
     """Return the heading: how many images, judged by how many runs."""
-    return f"{study['n']:,} of {study['n_images']:,} images: those that some run got wrong, and the hardest; judged by {_runs(answers)}"
-
-
-def _runs(answers: Answers) -> str:
-    n = int((~answers.diverged).sum())
-    return f"{n:,} run{'' if n == 1 else 's'}"
+    return (
+        f"{study['n']:,} of {study['n_images']:,} images: those that some run got wrong, and the "
+        f"hardest; judged by {counted(int((~answers.diverged).sum()), 'run')}"
+    )
 
 
 def summary(study: dict, answers: Answers) -> str:
     """Return what is seen and how it is read, or why nothing is."""
-    if answers.best_run is None:
+    if answers.judge_nothing():
         return (
-            "Nothing is shown, because no run may judge any image: every run diverged, or trained or validated on all images or on "
-            "near-duplicates of them."
+            "Nothing is shown, because no run may judge any image: every run diverged, or trained "
+            "or validated on all images or on near-duplicates of them."
         )
     if not study["n"] and not study["n_left_out"]:
         return "Nothing is shown, because every run was right on every image that it may judge."
     text = (
-        "Shown is every image that at least one run misclassified which may judge it, because it neither trained nor validated on the image "
-        "or on one nearly the same; and the hardest images, wrong or not. Hardness is the mean rank of the label's loss within a run: "
-        "0 is easy, 1 is hard. ⚑ marks a label suspect: confident learning finds another class likelier than the label. That is a reason "
-        "to look, and no verdict on the label."
+        "Shown is every image that at least one run misclassified. Only runs count that may judge "
+        "the image: they neither trained nor validated on it or on one nearly the same. The "
+        "hardest images are shown too, wrong or not. Hardness is the mean rank of the label's loss "
+        "within a run: 0 is easy, 1 is hard. ⚑ marks a label suspect: confident learning finds "
+        "another class likelier than the label. That is a reason to look, and no verdict on the "
+        "label."
     )
     if study["n_left_out"]:
-        text += f" The {study['n_left_out']:,} least hard images of the list are left out, to keep this file small."
+        text += (
+            f" The {study['n_left_out']:,} least hard images of the list are left out, to keep "
+            "this file small."
+        )
     return text
 
 
@@ -40,22 +47,23 @@ def computed(study: dict, answers: Answers) -> str:
     if diverged:
         facts.append(f"{diverged:,} of {len(answers.diverged):,} runs diverged and say nothing.")
     facts.append(
-        "Scores are those of hard_examples.csv, in 65,535 steps each; probabilities are rounded to 0.5 %. Means weigh models equally."
+        "Scores are those of hard_examples.csv, in 65,535 steps each; probabilities are rounded to "
+        "0.5 %. Means weigh models equally."
     )
     if study["best_run"] is not None:
         run = study["runs"][study["best_run"]]
         facts.append(
-            f"Nearest images are the {study['k']} nearest by the Euclidean distance between logits of the run that gets the largest share of the images "
-            f"it may judge right: {run['model']} on {run['combo']}, seed {run['seed']}. They are training images of that run: of the label those that it "
-            "gets right; of the class that the image is taken for most often, all."
+            f"Nearest images are the {study['k']} nearest by the Euclidean distance between logits "
+            f"of the best run by validation accuracy: {run['model']} on {run['combo']}, seed "
+            f"{run['seed']}. They are training images of that run: of the label those that it gets "
+            "right; of the class that the image is taken for most often, all."
         )
     quality, exact = study["thumbnails"]["quality"], study["thumbnails"]["n_exact"]
+    webp = f"WebP of quality {quality}, which alters them a little."
     if quality is None:
         facts.append("Images are shown exactly.")
+    elif exact:
+        facts.append(f"Images of the {exact:,} hardest are shown exactly; the others as {webp}")
     else:
-        facts.append(
-            f"Images of the {exact:,} hardest are shown exactly; the others as WebP of quality {quality}, which alters them a little."
-            if exact
-            else f"Images are WebP of quality {quality}, which alters them a little."
-        )
+        facts.append(f"Images are {webp}")
     return " ".join(facts)

@@ -47,9 +47,9 @@ async function runsTable(row) {
   const [size, place] = [blockSize(block), row % study.block];
   const all = await answers(block);
   const label = study.classes.indexOf(labelOf(row));
-  const seeds = [...new Set(study.runs.run.map((run) => run.seed))];
+  const seeds = [...new Set(study.runs.map((run) => run.seed))];
   const groups = new Map();
-  study.runs.run.forEach((run, i) => {
+  study.runs.forEach((run, i) => {
     const key = JSON.stringify([run.combo, run.model]);
     if (!groups.has(key)) groups.set(key, new Map());
     groups.get(key).set(run.seed, i);
@@ -72,7 +72,7 @@ async function runsTable(row) {
     }
     for (const seed of seeds) {
       const i = runs.get(seed);
-      line.append(i === undefined ? element("td", "–") : answerCell(all, i * size + place, study.runs.run[i], label));
+      line.append(i === undefined ? element("td", "–") : answerCell(all, i * size + place, study.runs[i], label));
     }
     table.tBodies[0].append(line);
   }
@@ -106,7 +106,7 @@ async function nearest(row) {
   const block = Math.floor(row / study.block);
   const [all, confused] = await Promise.all([unpack(`neighbours-${block}`), unpack("confused")]);
   const start = 2 * study.k * (row % study.block);
-  const run = study.runs.run[study.best_run];
+  const run = study.runs[study.best_run];
   const note = `By the logits of ${run.model} on ${run.combo}, seed ${run.seed}, nearest first. Underlined numbers lead to images of this gallery.`;
   const taken = study.classes[confused[row]];
   const strips = [
@@ -140,7 +140,7 @@ async function mapsOf(row) {
     const at = maps.image_ids.indexOf(imageIds[row]);
     if (at < 0) return null;
     const [all, colours] = await Promise.all([unpack(`maps-${number}`), unpack("map-colours")]);
-    const run = study.runs.run[maps.run];
+    const run = study.runs[maps.run];
     const pixels = study.width * study.height;
     const block = Math.floor(row / study.block);
     const predicted = (await answers(block)).predicted[maps.run * blockSize(block) + (row % study.block)];

@@ -18,8 +18,8 @@ async function fillControls() {
   fillSelect("sort", numbers.map((each) => each.name));
   for (const each of controls.elements.sort.options) each.text = each.value.replaceAll("_", " ");
   for (const each of controls.elements.sort.options) each.title = columns.get(each.value).meaning;
-  fillSelect("model", new Set(study.runs.run.map((run) => run.model)), "any");
-  fillSelect("combo", new Set(study.runs.run.map((run) => run.combo)), "any");
+  fillSelect("model", new Set(study.runs.map((run) => run.model)), "any");
+  fillSelect("combo", new Set(study.runs.map((run) => run.combo)), "any");
   fillSelect("as", study.classes, "any class");
   document.getElementById("with-maps").hidden = !study.maps.length;
   const otherLabel = await column("near_duplicate_other_label");

@@ -12,9 +12,10 @@ def nearest_of_class(
     wanted: np.ndarray,
     k: int,
 ) -> np.ndarray:
-    """Return the k nearest images of a class for each of some images, by the Euclidean distance of logits; exact.
+    """Return the k nearest images of a class for each of some images, by the distance of logits.
 
-    An image is not its own neighbour. The classes are searched one by one, so memory is bounded by the largest.
+    The search is exact and by Euclidean distance. An image is not its own neighbour. The classes
+    are searched one by one, so memory is bounded by the largest.
 
     Args:
         logits: float32, N×K; of one run.
@@ -27,7 +28,7 @@ def nearest_of_class(
     Returns:
         int64, n×k: image_ids, nearest first, -1 where the class has too few.
     """
-    found = np.full((len(image_ids), k), -1, np.int64)
+    nearest = np.full((len(image_ids), k), -1, np.int64)
     for label in np.unique(wanted[wanted >= 0]):
         candidates = np.flatnonzero(pool & (labels == label))
         asked = np.flatnonzero(wanted == label)
@@ -40,5 +41,5 @@ def nearest_of_class(
         order = np.argsort(near == image_ids[asked, None], axis=1, kind="stable")
         near = np.take_along_axis(near, order, axis=1)[:, :k]
         near[near == image_ids[asked, None]] = -1
-        found[asked, : near.shape[1]] = near
-    return found
+        nearest[asked, : near.shape[1]] = near
+    return nearest

@@ -18,7 +18,8 @@ class Part(NamedTuple):
 
     Attributes:
         name: by which the page asks for it.
-        kind: "u1", "u2", "u4" (unsigned integers, little-endian, deflated), "json" (deflated) or "image".
+        kind: "u1", "u2", "u4" (unsigned integers, little-endian, deflated), "json" (deflated) or
+            "image".
         text: base64 of it.
     """
 
@@ -28,11 +29,14 @@ class Part(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """What codes of a column stand for: low + step · code; the largest number of their type stands for nothing.
+    """What codes of a column stand for: low + step · code.
+
+    The largest number of their type stands for nothing.
 
     Attributes:
         low: value of code 0.
-        step: between neighbouring codes; a value is off by half of it at most, and exact where it is 1.
+        step: between neighbouring codes; a value is off by half of it at most, and exact where it
+            is 1.
         decimals: that are worth showing.
     """
 
@@ -55,7 +59,7 @@ def json_part(name: str, value: object) -> Part:
 
 
 def image_part(name: str, image: np.ndarray, quality: int | None) -> Part:
-    """Return an image, uint8 H×W×C, as a part: WebP of this quality, 0–100, or with None without loss."""
+    """Return an image, uint8 H×W×C, as a part: WebP of a quality, 0–100, or None: without loss."""
     image = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("RGB")
     stream = io.BytesIO()
     settings = (
@@ -66,7 +70,7 @@ def image_part(name: str, image: np.ndarray, quality: int | None) -> Part:
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Return images, uint8 n×H×W×C, side by side in rows of `columns`; what is left of the last row is black."""
+    """Return images, uint8 n×H×W×C, in rows of `columns`; the rest of the last row is black."""
     n, height, width, channels = images.shape
     rows = -(-n // columns)
     cells = np.zeros((rows * columns, height, width, channels), np.uint8)

@@ -11,71 +11,23 @@ from string import Template
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from study.errors import StudyError
-from study.report.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS, Answers
+from study.report.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS
 from study.report.gallery.columns import pack_columns
+from study.report.gallery.data import GalleryData
 from study.report.gallery.description import computed, summary, title
 from study.report.gallery.packing import Part, array_part, image_part, sheet
 from study.report.plots.gradcam import MAP_COLOURS
 from study.runs.predictions import ROLE_CODES
 
 _SCRIPTS = ("data.js", "view.js", "thumbnails.js", "grid.js", "dossier.js", "main.js")
-# Without loss where that fits; a lower quality than the last shows at this size, so images are left out instead.
+# Without loss where that fits. A lower quality than the last shows at this size, so images are left
+# out instead.
 _QUALITIES = (None, 80, 75, 70)
 _SHEET_PIXELS = 2**18  # small enough that views which take few images of many sheets show at once
 _MAPS_SHARE = 0.1  # of the page's size, at most
 _SAMPLED = 4  # sheets that tell what a quality takes
-
-
-class Maps(NamedTuple):
-    """Maps of one run, that show on which part of an image its answer rests (Grad-CAM).
-
-    Attributes:
-        run: position of the run among the study's.
-        image_ids: int64, m.
-        layers: L names.
-        maps: uint8, m×L×2×H×W, of the size of the images; of the predicted class and of the label.
-    """
-
-    run: int
-    image_ids: np.ndarray
-    layers: list[str]
-    maps: np.ndarray
-
-
-class Hard(NamedTuple):
-    """What the gallery shows: n listed images of N, hardest first.
-
-    Attributes:
-        table: n rows of hard_examples.csv.
-        classes: K names.
-        runs: columns combo, model, seed; a row a run.
-        answers: of the R runs on all N images.
-        images: uint8, N×H×W×C.
-        near_label, near_confused: int64, n×k; nearest training images of the label and of the class in `confused`, -1 for none.
-        confused: int64, n; the class that the image is taken for most often, -1 for none.
-        maps: of some images.
-    """
-
-    table: pd.DataFrame
-    classes: list[str]
-    runs: pd.DataFrame
-    answers: Answers
-    images: np.ndarray
-    near_label: np.ndarray
-    near_confused: np.ndarray
-    confused: np.ndarray
-    maps: Sequence[Maps] = ()
-
-    def first(self, n: int) -> "Hard":
-        """Return the gallery of the n hardest images."""
-        cut = {
-            name: getattr(self, name)[:n]
-            for name in ("table", "near_label", "near_confused", "confused")
-        }
-        return self._replace(**cut)
 
 
 class Page(NamedTuple):
@@ -96,39 +48,41 @@ class Page(NamedTuple):
     n_exact: int
 
 
-def gallery_page(hard: Hard, limit: int) -> Page:
+def gallery_page(data: GalleryData, limit: int) -> Page:
     """Return the page, of at most `limit` bytes.
 
-    Thumbnails are without loss where that fits, else WebP of the best quality that fits, but for the hardest ones, which stay without loss
-    as far as there is room. If the lowest quality does not fit, the easiest images are left out.
+    Thumbnails are without loss where that fits, else WebP of the best quality that fits, but for
+    the hardest ones, which stay without loss as far as there is room. If the lowest quality does
+    not fit, the easiest images are left out.
 
     Raises:
         StudyError: not even the page without images fits.
     """
-    n = len(hard.table)
+    n = len(data.table)
     while True:
-        page = _fitting_page(hard, n, limit)
+        page = _fitting_page(data, n, limit)
         if isinstance(page, Page):
             return page
         if n == 0:
             raise StudyError(
-                f"the gallery without any image has {page:,} bytes, more than the limit of {limit:,}; raise the limit"
+                f"the gallery without any image has {page:,} bytes, more than the limit of "
+                f"{limit:,}; raise the limit"
             )
         n = min(n - 1, int(0.98 * n * limit / page))
 
 
-def _fitting_page(hard: Hard, n: int, limit: int) -> Page | int:
-    """Return the page of the n hardest images, or how many bytes it would have with the lowest quality."""
-    n_left_out, hard = len(hard.table) - n, hard.first(n)
-    block = max(16, _SHEET_PIXELS // (hard.images.shape[1] * hard.images.shape[2]))
+def _fitting_page(data: GalleryData, n: int, limit: int) -> Page | int:
+    """Return the page of the n hardest images, or its bytes with the lowest quality if too many."""
+    n_left_out, data = len(data.table) - n, data.first(n)
+    block = max(16, _SHEET_PIXELS // (data.images.shape[1] * data.images.shape[2]))
     columns = max(1, int(block**0.5))
-    neighbours, extras = _positions(hard)
-    study, parts = _study(hard, neighbours, extras, block, limit)
-    shown = np.concatenate([hard.table["image_id"].to_numpy(np.int64), extras])
+    neighbours, extras = _positions(data)
+    study, parts = _study(data, neighbours, extras, block, limit)
+    shown = np.concatenate([data.table["image_id"].to_numpy(np.int64), extras])
     sheets = [shown[start : start + block] for start in range(0, len(shown), block)]
 
     def thumbnails(i: int, quality: int | None) -> Part:
-        return image_part(f"sheet-{i}", sheet(hard.images[sheets[i]], columns), quality)
+        return image_part(f"sheet-{i}", sheet(data.images[sheets[i]], columns), quality)
 
     def page(images: Sequence[Part], quality: int | None, n_exact: int) -> Page:
         facts = {
@@ -136,7 +90,7 @@ def _fitting_page(hard: Hard, n: int, limit: int) -> Page | int:
             "n_left_out": n_left_out,
         }
         return Page(
-            _assembled(study | facts, [*parts, *images], hard), n, n_left_out, quality, n_exact
+            _assembled(study | facts, [*parts, *images], data), n, n_left_out, quality, n_exact
         )
 
     def size(made: Sequence[Part]) -> int:
@@ -168,12 +122,16 @@ def _fitting_page(hard: Hard, n: int, limit: int) -> Page | int:
     return max(rest + estimate, limit + 1)
 
 
-def _positions(hard: Hard) -> tuple[np.ndarray, np.ndarray]:
-    """Return the neighbours, uint32 n×2k, by the position of their thumbnails, and the image_ids of those that are not listed."""
-    ids = hard.table["image_id"].to_numpy(np.int64)
-    near = np.concatenate([hard.near_label, hard.near_confused], axis=1)
+def _positions(data: GalleryData) -> tuple[np.ndarray, np.ndarray]:
+    """Return the neighbours by the position of their thumbnails, and those that are not listed.
+
+    Returns:
+        uint32 n×2k; and image_ids, int64.
+    """
+    ids = data.table["image_id"].to_numpy(np.int64)
+    near = np.concatenate([data.near_label, data.near_confused], axis=1)
     extras = np.setdiff1d(near[near >= 0], ids)
-    position = np.zeros(len(hard.images) + 1, np.uint32)
+    position = np.zeros(len(data.images) + 1, np.uint32)
     position[ids] = np.arange(len(ids))
     position[extras] = len(ids) + np.arange(len(extras))
     position[-1] = np.iinfo(np.uint32).max
@@ -181,53 +139,31 @@ def _positions(hard: Hard) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _study(
-    hard: Hard, neighbours: np.ndarray, extras: np.ndarray, block: int, limit: int
+    data: GalleryData, neighbours: np.ndarray, extras: np.ndarray, block: int, limit: int
 ) -> tuple[dict, list[Part]]:
     """Return what the page is told at once, and the data without thumbnails."""
-    answers, ids = hard.answers, hard.table["image_id"].to_numpy(np.int64)
-    columns, parts = pack_columns(hard.table)
-    no_class = np.min_scalar_type(len(hard.classes))
-    parts.append(
-        array_part(
-            "confused",
-            np.where(hard.confused < 0, np.iinfo(no_class).max, hard.confused).astype(no_class),
-        )
-    )
+    answers, ids = data.answers, data.table["image_id"].to_numpy(np.int64)
+    columns, parts = pack_columns(data.table)
+    no_class = np.min_scalar_type(len(data.classes))
+    confused = np.where(data.confused < 0, np.iinfo(no_class).max, data.confused)
+    parts.append(array_part("confused", confused.astype(no_class)))
     parts.append(array_part("extras", extras.astype(np.uint32)))
     for i, start in enumerate(range(0, len(ids), block)):
         rows = slice(start, start + block)
-        own = ids[rows]
         parts += [
-            array_part(f"predicted-{i}", answers.predicted[:, own]),
-            array_part(f"confidence-{i}", answers.confidence[:, own]),
-            array_part(f"p_label-{i}", answers.p_label[:, own]),
-            array_part(f"roles-{i}", answers.roles[:, own]),
-            array_part(f"neighbours-{i}", neighbours[rows]),
+            array_part(f"{name}-{i}", getattr(answers, name)[:, ids[rows]])
+            for name in ("predicted", "confidence", "p_label", "roles")
         ]
-    maps = []
-    for one in hard.maps:
-        listed, own, there = np.intersect1d(ids, one.image_ids, return_indices=True)
-        room = _MAPS_SHARE * limit * 3 / 4 / len(hard.maps)  # base64 makes four bytes of three
-        order = np.argsort(own)[: int(room // max(1, one.maps[0].size if len(one.maps) else 1))]
-        maps.append(
-            {
-                "run": one.run,
-                "layers": one.layers,
-                "image_ids": listed[order].tolist(),
-            }
-        )
-        parts.append(array_part(f"maps-{len(maps) - 1}", one.maps[there[order]]))
-    if maps:
-        parts.append(array_part("map-colours", MAP_COLOURS))
-    best = answers.best_run
+        parts.append(array_part(f"neighbours-{i}", neighbours[rows]))
+    maps, map_parts = _packed_maps(data, ids, limit)
     study = {
-        "classes": hard.classes,
+        "classes": data.classes,
         "n": len(ids),
-        "n_images": len(hard.images),
-        "height": hard.images.shape[1],
-        "width": hard.images.shape[2],
+        "n_images": len(data.images),
+        "height": data.images.shape[1],
+        "width": data.images.shape[2],
         "block": block,
-        "k": hard.near_label.shape[1],
+        "k": data.near_label.shape[1],
         "runs": [
             {
                 "combo": run.combo,
@@ -235,27 +171,41 @@ def _study(
                 "seed": str(run.seed),
                 "diverged": bool(diverged),
             }
-            for run, diverged in zip(hard.runs.itertuples(), answers.diverged, strict=True)
+            for run, diverged in zip(data.runs, answers.diverged, strict=True)
         ],
-        "best_run": best,
+        "best_run": data.best_run,
         "columns": columns,
         "roles": {str(code): role for role, code in ROLE_CODES.items()},
         "may_judge": MAY_JUDGE,
         "probability_steps": PROBABILITY_STEPS,
         "maps": maps,
     }
-    return study, parts
+    return study, parts + map_parts
 
 
-def _assembled(study: dict, parts: Sequence[Part], hard: Hard) -> str:
+def _packed_maps(data: GalleryData, ids: np.ndarray, limit: int) -> tuple[list[dict], list[Part]]:
+    """Return which maps the page has, those of the hardest images as far as there is room."""
+    maps, parts = [], []
+    for one in data.maps:
+        listed, in_gallery, in_maps = np.intersect1d(ids, one.image_ids, return_indices=True)
+        room = _MAPS_SHARE * limit * 3 / 4 / len(data.maps)  # base64 makes four bytes of three
+        n = int(room // max(1, one.maps[0].size if len(one.maps) else 1))
+        order = np.argsort(in_gallery)[:n]
+        facts = {"run": one.run, "layers": one.layers, "image_ids": listed[order].tolist()}
+        parts.append(array_part(f"maps-{len(maps)}", one.maps[in_maps[order]]))
+        maps.append(facts)
+    return maps, [*parts, array_part("map-colours", MAP_COLOURS)] if maps else parts
+
+
+def _assembled(study: dict, parts: Sequence[Part], data: GalleryData) -> str:
     folder = Path(__file__).parent
     style = (folder / "page.css").read_text(encoding="utf-8")
     script = "\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     policy = (
-        f"default-src 'none'; img-src blob: data:; style-src '{_source_hash(style)}'; script-src '{_source_hash(script)}';"
-        " base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src blob: data:; style-src '{_source_hash(style)}'; "
+        f"script-src '{_source_hash(script)}'; base-uri 'none'; form-action 'none'"
     )
-    # What the first view needs stands before the program, which starts while the rest is still being read.
+    # What the first view needs comes before the program, which starts while the rest is read.
     early = [part.name == "sheet-0" or not part.name[-1].isdigit() for part in parts]
     return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
         policy=policy,
@@ -264,21 +214,22 @@ def _assembled(study: dict, parts: Sequence[Part], hard: Hard) -> str:
         first=_elements(compress(parts, early)),
         rest=_elements(part for part, first in zip(parts, early, strict=True) if not first),
         study=script_json(study),
-        title=html.escape(title(study, hard.answers)),
-        summary=html.escape(summary(study, hard.answers)),
-        computed=html.escape(computed(study, hard.answers)),
+        title=html.escape(title(study, data.answers)),
+        summary=html.escape(summary(study, data.answers)),
+        computed=html.escape(computed(study, data.answers)),
     )
 
 
 def _elements(parts: Iterable[Part]) -> str:
     return "\n".join(
-        f'<script type="text/plain" id="{html.escape(part.name)}" data-kind="{part.kind}">{part.text}</script>'
+        f'<script type="text/plain" id="{html.escape(part.name)}" data-kind="{part.kind}">'
+        f"{part.text}</script>"
         for part in parts
     )
 
 
 def script_json(value: object) -> str:
-    """Return JSON that may stand in a <script>: no text in it can end the element or open a comment."""
+    """Return JSON for a <script>: no text in it can end the element or open a comment."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 

@@ -23,7 +23,7 @@ function wantedIds() {
 
 // Marks the images that some run gets wrong which may judge them: of the model, on the combo, as the class asked for.
 async function misclassified() {
-  const runs = study.runs.run.map((run, i) => [run, i])
+  const runs = study.runs.map((run, i) => [run, i])
     .filter(([run]) => (!state.model || run.model === state.model) && (!state.combo || run.combo === state.combo))
     .map(([, i]) => i);
   const as = state.as === "" ? -1 : study.classes.indexOf(state.as);

@@ -1,4 +1,4 @@
-"""What pages are made of: HTML with places to fill, styles and scripts, each in a file of its own beside this module."""
+"""What pages are made of: HTML with places to fill, styles and scripts, each a file beside this."""
 
 from pathlib import Path
 from string import Template
@@ -7,19 +7,19 @@ _FOLDER = Path(__file__).parent
 
 
 def fill_page(name: str, **places: str) -> str:
-    """Return the page `<name>.html` with its own style and script and all places filled, as one text that needs no other file.
+    """Return the page `<name>.html` with its style, its script and all places filled, as one text.
 
     Args:
-        name: such as "table", of the files `table.html`, `table.css` and, if it has a script, `table.js`.
-        places: HTML for each `$place` of the page other than `$style` and `$script`; the caller escapes.
+        name: such as "table", of the files `table.html`, `table.css` and, if it has a script,
+            `table.js`.
+        places: HTML for each `$place` of the page other than `$style` and `$script`; the caller
+            escapes.
 
     Raises:
         KeyError: a place of the page is not given.
     """
-    files = {"style": _FOLDER / f"{name}.css", "script": _FOLDER / f"{name}.js"}
-    own = {
-        place: file.read_text(encoding="utf-8") for place, file in files.items() if file.exists()
-    }
-    return Template((_FOLDER / f"{name}.html").read_text(encoding="utf-8")).substitute(
-        places, **own
-    )
+    for place, suffix in (("style", "css"), ("script", "js")):
+        file = _FOLDER / f"{name}.{suffix}"
+        if file.exists():
+            places[place] = file.read_text(encoding="utf-8")
+    return Template((_FOLDER / f"{name}.html").read_text(encoding="utf-8")).substitute(places)

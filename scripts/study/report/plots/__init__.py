@@ -1,1 +1,1 @@
-"""Figures, one function each, from a table or an array; every one states its finding and names its axes."""
+"""Figures, one function each, from a table or an array; each states its finding."""

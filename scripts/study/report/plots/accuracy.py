@@ -1,90 +1,39 @@
-"""Figures of accuracy: by combo, by class, and for what it costs."""
+"""Figures of accuracy: by combo and by class."""
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.report.plots.style import STYLE, legend_below, message_figure, model_looks, percent
 
 
 def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
-    """Return accuracy by combo, one panel for the common test and one for the combos' own tests.
+    """Return accuracy by combo: a panel for the common test, one for the combos' own tests.
 
-    Every run is a point; a bar is the mean over seeds with its 95 % t-interval. Runs that diverged have no accuracies and the
-    combo `official` none on the common test: these are not drawn.
+    Every run is a point; a bar is the mean over seeds with its 95 % t-interval. Runs that diverged
+    have no accuracies and the combo `official` none on the common test: these are not drawn.
 
     Args:
         summary: one row a run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
-        groups: one row a combo and model, with `<metric>_mean`, `<metric>_low` and `<metric>_high`.
+        groups: one row a combo and model, with `<metric>_mean`, `<metric>_low`, `<metric>_high`.
     """
     summary = summary.dropna(subset=["test_accuracy"])
     if summary.empty:
         return message_figure("Every training diverged: there is no accuracy to draw.")
     combos = list(dict.fromkeys(summary["combo"]))
-    models = list(dict.fromkeys(summary["model"]))
-    looks = model_looks(models)
     panels = {
         "common_test_accuracy": "Common test: same images for every combo",
         "test_accuracy": "Own test: each combo's images, not comparable",
     }
-    lowest, highest = _accuracy_limits(summary[list(panels)].to_numpy(float), groups)
+    limits = _accuracy_limits(summary[list(panels)].to_numpy(float), groups)
     with plt.rc_context(STYLE):
         figure, row = plt.subplots(1, 2, figsize=(11, 4.9), sharey=True)
         for axes, (metric, title) in zip(row, panels.items(), strict=True):
-            for m, model in enumerate(models):
-                colour, marker = looks[model]["color"], looks[model]["marker"]
-                offset = (m - (len(models) - 1) / 2) * 0.6 / max(len(models), 1)
-                for c, combo in enumerate(combos):
-                    at = (summary["combo"] == combo) & (summary["model"] == model)
-                    if not at.any():
-                        continue
-                    values = summary.loc[at, metric].to_numpy(float)
-                    spread = (
-                        np.linspace(-0.04, 0.04, len(values))
-                        if len(values) > 1
-                        else np.zeros(len(values))
-                    )
-                    axes.plot(
-                        c + offset + spread,
-                        values,
-                        marker,
-                        color=colour,
-                        alpha=0.55,
-                        markersize=5,
-                        zorder=2,
-                    )
-                    group = groups[(groups["combo"] == combo) & (groups["model"] == model)].iloc[0]
-                    mean, low, high = (
-                        group[f"{metric}_{part}"] for part in ("mean", "low", "high")
-                    )
-                    axes.hlines(
-                        mean,
-                        c + offset - 0.12,
-                        c + offset + 0.12,
-                        color=colour,
-                        linewidth=2,
-                        zorder=3,
-                    )
-                    if np.isfinite(low):
-                        axes.vlines(c + offset, low, high, color=colour, linewidth=1, zorder=1)
-                        for beyond, edge, arrow in (
-                            (low < lowest, lowest, 7),
-                            (high > highest, highest, 6),
-                        ):
-                            if beyond:
-                                axes.plot(
-                                    c + offset,
-                                    edge,
-                                    marker=arrow,
-                                    color=colour,
-                                    markersize=5,
-                                    clip_on=False,
-                                )
-                axes.plot([], [], marker, color=colour, label=model)
+            _draw_groups(axes, summary, groups, metric, limits)
             axes.set_xticks(range(len(combos)), combos)
             axes.set_xlim(-0.6, len(combos) - 0.4)
             axes.grid(axis="y", color="0.9")
@@ -92,8 +41,11 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
             axes.set(title=title, xlabel="Combo of partitions")
         row[0].set_ylabel("Accuracy")
         row[0].yaxis.set_major_formatter(percent)
-        row[0].set_ylim(lowest, highest)
-        how = "Points: runs. Bars: means over seeds. Lines: 95 % t-intervals of the mean; an arrow says that one goes on beyond the picture."
+        row[0].set_ylim(*limits)
+        how = (
+            "Points: runs. Bars: means over seeds. Lines: 95 % t-intervals of the mean; an arrow "
+            "says that one goes on beyond the picture."
+        )
         if (summary.groupby(["combo", "model"])[list(panels)].nunique() == 1).any(axis=None):
             how += " No line where there is one seed, or seeds that agree by chance."
         legend_below(figure, row[1].get_legend_handles_labels()[0], how)
@@ -101,8 +53,45 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
     return figure
 
 
+def _draw_groups(
+    axes: Axes,
+    summary: pd.DataFrame,
+    groups: pd.DataFrame,
+    metric: str,
+    limits: tuple[float, float],
+) -> None:
+    """Draw one metric of all runs, the combos side by side and the models of a combo too."""
+    combos, models = (list(dict.fromkeys(summary[name])) for name in ("combo", "model"))
+    groups = groups.set_index(["combo", "model"])
+    for m, (model, look) in enumerate(model_looks(models).items()):
+        offset = (m - (len(models) - 1) / 2) * 0.6 / len(models)
+        for c, combo in enumerate(combos):
+            runs = summary[(summary["combo"] == combo) & (summary["model"] == model)]
+            if runs.empty:
+                continue
+            values = runs[metric].to_numpy(float)
+            spread = np.linspace(-0.04, 0.04, len(values)) if len(values) > 1 else np.zeros(1)
+            point = {"color": look["color"], "markersize": 5}
+            x = c + offset
+            axes.plot(x + spread, values, look["marker"], alpha=0.55, zorder=2, **point)
+            group = groups.loc[(combo, model)]
+            mean, low, high = (group[f"{metric}_{part}"] for part in ("mean", "low", "high"))
+            bar = {"color": look["color"], "linewidth": 2, "zorder": 3}
+            axes.hlines(mean, x - 0.12, x + 0.12, **bar)
+            if not np.isfinite(low):
+                continue
+            axes.vlines(x, low, high, color=look["color"], linewidth=1, zorder=1)
+            for beyond, edge, arrow in (
+                (low < limits[0], limits[0], 7),
+                (high > limits[1], limits[1], 6),
+            ):
+                if beyond:
+                    axes.plot(x, edge, marker=arrow, clip_on=False, **point)
+        axes.plot([], [], look["marker"], color=look["color"], label=model)
+
+
 def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, float]:
-    """Return limits that hold every point, and the intervals unless few seeds make them wider than the data."""
+    """Return limits that hold every point, and each interval unless it is wider than the data."""
     ends = groups.filter(regex="accuracy_(low|high)$").to_numpy()
     lowest, highest = np.nanmin(values), np.nanmax(values)
     spread = max(highest - lowest, 0.04)
@@ -124,12 +113,31 @@ def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
     )
 
 
-def class_accuracy_figure(recalls: pd.DataFrame, title: str) -> Figure:
+def class_accuracy_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean recall of each class over seeds: a row a model and combo, a column a class.
+
+    Args:
+        summary: a row a run, with `recall_<class>`; only runs that are ok count.
+    """
+    recalls = mean_by_model_and_combo(summary, [c for c in summary if c.startswith("recall_")])
+    return recalls.rename(columns=lambda name: name.removeprefix("recall_"))
+
+
+def mean_by_model_and_combo(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return means over the seeds that are ok, in the study's order: models first, then combos."""
+    order = {model: number for number, model in enumerate(summary["model"].unique())}
+    ok = summary[summary["status"] == "ok"].sort_values(
+        "model", key=lambda column: column.map(order), kind="stable"
+    )
+    return ok.groupby(["model", "combo"], sort=False)[list(columns)].mean()
+
+
+def class_accuracy_figure(recalls: pd.DataFrame) -> Figure:
     """Return a heat map of accuracy by class.
 
     Args:
-        recalls: a row a model and combo, named so in its index, a column a class; mean recall over seeds, NaN where there is none.
-        title: what is shown.
+        recalls: what `class_accuracy_table` returned, of at least one group; NaN where a class has
+            no images.
     """
     values = recalls.to_numpy(float)
     with plt.rc_context(STYLE):
@@ -152,87 +160,10 @@ def class_accuracy_figure(recalls: pd.DataFrame, title: str) -> Figure:
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=axes, label="Recall, mean over seeds")
         bar.ax.yaxis.set_major_formatter(percent)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    return figure
-
-
-def cost_figure(costs: pd.DataFrame, models: Sequence[str], title: str) -> Figure:
-    """Return accuracy over what it costs: training time, parameters and multiply-adds, on logarithmic axes; a point a combo and model.
-
-    Args:
-        costs: a row a combo and model, with `combo`, `model`, `accuracy`, `train_seconds`, `parameters` and `multiply_adds` of
-            one image.
-        models: all models of the study.
-        title: what is shown.
-    """
-    looks = model_looks(models)
-    panels = {
-        "train_seconds": "Training, seconds",
-        "parameters": "Parameters",
-        "multiply_adds": "Multiply-adds for an image",
-    }
-    with plt.rc_context(STYLE):
-        figure, row = plt.subplots(1, len(panels), figsize=(11, 4.2), sharey=True)
-        for axes, (column, name) in zip(row, panels.items(), strict=True):
-            for model, points in costs.sort_values(column).groupby("model", sort=False):
-                axes.plot(points[column], points["accuracy"], **looks[model], linewidth=0.8)
-            # A decade at least, so that models of like size are not torn apart.
-            least, most = costs[column].min(), costs[column].max()
-            widen = max(1.5, (10 * least / most) ** 0.5)
-            axes.set(xscale="log", xlim=(least / widen, most * widen), xlabel=name)
-            axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5), numticks=12))
-            engineering = (
-                matplotlib.ticker.EngFormatter(sep="") if column != "train_seconds" else "{x:,g}"
-            )  # 500m would be minutes
-            axes.xaxis.set_major_formatter(engineering)
-            axes.xaxis.minorticks_off()
-            axes.grid(color="0.9")
-            axes.set_axisbelow(True)
-        best = costs.loc[costs.groupby("model")["accuracy"].idxmax()]
-        for point in best.itertuples():
-            place = {
-                "xy": (point.train_seconds, point.accuracy),
-                "xytext": (-6, 4),
-                "textcoords": "offset points",
-            }
-            row[0].annotate(point.combo, **place, ha="right", fontsize=8, color="0.3")
-        row[0].yaxis.set_major_formatter(percent)
-        row[0].set_ylabel("Accuracy, mean over seeds")
-        handles = [
-            plt.Line2D([], [], **looks[model], linewidth=0.8, label=model) for model in models
-        ]
-        legend_below(figure, handles, "Model")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    return figure
-
-
-def resources_figure(runs: pd.DataFrame, title: str) -> Figure:
-    """Return training time and peak memory of every run, by combo.
-
-    Args:
-        runs: a row a run, with `combo`, `model`, `train_seconds` and `peak_memory_mb`.
-        title: what is shown.
-    """
-    combos, models = (list(dict.fromkeys(runs[column])) for column in ("combo", "model"))
-    looks = model_looks(models)
-    with plt.rc_context(STYLE):
-        figure, row = plt.subplots(1, 2, figsize=(10.5, 4.2))
-        for axes, (column, name) in zip(
-            row,
-            {"train_seconds": "Training, seconds", "peak_memory_mb": "Peak memory, MB"}.items(),
-            strict=True,
-        ):
-            for m, model in enumerate(models):
-                of = runs[runs["model"] == model]
-                place = of["combo"].map(combos.index) + (m - (len(models) - 1) / 2) * 0.5 / len(
-                    models
-                )
-                axes.plot(place, of[column], linestyle="", **looks[model], alpha=0.75, label=model)
-            axes.set_xticks(range(len(combos)), combos)
-            axes.set(xlim=(-0.6, len(combos) - 0.4), xlabel="Combo of partitions", ylabel=name)
-            axes.set_ylim(bottom=0)
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
-        legend_below(figure, row[0].get_legend_handles_labels()[0], "Model")
+        means = recalls.mean().sort_values()
+        title = (
+            f"{means.index[0]} is recognised least ({means.iloc[0]:.0%}), "
+            f"{means.index[-1]} best ({means.iloc[-1]:.0%}): mean recall"
+        )
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure

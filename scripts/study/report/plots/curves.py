@@ -3,70 +3,78 @@
 import matplotlib
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, STYLE, legend_below, percent
+from study.report.plots.style import COLOURS, STYLE, legend_below, message_figure, percent
 from study.runs.history import MEASURES, SPLITS
 
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+_NAMES = {"train": "Training images", "val": "Validation images", "test": "Own test images"}
 
 
-def learning_curves_figure(bands: pd.DataFrame, title: str) -> Figure:
-    """Return loss and accuracy by epoch, a column a split and a line a combo: the mean over seeds in the range of all seeds.
+def learning_curves_figure(bands: pd.DataFrame, model: str) -> Figure:
+    """Return loss and accuracy by epoch, a column a split and a line a combo.
+
+    A line is the mean over seeds, in the range of all seeds.
 
     Args:
         bands: what `study.runs.history.seed_bands` returned, of one model.
-        title: what is shown.
+        model: its name.
     """
+    if bands.empty:
+        return message_figure(f"{model}: no run finished an epoch.")
     splits = [split for split in SPLITS if (bands["split"] == split).any()]
-    combos = list(dict.fromkeys(bands["combo"]))
+    size = (1.2 + 3.4 * len(splits), 5.6)
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
-            2,
-            len(splits),
-            figsize=(1.2 + 3.4 * len(splits), 5.6),
-            sharex=True,
-            sharey="row",
-            squeeze=False,
+            2, len(splits), figsize=size, sharex=True, sharey="row", squeeze=False
         )
         for line, measure in zip(grid, MEASURES, strict=True):
             for axes, split in zip(line, splits, strict=True):
-                for place, combo in enumerate(combos):
-                    of = bands[
-                        (bands["combo"] == combo)
-                        & (bands["split"] == split)
-                        & (bands["measure"] == measure)
-                    ]
-                    colour, dashes = COLOURS[place % len(COLOURS)], _DASHES[place % len(_DASHES)]
-                    # One epoch is a point, which a line would not show.
-                    marker = "o" if len(of) == 1 else None
-                    axes.plot(
-                        of["epoch"],
-                        of["mean"],
-                        color=colour,
-                        linestyle=dashes,
-                        marker=marker,
-                        label=combo,
-                    )
-                    axes.fill_between(
-                        of["epoch"],
-                        of["lowest"],
-                        of["highest"],
-                        color=colour,
-                        alpha=0.18,
-                        linewidth=0,
-                    )
+                shown = (bands["split"] == split) & (bands["measure"] == measure)
+                _draw_combos(axes, bands[shown], list(bands["combo"].unique()))
                 axes.grid(color="0.9")
                 axes.set_axisbelow(True)
                 axes.margins(x=0.02)
             line[0].set_ylabel(measure.capitalize())
         grid[1, 0].yaxis.set_major_formatter(percent)
-        names = {"train": "Training images", "val": "Validation images", "test": "Own test images"}
         for axes, split in zip(grid[0], splits, strict=True):
-            axes.set_title(names[split])
+            axes.set_title(_NAMES[split])
         for axes in grid[1]:
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
         legend_below(figure, grid[0, 0].get_legend_handles_labels()[0], "Combo")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        figure.suptitle(_finding(bands, model), x=0.01, ha="left", fontsize=12)
     return figure
+
+
+def _draw_combos(axes: Axes, rows: pd.DataFrame, combos: list[str]) -> None:
+    """Draw a line and its band for each combo, from the rows of one split and measure."""
+    for number, combo in enumerate(combos):
+        row = rows[rows["combo"] == combo]
+        epochs, colour = row["epoch"], COLOURS[number % len(COLOURS)]
+        axes.plot(
+            epochs,
+            row["mean"],
+            color=colour,
+            linestyle=_DASHES[number % len(_DASHES)],
+            marker="o" if len(row) == 1 else None,  # a line would not show one epoch
+            label=combo,
+        )
+        band = {"color": colour, "alpha": 0.18, "linewidth": 0}
+        axes.fill_between(epochs, row["lowest"], row["highest"], **band)
+
+
+def _finding(bands: pd.DataFrame, model: str) -> str:
+    """Return accuracy at the end of the training, on training and on test images."""
+    accuracies = bands[bands["measure"] == "accuracy"]
+    last = accuracies.groupby(["combo", "split"], sort=False).last()["mean"].unstack()
+    last = last.dropna(subset="test") if "test" in last else last
+    if last.empty or "test" not in last:
+        return f"{model}: mean over seeds (lines) and range (bands)"
+    best = last.loc[last["test"].idxmax()]
+    return (
+        f"{model}: on {best.name} the last epoch reaches {best['test']:.1%} on its test, "
+        f"{best['train']:.1%} on training images; mean and range over seeds"
+    )

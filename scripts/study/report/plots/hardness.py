@@ -8,7 +8,7 @@ from study.report.plots.style import COLOURS, MARKERS, STYLE, percent
 
 
 def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
-    """Return a map of all judged images: mean over the spread of the label's probability among runs that have not seen them.
+    """Return a map of all judged images: mean over spread of p(label) among runs that judge them.
 
     Args:
         table: columns `p_label_mean`, `p_label_std`, `error_rate`; NaN where no run may judge.
@@ -68,7 +68,7 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
 
 
 def confusion_pairs_figure(pairs: pd.DataFrame, title: str) -> Figure:
-    """Return bars for the most frequent confusions among hard images, label → consensus of the runs.
+    """Return bars for the most frequent confusions among hard images: label → consensus of runs.
 
     Args:
         pairs: columns `label`, `consensus` (names) and `n`, most frequent first.

@@ -41,7 +41,8 @@ def image_pairs_figure(
     """Return pairs of images beside each other, not smoothed, in panels side by side.
 
     Args:
-        panels: name of each panel and its pairs: two images, uint8 H×W×C (in grey unless C is 3), and what is written above them.
+        panels: name of each panel and its pairs: two images, uint8 H×W×C (in grey unless C is 3),
+            and what is written above them.
         title: what is shown.
     """
     across = 3  # pairs in a row of a panel
@@ -91,7 +92,7 @@ def captioned_images_figure(images: np.ndarray, captions: Sequence[str], title: 
 
 
 def in_colour(images: np.ndarray) -> np.ndarray:
-    """Return images, uint8 …×C, as uint8 …×3; in grey, by the mean of their channels, unless C is 3."""
+    """Return images, uint8 …×C, as uint8 …×3; unless C is 3 the mean of their channels, in grey."""
     if images.shape[-1] == 3:
         return images
     grey = images.mean(axis=-1, keepdims=True).round().astype(np.uint8)
@@ -105,9 +106,10 @@ def sheet(
     title: str,
     size: tuple[int, int],
 ) -> tuple[Figure, Axes]:
-    """Return a figure of one white picture into which the images are pasted, and its axes, in which a unit is a pixel.
+    """Return a figure of one white picture into which the images are pasted, and its axes.
 
-    A picture for all images and not one for each: hundreds of axes take seconds.
+    A unit of the axes is a pixel. One picture for all images and not one for each: hundreds of axes
+    take seconds.
 
     Args:
         images: uint8 n×H×W×3.

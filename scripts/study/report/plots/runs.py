@@ -6,21 +6,32 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, MARKERS, STYLE, percent
+from study.report.plots.images import captioned_images_figure
+from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent
 
 _LINES = ("-", "--", ":")
 
 
-def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], title: str) -> Figure:
-    """Return two heat maps of a confusion matrix, int K×K: counts, and percentages of the true class; both coloured by the latter."""
+def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], name: str) -> Figure:
+    """Return two heat maps of a confusion matrix: counts, and percentages of the true class.
+
+    Both are coloured by the percentages.
+
+    Args:
+        matrix: int, K×K; rows are true classes, columns predicted ones.
+        classes: K names.
+        name: of the run.
+    """
     totals = matrix.sum(axis=1, keepdims=True)
     share = np.divide(matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
+    n, correct = matrix.sum(), np.trace(matrix)
     with plt.rc_context(STYLE):
         size = max(0.6 * len(classes), 3)
         figure, panels = plt.subplots(1, 2, figsize=(2 * size + 1.4, size + 1.7), sharey=True)
-        for axes, name, values in zip(
+        for axes, heading, values in zip(
             panels, ("Images", "% of the true class"), (matrix, 100 * share), strict=True
         ):
             axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
@@ -33,51 +44,39 @@ def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], title: s
             ticks = range(len(classes))
             axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
             axes.set_yticks(ticks, classes)
-            axes.set(xlabel="Predicted", title=name)
+            axes.set(xlabel="Predicted", title=heading)
             axes.spines[:].set_visible(False)
         panels[0].set_ylabel("True")
         panels[1].tick_params(axis="y", length=0)
+        title = f"{name}: {correct / n:.1%} of {n:,} test images right"
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
 
-def curves_figure(history: pd.DataFrame, kept_epoch: int | None, title: str) -> Figure:
-    """Return loss, accuracy and learning rate over the epochs of a training, with the epoch marked whose weights were kept.
+def curves_figure(history: pd.DataFrame, kept_epoch: int | None, name: str) -> Figure:
+    """Return loss, accuracy and learning rate over the epochs of a training, the kept epoch marked.
 
     Args:
-        history: a row an epoch, at least one: `epoch`, `learning_rate`, and `loss` and `accuracy` of train, val and test. Values
-            that are not finite are left out, and so are sets without any, such as val where there are no validation images.
-        kept_epoch: its number, from 1; None if the training diverged.
-        title: what is shown.
+        history: a row an epoch: `epoch`, `learning_rate`, and `loss` and `accuracy` of train, val
+            and test. Values that are not finite are left out, and so are sets without any, such as
+            val where there are no validation images.
+        kept_epoch: the epoch whose weights were kept, from 1; None if the training diverged.
+        name: of the run.
     """
+    title = f"{name}: {learning_finding(history, kept_epoch)}"
+    if history.empty:
+        return message_figure(title)
     history = history.select_dtypes("number")
     history = history.where(np.isfinite(history))
-    epochs = history["epoch"]
     with plt.rc_context(STYLE):
         figure, rows = plt.subplots(3, 1, figsize=(9, 6.2), sharex=True, height_ratios=(2, 2, 1))
-        looks = zip(("train", "val", "test"), COLOURS, MARKERS, _LINES, strict=False)
-        for part, colour, marker, line in looks:
-            for axes, measure in zip(rows, ("loss", "accuracy"), strict=False):
-                values = history[f"{part}_{measure}"]
-                if values.notna().any():
-                    every = -(-len(epochs) // 20)
-                    axes.plot(
-                        epochs,
-                        values,
-                        line,
-                        color=colour,
-                        marker=marker,
-                        markersize=4,
-                        markevery=every,
-                        label=part,
-                    )
-        rows[2].plot(
-            epochs, history["learning_rate"], color="0.3", marker="." if len(epochs) == 1 else ""
-        )
-        for axes, name in zip(rows, ("Loss (nats)", "Accuracy", "Learning rate"), strict=True):
+        _draw_parts(rows[:2], history)
+        marker = "." if len(history) == 1 else ""
+        rows[2].plot(history["epoch"], history["learning_rate"], color="0.3", marker=marker)
+        for axes, label in zip(rows, ("Loss (nats)", "Accuracy", "Learning rate"), strict=True):
             if kept_epoch is not None:
                 axes.axvline(kept_epoch, color="0.6", linewidth=1, zorder=0, label="kept epoch")
-            axes.set_ylabel(name)
+            axes.set_ylabel(label)
             axes.grid(color="0.9")
         rows[0].legend(
             frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0
@@ -91,17 +90,58 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, title: str) -> 
     return figure
 
 
-def learning_finding(history: pd.DataFrame, kept_epoch: int) -> str:
-    """Return what the curves of a training tell: its best epoch by validation, if there is any, and the one whose weights were kept.
+def _draw_parts(rows: Sequence[Axes], history: pd.DataFrame) -> None:
+    """Draw loss into the first axes and accuracy into the second, a line for each part."""
+    looks = zip(("train", "val", "test"), COLOURS, MARKERS, _LINES, strict=False)
+    for part, colour, marker, line in looks:
+        for axes, measure in zip(rows, ("loss", "accuracy"), strict=True):
+            values = history[f"{part}_{measure}"]
+            if values.notna().any():
+                look = {"color": colour, "marker": marker, "markersize": 4, "label": part}
+                every = -(-len(history) // 20)
+                axes.plot(history["epoch"], values, line, markevery=every, **look)
+
+
+def learning_finding(history: pd.DataFrame, kept_epoch: int | None) -> str:
+    """Return the best epoch by validation, if there is any, and the one whose weights were kept.
 
     Args:
         history: see `curves_figure`, as `kept_epoch`.
-        kept_epoch: its number, from 1.
+        kept_epoch: its number, from 1; None if the training diverged.
     """
+    if kept_epoch is None:
+        return f"the training diverged in epoch {len(history) + 1}"
     accuracy = history["val_accuracy"]
     if accuracy.notna().any():
         best = history.loc[accuracy.idxmax()]
         kept = "which is kept" if best["epoch"] == kept_epoch else f"epoch {kept_epoch} is kept"
-        return f"best validation accuracy {best['val_accuracy']:.1%} in epoch {best['epoch']:.0f} of {len(history)}, {kept}"
+        reached = f"best validation accuracy {best['val_accuracy']:.1%}"
+        return f"{reached} in epoch {best['epoch']:.0f} of {len(history)}, {kept}"
     reached = history.set_index("epoch").loc[kept_epoch, "test_accuracy"]
     return f"epoch {kept_epoch} of {len(history)} is kept, test accuracy {reached:.1%}"
+
+
+def mistakes_figure(
+    wrong: pd.DataFrame, images: np.ndarray, n_test: int, name: str, count: int = 20
+) -> Figure:
+    """Return a sheet of the most confident mistakes of a run on its own test split.
+
+    Args:
+        wrong: a row a mistake, surest first: `image_id`, `true`, `pred`, `confidence`.
+        images: uint8, N×H×W×C; all images of the study.
+        n_test: number of images of the test split.
+        name: of the run.
+        count: how many are shown.
+    """
+    if wrong.empty:
+        return message_figure(f"{name}: no mistakes on {n_test:,} test images")
+    shown = wrong.head(count)
+    captions = [
+        f"image {row.image_id}\ntrue {row.true}\npredicted {row.pred} {row.confidence:.1%}"
+        for row in shown.itertuples()
+    ]
+    title = (
+        f"{name}: the {len(shown)} most confident of {len(wrong):,} mistakes "
+        f"on {n_test:,} test images"
+    )
+    return captioned_images_figure(images[shown["image_id"]], captions, title)

@@ -16,7 +16,8 @@ from study.files import atomic_path
 # Okabe & Ito's palette: told apart with colour-blindness and, with the markers, in grey print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-# Usual fonts with Chinese, Japanese and Korean letters, which the first one lacks. Those that are installed stand in, letter by letter.
+# Usual fonts with Chinese, Japanese and Korean letters, which the first one lacks. Those that are
+# installed stand in, letter by letter.
 _EAST_ASIAN = (
     *(f"Noto Sans CJK {region}" for region in ("JP", "SC", "TC", "KR")),
     *("IPAGothic", "WenQuanYi Zen Hei", "UnDotum", "NanumGothic"),  # Linux
@@ -26,7 +27,7 @@ _EAST_ASIAN = (
 
 
 def font_families(installed: Sequence[str]) -> list[str]:
-    """Return the families of all texts in figures, by preference, from the names of the fonts that matplotlib knows."""
+    """Return the font families of all texts in figures, by preference, from the fonts installed."""
     known = set(installed)
     return ["sans-serif", *(name for name in _EAST_ASIAN if name in known)]
 
@@ -34,18 +35,16 @@ def font_families(installed: Sequence[str]) -> list[str]:
 STYLE = {
     "font.size": 10,
     "font.family": font_families(font_manager.get_font_names()),
-    "font.sans-serif": [
-        "DejaVu Sans",
-        "Verdana",
-        "Arial",
-    ],  # the first measures the texts, the others stand in where it is missing
+    # The first measures the texts, the others stand in where it is missing.
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "text.parse_math": False,  # a class may be called $x$
     "svg.hashsalt": "study",  # same figure, same bytes
-    "svg.fonttype": "none",  # letters and not outlines of letters: a third of the bytes, and text can be found
+    # Letters and not outlines of letters: a third of the bytes, and text can be found.
+    "svg.fonttype": "none",
     "figure.constrained_layout.use": True,
 }
 
@@ -54,7 +53,7 @@ def model_looks(models: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return each model's colour and marker, as matplotlib's keywords.
 
     Args:
-        models: all models of the study, in its order, so that a model looks the same in every figure.
+        models: all models of the study, in its order: so a model looks the same in every figure.
     """
     return {
         model: {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
@@ -63,7 +62,7 @@ def model_looks(models: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def percent(share: float, position: int | None = None) -> str:
-    """Return a tick's label, with as many decimals as it needs; matplotlib takes this function for a formatter."""
+    """Return a tick's label with as many decimals as it needs; a formatter for matplotlib."""
     return f"{100 * share:.6g}%"
 
 
@@ -80,7 +79,7 @@ def legend_below(figure: Figure, handles: Sequence[Artist], title: str | None = 
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write the figure in the format of the path's suffix, atomically and without a date, then close it."""
+    """Write the figure in the format of the path's suffix, atomically, undated, then close it."""
     with atomic_path(path) as temporary, plt.rc_context(STYLE):
         figure.savefig(
             temporary, metadata={"Date": None} if temporary.suffix == ".svg" else None, dpi=150

@@ -14,10 +14,12 @@ from study.report.plots.style import COLOURS, STYLE, percent
 def trials_figure(trials: pd.DataFrame, keys: Sequence[str], title: str) -> Figure:
     """Return the validation accuracies of a hyper-parameter search.
 
-    A heat map where two keys were searched over a grid; else the accuracy by trial beside parallel coordinates.
+    A heat map where two keys were searched over a grid; else the accuracy by trial beside parallel
+    coordinates.
 
     Args:
-        trials: one row a trial with `trial`, the keys, `state` and `val_accuracy` (NaN unless complete).
+        trials: one row a trial with `trial`, the keys, `state` and `val_accuracy` (NaN unless
+            complete).
         keys: the searched recipe keys.
         title: what is shown.
     """

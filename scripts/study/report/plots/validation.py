@@ -18,14 +18,15 @@ def precision_recall_figure(
     agreement: pd.DataFrame,
     title: str,
 ) -> Figure:
-    """Return precision over recall of scores of hardness, a row for each source of human votes and a panel for each target.
+    """Return precision over recall of scores of hardness, for each source of votes and target.
 
     Args:
         sources: one row an image with the scores and the targets, by the name of the source.
         scores: columns, larger is harder.
         targets: columns of yes or no, and what yes means.
         curve: gives precision and recall, from a score and a target.
-        agreement: one row a source, target, score and metric with its `value`, among them `average_precision`.
+        agreement: one row a source, target, score and metric with its `value`, among them
+            `average_precision`.
         title: what is shown.
     """
     average_precision = agreement[agreement["metric"] == "average_precision"].set_index(
@@ -53,20 +54,15 @@ def precision_recall_figure(
                         axes.plot(
                             recall, precision, dashes, color=colour, label=f"{score}: {mean:.3f}"
                         )
-                        # The first few images decide how a curve begins: that may leave the picture.
+                        # The first few images decide how a curve begins: it may leave the picture.
                         highest = max(highest, precision[recall >= 0.05].max())
                 axes.axhline(
                     prevalence, color="0.5", linewidth=1, label=f"any order: {prevalence:.3f}"
                 )
                 axes.set(xlim=(0, 1), ylim=(0, min(1, 1.5 * highest) or 1), xlabel="Recall")
                 axes.grid(color="0.9")
-                axes.legend(
-                    framealpha=0.85,
-                    edgecolor="none",
-                    title="Average precision",
-                    loc="upper right",
-                    ncols=2,
-                )
+                look = {"framealpha": 0.85, "edgecolor": "none", "loc": "upper right", "ncols": 2}
+                axes.legend(title="Average precision", **look)
             line[0].set_ylabel("Precision")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
@@ -78,11 +74,14 @@ def human_error_figure(
     names: Sequence[str],
     title: str,
 ) -> Figure:
-    """Return, a row for each source of human votes, what is hard for models and for people, and human error over hardness.
+    """Return what is hard for models and for people, and human error over hardness.
+
+    Each source of human votes has a row.
 
     Args:
         tables: int 2×2 by source; rows easy and hard for models, columns easy and hard for people.
-        groups: by source, one row a group of images of like hardness with `hardness`, `human_error`, `low` and `high`.
+        groups: by source, one row a group of images of like hardness with `hardness`,
+            `human_error`, `low` and `high`.
         names: what makes an image hard for models, and for people.
         title: what is shown.
     """

@@ -1,0 +1,67 @@
+#!/usr/bin/env python
+"""Draw one run: its confusion matrix, its learning curves and its most confident mistakes."""
+
+import argparse
+
+import numpy as np
+import pandas as pd
+
+from study.data.index import read_index
+from study.files import read_json
+from study.job import run_script
+from study.report.plots.runs import confusion_matrix_figure, curves_figure, mistakes_figure
+from study.report.plots.style import message_figure, save_figure
+from study.runs.history import read_history
+from study.runs.metrics import confusion
+from study.runs.predictions import load_predictions
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the three figures."""
+    metrics, title = read_json(arguments.metrics), arguments.title
+    diverged = metrics["status"] == "diverged"
+    kept_epoch = None if diverged else read_json(arguments.run)["kept_epoch"]
+    save_figure(curves_figure(read_history(arguments.history), kept_epoch, title), arguments.curves)
+    if diverged:
+        for path in (arguments.confusion_matrix, arguments.mistakes):
+            save_figure(message_figure(f"{title}: the training diverged"), path)
+        return
+    index, predictions = read_index(arguments.index), load_predictions(arguments.predictions)
+    test = predictions.has_role("test")
+    predicted = predictions.log_probabilities().argmax(axis=1)
+    matrix = confusion(index.labels[test], predicted[test], len(index.classes))
+    save_figure(confusion_matrix_figure(matrix, index.classes, title), arguments.confusion_matrix)
+    # A class may be called NA, or 007.
+    wrong = pd.read_csv(
+        arguments.misclassified,
+        dtype={"file": str, "true": str, "pred": str},
+        keep_default_na=False,
+    )
+    images = np.load(arguments.images, mmap_mode="r")
+    figure = mistakes_figure(wrong, images, metrics["n"], title, arguments.count)
+    save_figure(figure, arguments.mistakes)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predictions", required=True, help="the run's predictions, .npz")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--metrics", required=True, help="metrics of the run, .json")
+    parser.add_argument(
+        "--misclassified", required=True, help="wrong test images of the run, surest first, .csv"
+    )
+    parser.add_argument("--history", required=True, help="how the run learnt: a row an epoch, .csv")
+    parser.add_argument("--run", required=True, help="record of the run, .json")
+    parser.add_argument("--title", required=True, help="name of the run")
+    parser.add_argument(
+        "--count", type=int, default=20, help="how many mistakes are shown (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--mistakes", required=True, help="figure to write: the first mistakes, .svg or .png"
+    )
+    parser.add_argument(
+        "--curves", required=True, help="figure to write: loss and accuracy by epoch, .svg or .png"
+    )
+    parser.add_argument("--confusion-matrix", required=True, help="figure to write, .svg or .png")
+    run_script(parser, main)

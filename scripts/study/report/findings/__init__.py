@@ -1,0 +1,33 @@
+"""What a study found, in plain words with numbers and intervals, and what it cannot say."""
+
+from study.report.findings.accuracy import best, diverged, more_data, published
+from study.report.findings.data import near_duplicates
+from study.report.findings.differences import claims, differences, little_to_go_by, power
+from study.report.findings.finding import Finding, Results
+from study.report.findings.hardness import hard_images
+from study.report.findings.spread import partitions, seeds
+
+__all__ = ["Finding", "Results", "main_findings"]
+
+
+def main_findings(results: Results) -> list[Finding]:
+    """Return the findings, most important first, and what the study is too small to say."""
+    if not (results.runs["status"] == "ok").any():
+        text = (
+            "All runs diverged, so there is nothing to report. Lower optimizer.lr in the recipes."
+        )
+        return [Finding("Diverged runs", text, "Results")]
+    return [
+        *diverged(results.runs),
+        *best(results),
+        *differences(results),
+        *more_data(results.scaling),
+        *partitions(results.variance),
+        *seeds(results),
+        *power(results.power),
+        *little_to_go_by(results),
+        *hard_images(results),
+        *near_duplicates(results),
+        *published(results.reproduction),
+        *claims(results.claims),
+    ]

@@ -1,0 +1,122 @@
+"""Findings about accuracy: the best model, more data, published figures and diverged runs."""
+
+import math
+
+import pandas as pd
+
+from study.data.names import OFFICIAL
+from study.report.findings.finding import (
+    Finding,
+    Results,
+    accuracy_interval,
+    of_accuracy,
+    percent,
+)
+
+
+def diverged(runs: pd.DataFrame) -> list[Finding]:
+    """Return which runs diverged, if any did."""
+    lost = runs[runs["status"] != "ok"]
+    if lost.empty:
+        return []
+    names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
+    text = (
+        f"{len(lost)} of {len(runs)} runs diverged ({names}). "
+        "They count in no mean or comparison and judge no image."
+    )
+    return [Finding("Diverged runs", text, "Results")]
+
+
+def best(results: Results) -> list[Finding]:
+    """Return the most accurate combo and model, on the common test and on the publisher's test."""
+    measured = results.groups.dropna(subset=["accuracy"])
+    official = measured["combo"] == OFFICIAL
+    return [
+        _best_of(groups, subject, test, results.comparisons)
+        for subject, test, groups in (
+            ("Best on the common test", "the common test", measured[~official]),
+            ("Best on the publisher's test", "the publisher's test split", measured[official]),
+        )
+        if len(groups)
+    ]
+
+
+def _best_of(groups: pd.DataFrame, subject: str, test: str, comparisons: pd.DataFrame) -> Finding:
+    group = groups.loc[groups["accuracy"].idxmax()]
+    text = (
+        f"{group['model']} on {group['combo']} reaches {percent(group['accuracy'])} accuracy "
+        f"on {test}"
+    )
+    over_images = accuracy_interval(group["images_low"], group["images_high"])
+    if group["n_seeds"] == 1:
+        text += (
+            f" (95 % interval over test images, for this trained model: {over_images} %). "
+            "What another seed would give is not known."
+        )
+    else:
+        # Two seeds may agree by chance, or differ so much that the interval leaves 0 to 1.
+        over_seeds = ""
+        if group["n_seeds"] > 2:
+            ends = accuracy_interval(group["seeds_low"], group["seeds_high"])
+            over_seeds = f"{ends} % over seeds, "
+        text += (
+            f", the mean of {group['n_seeds']} seeds. 95 % interval{'s' if over_seeds else ''}: "
+            f"{over_seeds}{over_images} % over test images, for these trained models."
+        )
+    return Finding(subject, text + _rivals(group, comparisons), "Results")
+
+
+def _rivals(group: pd.Series, comparisons: pd.DataFrame) -> str:
+    """Return which groups the best one was not found better than, among combos and among models."""
+    undecided, n_compared = [], 0
+    for compared, name, within in (
+        ("combos", group["combo"], group["model"]),
+        ("models", group["model"], group["combo"]),
+    ):
+        family = of_accuracy(comparisons, compared, within)
+        family = family[(family["a"] == name) | (family["b"] == name)]
+        n_compared += len(family)
+        for row in family[family["verdict"] == "undecided"].itertuples():
+            other = row.b if row.a == name else row.a
+            undecided.append(
+                f"{within} on {other}" if compared == "combos" else f"{other} on {within}"
+            )
+    if undecided:
+        return (
+            f" Of what it was compared with (other combos with {group['model']}, other models on "
+            f"{group['combo']}), not found worse: {', '.join(undecided)}."
+        )
+    if not n_compared:
+        return ""
+    return (
+        f" Better than all it was compared with: {group['model']} on other combos, "
+        f"other models on {group['combo']}."
+    )
+
+
+def more_data(scaling: pd.DataFrame) -> list[Finding]:
+    """Return how much error twice the training images would save."""
+    if scaling.empty:
+        text = "All combos have one size, so the study cannot say what more training images bring."
+        return [Finding("More data", text, "Comparisons")]
+    gains = []
+    for row in scaling.itertuples():
+        gain = f"{percent(1 - 2**-row.exponent, 0)} less error with {row.model}"
+        if not math.isnan(row.low):
+            gain += f" ({100 * (1 - 2**-row.low):.0f} to {100 * (1 - 2**-row.high):.0f})"
+        gains.append(gain)
+    text = (
+        f"By a power law, twice the training images make {', '.join(gains)}. The 95 % intervals "
+        "resample the study's own seeds and combos, which makes them too narrow where there are "
+        "few; the verdicts on differences do not rest on them."
+    )
+    return [Finding("More data", text, "Comparisons")]
+
+
+def published(reproduction: pd.DataFrame | None) -> list[Finding]:
+    """Return how many published figures were reproduced, if the study compares with them."""
+    if reproduction is None:
+        return []
+    counts = reproduction["verdict"].value_counts()
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return [Finding("Published figures", f"Of the published figures: {verdicts}.", "Reproduction")]

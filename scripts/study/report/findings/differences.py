@@ -1,0 +1,171 @@
+"""Findings about differences: which are real, which could be found, and claims about them."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from study.comparison.claims import VERDICTS
+from study.comparison.pairs import CONFIDENCE
+from study.data.names import OFFICIAL
+from study.report.findings.finding import Finding, Results, interval, of_accuracy, percent
+
+_FEW_TEST_IMAGES = 500
+
+
+class _Pair(NamedTuple):
+    better: str
+    worse: str
+    within: str
+    difference: float
+    low: float
+    high: float
+    real: bool
+
+    def text(self) -> str:
+        verdict = "real" if self.real else "undecided"
+        return f"{100 * self.difference:+.1f} points ({interval(self.low, self.high)}; {verdict})"
+
+
+def _pairs(rows: pd.DataFrame, better: str | None = None) -> list[_Pair]:
+    """Return pairs, turned so that `better`, or what has the higher accuracy, comes first."""
+    pairs = []
+    for row in rows.itertuples():
+        real = row.verdict != "undecided"
+        if row.b == better or (better is None and row.difference >= 0):
+            pairs.append(_Pair(row.b, row.a, row.within, row.difference, row.low, row.high, real))
+        else:
+            pairs.append(
+                _Pair(row.a, row.b, row.within, -row.difference, -row.high, -row.low, real)
+            )
+    return pairs
+
+
+def differences(results: Results) -> list[Finding]:
+    """Return how many differences of accuracy are real, and the most telling ones."""
+    rows = of_accuracy(results.comparisons).dropna(subset=["difference"])
+    if rows.empty:
+        text = (
+            "The study has one combo and one model whose runs can be compared, so it says nothing "
+            "of differences."
+        )
+        return [Finding("Differences", text, "Comparisons")]
+    undecided = rows["verdict"] == "undecided"
+    text = (
+        f"{int((~undecided).sum())} of {len(rows)} differences of accuracy are real at "
+        f"{percent(1 - CONFIDENCE, 0)}, adjusted for how many were looked at (Holm); "
+        f"{int(undecided.sum())} undecided."
+    )
+    if results.runs["seed"].nunique() == 1:
+        text += (
+            " With one seed this holds for these trained models on other test images; whether "
+            "other seeds would show the same is not known."
+        )
+    if (undecided & ((rows["low"] > 0) | (rows["high"] < 0))).any():
+        text += (
+            " An interval is of its difference alone, so it may leave out 0 where the adjusted "
+            "verdict is undecided."
+        )
+    largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
+    kind = "with" if largest.within in set(results.runs["model"]) else "on"
+    text += (
+        f" The largest: {largest.better} minus {largest.worse} {kind} {largest.within}, "
+        f"{largest.text()}."
+    )
+    return [Finding("Differences", text, "Comparisons"), *_most_data(results), *_models(results)]
+
+
+def _sizes(runs: pd.DataFrame) -> pd.Series:
+    """Return training images by combo of partitions, in the study's order."""
+    return runs[runs["combo"] != OFFICIAL].groupby("combo", sort=False)["n_train"].mean()
+
+
+def _most_data(results: Results) -> list[Finding]:
+    """Return how the combo with the most training images differs from that with the fewest."""
+    sizes = _sizes(results.runs)
+    if sizes.nunique() < 2:
+        return []
+    most, least = sizes.idxmax(), sizes.idxmin()
+    texts = []
+    for model in results.runs["model"].unique():
+        rows = of_accuracy(results.comparisons, "combos", model)
+        both = rows[rows["a"].isin([most, least]) & rows["b"].isin([most, least])]
+        texts += [f"{pair.text()} with {model}" for pair in _pairs(both, better=most)]
+    if not texts:
+        return []
+    text = (
+        f"{most} ({sizes[most]:,.0f} training images) minus {least} ({sizes[least]:,.0f}): "
+        f"{', '.join(texts)}; 95 % intervals."
+    )
+    return [Finding("All the data against the least", text, "Comparisons")]
+
+
+def _models(results: Results) -> list[Finding]:
+    """Return how the best two models differ on the largest combo on which models were compared."""
+    rows = of_accuracy(results.comparisons, "models")
+    if rows.empty:
+        return []
+    by_size = _sizes(results.runs).sort_values(ascending=False, kind="stable").index
+    combo = next((combo for combo in by_size if combo in set(rows["within"])), OFFICIAL)
+    groups = results.groups[results.groups["combo"] == combo].dropna(subset=["accuracy"])
+    best, second = groups.nlargest(2, "accuracy")["model"]
+    both = of_accuracy(rows, "models", combo)
+    both = both[both["a"].isin([best, second]) & both["b"].isin([best, second])]
+    text = "".join(
+        f"On {combo}, {best} minus {second}: {pair.text()}; 95 % interval."
+        for pair in _pairs(both, better=best)
+    )
+    return [Finding("Models", text, "Comparisons")]
+
+
+def power(table: pd.DataFrame) -> list[Finding]:
+    """Return what differences between combos this study would find, and what seeds others take."""
+    rows = of_accuracy(table, "combos").dropna(subset=["detectable"])
+    if rows.empty:
+        return []
+    detectable = ", ".join(
+        f"{100 * row.detectable:.1f} points with {row.within}" for row in rows.itertuples()
+    )
+    text = (
+        f"With {rows['n_seeds'].max()} seeds a difference between combos is found in four of five "
+        f"cases if it is at least {detectable}."
+    )
+    needed = ", ".join(
+        f"{row.seeds_needed:.0f} with {row.within}"
+        for row in rows.dropna(subset=["seeds_needed"]).itertuples()
+    )
+    if needed:
+        text += (
+            f" To know it to ± {100 * rows['precision'].max():.1f} points takes seeds: {needed}."
+        )
+    return [Finding("What this study can find", text, "Comparisons")]
+
+
+def little_to_go_by(results: Results) -> list[Finding]:
+    """Return what makes accuracies and differences of this study uncertain from the start."""
+    rows = of_accuracy(results.comparisons)
+    reasons = []
+    if results.runs["seed"].nunique() == 2:
+        reasons.append(
+            "Two seeds hardly show how far seeds differ: take three or more before a difference "
+            "counts."
+        )
+    if len(rows) and (n_test := int((rows["n_images"] / rows["n_seeds"]).min())) < _FEW_TEST_IMAGES:
+        reasons.append(
+            f"With {n_test} test images a seed one image is {percent(1 / n_test)} of accuracy: "
+            "small differences cannot be seen, and which images were drawn for testing decides "
+            "much."
+        )
+    return [Finding("Little to go by", " ".join(reasons), "Comparisons")] if reasons else []
+
+
+def claims(table: pd.DataFrame | None) -> list[Finding]:
+    """Return what the results say of the user's claims, if there are any."""
+    if table is None:
+        return []
+    verdicts = table.drop_duplicates("claim").groupby("verdict")["claim"].agg("; ".join)
+    text = " ".join(
+        f"{verdict.capitalize()}: {verdicts[verdict]}."
+        for verdict in VERDICTS
+        if verdict in verdicts
+    )
+    return [Finding("Claims", text, "Comparisons")]

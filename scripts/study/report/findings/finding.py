@@ -1,0 +1,76 @@
+"""What a finding is, what it is read from, and how its numbers are written."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+
+class Finding(NamedTuple):
+    """One finding.
+
+    Attributes:
+        subject: what it is about, some words.
+        text: plain sentences.
+        chapter: of the report, that shows it.
+    """
+
+    subject: str
+    text: str
+    chapter: str
+
+
+class Results(NamedTuple):
+    """The tables that the findings are read from, as the workflow writes them.
+
+    Attributes:
+        runs: a row a run: `combo`, `model`, `seed`, `status`, `n_train`.
+        groups: of `study.comparison`, as are comparisons, power, variance and scaling.
+        reliability: of `study.hardness`, as are confusions.
+        hard_examples: a row an image: `image_id`, `file`, `n_eligible`, `error_rate`, `kind`,
+            `cl_issue`.
+        duplicates: a row a pair of near-duplicates: `image_id`, `other_id`, `pixel_distance`,
+            `labels_differ`.
+        claims: of `study.comparison.claims`; None if the study has none, as with those that follow.
+        reproduction: of `study.comparison.reproduction`.
+        validation: of `study.hardness.human_agreement`.
+    """
+
+    runs: pd.DataFrame
+    groups: pd.DataFrame
+    comparisons: pd.DataFrame
+    power: pd.DataFrame
+    variance: pd.DataFrame
+    scaling: pd.DataFrame
+    reliability: pd.DataFrame
+    confusions: pd.DataFrame
+    hard_examples: pd.DataFrame
+    duplicates: pd.DataFrame
+    claims: pd.DataFrame | None = None
+    reproduction: pd.DataFrame | None = None
+    validation: pd.DataFrame | None = None
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Return a share as a percentage."""
+    return f"{100 * share:.{decimals}f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval of shares in percent or points, without the sign."""
+    low, high = (round(100 * end, 1) + 0.0 for end in (low, high))  # no "-0.0"
+    return f"{low:.1f} to {high:.1f}"
+
+
+def accuracy_interval(low: float, high: float) -> str:
+    """Return an interval of an accuracy, cut where Student's t takes it beyond 0 or 1."""
+    return interval(max(low, 0.0), min(high, 1.0))
+
+
+def of_accuracy(
+    comparisons: pd.DataFrame, compared: str | None = None, within: str | None = None
+) -> pd.DataFrame:
+    """Return the comparisons of accuracy: all, or those among combos or models within another."""
+    rows = comparisons[comparisons["measure"] == "accuracy"]
+    if compared is not None:
+        rows = rows[rows["compared"] == compared]
+    return rows if within is None else rows[rows["within"] == within]

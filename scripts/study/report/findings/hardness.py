@@ -1,0 +1,66 @@
+"""Findings about the images that stay hard."""
+
+import pandas as pd
+
+from study.hardness.human_agreement import finding as validation_finding
+from study.hardness.scores import KINDS
+from study.report.findings.finding import Finding, Results, percent
+from study.wording import counted
+
+
+def hard_images(results: Results) -> list[Finding]:
+    """Return how far the list of hard images can be relied on, and what is on it."""
+    judged = results.hard_examples[results.hard_examples["n_eligible"] > 0]
+    if judged.empty:
+        return [Finding("Hard images", "No run may judge any image.", "Hard examples")]
+    texts = {
+        "How reliable the list of hard images is": _reliability(results.reliability),
+        "Confusions": _confusions(judged, results.confusions),
+        "Suspect labels": _suspects(judged),
+    }
+    if results.validation is not None:
+        texts["People"] = f"{validation_finding(results.validation)}."
+    return [Finding(subject, text, "Hard examples") for subject, text in texts.items()]
+
+
+def _reliability(reliability: pd.DataFrame) -> str:
+    halves = reliability.set_index("score")
+    tops = [
+        column
+        for column in halves
+        if column.startswith("overlap_top_") and halves[column].notna().all()
+    ]
+    if halves.empty or not tops:
+        return "There are too few runs or images to say how reliable the list of hard images is."
+    top = max(tops, key=lambda column: int(column.rsplit("_", 1)[1]))
+    hardness, count = halves.loc["hardness"], halves.loc["error_rate"]
+    return (
+        f"Two random halves of the runs share {percent(hardness[top], 0)} of their "
+        f"{int(top.rsplit('_', 1)[1]):,} hardest images, and rank all images alike with a "
+        f"correlation of {hardness['correlation']:.2f}. Lists made by counting wrong runs share "
+        f"{percent(count[top], 0)}."
+    )
+
+
+def _confusions(judged: pd.DataFrame, confusions: pd.DataFrame) -> str:
+    always, often = (judged["error_rate"] == 1).sum(), (judged["error_rate"] >= 0.5).sum()
+    text = (
+        f"Of {counted(len(judged), 'image')} that runs may judge, {always:,} are wrong for all of "
+        f"these runs, {often:,} for at least half."
+    )
+    if len(confusions):
+        pairs = ", ".join(
+            f"{row.label} → {row.consensus} ({row.n:,})" for row in confusions.head(3).itertuples()
+        )
+        text += f" Among the latter, label and what most runs say: {pairs}."
+    return text
+
+
+def _suspects(judged: pd.DataFrame) -> str:
+    agreed = int((judged["kind"] == KINDS[0]).sum())
+    doubted = int(judged["cl_issue"].eq(True).sum())  # it may be missing
+    return (
+        f"On {counted(agreed, 'image')} at least half of the runs are wrong and four of five of "
+        "all runs agree on one other class; confident learning doubts "
+        f"{counted(doubted, 'label')}. Both are reasons to look, not proofs."
+    )

@@ -1,0 +1,68 @@
+"""Findings about what accuracies vary with: the partition and the seed."""
+
+import pandas as pd
+
+from study.comparison.pairs import CONFIDENCE
+from study.report.findings.finding import (
+    Finding,
+    Results,
+    accuracy_interval,
+    interval,
+    of_accuracy,
+)
+
+
+def partitions(variance: pd.DataFrame) -> list[Finding]:
+    """Return whether partitions differ by more than seeds do."""
+    rows = variance[variance["source"] == "partition"].dropna(subset=["p"])
+    if rows.empty:
+        return []
+    p_values = ", ".join(f"p = {row.p:.2g} with {row.model}" for row in rows.itertuples())
+    differ = rows.loc[rows["p"] <= 1 - CONFIDENCE, "model"].tolist()
+    text = (
+        f"Which partition a model is trained on matters beyond the seed with {', '.join(differ)} "
+        f"({p_values})."
+        if differ
+        else f"Partitions were not found to differ by more than seeds do ({p_values})."
+    )
+    return [Finding("Partitions", text, "Comparisons")]
+
+
+def seeds(results: Results) -> list[Finding]:
+    """Return how far accuracies differ from seed to seed."""
+    return [Finding("Seeds", _seeds(results), "Comparisons")]
+
+
+def _seeds(results: Results) -> str:
+    if results.runs["seed"].nunique() == 1:
+        return "With one seed the study cannot say how far accuracies would differ with others."
+    variance = results.variance
+    seed = variance[variance["source"] == "seed"].dropna(subset=["sd"])
+    if len(seed):
+        chance = variance[variance["source"] == "finite test"].set_index("model")["sd"]
+        spreads = ", ".join(
+            f"{100 * row.sd:.1f} points with {row.model} ({interval(row.low, row.high)}; the size "
+            f"of the test set alone would make it {100 * chance[row.model]:.1f})"
+            for row in seed.itertuples()
+        )
+        return (
+            "On one partition, another seed (another split, other initial weights) changes the "
+            f"accuracy by a standard deviation of {spreads}."
+        )
+    noise = of_accuracy(results.power).dropna(subset=["sd"])
+    if len(noise):
+        spreads = ", ".join(
+            f"{100 * row.sd:.1f} points among {row.compared} "
+            f"{'of' if row.compared == 'combos' else 'on'} {row.within}"
+            for row in noise.itertuples()
+        )
+        return (
+            "Beside what seeds have in common, runs vary by a standard deviation of "
+            + spreads
+            + "."
+        )
+    group = results.groups.dropna(subset=["accuracy"]).iloc[0]
+    return (
+        f"The mean accuracy of {group['model']} on {group['combo']} over {group['n_seeds']} seeds "
+        f"has the 95 % interval {accuracy_interval(group['seeds_low'], group['seeds_high'])} %."
+    )

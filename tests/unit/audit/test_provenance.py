@@ -1,0 +1,31 @@
+"""What produced a result."""
+
+import subprocess
+
+from study.audit.provenance import repository
+
+
+def test_the_commit_is_that_of_the_project_itself(tmp_path):
+    assert repository(tmp_path) == {"commit": None, "dirty": None, "lock": None}
+
+    def git(*arguments):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True
+        )
+
+    git("init")
+    (tmp_path / "requirements.lock").write_text("a")
+    git("add", "requirements.lock")
+    git("commit", "--message", "first")
+    clean = repository(tmp_path)
+    assert len(clean["commit"]) == 40 and clean["dirty"] is False and len(clean["lock"]) == 64
+    (tmp_path / "inner").mkdir()
+    assert repository(tmp_path / "inner")["commit"] is None
+    (tmp_path / "requirements.lock").write_text("b")
+    changed = repository(tmp_path)
+    assert (
+        changed["commit"] == clean["commit"]
+        and changed["dirty"]
+        and changed["lock"] != clean["lock"]
+    )

@@ -1,0 +1,90 @@
+"""Figures of accuracy show the numbers they are given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from study.report.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure
+from study.report.plots.style import save_figure
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def test_class_accuracies_are_written_into_their_cells():
+    recalls = pd.DataFrame(
+        [[0.5, 0.75], [0.25, np.nan]],
+        index=pd.MultiIndex.from_tuples([("cnn2", "v1"), ("cnn2", "v2")], names=["model", "combo"]),
+        columns=["cat", "dog"],
+    )
+    axes = class_accuracy_figure(recalls).axes[0]
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written == {(0, 0): "50%", (1, 0): "75%", (0, 1): "25%"}
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cnn2 on v1", "cnn2 on v2"]
+
+
+@pytest.fixture
+def summary():
+    runs = pd.DataFrame(
+        [
+            {"combo": combo, "model": model, "seed": seed,
+             "common_test_accuracy": base + seed / 100, "test_accuracy": base - seed / 100}
+            for combo, base in (("v1", 0.6), ("v1+v2", 0.7))
+            for model in ("cnn2", "cnn3")
+            for seed in (1, 2)
+        ]
+    )  # fmt: skip
+    groups = runs.groupby(["combo", "model"], sort=False).agg(
+        common_test_accuracy_mean=("common_test_accuracy", "mean"),
+        test_accuracy_mean=("test_accuracy", "mean"),
+    )
+    for metric in ("common_test_accuracy", "test_accuracy"):
+        groups[f"{metric}_low"] = groups[f"{metric}_mean"] - 0.05
+        groups[f"{metric}_high"] = groups[f"{metric}_mean"] + 0.05
+    return runs, groups.reset_index()
+
+
+def test_the_accuracy_figure_draws_every_run_and_states_the_finding(summary):
+    figure = accuracy_by_combo_figure(*summary)
+    common, _ = figure.axes
+    drawn = sorted(y for line in common.lines for y in line.get_ydata())
+    assert drawn == pytest.approx(sorted(summary[0]["common_test_accuracy"]))
+    assert [tick.get_text() for tick in common.get_xticklabels()] == ["v1", "v1+v2"]
+    assert "v1+v2 leads v1 by 10.0 points on the common test" in figure.get_suptitle()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cnn2", "cnn3"]
+    low, high = common.get_ylim()
+    assert low < min(drawn) and high > max(drawn)
+
+
+def test_an_interval_that_leaves_the_picture_says_so(summary):
+    runs, groups = summary
+    groups.loc[0, "common_test_accuracy_high"] = 3.0
+    common, _ = accuracy_by_combo_figure(runs, groups).axes
+    arrows = [line.get_ydata()[0] for line in common.lines if line.get_marker() in (6, 7)]
+    assert arrows == [common.get_ylim()[1]]
+
+
+def test_a_combo_without_a_common_test_is_drawn_in_the_other_panel_only(summary):
+    runs, groups = summary
+    official = runs["combo"].eq("v1+v2")
+    runs.loc[official, "common_test_accuracy"] = np.nan
+    groups.loc[groups["combo"].eq("v1+v2"), groups.filter(regex="^common").columns] = np.nan
+    figure = accuracy_by_combo_figure(runs, groups)
+    counts = [
+        sum(np.isfinite(line.get_ydata()).sum() for line in axes.lines) for axes in figure.axes
+    ]
+    assert counts == [4, 8]
+    assert figure.get_suptitle() == "v1 reaches 61.5% on the common test"
+    groups.loc[:, groups.filter(regex="^common").columns] = np.nan
+    runs["common_test_accuracy"] = np.nan
+    assert "on its test" in accuracy_by_combo_figure(runs, groups).get_suptitle()
+
+
+def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, summary):
+    for name in ("a.svg", "b.svg"):
+        save_figure(accuracy_by_combo_figure(*summary), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

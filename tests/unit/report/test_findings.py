@@ -1,0 +1,227 @@
+"""What is said of a study: numbers, intervals and what cannot be known."""
+
+import numpy as np
+import pandas as pd
+
+from study.report.findings import Results, main_findings
+
+SIZES = {"v1": 100, "v2": 100, "v1+v2": 200, "official": 300}
+ACCURACY = {"v1": 0.6, "v2": 0.61, "v1+v2": 0.7, "official": 0.8}
+
+
+def table(columns: str, rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def study(
+    seeds=(1, 2), combos=("v1", "v2", "v1+v2"), models=("m", "n"), status="ok", **changes
+) -> Results:
+    """A study: n is 5 points better than m, v1+v2 10 points better than v1, and v2 about as v1."""
+    runs = table(
+        "combo model seed status n_train",
+        [(c, m, s, status, SIZES[c]) for c in combos for m in models for s in seeds],
+    )
+    groups = table(
+        "combo model accuracy n_seeds",
+        [(c, m, ACCURACY[c] + 0.05 * (m == "n"), len(seeds)) for c in combos for m in models],
+    )
+    for name, half in (("seeds", 0.04 if len(seeds) > 1 else np.nan), ("images", 0.02)):
+        groups[f"{name}_low"] = groups["accuracy"] - half
+        groups[f"{name}_high"] = groups["accuracy"] + half
+    partitions = [combo for combo in combos if combo != "official"]
+    tables = {
+        "runs": runs,
+        "groups": groups,
+        "comparisons": comparisons(seeds, combos, partitions, models),
+    }
+    tables |= spread(len(seeds) > 1, len(partitions) > 1, models) | hardness()
+    return Results(**(tables | changes))
+
+
+def comparisons(seeds, combos, partitions, models) -> pd.DataFrame:
+    pairs = [
+        ("combos", m, a, b, ACCURACY[b] - ACCURACY[a], 0.0, 0.2, "undecided" if b == "v2" else b)
+        for m in models
+        for i, a in enumerate(partitions)
+        for b in partitions[i + 1 :]
+    ]
+    if len(models) > 1:
+        pairs += [("models", c, "n", "m", -0.05, -0.08, -0.02, "n") for c in combos]
+    pairs = table("compared within a b difference low high verdict", pairs)
+    return pairs.assign(
+        measure="accuracy", p_holm=0.01, n_images=900 * len(seeds), n_seeds=len(seeds)
+    )
+
+
+def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFrame]:
+    power = [("combos", m, "accuracy", 0.01, 2, 0.03, 0.005, 40) for m in models]
+    variance = [
+        (m, source, 0.01, 0.005, 0.03, p)
+        for m in models
+        for source, p in (("partition", 0.6), ("seed", np.nan), ("finite test", np.nan))
+    ]
+    scaling = [(m, 0.2, 0.1, 0.3) for m in models]
+    return {
+        "power": table(
+            "compared within measure sd n_seeds detectable precision seeds_needed",
+            power if many_seeds and many_combos else [],
+        ),
+        "variance": table("model source sd low high p", variance if many_seeds else []),
+        "scaling": table("model exponent low high", scaling if many_combos else []),
+    }
+
+
+def hardness() -> dict[str, pd.DataFrame]:
+    return {
+        "reliability": table(
+            "score correlation overlap_top_100 overlap_top_1000",
+            [("hardness", 0.9, 0.5, 0.7), ("error_rate", 0.8, 0.1, 0.2)],
+        ),
+        "confusions": table("label consensus n", [("cat", "dog", 3), ("dog", "cat", 1)]),
+        "hard_examples": table(
+            "image_id file n_eligible error_rate kind cl_issue",
+            [
+                (2, "two.png", 2, 1.0, "consensus other", True),
+                (0, "zero.png", 2, 0.5, "split", True),
+                (1, "one.png", 2, 0.0, "easy", False),
+                (3, "three.png", 0, np.nan, None, None),
+            ],
+        ),
+        "duplicates": duplicates(),
+    }
+
+
+def duplicates(*pairs) -> pd.DataFrame:
+    return table("image_id other_id pixel_distance labels_differ", pairs)
+
+
+def texts(results: Results) -> dict[str, str]:
+    return {finding.subject: finding.text for finding in main_findings(results)}
+
+
+def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_intervals():
+    found = texts(study())
+    best = found["Best on the common test"]
+    assert best.startswith(
+        "n on v1+v2 reaches 75.0 % accuracy on the common test, the mean of 2 seeds"
+    )
+    assert "95 % interval: 73.0 to 77.0 % over test images" in best and "Better than all" in best
+    of_three = texts(study(seeds=(1, 2, 3)))["Best on the common test"]
+    assert "95 % intervals: 71.0 to 79.0 % over seeds, 73.0 to 77.0 % over test images" in of_three
+    assert found["Differences"].startswith("7 of 9 differences of accuracy are real at 5 %")
+    assert "v1+v2 minus v1 with m, +10.0 points (0.0 to 20.0; real)" in found["Differences"]
+    assert found["All the data against the least"].startswith(
+        "v1+v2 (200 training images) minus v1 (100): +10.0 points"
+    )
+    assert found["Models"].startswith("On v1+v2, n minus m: +5.0 points (2.0 to 8.0; real)")
+    assert "13 % less error with m (7 to 19)" in found["More data"]
+    assert (
+        "not found to differ" in found["Partitions"]
+        and "1.0 points with m (0.5 to 3.0" in found["Seeds"]
+    )
+    assert "share 70 % of their 1,000 hardest" in found["How reliable the list of hard images is"]
+    assert (
+        "Of 3 images" in found["Confusions"]
+        and "1 are wrong for all" in found["Confusions"]
+        and "cat → dog (3)" in found["Confusions"]
+    )
+    assert "On 1 image " in found["Suspect labels"] and "doubts 2 labels" in found["Suspect labels"]
+
+
+def test_no_interval_of_an_accuracy_goes_beyond_what_there_is():
+    sure = study(seeds=(1, 2, 3))
+    sure.groups[["seeds_high", "images_high"]] = 1.02
+    assert (
+        "71.0 to 100.0 % over seeds, 73.0 to 100.0 % over test"
+        in texts(sure)["Best on the common test"]
+    )
+
+
+def test_rivals_of_the_best_are_named():
+    close = study()
+    close.comparisons.loc[close.comparisons["compared"] == "models", "verdict"] = "undecided"
+    assert (
+        "other models on v1+v2), not found worse: m on v1+v2."
+        in texts(close)["Best on the common test"]
+    )
+
+
+def test_an_interval_without_zero_of_an_undecided_difference_is_explained():
+    assert "An interval is of its difference alone" not in texts(study())["Differences"]
+    close = study()
+    close.comparisons.loc[close.comparisons["compared"] == "models", "verdict"] = "undecided"
+    assert "An interval is of its difference alone" in texts(close)["Differences"]
+
+
+def test_one_seed_is_said_to_tell_nothing_of_others():
+    found = texts(study(seeds=(1,)))
+    assert "95 % interval over test images" in found[
+        "Best on the common test"
+    ] and "nan" not in " ".join(found.values())
+    assert "What another seed would give is not known" in found["Best on the common test"]
+    assert "With one seed" in found["Differences"] and "With one seed" in found["Seeds"]
+    assert "What this study can find" not in found
+
+
+def test_few_seeds_and_few_test_images_are_said_to_be_little_to_go_by():
+    assert "Little to go by" not in texts(study(seeds=(1, 2, 3)))
+    assert texts(study())["Little to go by"].startswith("Two seeds hardly show")
+    small = study(seeds=(1, 2, 3))
+    small.comparisons["n_images"] = 3 * 57
+    assert texts(small)["Little to go by"].startswith(
+        "With 57 test images a seed one image is 1.8 % of accuracy"
+    )
+
+
+def test_pictures_under_two_labels_and_a_threshold_that_takes_in_too_many_are_told():
+    found = texts(
+        study(duplicates=duplicates((0, 2, 0.0, True), (1, 3, 0.0, False), (0, 1, 0.2, True)))
+    )
+    assert found["One picture, two labels"].startswith(
+        "1 pair of images with the same pixels bears two labels"
+    )
+    assert found["One picture, two labels"].endswith(
+        "zero.png (image_id 0) and two.png (image_id 2)."
+    )
+    assert found["Many near-duplicates"].startswith("100 % of the images")
+    assert texts(study()).keys().isdisjoint({"One picture, two labels", "Many near-duplicates"})
+
+
+def test_one_combo_and_one_model_are_said_to_tell_nothing_of_differences():
+    found = texts(study(combos=("v1",), models=("m",)))
+    assert (
+        "one combo and one model" in found["Differences"]
+        and "All combos have one size" in found["More data"]
+    )
+    assert found.keys().isdisjoint({"Models", "All the data against the least"})
+
+
+def test_the_official_combo_is_told_apart_from_the_common_test():
+    found = texts(study(combos=("v1", "official")))
+    assert "n on v1 reaches 65.0 % accuracy" in found["Best on the common test"]
+    assert (
+        "n on official reaches 85.0 % accuracy on the publisher's test split"
+        in found["Best on the publisher's test"]
+    )
+    assert "Best on the common test" not in texts(study(combos=("official",)))
+
+
+def test_diverged_runs_are_named_first():
+    partly = study()
+    partly.runs.loc[0, "status"] = "diverged"
+    first = main_findings(partly)[0]
+    assert (
+        first.subject == "Diverged runs" and "1 of 12 runs diverged (m on v1, seed 1)" in first.text
+    )
+    (only,) = main_findings(study(status="diverged"))
+    assert only.text.startswith("All runs diverged")
+
+
+def test_claims_and_published_figures_are_counted_where_there_are_any():
+    claims = pd.DataFrame(
+        {"claim": ["A", "A", "B"], "verdict": ["supported", "supported", "undecided"]}
+    )
+    published = pd.DataFrame({"verdict": ["reproduced", "reproduced", "worse"]})
+    found = texts(study(claims=claims, reproduction=published))
+    assert found["Claims"] == "Supported: A. Undecided: B."
+    assert "2 reproduced, 1 worse" in found["Published figures"]

@@ -1,0 +1,136 @@
+"""The metrics of a run: against numbers worked out by hand, and scikit-learn."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+from sklearn import metrics as skm
+from statsmodels.stats.proportion import proportion_confint
+
+from study.runs.metrics import (
+    METRICS,
+    classification_metrics,
+    confusion,
+    report_by_class,
+    run_metrics,
+    text_report,
+)
+from study.runs.predictions import ROLE_CODES, Predictions, no_predictions
+
+LABELS = np.array([0, 0, 1, 1, 1, 2])
+PREDICTED = np.array([0, 1, 1, 1, 2, 2])
+CLASSES = ["cat", "dog", "frog"]
+
+
+def log_probabilities(predicted, n_classes=3, share=0.8):
+    table = np.full((len(predicted), n_classes), (1 - share) / (n_classes - 1))
+    table[np.arange(len(predicted)), predicted] = share
+    return np.log(table)
+
+
+def test_metrics_are_those_of_the_definitions():
+    metrics = classification_metrics(log_probabilities(PREDICTED), LABELS, CLASSES)
+    assert metrics["n"] == 6
+    assert metrics["overall_accuracy"] == pytest.approx(4 / 6)
+    assert metrics["class_accuracy"] == pytest.approx({"cat": 1 / 2, "dog": 2 / 3, "frog": 1})
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 2 / 3) / 3)
+    assert metrics["nll"] == pytest.approx(-(4 * math.log(0.8) + 2 * math.log(0.1)) / 6)
+
+
+def test_a_class_without_images_has_no_accuracy():
+    metrics = classification_metrics(log_probabilities(np.array([0])), np.array([0]), CLASSES)
+    assert metrics["class_accuracy"] == {"cat": 1.0, "dog": None, "frog": None}
+
+
+def test_the_text_report_has_the_form_of_the_first_study():
+    metrics = classification_metrics(log_probabilities(PREDICTED), LABELS, CLASSES)
+    assert text_report(metrics, confusion(LABELS, PREDICTED, 3)) == (
+        "Class-wise Accuracy:\ncat: 0.5000\ndog: 0.6667\nfrog: 1.0000\n\n"
+        "Overall Accuracy: 0.6667\n\n"
+        "Confusion Matrix:\n[[1 1 0]\n [0 2 1]\n [0 0 1]]\n"
+    )
+
+
+def test_the_report_by_class_has_the_form_of_the_second_study():
+    report = report_by_class(LABELS, PREDICTED, CLASSES)
+    assert set(report) == {"accuracy", "classification_report"}
+    assert set(report["classification_report"]) == {
+        *CLASSES,
+        "accuracy",
+        "macro avg",
+        "weighted avg",
+    }
+    assert set(report["classification_report"]["cat"]) == {
+        "precision",
+        "recall",
+        "f1-score",
+        "support",
+    }
+    assert report["classification_report"]["dog"]["recall"] == pytest.approx(2 / 3)
+
+
+def test_metrics_agree_with_scikit_learn():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 4, 500)
+    logits = random.normal(0, 1, (500, 4))
+    logits[np.arange(500), labels] += 1.2
+    log_p = log_softmax(logits, axis=1)
+    p, predicted = np.exp(log_p), log_p.argmax(axis=1)
+    metrics = classification_metrics(log_p, labels, list("abcd"))
+    assert metrics["nll"] == pytest.approx(skm.log_loss(labels, p))
+    assert metrics["balanced_accuracy"] == pytest.approx(
+        skm.balanced_accuracy_score(labels, predicted)
+    )
+    assert metrics["macro_precision"] == pytest.approx(
+        skm.precision_score(labels, predicted, average="macro")
+    )
+    assert metrics["macro_recall"] == pytest.approx(
+        skm.recall_score(labels, predicted, average="macro")
+    )
+    assert metrics["top2_accuracy"] == pytest.approx(skm.top_k_accuracy_score(labels, p, k=2))
+    assert metrics["brier"] == pytest.approx(((p - np.eye(4)[labels]) ** 2).sum(axis=1).mean())
+    low, high = proportion_confint((predicted == labels).sum(), 500, method="wilson")
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx((low, high))
+    assert set(METRICS) - set(metrics) == {"nll_scaled", "ece_scaled"}
+
+
+def predictions(*roles):
+    """A run that takes every image for a cat."""
+    return Predictions(
+        np.tile(np.array([3.0, 0, 0], np.float32), (len(roles), 1)),
+        np.array([ROLE_CODES[role] for role in roles], np.uint8),
+    )
+
+
+def test_a_run_is_measured_on_its_own_test_the_common_one_and_all_that_it_may_judge():
+    run = predictions("train", "val", "test", "test", "unseen", "unseen")
+    labels, pairs = np.array([0, 1, 2, 0, 1, 2]), np.array([[0, 4]])
+    metrics = run_metrics(run, labels, CLASSES, np.array([2, 3, 5]), pairs)
+    assert metrics["status"] == "ok"
+    assert (metrics["n"], metrics["overall_accuracy"]) == (2, 0.5)
+    assert metrics["common_test"]["n"] == 3
+    assert metrics["common_test"]["overall_accuracy"] == pytest.approx(1 / 3)
+    assert metrics["train"] == {"n": 1, "overall_accuracy": 1.0}
+    assert metrics["val"] == {"n": 1, "overall_accuracy": 0.0}
+    # Image 4 is nearly the same as one that was trained on.
+    assert metrics["out_of_sample"] == {"n": 3, "overall_accuracy": pytest.approx(1 / 3)}
+    assert metrics["temperature"] > 1 and metrics["nll_scaled"] < metrics["nll"]
+    assert [name for name in metrics if name in METRICS] == list(METRICS)
+
+
+def test_a_run_that_saw_the_common_test_has_no_score_there():
+    run = predictions("train", "test", "test")
+    metrics = run_metrics(run, np.array([0, 1, 0]), CLASSES, np.array([0, 1]))
+    assert metrics["common_test"] == {"n": 0, "class_accuracy": {}} | dict.fromkeys(METRICS)
+    assert metrics["temperature"] is None and metrics["nll_scaled"] is None
+    assert metrics["val"] == {"n": 0, "overall_accuracy": None}
+
+
+def test_a_run_that_diverged_has_the_same_keys_and_no_numbers():
+    labels, common = np.array([0, 1, 0]), np.array([1])
+    roles = predictions("train", "val", "test").roles
+    sound = run_metrics(predictions("train", "val", "test"), labels, CLASSES, common)
+    lost = run_metrics(no_predictions(roles, 3), labels, CLASSES, common)
+    assert lost.keys() == sound.keys() and lost["common_test"].keys() == sound["common_test"].keys()
+    assert lost["status"] == "diverged" and not any(lost[name] for name in METRICS)

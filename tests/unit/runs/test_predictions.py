@@ -1,0 +1,40 @@
+"""Logits on disk, and what follows from them."""
+
+import numpy as np
+
+from study.runs.predictions import (
+    Predictions,
+    load_predictions,
+    no_predictions,
+    roles_in_run,
+    save_predictions,
+)
+
+
+def test_predictions_read_back_to_the_bit(tmp_path):
+    logits = np.array([[1e-7, 30.0, 0.1]], np.float32)
+    saved = Predictions(logits, roles_in_run(1, {"test": np.array([0])}))
+    save_predictions(tmp_path / "p.npz", saved)
+    loaded = load_predictions(tmp_path / "p.npz")
+    assert loaded.logits.tobytes() == logits.tobytes() and loaded.roles.tolist() == [3]
+    first = (tmp_path / "p.npz").read_bytes()
+    save_predictions(tmp_path / "p.npz", saved)
+    assert (tmp_path / "p.npz").read_bytes() == first
+
+
+def test_probabilities_near_one_keep_their_order():
+    predictions = Predictions(
+        np.array([[30.0, 0, 0], [31.0, 0, 0]], np.float32), np.zeros(2, np.uint8)
+    )
+    assert np.diff(predictions.log_probabilities()[:, 0])[0] > 0
+
+
+def test_the_surest_mistakes_come_first_and_ties_in_order_of_image_id():
+    logits = np.array(
+        [[5, 0, 0], [0, 1, 0], [0, 9, 0], [0, 9, 0], [0, 30, 0], [0, 60, 0], [0, 99, 0]], np.float32
+    )
+    roles = np.array([3, 3, 3, 3, 3, 3, 1], np.uint8)
+    labels = np.zeros(7, np.int64)
+    assert Predictions(logits, roles).confident_mistakes(labels, "test").tolist() == [5, 4, 2, 3, 1]
+    assert Predictions(logits, roles).confident_mistakes(labels, "train").tolist() == [6]
+    assert no_predictions(roles, 3).confident_mistakes(labels, "test").tolist() == []

@@ -1,0 +1,60 @@
+"""Entry scripts by themselves, and what an installed copy holds."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import ROOT, run_script
+from PIL import Image
+
+
+@pytest.mark.parametrize(
+    "script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.name
+)
+def test_every_entry_point_has_help(script):
+    assert "usage:" in run_script(script.name, "--help").stdout
+
+
+def test_everything_that_pages_are_made_of_is_installed_with_the_package(tmp_path):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(
+        ROOT / "scripts/study",
+        tmp_path / "scripts/study",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    build = (
+        "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+    )
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    built = subprocess.run(
+        [sys.executable, "-c", build, wheels], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+        installed = {name for name in wheel.namelist() if name.startswith("study/")}
+    kept = {path for path in (tmp_path / "scripts/study").rglob("*.*") if path.is_file()}
+    assert installed == {path.relative_to(tmp_path / "scripts").as_posix() for path in kept}
+
+
+def test_exported_images_are_named_by_id_and_the_same_to_the_byte(tmp_path, decoded):
+    for name in ("a", "b"):
+        run_script(
+            "export_images.py", "--images", decoded / "images.npy",
+            "--index", decoded / "index.csv", "--threads", 2, "--output", tmp_path / name,
+        )  # fmt: skip
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.png"))
+    assert len(files) == 360 and len({path.parent for path in files}) == 10
+    assert all(
+        (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
+        for path in files
+    )
+    images = np.load(decoded / "images.npy")
+    assert all(
+        np.array_equal(np.asarray(Image.open(tmp_path / "a" / path)), images[int(path.stem)])
+        for path in files
+    )
