@@ -19,9 +19,9 @@ import pandas as pd
 
 from study.files import write_csv, write_text
 from study.report.tables import write_table
-from study.runs.legacy import run_folder
 from study.runs.metrics import METRICS
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
+from study.runs.tree import ResultsTree
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 PARTITIONS = [f"v{number}" for number in range(1, 7)]
@@ -94,7 +94,7 @@ def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.
                 for file in ("predictions.npz", "dynamics.npz", "run.json", "metrics.json"):
                     link(
                         folder / file,
-                        run_folder(folder / "runs", combo, MODELS[place], seed) / file,
+                        ResultsTree(folder).run(combo, MODELS[place], seed) / file,
                     )
             (folder / "predictions.npz").unlink()
         for file in ("dynamics.npz", "run.json"):

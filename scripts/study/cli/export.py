@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from study.errors import StudyError
 from study.files import atomic_path, file_digest, read_json, write_text
 from study.runs.run import Run, find_run
 from study.runs.tree import ResultsTree
+
+if TYPE_CHECKING:
+    from study.report.model_card import Parity
 
 _FORMATS = ("onnx", "torch_export", "safetensors")
 
@@ -68,50 +72,14 @@ def answer(arguments: argparse.Namespace) -> None:
 
 def _write(run: Run, results: ResultsTree, form: str, folder: Path) -> str:
     """Write the exported file and its card into a folder; return how exactly it is the model."""
-    import torch
-
-    from study.models.export import (
-        TOLERANCE,
-        compare_with_classifier,
-        export_classifier,
-        largest_distance,
-        read_exported,
-        spread_ids,
-    )
-    from study.models.inference import load_classifier
     from study.report.model_card import Parity, description, model_card
 
-    images = np.load(results.images, mmap_mode="r")
-    labels = read_index(results.index).labels
-    predictions = run.predictions()
     exported_by = repository()
-    classifier = load_classifier(
-        run.folder / "model.safetensors",
-        run.record,
-        run.metrics["temperature"],
-        torch.device("cpu"),
-    )
     print(f"exporting {run.name} as {form} …", file=sys.stderr)
-    path = export_classifier(classifier, form, folder, description(run, exported_by))
-    ids = spread_ids(len(images))
-    logits, difference = compare_with_classifier(
-        read_exported(path, form), classifier, np.array(images[ids])
-    )
-    parity = Parity(
-        len(ids),
-        difference,
-        largest_distance(predictions.logits[ids], logits),
-        run.record["device"],
-    )
-    # A GPU's arithmetic rounds in another way, so its stored logits are no measure of the file.
-    measured = (
-        max(difference, parity.stored) if run.record["device"].startswith("cpu") else difference
-    )
-    if measured > TOLERANCE:
-        raise StudyError(
-            f"the exported file is no copy of the run, so nothing was kept: {parity}; "
-            f"at most {TOLERANCE:g} is allowed"
-        )
+    file, measured = _export(run, results, form, folder, description(run, exported_by))
+    parity = Parity(*measured, run.record["device"])
+    _check(parity, run)
+    labels, predictions = read_index(results.index).labels, run.predictions()
     seen = np.zeros(len(labels), bool)
     if results.near_duplicates.is_file():
         seen = ~predictions.may_judge(read_duplicates(results.near_duplicates))
@@ -121,11 +89,52 @@ def _write(run: Run, results: ResultsTree, form: str, folder: Path) -> str:
         predictions,
         labels,
         form,
-        path.name,
-        file_digest(path),
+        file.name,
+        file_digest(file),
         parity,
         exported_by,
         int((seen & predictions.has_role("test")).sum()),
     )
     write_text(folder / "MODEL_CARD.md", card)
     return str(parity)
+
+
+def _export(
+    run: Run, results: ResultsTree, form: str, folder: Path, description: dict[str, Any]
+) -> tuple[Path, tuple[int, float, float]]:
+    """Return the exported file, and what it says of some images.
+
+    That is how many images, and how far its logits lie from the study's model and from those stored.
+    """
+    import torch
+
+    from study.models import export
+    from study.models.inference import load_classifier
+
+    images = np.load(results.images, mmap_mode="r")
+    classifier = load_classifier(
+        run.folder / "model.safetensors",
+        run.record,
+        run.metrics["temperature"],
+        torch.device("cpu"),
+    )
+    file = export.export_classifier(classifier, form, folder, description)
+    ids = export.spread_ids(len(images))
+    logits, difference = export.compare_with_classifier(
+        export.read_exported(file, form), classifier, np.array(images[ids])
+    )
+    stored = export.largest_distance(run.predictions().logits[ids], logits)
+    return file, (len(ids), difference, stored)
+
+
+def _check(parity: "Parity", run: Run) -> None:
+    """Raise a `StudyError` unless the exported file says what the run's model says."""
+    from study.models.export import TOLERANCE
+
+    # A GPU's arithmetic rounds in another way, so its stored logits are no measure of the file.
+    on_cpu = run.record["device"].startswith("cpu")
+    if max(parity.classifier, parity.stored if on_cpu else 0.0) > TOLERANCE:
+        raise StudyError(
+            f"the exported file is no copy of the run, so nothing was kept: {parity}; "
+            f"at most {TOLERANCE:g} is allowed"
+        )

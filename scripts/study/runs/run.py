@@ -38,7 +38,7 @@ class Run:
     folder: Path
 
     @property
-    def key(self) -> tuple[str, str, int]:
+    def key(self) -> tuple[str | int, ...]:
         """Return combo, model and seed."""
         return self.combo, self.model, self.seed
 
