@@ -104,7 +104,7 @@ def _export(
 ) -> tuple[Path, tuple[int, float, float]]:
     """Return the exported file, and what it says of some images.
 
-    That is how many images, and how far its logits lie from the study's model and from those stored.
+    That is how many images, and how far its logits are from the model's and from those stored.
     """
     import torch
 
