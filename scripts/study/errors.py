@@ -9,7 +9,7 @@ class StudyError(Exception):
     no terminal obeys it. Entry points print it without a traceback and exit with status 1.
     """
 
-    def __init__(self, message: object):
+    def __init__(self, message: object = ""):
         super().__init__(escaped(str(message)))
 
 

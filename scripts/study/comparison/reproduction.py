@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-from study.data.partitions import read_split
+from study.data.splits import read_split
 from study.errors import StudyError
 from study.runs.predictions import Predictions
 from study.runs.run import run_of

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from study.config.recipes import SMALLEST
+from study.config.recipe_checks import SMALLEST
 from study.models.build import build_model
 
 
