@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Say of runs that were trained once more how far they came out the same."""
+"""Compare retrained runs with the originals and grade how closely they match."""
 
 import argparse
 from pathlib import Path
@@ -11,31 +11,26 @@ from study.data.index import read_index
 from study.files import write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
-from study.runs.legacy import run_folder
+from study.runs.run import Run
 from study.wording import counted
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the table and its page, and print a line a run."""
     labels = read_index(arguments.index).labels
+    results = Path(arguments.summary).parent
     summary = pd.read_csv(arguments.summary, dtype={"combo": str, "model": str})
     rows = []
     for name in arguments.runs:
-        combo, model, seed = name.split("/")
-        found = certificate(
-            *(
-                run_folder(Path(arguments.results, part), combo, model, int(seed))
-                for part in ("runs", "certify")
-            ),
-            labels,
-            seed_noise(summary, model),
-        )
+        run = Run.parse(name, results)
+        again = results / "certify" / run.folder.relative_to(results / "runs")
+        found = certificate(run.folder, again, labels, seed_noise(summary, run.model))
         rows.append(
-            {"combo": combo, "model": model, "seed": int(seed)}
+            {"combo": run.combo, "model": run.model, "seed": run.seed}
             | found._asdict()
             | {"changed": "; ".join(found.changed)}
         )
-        print(f"{found.level:4}  {model} on {combo}, seed {seed}: {LEVELS[found.level]}")
+        print(f"{found.level:4}  {run.name}: {LEVELS[found.level]}")
         if found.first_divergence:
             print(
                 f"      first difference: {found.first_divergence}; {found.n_different:,} of "
@@ -64,14 +59,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--results",
-        required=True,
-        help="folder with runs/ and, of those trained once more, certify/",
-    )
     parser.add_argument("--runs", required=True, nargs="+", help="which runs, as combo/model/seed")
     parser.add_argument(
-        "--summary", required=True, help="the study's summary, for the noise of seeds, .csv"
+        "--summary",
+        required=True,
+        help="the study's summary, .csv; beside it lie runs/ and, retrained, certify/",
     )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--page", required=True, help="page to write, .html")

@@ -2,6 +2,7 @@
 """Count the images of each class, in all and by partition."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +28,22 @@ def main(arguments: argparse.Namespace) -> None:
         table[f"partition {Path(path).stem}"] = np.bincount(
             index.labels[read_partition(path)], minlength=n_classes
         )
+    write_table(arguments.output, table, "%.6f")
+    page = html_page(table, "Images by class", describe(counts, index.classes))
+    write_text(arguments.page, page)
+
+
+def describe(counts: np.ndarray, classes: Sequence[str]) -> str:
+    """Return how many images there are, and how unlike the classes are in size."""
     largest, smallest = counts.argmax(), counts.argmin()
-    description = f"{counts.sum():,} images of {n_classes} classes. " + (
+    balance = (
         "All classes have the same number of images."
         if counts[largest] == counts[smallest]
-        else f"The largest class, {index.classes[largest]}, has {counts[largest] / counts[smallest]:.1f} times as many images as the smallest, "
-        f"{index.classes[smallest]}."
+        else f"The largest class, {classes[largest]}, has "
+        f"{counts[largest] / counts[smallest]:.1f} times as many images as the smallest, "
+        f"{classes[smallest]}."
     )
-    write_table(arguments.output, table, "%.6f")
-    write_text(arguments.page, html_page(table, "Images by class", description))
+    return f"{counts.sum():,} images of {len(classes)} classes. {balance}"
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from study.data.datasets import Source, dataset_module
-from study.data.datasets.checksums import read_checksums
+from study.data.datasets import Source, dataset
+from study.data.datasets.download import read_checksums
 from study.files import file_digest, write_array, write_csv, write_json
 from study.job import run_script
 
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
         skip_broken=arguments.skip_broken,
         problems=Path(arguments.problems) if arguments.problems else None,
     )
-    data = dataset_module(arguments.dataset).decode(Path(arguments.raw), source)
+    data = dataset(arguments.dataset).decode(Path(arguments.raw), source)
 
     write_array(arguments.images, data.images)
     names = [data.classes[label] for label in data.labels]

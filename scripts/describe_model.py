@@ -9,7 +9,7 @@ import numpy as np
 
 from study.config.recipes import complete_recipe, epochs_of
 from study.data.index import Index, read_index
-from study.data.partitions import read_split, union
+from study.data.splits import read_split, union
 from study.files import write_text
 from study.job import run_script
 

@@ -70,7 +70,7 @@ def main(arguments: argparse.Namespace) -> None:
     sections = {
         "Data": start_page.data(
             read_json(tree.data_manifest) | {"dataset": name},
-            read_json(arguments.partitions),
+            {Path(path).stem: read_json(path) for path in arguments.partitions},
             n_train,
             results.duplicates[["image_id", "other_id"]].to_numpy(),
             problems,
@@ -106,6 +106,8 @@ if __name__ == "__main__":
         default=[],
         help="list of files that cannot be used or were converted, .csv",
     )
-    parser.add_argument("--partitions", required=True, help="manifest of the partitions, .json")
+    parser.add_argument(
+        "--partitions", required=True, nargs="+", help="records of the partitions, <name>.json"
+    )
     parser.add_argument("--output", required=True, help="page to write, .rst")
     run_script(parser, main)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Get a data set's source files, from a local archive or folder or from the network, and verify them."""
+"""Get a data set's source files from a local archive, a folder or the network; verify them."""
 
 import argparse
 from pathlib import Path
 
-from study.data.datasets import Source, dataset_module
-from study.data.datasets.checksums import read_checksums
+from study.data.datasets import Source, dataset
+from study.data.datasets.download import read_checksums
 from study.data.datasets.pictures import FITS
 from study.files import atomic_path
 from study.job import run_script
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
         digest=arguments.digest,
     )
     with atomic_path(arguments.output) as folder:
-        dataset_module(arguments.dataset).fetch(folder, source)
+        dataset(arguments.dataset).fetch(folder, source)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,24 @@
 #!/usr/bin/env python
-"""Hold statements about the study against its results."""
+"""Judge statements about the study by its results."""
 
 import argparse
 
 import pandas as pd
 
-from study.comparison.claims import VERDICTS, judge_claims
+from study.comparison.claims import VERDICTS, judge_claims, require_supported
 from study.files import read_yaml, write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
 
+_COLUMNS = (
+    "A claim about several cases is supported if all of them are, contradicted if one of them is, "
+    "else undecided. value with the ends of its 95 % interval: the difference of accuracy, the "
+    "mean accuracy over seeds or the standard deviation over seeds."
+)
+
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write what the results say of each claim."""
+    """Write what the results say of each claim; fail where all must be supported and are not."""
     names = {"combo": str, "model": str, "a": str, "b": str, "within": str}
     tables = (
         pd.read_csv(path, dtype=names)
@@ -21,16 +27,14 @@ def main(arguments: argparse.Namespace) -> None:
     judged = judge_claims(read_yaml(arguments.claims), *tables)
     verdicts = judged.drop_duplicates("claim")["verdict"]
     counts = ", ".join(f"{(verdicts == verdict).sum()} {verdict}" for verdict in VERDICTS)
-    write_table(arguments.output, judged, "%.6g")
-    write_text(
-        arguments.page,
-        html_page(
-            judged,
-            f"{len(verdicts)} claims: {counts}",
-            "A claim about several cases is supported if all of them are, contradicted if one of them is, else undecided. value with the "
-            "ends of its 95 % interval: the difference of accuracy, the mean accuracy over seeds or the standard deviation over seeds.",
-        ),
-    )
+    if arguments.output:
+        write_table(arguments.output, judged, "%.6g")
+    if arguments.page:
+        heading = f"{len(verdicts)} claims: {counts}"
+        write_text(arguments.page, html_page(judged, heading, _COLUMNS))
+    if arguments.require_supported:
+        require_supported(judged)
+        print(f"all {len(verdicts)} claims are supported")
 
 
 if __name__ == "__main__":
@@ -39,6 +43,11 @@ if __name__ == "__main__":
     parser.add_argument("--comparisons", required=True, help="differences of all pairs, .csv")
     parser.add_argument("--groups", required=True, help="accuracies of combos and models, .csv")
     parser.add_argument("--variance", required=True, help="where the spread comes from, .csv")
-    parser.add_argument("--page", required=True, help="page to write, .html")
-    parser.add_argument("--output", required=True, help="table to write: a row a case, .csv")
+    parser.add_argument("--page", help="page to write, .html")
+    parser.add_argument("--output", help="table to write: a row a case, .csv")
+    parser.add_argument(
+        "--require-supported",
+        action="store_true",
+        help="exit with an error unless the results support all claims, such as in CI",
+    )
     run_script(parser, main)

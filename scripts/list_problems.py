@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""List which of a user's own files cannot be used as images, and which were converted."""
+"""List which of your own files cannot be used as images, and which were converted."""
 
 import argparse
 from pathlib import Path
@@ -20,8 +20,9 @@ def main(arguments: argparse.Namespace) -> None:
     others = ", ".join(f"{count:,} {what}" for what, count in ignored.items()) or "none"
     unusable = int((table["kind"] == UNUSABLE).sum())
     description = (
-        f"{unusable:,} files cannot be used and are not in the study; {len(table) - unusable:,} were converted and are. Files of other kinds that lie "
-        f"there and were left alone: {others}."
+        f"{unusable:,} files cannot be used and are not in the study; "
+        f"{len(table) - unusable:,} were converted and are. "
+        f"Files of other kinds that lie there and were left alone: {others}."
     )
     write_table(arguments.output, table)
     write_text(arguments.page, html_page(table, "Converted and unusable files", description))

@@ -6,7 +6,7 @@ import sys
 import time
 
 from study.data.index import read_index
-from study.data.partitions import read_split, union
+from study.data.splits import read_split, union
 from study.devices import device_name, take_device, trains_in_bf16
 from study.errors import StudyError
 from study.files import read_yaml, write_csv, write_json

@@ -1,72 +1,41 @@
 #!/usr/bin/env python
-"""Measure how much the two DVC studies' way of splitting flatters: models scored on test images that they trained on."""
+"""Measure what a leaky split adds: accuracy on test images that a model was trained on."""
 
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
-from study.comparison.leaks import leak
+from study.comparison.reproduction import leak_table
 from study.data.index import read_index
-from study.data.partitions import read_split
-from study.errors import StudyError
 from study.files import read_yaml, write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
-from study.runs.legacy import run_folder
-from study.runs.predictions import load_predictions
+from study.runs.tree import ResultsTree
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write a row for each system, combo and seed, and the page."""
     published = read_yaml(arguments.published)
-    labels = read_index(arguments.index).labels
-    results = Path(arguments.results)
-    rows = []
-    for name in arguments.systems:
-        system = published[name]
-        partition = system["leak"]["partition"]
-        for combo in system["leak"]["combos"]:
-            for seed in arguments.seeds:
-                model, file = system["model"], f"seed{seed}.csv"
-                leaky, right = (
-                    load_predictions(
-                        run_folder(results / "runs", place, model, seed) / "predictions.npz"
-                    )
-                    for place in (f"{combo}{arguments.suffix}", combo)
-                )
-                if leaky.diverged or right.diverged:
-                    continue
-                test = read_split(results / "splits" / f"{partition}{arguments.suffix}" / file)[
-                    "test"
-                ]
-                right_test = read_split(results / "splits" / partition / file)["test"]
-                rows.append(
-                    {
-                        "system": name,
-                        "model": model,
-                        "trained_on": combo,
-                        "tested_on": partition,
-                        "seed": seed,
-                    }
-                    | dict(leak(leaky, test, right, right_test, labels))
-                )
-    if not rows:
-        raise StudyError(
-            "all these runs diverged: there is nothing to compare; lower 'optimizer.lr' in the recipes"
-        )
-    table = pd.DataFrame(rows)
+    table = leak_table(
+        ResultsTree(Path(arguments.results)),
+        {name: published[name] for name in arguments.systems},
+        arguments.seeds,
+        arguments.suffix,
+        read_index(arguments.index).labels,
+    )
     write_table(arguments.output, table, "%.6f")
-    flattery = 100 * table["flattery"]
+    gain = 100 * table["leak_gain"]
     write_text(
         arguments.page,
         html_page(
             table,
-            f"Splitting each combo afresh flatters by {flattery.mean():.1f} points ({flattery.min():.1f} to {flattery.max():.1f})",
-            "As the two DVC studies did it, every combo is split by itself, and a partition's test images may be training images of a "
-            "larger combo. accuracy: such a model on the partition's test images; accuracy_unseen: the same model on those of them "
-            "that it neither trained nor validated on; flattery: the difference. accuracy_right: a model of the same combo whose "
-            "split is the union of its partitions' splits, on the partition's test images, none of which it has seen.",
+            f"Splitting each combo afresh adds {gain.mean():.1f} points of accuracy "
+            f"({gain.min():.1f} to {gain.max():.1f})",
+            "The two DVC studies split every combo separately, so a partition's test images may "
+            "be training images of a larger combo. accuracy: such a model on the partition's test "
+            "images; accuracy_unseen: the same model on those of them that it neither trained nor "
+            "validated on; leak_gain: the difference. accuracy_right: a model of the same combo "
+            "whose split is the union of its partitions' splits, on the partition's test images, "
+            "none of which it has seen.",
         ),
     )
 

@@ -1,22 +1,26 @@
 #!/usr/bin/env python
-"""Draw disjoint, stratified partitions from a data set."""
+"""Draw one partition from the images that earlier ones have left, stratified by class."""
 
 import argparse
-from pathlib import Path
-
-import numpy as np
 
 from study.data.index import read_index
-from study.data.partitions import draw_partitions, write_partition
+from study.data.partitions import (
+    draw_partition,
+    image_counts,
+    joined,
+    partition_record,
+    read_partition,
+    write_partition,
+)
 from study.errors import StudyError
-from study.files import file_digest, write_json
+from study.files import write_json
 from study.job import run_script
 
 
-def main(arguments: argparse.Namespace) -> None:
-    """Write one list of image_ids a partition, and a manifest with their sizes, class counts and digests."""
+def read_sizes(texts: list[str]) -> dict[str, float]:
+    """Return the size of each partition, by its name: an int for images, a float for a share."""
     sizes = {}
-    for text in arguments.sizes:
+    for text in texts:
         name, _, size = text.rpartition("=")
         try:
             sizes[name] = int(size) if size.isdigit() else float(size)
@@ -26,29 +30,33 @@ def main(arguments: argparse.Namespace) -> None:
             raise StudyError(
                 f"--sizes: expected name=size, such as v1=20000 or v1=0.3, found {text!r}"
             )
+    return sizes
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the list of image_ids, and a record with its seed, size, class counts and digest."""
     index = read_index(arguments.index)
-    folder = Path(arguments.folder)
-    described = {}
-    for name, image_ids in draw_partitions(index.labels, sizes, arguments.seed).items():
-        path = folder / f"{name}.csv"
-        write_partition(path, image_ids)
-        counts = np.bincount(index.labels[image_ids], minlength=len(index.classes)).tolist()
-        described[name] = {
-            "size": len(image_ids),
-            "class_counts": dict(zip(index.classes, counts, strict=True)),
-            "sha256": file_digest(path),
-        }
-    write_json(folder / "manifest.json", {"seed": arguments.seed, "partitions": described})
+    *_, size = image_counts(read_sizes(arguments.sizes), len(index.labels)).values()
+    taken = joined(read_partition(path) for path in arguments.before)
+    image_ids = draw_partition(index.labels, taken, size, arguments.seed)
+    write_partition(arguments.output, image_ids)
+    write_json(arguments.record, partition_record(arguments.output, index, arguments.seed))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument(
-        "--sizes", required=True, nargs="+", metavar="NAME=SIZE", help="partitions in drawing order"
+        "--before", nargs="*", default=[], help="lists of the earlier partitions' image_ids, .csv"
+    )
+    parser.add_argument(
+        "--sizes",
+        required=True,
+        nargs="+",
+        metavar="NAME=SIZE",
+        help="of the earlier partitions in drawing order, and of this one, which is the last",
     )
     parser.add_argument("--seed", required=True, help="seed of the draw, a number or a name")
-    parser.add_argument(
-        "--folder", required=True, help="where to write <name>.csv and manifest.json"
-    )
+    parser.add_argument("--output", required=True, help="list of image_ids to write, .csv")
+    parser.add_argument("--record", required=True, help="record to write, .json")
     run_script(parser, main)

@@ -3,7 +3,7 @@
 
 import argparse
 
-from study.data.partitions import ROLES, read_split, union
+from study.data.splits import ROLES, read_split, union
 from study.devices import memory_advice, take_device
 from study.files import read_json
 from study.job import device_options, run_script

@@ -1,43 +1,70 @@
 #!/usr/bin/env python
-"""Split one partition into train, val and test for one seed, stratified by class."""
+"""Split images into train, val and test for one seed."""
 
 import argparse
 
-from study.data.index import read_index
-from study.data.partitions import (
+import numpy as np
+
+from study.data.index import Index, read_index
+from study.data.partitions import joined, read_partition
+from study.data.splits import (
     ROLES,
-    insist_on_every_class,
-    read_partition,
+    require_every_class,
+    split_afresh,
+    split_official,
     split_partition,
     write_development,
     write_split,
 )
-from study.job import run_script, share_options
+from study.job import run_script
+
+
+def split(arguments: argparse.Namespace, index: Index) -> dict[str, np.ndarray]:
+    """Return the image_ids of each role."""
+    if arguments.kind == "official":
+        return split_official(index.source_split, index.labels, arguments.val, arguments.seed)
+    image_ids = joined(map(read_partition, arguments.partitions))
+    ratios = {role: getattr(arguments, role) for role in ROLES}
+    if arguments.kind == "afresh":
+        return split_afresh(image_ids, ratios, arguments.seed)
+    roles = split_partition(image_ids, index.labels, ratios, arguments.seed)
+    where = f"{' '.join(arguments.partitions)}, seed {arguments.seed}"
+    require_every_class(roles, index.labels, index.classes, where)
+    return roles
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the role of each image of the partition."""
-    index = read_index(arguments.index)
-    split = split_partition(
-        read_partition(arguments.partition),
-        index.labels,
-        {role: getattr(arguments, role) for role in ROLES},
-        arguments.seed,
-    )
-    where = f"{arguments.partition}, seed {arguments.seed}"
-    insist_on_every_class(split, index.labels, index.classes, where)
-    write_development(arguments.development, split)
-    write_split(arguments.output, split)
+    """Write the role of each image, and the same without test images."""
+    roles = split(arguments, read_index(arguments.index))
+    write_development(arguments.development, roles)
+    write_split(arguments.output, roles)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--kind",
+        required=True,
+        choices=["partition", "official", "afresh"],
+        help="a partition by class; all images as their publisher did; or a combo as a whole, "
+        "which leaks and serves to measure what a leak does",
+    )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument(
-        "--partition", required=True, help="list of the partition's image_ids, .csv"
+        "--partitions",
+        nargs="*",
+        default=[],
+        help="lists of the image_ids to split, .csv; none for the official split",
     )
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
-    share_options(parser)
+    parser.add_argument("--train", type=float, help="share of the images to train on")
+    parser.add_argument(
+        "--val",
+        required=True,
+        type=float,
+        help="share of the images for validation; of the training images in the official split",
+    )
+    parser.add_argument("--test", type=float, help="share of the images for testing")
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
     parser.add_argument(
         "--development", required=True, help="the same without test images, to write, .csv"

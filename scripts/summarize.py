@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.comparison.groups import group_row
 from study.files import write_text
 from study.job import run_script
 from study.report.plots.accuracy import (
@@ -17,7 +18,7 @@ from study.report.plots.costs import cost_figure, cost_table, resources_figure, 
 from study.report.plots.style import message_figure, save_figure
 from study.report.tables import html_page, write_table
 from study.runs.run import n_of, read_runs
-from study.runs.summary import group_row, summary_table
+from study.runs.summary import summary_table
 from study.runs.tree import ResultsTree
 
 _GROUP = ["combo", "model"]

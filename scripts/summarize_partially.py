@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.comparison.groups import group_row
 from study.job import run_script
 from study.report.tables import write_table
 from study.runs.legacy import read_runs
 from study.runs.progress import state_of_run
 from study.runs.run import run_of
-from study.runs.summary import group_row, run_row
+from study.runs.summary import run_row
 
 
 def state(results: Path, combo: str, model: str, seed: int) -> dict:

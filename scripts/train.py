@@ -10,7 +10,7 @@ from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import complete_recipe
 from study.data.index import read_index
-from study.data.partitions import ROLES, read_split, union
+from study.data.splits import ROLES, read_split, union
 from study.devices import gpu_versions, take_device
 from study.files import file_digest, read_json, read_yaml, write_json
 from study.job import device_options, hold_log, run_script, stop_with_ancestors

@@ -11,7 +11,7 @@ from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import canonical, complete_recipe, merged, overlay
 from study.data.index import read_index
-from study.data.partitions import read_split, union
+from study.data.splits import read_split, union
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import read_yaml, write_json

@@ -35,17 +35,6 @@ def device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
 
 
-def share_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a split divides its images."""
-    parser.add_argument(
-        "--train", required=True, type=float, help="share of the images to train on"
-    )
-    parser.add_argument(
-        "--val", required=True, type=float, help="share of the images for validation"
-    )
-    parser.add_argument("--test", required=True, type=float, help="share of the images for testing")
-
-
 @contextlib.contextmanager
 def end_in_one_line() -> Iterator[None]:
     """Turn failures within that a user can mend into one line on stderr and exit 1."""

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from study.data.datasets import Source, dataset_module
+from study.data.datasets import Source, dataset
 from study.data.datasets.cifar10 import CIFAR10
 from study.data.pickles import load_arrays
 from study.files import write_csv, write_text
@@ -83,7 +83,7 @@ def main() -> None:
     project, raw = folder / "project", folder / "cifar-10-batches-py"
 
     if not project.exists():
-        dataset_module("cifar10").fetch(raw, Source(archive=Path(arguments.archive)))
+        dataset("cifar10").fetch(raw, Source(archive=Path(arguments.archive)))
         classes, labels, changed = plant(raw, arguments.share, arguments.seed)
         sums = [
             f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n"

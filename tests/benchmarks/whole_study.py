@@ -20,7 +20,7 @@ import yaml
 from training import authors_epoch
 
 from study.data.index import read_index
-from study.data.partitions import read_split, union
+from study.data.splits import read_split, union
 from study.files import read_yaml, write_csv
 from study.job import KEEP_MEMORY
 from study.training.image_set import ImageSet

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import real_archive
 
-from study.data.datasets import SIZES, Source, dataset_module
+from study.data.datasets import Source, dataset
 from study.data.datasets.cifar10 import CIFAR10
 from study.data.partitions import draw_partitions
 
@@ -22,13 +22,13 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cifar10") / "raw"
-    dataset_module("cifar10").fetch(folder, Source(archive=real_archive()))
+    dataset("cifar10").fetch(folder, Source(archive=real_archive()))
     return folder
 
 
 @pytest.fixture(scope="module")
 def data(raw):
-    return dataset_module("cifar10").decode(raw, Source())
+    return dataset("cifar10").decode(raw, Source())
 
 
 def test_the_members_have_the_official_md5s(raw):
@@ -37,7 +37,10 @@ def test_the_members_have_the_official_md5s(raw):
 
 
 def test_numbers_order_and_classes_are_those_of_cifar10(data):
-    assert data.images.shape == (SIZES["cifar10"], 32, 32, 3) and data.images.dtype == np.uint8
+    assert (
+        data.images.shape == (dataset("cifar10").n_images, 32, 32, 3)
+        and data.images.dtype == np.uint8
+    )
     counts = np.bincount(data.labels[:10_000], minlength=10)
     assert counts.tolist() == [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]
     assert np.bincount(data.labels).tolist() == [6000] * 10
@@ -73,5 +76,5 @@ def test_three_partitions_of_twenty_thousand_are_balanced(data):
 
 def test_decoding_takes_seconds(raw):
     start = time.perf_counter()
-    dataset_module("cifar10").decode(raw, Source())
+    dataset("cifar10").decode(raw, Source())
     assert time.perf_counter() - start < 10  # about one second on an idle core

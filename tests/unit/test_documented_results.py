@@ -47,14 +47,14 @@ def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
         tuned = f"{100 * row.tuned:.1f} ± {100 * row.tuned_sd:.1f} % ({row.tuned_runs})"
         assert f"{row.verdict} | {tuned} |" in text
     for (model, combo), mean in (
-        leak.groupby(["model", "trained_on"])[["accuracy", "accuracy_unseen", "flattery"]]
+        leak.groupby(["model", "trained_on"])[["accuracy", "accuracy_unseen", "leak_gain"]]
         .mean()
         .iterrows()
     ):
         accuracies = f"{mean['accuracy']:.1%} | {mean['accuracy_unseen']:.1%}".replace("%", " %")
         assert re.search(
             rf"\| {model} on {re.escape(combo)} \| \d+ % \| {re.escape(accuracies)} "
-            rf"\| {100 * mean['flattery']:.1f} \|",
+            rf"\| {100 * mean['leak_gain']:.1f} \|",
             text,
         )
 

@@ -159,8 +159,8 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     assert "checks passed" in output and "FAILED" not in output
     results = finished.folder / "results"
     run = results / "runs" / "v1" / "cnn2" / "seed42"
-    twins = rows(results / "verification_near_duplicates.csv")
-    assert [(row["combo"], row["seed"]) for row in twins] == [
+    scores = rows(results / "verification_near_duplicates.csv")
+    assert [(row["combo"], row["seed"]) for row in scores] == [
         ("v1", "42"),
         ("v1", "7"),
         ("v1+v2", "42"),
@@ -186,7 +186,7 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
         path.write_bytes(content)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         refused = run_script("verify.py", "--results", results, "--partitions", "v1", "v2", "v3",
-            "--twins", results / "t.csv",
+            "--near-duplicates", results / "t.csv",
                              "--output", results / "v.csv", check=False)  # fmt: skip
         path.write_bytes(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -323,13 +323,13 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
     project.configure(study | {"models": ["cnn2"]})
     assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
     jobs = project.succeeds("reproduce", "--dry-run", "--quiet", "rules")
-    assert re.search(r"compare_published +1\b", jobs) and re.search(r"split_afresh +9\b", jobs)
+    assert re.search(r"compare_published +1\b", jobs) and re.search(r"split +18\b", jobs)
     project.configure(study | {"reproduce": {"systems": ["S3", "S4"], "tuned": True}})
     jobs = project.succeeds("reproduce", "--dry-run", "--quiet", "rules")
     assert (
         re.search(r"train +12\b", jobs)
         and re.search(r"lr_find +1\b", jobs)
-        and re.search(r"split_official +3\b", jobs)
+        and re.search(r"split +12\b", jobs)
     )
 
 
@@ -508,14 +508,14 @@ def test_seeds_given_by_config_option_are_refused_with_the_way_out(project):
 def test_partitions_larger_than_the_decoded_pool_are_refused(tmp_path, archive):
     sizes = [{"name": "v1", "size": 300}, {"name": "v2", "size": 61}]
     project = Project(tmp_path / "project", archive, partitions=sizes, combos=["v1"], seeds=[3])
-    result = project.snakemake("results/splits/v1/seed3.csv")
+    result = project.snakemake("results/partitions/v2.csv")
     assert result.returncode != 0
     assert_error_line(result, "ask for 361 images (v1: 300, v2: 61) but the data set has 360")
-    assert list((project.folder / "results" / "partitions").glob("*")) == []
+    assert list((project.folder / "results" / "partitions").glob("v2*")) == []
     project.configure(
         project.study | {"partitions": [{"name": "v1", "size": 300}, {"name": "v2", "size": 60}]}
     )
-    project.succeeds("results/splits/v1/seed3.csv")
+    project.succeeds("results/partitions/v2.csv")
 
 
 def test_a_damaged_archive_stops_the_study_and_a_good_one_continues_it(project, tmp_path):

@@ -135,15 +135,13 @@ def test_the_assignment_is_not_run_without_an_id(project):
     )
     project.configure({"partition_seed": "s1234567"}, "mine.yaml")
     project.succeeds(
-        "results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml"
+        "results/partitions/v1.json", "--cores", "1", "--configfile", "config/mine.yaml"
     )
     mine = (project.folder / "results/partitions/v1.csv").read_text()
-    assert (
-        json.loads((project.folder / "results/partitions/manifest.json").read_text())["seed"]
-        == "s1234567"
-    )
+    record = json.loads((project.folder / "results/partitions/v1.json").read_text())
+    assert record["seed"] == "s1234567"
     project.configure({"partition_seed": "s7654321"}, "mine.yaml")
     project.succeeds(
-        "results/partitions/manifest.json", "--cores", "1", "--configfile", "config/mine.yaml"
+        "results/partitions/v1.json", "--cores", "1", "--configfile", "config/mine.yaml"
     )
     assert (project.folder / "results/partitions/v1.csv").read_text() != mine

@@ -67,6 +67,23 @@ def sorted_keys(path: str):
     )
 
 
+def partitioned(**sizes):
+    """Return what changes the partitions; those that stay have the sizes of `Project`."""
+    return configured(partitions=[{"name": name, "size": size} for name, size in sizes.items()])
+
+
+def with_new_file(path: str, text: str):
+    """Return what adds a file to the project."""
+
+    @contextmanager
+    def added(project: Project) -> Iterator[None]:
+        (project.folder / path).write_text(text)
+        yield
+        (project.folder / path).unlink()
+
+    return added
+
+
 @contextmanager
 def touched(project: Project) -> Iterator[None]:
     """Give the code and the data new times, as a fresh clone and a copy do."""
@@ -97,8 +114,10 @@ class Change(NamedTuple):
     not_: set[str]
 
 
+READING = {"download": 1, "decode": 1, "partition": 3, "split": 6}
 UPSTREAM = {"download", "decode", "partition", "find_duplicates"}
 TRAINING = {"train", "predict"}
+MAKING = UPSTREAM | TRAINING | {"split"}
 AFTER_TRAINING = {
     "measure": 4,
     "draw_run": 4,
@@ -124,11 +143,18 @@ CHANGES = [
     Change("code of another optimizer", appended("scripts/study/training/optimizers/sgd.py", "\n\nUNUSED = 1\n"), {}, set()),
     Change("an option's description", rewritten_in("scripts/study/training/optimizers/adam.py", "L2 penalty.", "The L2 penalty."), {}, set()),
     Change("a new optimizer", added("Add an optimizer"), {}, set()),
-    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4} | AFTER_TRAINING, set()),
-    Change("an archive of other images", other_archive, dict.fromkeys(["download", "decode", "partition"], 1) | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
+    Change("code that reads the archive", appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"), READING | {"train": 4} | AFTER_TRAINING, set()),
+    Change("an archive of other images", other_archive, READING | {"train": 4, "predict": 4} | AFTER_TRAINING, set()),
     Change("a recipe's learning rate", configured(overrides={"cnn2": {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": 0.002}}}), {"resolve_recipe": 1, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
     Change("a new seed", configured(seeds=[42, 7, 8]), {"split": 3, "train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM),
     Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]), {"train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1}, UPSTREAM | {"split"}),
+    Change("another mirror of another data set", rewritten_in("scripts/study/data/datasets/cifar100.py", "https://", "https://mirror."), {}, set()),
+    Change("a new data set", with_new_file("scripts/study/data/datasets/new.py", "DATASET = None\n"), {}, set()),
+    Change("the wording of an error in config/", rewritten_in("scripts/study/config/checks.py", "which is not among", "not among"), {}, set()),
+    Change("a reworded docstring in training/", rewritten_in("scripts/study/training/schedules.py", '"""', '"""In other words: '), {}, set()),
+    Change("v3 taken out", partitioned(v1=100, v2=101), {"measure": 4, "summarize": 1}, MAKING),
+    Change("a v4 added", partitioned(v1=100, v2=101, v3=99, v4=60), {"partition": 1, "split": 2, "measure": 4, "summarize": 1}, MAKING - {"partition", "split"}),
+    Change("v3 of another size", partitioned(v1=100, v2=101, v3=120), {"partition": 1, "split": 2, "measure": 4, "summarize": 1}, MAKING - {"partition", "split"}),
     Change("another device", configured(device="cuda"), {}, TRAINING),
 ]  # fmt: skip
 

@@ -36,11 +36,7 @@ rule compare:
         predictions=of_all_runs("predictions.npz"),
         metrics=of_all_runs("metrics.json"),
         records=of_all_runs("run.json"),
-        splits=expand(
-            "results/splits/{partition}/seed{seed}.csv",
-            partition=PARTITIONS,
-            seed=SEEDS,
-        ),
+        common_tests=expand("results/splits/common/seed{seed}.csv", seed=SEEDS),
     output:
         tables=expand(
             "results/comparisons/{table}.csv",
@@ -102,13 +98,11 @@ rule compare:
         "python scripts/compare.py"
         " --code {params.code}"
         " --runs {input.runs}"
-        " --folder $(dirname {input.runs})/runs"
         " --index {input.index}"
-        " --splits $(dirname {input.runs})/splits"
         " --partitions {params.partitions}"
         " --draws {params.draws}"
         " --precision {params.precision}"
-        " --tables $(dirname {output.page})"
+        " --tables {output.tables}"
         " --page {output.page}"
         " --comparisons-figure {output.differences}"
         " --variance-figure {output.variance}"
@@ -611,7 +605,11 @@ rule judge_claims:
 # On request: `snakemake check_claims` fails unless all claims are supported.
 rule check_claims:
     input:
-        claims="results/claims.csv",
+        claims=claims_file,
+        comparisons="results/comparisons/comparisons.csv",
+        groups="results/comparisons/groups.csv",
+        variance="results/comparisons/variance.csv",
+        judged="results/claims.csv",
     log:
         "results/logs/check_claims.log",
     conda:
@@ -621,11 +619,15 @@ rule check_claims:
         mem_mb=500,
         runtime=5,
     params:
-        code=code("check_claims.py"),
+        code=code("judge_claims.py"),
     shell:
-        "python scripts/check_claims.py"
+        "python scripts/judge_claims.py"
         " --code {params.code}"
-        " --claims {input.claims}"
+        " --claims {input.claims:q}"
+        " --comparisons {input.comparisons}"
+        " --groups {input.groups}"
+        " --variance {input.variance}"
+        " --require-supported"
         " 2>&1 | tee {log}"
 
 
@@ -685,8 +687,11 @@ rule record_study:
         metrics=of_all_runs("metrics.json"),
         data="results/data/manifest.json",
         files=[
-            "results/partitions/manifest.json",
-            *expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+            *expand(
+                "results/partitions/{partition}.{suffix}",
+                partition=PARTITIONS,
+                suffix=["csv", "json"],
+            ),
             *expand(
                 "results/splits/{partition}/seed{seed}.csv",
                 partition=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)],
@@ -744,7 +749,7 @@ rule describe_study:
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],
         data="results/data/manifest.json",
-        partitions="results/partitions/manifest.json",
+        partitions=expand("results/partitions/{partition}.json", partition=PARTITIONS),
         duplicates="results/data/near_duplicates.csv",
         problems=problems_table(),
     output:

@@ -17,7 +17,7 @@ rule verify:
         study=[
             *("--results", "results", "--partitions", *PARTITIONS),
             *("--configfiles", *given_configfiles()),
-            *("--twins", "results/verification_near_duplicates.csv"),
+            *("--near-duplicates", "results/verification_near_duplicates.csv"),
             *("--output", "results/verification.csv"),
         ],
     shell:
@@ -91,7 +91,6 @@ rule certify:
     shell:
         "python scripts/certify.py"
         " --code {params.code}"
-        " --results $(dirname {output.table})"
         " --runs {params.runs:q}"
         " --summary {input.summary}"
         " --index {input.index}"

@@ -26,7 +26,6 @@ localrules:
     resolve_recipe,
     partition,
     split,
-    split_official,
-    split_afresh,
+    common_test,
     list_runs,
     check_claims,

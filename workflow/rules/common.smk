@@ -90,21 +90,24 @@ def reproduced_combos():
 wildcard_constraints:
     partition="|".join(map(re.escape, PARTITIONS)),
     combo="|".join(map(re.escape, [*COMBOS, *reproduced_combos()])),
-    afresh=f"[^/]+{re.escape(AFRESH)}",
+    part="|".join(
+        [*map(re.escape, [*PARTITIONS, OFFICIAL]), f"[^/]+{re.escape(AFRESH)}"]
+    ),
     model="|".join(map(re.escape, RECIPES)),
     seed="|".join(map(str, SEEDS)),
     worker="[0-9]+",
 
 
-def code(script, by_model=False, by_recipe=False):
+def code(script, *modules, by_model=False, by_recipe=False):
     """Return the digest of the code of an entry script, a parameter of its rule: a change re-runs it.
 
+    `modules` are those that the script imports by name.
     With `by_model`, return a function that returns a job's digest: it covers the architecture of the
     job's model too, which the script imports by name. With `by_recipe`, it also covers the optimizer
     and the augmentations of the model's recipe: for scripts that train.
     """
     if not by_model and not by_recipe:
-        return code_digest(SCRIPTS / script)
+        return ":".join([code_digest(SCRIPTS / script, *modules), *modules])
 
     def of_job(wildcards):
         recipe = RECIPES[wildcards.model]

@@ -1,3 +1,4 @@
+from study.data.datasets import dataset_modules
 from study.data.datasets.planning import digest_of_own
 
 # Of the user's own images, "" for other data. It is a parameter of the job that reads them, so that
@@ -29,8 +30,8 @@ def own_options():
     ]
 
 
-# Where the bytes come from is a resource, not a parameter: they are verified, so another source is no other data and
-# re-runs nothing.
+# Where the bytes come from is a resource, not a parameter: they are verified, so another source is
+# no other data and re-runs nothing.
 rule download:
     input:
         checksums=checksums,
@@ -50,7 +51,7 @@ rule download:
         images=DATASET["path"],
         test_images=DATASET["test_path"],
     params:
-        code=code("download.py"),
+        code=code("download.py", *dataset_modules(DATASET["name"])),
         dataset=DATASET["name"],
         own=own_options(),
     shell:
@@ -87,7 +88,7 @@ rule decode:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("decode.py"),
+        code=code("decode.py", *dataset_modules(DATASET["name"])),
         dataset=DATASET["name"],
         skip=["--skip-broken"] if OWN_DIGEST and DATASET["skip_broken"] else [],
     shell:
@@ -104,14 +105,30 @@ rule decode:
         " > {log} 2>&1"
 
 
+def partitions_until(partition):
+    """Return the names of the partitions that are drawn before one, and its own."""
+    names = list(PARTITIONS)
+    return names[: names.index(partition) + 1]
+
+
+def partition_lists(names):
+    """Return the lists of images of partitions."""
+    return expand("results/partitions/{partition}.csv", partition=names)
+
+
+# A partition depends on those before it and never on those after it: one that is added, resized or
+# taken out leaves the runs on earlier ones as they are.
 rule partition:
     input:
         index="results/data/index.csv",
+        before=lambda wildcards: partition_lists(
+            partitions_until(wildcards.partition)[:-1]
+        ),
     output:
-        partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
-        manifest="results/partitions/manifest.json",
+        partition="results/partitions/{partition}.csv",
+        record="results/partitions/{partition}.json",
     log:
-        "results/logs/partition.log",
+        "results/logs/partition/{partition}.log",
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -120,27 +137,49 @@ rule partition:
         runtime=10,
     params:
         code=code("partition.py"),
-        sizes=[f"{name}={size}" for name, size in PARTITIONS.items()],
+        sizes=lambda wildcards: [
+            f"{name}={PARTITIONS[name]}"
+            for name in partitions_until(wildcards.partition)
+        ],
         seed=config["partition_seed"],
     shell:
         "python scripts/partition.py"
         " --code {params.code}"
         " --index {input.index}"
+        " --before {input.before}"
         " --sizes {params.sizes}"
         " --seed {params.seed}"
-        " --folder $(dirname {output.manifest})"
+        " --output {output.partition}"
+        " --record {output.record}"
         " > {log} 2>&1"
 
 
+def split_lists(wildcards):
+    """Return the lists of the images that a split divides; none for the official one."""
+    if wildcards.part == OFFICIAL:
+        return []
+    return partition_lists(wildcards.part.removesuffix(AFRESH).split("+"))
+
+
+def split_options(wildcards):
+    """Return of which kind a split is, and its shares."""
+    if wildcards.part == OFFICIAL:
+        return ["--kind official", f"--val {config['official']['val']}"]
+    kind = "afresh" if wildcards.part.endswith(AFRESH) else "partition"
+    shares = [f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())]
+    return [f"--kind {kind}", *shares]
+
+
+# Of a partition, of the whole data set as its publisher split it, or of a combo afresh.
 rule split:
     input:
         index="results/data/index.csv",
-        partition="results/partitions/{partition}.csv",
+        partitions=split_lists,
     output:
-        split="results/splits/{partition}/seed{seed}.csv",
-        development="results/splits/{partition}/seed{seed}.development.csv",
+        split="results/splits/{part}/seed{seed}.csv",
+        development="results/splits/{part}/seed{seed}.development.csv",
     log:
-        "results/logs/split/{partition}/seed{seed}.log",
+        "results/logs/split/{part}/seed{seed}.log",
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -150,77 +189,43 @@ rule split:
     params:
         code=code("split.py"),
         wildcards=all_wildcards,
-        ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
+        options=split_options,
     shell:
         "python scripts/split.py"
         " --code {params.code}"
         " --index {input.index}"
-        " --partition {input.partition}"
-        " --seed {wildcards.seed}"
-        " {params.ratios}"
-        " --output {output.split}"
-        " --development {output.development}"
-        " > {log} 2>&1"
-
-
-rule split_official:
-    input:
-        index="results/data/index.csv",
-    output:
-        split="results/splits/official/seed{seed}.csv",
-        development="results/splits/official/seed{seed}.development.csv",
-    log:
-        "results/logs/split/official/seed{seed}.log",
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        code=code("split_official.py"),
-        wildcards=all_wildcards,
-        val=config["official"]["val"],
-    shell:
-        "python scripts/split_official.py"
-        " --code {params.code}"
-        " --index {input.index}"
-        " --seed {wildcards.seed}"
-        " --val {params.val}"
-        " --output {output.split}"
-        " --development {output.development}"
-        " > {log} 2>&1"
-
-
-rule split_afresh:
-    input:
-        partitions=lambda wildcards: expand(
-            "results/partitions/{partition}.csv",
-            partition=wildcards.afresh.removesuffix(AFRESH).split("+"),
-        ),
-    output:
-        split="results/splits/{afresh}/seed{seed}.csv",
-        development="results/splits/{afresh}/seed{seed}.development.csv",
-    log:
-        "results/logs/split/{afresh}/seed{seed}.log",
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        code=code("split_afresh.py"),
-        wildcards=all_wildcards,
-        ratios=[f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())],
-    shell:
-        "python scripts/split_afresh.py"
-        " --code {params.code}"
         " --partitions {input.partitions}"
         " --seed {wildcards.seed}"
-        " {params.ratios}"
+        " {params.options}"
         " --output {output.split}"
         " --development {output.development}"
+        " > {log} 2>&1"
+
+
+# The images that all runs of a seed are tested on, whatever their combo.
+rule common_test:
+    input:
+        splits=expand(
+            "results/splits/{partition}/seed{{seed}}.csv", partition=PARTITIONS
+        ),
+    output:
+        image_ids="results/splits/common/seed{seed}.csv",
+    log:
+        "results/logs/common_test/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("common_test.py"),
+        wildcards=all_wildcards,
+    shell:
+        "python scripts/common_test.py"
+        " --code {params.code}"
+        " --splits {input.splits}"
+        " --output {output.image_ids}"
         " > {log} 2>&1"
 
 
@@ -319,11 +324,11 @@ rule draw_near_duplicates:
         " > {log} 2>&1"
 
 
-# What the images are, for whoever has to judge them: for any data set, and for the user's own what is wrong with single files.
+# What the images are, for whoever has to judge them; of your own also what is wrong with files.
 rule count_classes:
     input:
         index="results/data/index.csv",
-        partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
+        partitions=partition_lists(PARTITIONS),
     output:
         table="results/data/class_counts.csv",
         page=report(

@@ -231,6 +231,7 @@ rule tune:
         # In the order it was written in, which is that of a grid's trials.
         search=lambda wildcards: json.dumps(config["tune"][wildcards.model]),
         workers=lambda wildcards: workers(wildcards.model),
+        journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
         lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
     shell:
         "python scripts/tune.py"
@@ -246,7 +247,7 @@ rule tune:
         " --worker {wildcards.worker}"
         " --gpus {resources.gpu}"
         " --threads {threads}"
-        " --journal results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.log"
+        " --journal {params.journal}"
         " --job"
         " --output {output.trials}"
         " > {log} 2>&1"
@@ -287,12 +288,13 @@ rule collect_trials:
     params:
         code=code("collect_trials.py"),
         wildcards=all_wildcards,
+        journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
     shell:
         "python scripts/collect_trials.py"
         " --code {params.code}"
         " --trials {input.trials}"
         " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
-        " --journal results/scratch/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}.log"
+        " --journal {params.journal}"
         " --table {output.table}"
         " --best {output.best}"
         " --record {output.record}"

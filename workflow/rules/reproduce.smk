@@ -61,18 +61,19 @@ rule compare_published:
         mem_mb=500,
         runtime=5,
     params:
-        code=code("reproduce.py"),
+        code=code("compare_published.py"),
         systems=list(REPRODUCED),
         seeds=SEEDS,
+        results=subpath(output.table, parent=True),
         tuned="--tuned" if config["reproduce"]["tuned"] else "",
     shell:
-        "python scripts/reproduce.py"
+        "python scripts/compare_published.py"
         " --code {params.code}"
         " --published {input.published}"
         " --systems {params.systems}"
         " --seeds {params.seeds}"
         " {params.tuned}"
-        " --results $(dirname {output.table})"
+        " --results {params.results}"
         " --page {output.page}"
         " --figure {output.figure}"
         " --output {output.table}"
@@ -129,6 +130,7 @@ rule measure_leak:
         code=code("measure_leak.py"),
         systems=leaky_systems(),
         seeds=SEEDS,
+        results=subpath(output.table, parent=True),
         suffix=AFRESH,
     shell:
         "python scripts/measure_leak.py"
@@ -137,7 +139,7 @@ rule measure_leak:
         " --systems {params.systems}"
         " --seeds {params.seeds}"
         " --index {input.index}"
-        " --results $(dirname {output.table})"
+        " --results {params.results}"
         " --suffix {params.suffix}"
         " --page {output.page}"
         " --output {output.table}"

@@ -1,213 +1,171 @@
-"""All checks of a finished study, in the order in which its files were made."""
+"""The kinds of checks that a study's files go through, one by one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
 
-from study.audit.verification import (
-    Check,
-    Unreadable,
-    accuracy_without_twins,
-    judged_by,
-    opened,
-    problems,
-    recorded_digests,
-    roles_hold,
-    splits_hold,
-    summary_agrees,
-    summary_row,
-)
-from study.data.index import read_index
-from study.data.names import OFFICIAL
-from study.data.near_duplicates import read_duplicates
-from study.data.partitions import read_partition, read_split, union
-from study.files import read_csv, read_json
-from study.runs.legacy import read_runs, run_folder
-from study.runs.predictions import load_predictions
+from study.errors import StudyError, one_line
+from study.files import file_digest
+from study.runs.predictions import Predictions, roles_in_run
 
-# What the folder of a run holds.
-_FILES = (
-    "model.safetensors", "history.csv", "dynamics.npz", "run.json", "predictions.npz",
-    "metrics.json", "report.txt", "classification_report.json", "misclassified.csv",
-)  # fmt: skip
-# And if the study draws its runs.
-_FIGURES = (
-    "misclassified.svg", "confusion_matrix.svg", "curves.svg", "gradcam.npz", "gradcam.svg",
-)  # fmt: skip
+# The summary has six decimals.
+TOLERANCE = 2e-6
+
+T = TypeVar("T")
 
 
-def study_checks(
-    results: Path, names: Sequence[str], twins: list[dict[str, Any]]
-) -> Iterator[Check]:
-    """Yield all checks of a study, in the order in which its files were made. Runs are looked at only where what they share is as it was.
+class Check(NamedTuple):
+    """What was looked at, and how it was found.
 
-    Args:
-        results: folder of a finished study.
-        names: of its partitions.
-        twins: gets a row a run that did not diverge: `combo`, `model`, `seed`; `accuracy`, on the common test where there is one, computed anew;
-            `n_seen_twins` and `accuracy_without`, see `accuracy_without_twins`.
+    Attributes:
+        check: what kind of check.
+        subject: the file or run.
+        problem: what is wrong, or "".
+        remake: files that put it right when they are made again, with a space between; or "".
+    """
+
+    check: str
+    subject: str
+    problem: str
+    remake: str = ""
+
+
+class Unreadable(Exception):
+    """A file that has to be looked into is missing or damaged."""
+
+    def __init__(self, path: Path, error: Exception):
+        missing = isinstance(error, FileNotFoundError)
+        problem = "is missing" if missing else f"cannot be read ({one_line(str(error))})"
+        self.check = Check("files can be read", str(path), problem, str(path))
+        super().__init__(f"{path} {problem}")
+
+
+def opened(read: Callable[[Path], T], path: Path) -> T:
+    """Return what `read` makes of a file.
+
+    Raises:
+        Unreadable: it is missing, cut off or otherwise damaged.
     """
     try:
-        shared = Shared(results, names)
-        found = list(shared.checks())
-        yield from found
-        if problems(found):
-            return
-        runs = opened(read_runs, results / "runs.csv")
-        summary = opened(
-            partial(pd.read_csv, dtype={"combo": str, "model": str}), results / "summary.csv"
-        )
-        rows = {
-            (row["combo"], row["model"], row["seed"]): row for row in summary.to_dict("records")
-        }
-        record = opened(read_json, results / "study.json")
-        # Studies by earlier versions of the project drew all runs.
-        drawn = record["config"].get("figures", {"runs": True})["runs"]
-        files = _FILES + _FIGURES if drawn else _FILES
-    except Unreadable as error:
-        yield error.check
-        return
-    for run_ in runs.itertuples(index=False):
-        row = rows.get(tuple(run_))
-        missing = "" if row else f"has no row for {run_.model} on {run_.combo}, seed {run_.seed}"
-        path = str(results / "summary.csv")
-        yield Check("the summary has every run", path, missing, path if missing else "")
-        try:
-            folder = run_folder(results / "runs", *run_)
-            yield from run_checks(shared, folder, files, run_, row, twins)
-        except Unreadable as error:
-            yield error.check
-    yield from record_checks(results, record)
+        return read(path)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        LookupError,
+        zipfile.BadZipFile,
+        zlib.error,
+        StudyError,
+    ) as error:
+        raise Unreadable(path, error) from error
 
 
-def record_checks(results: Path, record: Mapping[str, Any]) -> Iterator[Check]:
-    """Yield the checks of a study's files and runs against its record."""
-    remake = str(results / "study.json")
-    for check in recorded_digests(
-        record["files"], results.parent, "shared files are those of the study's record"
-    ):
-        yield check._replace(remake=f"{check.remake} {remake}" if check.problem else "")
-    for run_ in record["runs"]:
-        folder = run_folder(results / "runs", run_["combo"], run_["model"], run_["seed"])
-        try:
-            found = {
-                "weights": opened(read_json, folder / "run.json")["sha256"]["weights"],
-                "predictions": opened(read_json, folder / "metrics.json")
-                .get("sha256", {})
-                .get("predictions"),
-            }
-        except Unreadable:  # said above
-            continue
-        problem = "" if found == run_["sha256"] else "is not the run that study.json records"
-        yield Check(
-            "runs are those of the study's record", str(folder), problem, remake if problem else ""
-        )
+def problems(checks: Iterable[Check]) -> list[Check]:
+    """Return the checks that found something wrong."""
+    return [check for check in checks if check.problem]
 
 
-class Shared:
-    """What all runs of a study share: images, partitions and splits."""
-
-    def __init__(self, results: Path, names: Sequence[str]):
-        self.results = results
-        self.manifest = opened(read_json, results / "data" / "manifest.json")
-        described = opened(read_json, results / "partitions" / "manifest.json")["partitions"]
-        self.digests = {f"{name}.csv": described[name]["sha256"] for name in names}
-        self.index = opened(read_index, results / "data" / "index.csv")
-        seeds = opened(read_runs, results / "runs.csv")["seed"].unique().tolist()
-        self.partition_files = {name: results / "partitions" / f"{name}.csv" for name in names}
-        self.split_files = {
-            (name, seed): results / "splits" / name / f"seed{seed}.csv"
-            for name in names
-            for seed in seeds
-        }
-        self.partitions = {
-            name: opened(read_partition, path) for name, path in self.partition_files.items()
-        }
-        self.splits = {key: opened(read_split, path) for key, path in self.split_files.items()}
-        self.pairs = opened(read_duplicates, results / "data" / "near_duplicates.csv")
-
-    def checks(self) -> Iterator[Check]:
-        """Yield the checks of the files and of how splits divide partitions."""
-        yield from recorded_digests(
-            self.manifest["sha256"], self.results / "data", "data is what was decoded"
-        )
-        yield from recorded_digests(
-            self.digests, self.results / "partitions", "partitions are what was drawn"
-        )
-        files = [*self.partition_files.values(), *self.split_files.values()]
-        held = splits_hold(self.partitions, self.splits, len(self.index.labels))
-        for check, path in zip(held, files, strict=True):
-            yield check._replace(remake=str(path) if check.problem else "")
+def recorded_digests(records: Mapping[str, str], folder: Path, check: str) -> Iterator[Check]:
+    """Check files of a folder against their recorded sha256, by name; "" if none was recorded."""
+    for name, digest in records.items():
+        path = folder / name
+        problem = ""
+        if not path.exists():
+            problem = "is missing"
+        elif not digest:
+            problem = "has no recorded sha256: an earlier version of the project made it"
+        elif file_digest(path) != digest:
+            problem = "is not the file that was recorded: its sha256 differs"
+        yield Check(check, str(path), problem, str(path) if problem else "")
 
 
-def run_checks(
-    shared: Shared,
-    folder: Path,
-    files: Sequence[str],
-    listed: tuple,
-    row: Mapping[str, Any] | None,
-    twins: list[dict[str, Any]],
+def splits_hold(
+    partitions: Mapping[str, np.ndarray],
+    splits: Mapping[tuple[str, int], Mapping[str, np.ndarray]],
+    n: int,
 ) -> Iterator[Check]:
-    """Yield the checks of one run; its numbers are computed anew only from files that are what was recorded.
+    """Check that partitions are disjoint, and that each split divides its partition completely.
+
+    From that follows that no test image of a seed is in any training or validation set of it.
 
     Args:
-        shared: what all runs share.
-        folder: of the run.
-        files: names of what it holds.
-        listed: its combo, model and seed.
-        row: of the summary; None if that has none.
-        twins: where a row of the table of near-duplicates is added.
+        partitions: image_ids by name.
+        splits: image_ids by role, by name of the partition and seed.
+        n: images of the data set.
     """
-    combo, model, seed = listed
-    lost = [folder / name for name in files if not (folder / name).exists()]
-    yield from (Check("files are there", str(path), "is missing", str(path)) for path in lost)
-    if not lost:
-        yield Check("files are there", str(folder), "")
-    record, metrics = (opened(read_json, folder / name) for name in ("run.json", "metrics.json"))
-    digests = {
-        "model.safetensors": record["sha256"]["weights"],
-        "predictions.npz": metrics.get("sha256", {}).get("predictions", ""),
-    }
-    # splits/<partition>/seed<seed>.csv: what comes before it is another place where the run was trained on a copy.
-    parents = {
-        "/".join(Path(path).parts[-3:]): digest
-        for path, digest in record.get("parents", {}).items()
-        if path.endswith(".csv")
-    }
-    found = [
-        *recorded_digests(digests, folder, "weights and predictions are what was made"),
-        *recorded_digests(parents, shared.results, "splits are those that were trained on"),
-    ]
-    yield from found
-    if problems(found):
-        return
-    predictions = opened(load_predictions, folder / "predictions.npz")
-    history = opened(read_csv, folder / "history.csv")
-    whole = combo == OFFICIAL
-    own = (
-        [opened(read_split, shared.results / "splits" / OFFICIAL / f"seed{seed}.csv")]
-        if whole
-        else [shared.splits[part, seed] for part in combo.split("+")]
-    )
-    problem = roles_hold(predictions, own)
-    predicted = str(folder / "predictions.npz")
-    yield Check("roles are those of the splits", str(folder), problem, predicted if problem else "")
-    if row is None:
-        return
-    common = union([shared.splits[name, seed] for name in shared.partitions], "test")
-    judged = judged_by(predictions, shared.pairs)
-    again = summary_row(
-        record, history, metrics["temperature"], predictions, shared.index, own, common, judged
-    )
-    problem = summary_agrees(row, again)
-    scores = f"{folder / 'metrics.json'} {shared.results / 'summary.csv'}"
-    yield Check("summary follows from the logits", str(folder), problem, scores if problem else "")
-    if record["status"] == "ok":
-        test = common if again["n_common_test"] else np.flatnonzero(predictions.has_role("test"))
-        n, accuracy = accuracy_without_twins(predictions, shared.index.labels, test, judged)
-        twins.append({"combo": combo, "model": model, "seed": seed, "n_seen_twins": n, "accuracy_without": accuracy}
-                     | {"accuracy": again[f"{again['measured_on']}_accuracy"]})  # fmt: skip
+    owner: dict[int, str] = {}
+    for name, ids in partitions.items():
+        shared = [image for image in ids.tolist() if image in owner]
+        foreign = [image for image in ids.tolist() if not 0 <= image < n]
+        problem = f"no image has number {foreign[0]}" if foreign else ""
+        if shared:
+            problem = f"image {shared[0]} is in {owner[shared[0]]} too"
+        yield Check("partitions are disjoint", name, problem)
+        owner |= dict.fromkeys(ids.tolist(), name)
+    for (name, seed), roles in splits.items():
+        members = [image for ids in roles.values() for image in ids.tolist()]
+        problem = ""
+        if len(members) != len(set(members)):
+            problem = "an image has two roles"
+        elif set(members) != set(partitions[name].tolist()):
+            problem = "does not divide its partition"
+        yield Check("splits divide partitions", f"{name}, seed {seed}", problem)
+
+
+def roles_hold(predictions: Predictions, combo: Sequence[Mapping[str, np.ndarray]]) -> str:
+    """Return how the roles stored with a run's logits differ from its splits, or ""."""
+    expected = np.zeros(len(predictions.roles), np.uint8)
+    for split in combo:
+        expected = np.maximum(expected, roles_in_run(len(expected), split))
+    wrong = np.flatnonzero(expected != predictions.roles)
+    if not len(wrong):
+        return ""
+    return f"image {wrong[0]} and {len(wrong) - 1} more have another role than in the splits"
+
+
+def first_difference(found: Any, computed: Any, name: str = "") -> str:
+    """Return the first value in which recorded numbers differ from those computed again, or "".
+
+    Args:
+        found: what a file says: a number, a text, None, or a mapping of these.
+        computed: the same, computed again; keys that only `found` has are passed over.
+        name: of the value, for the message.
+    """
+    if isinstance(computed, Mapping):
+        for key, value in computed.items():
+            if not isinstance(found, Mapping) or key not in found:
+                return f"it has no {name}{key}"
+            if problem := first_difference(found[key], value, f"{name}{key} "):
+                return problem
+        return ""
+    if _same(found, computed):
+        return ""
+    return f"{name.strip()} is {found}, computed again {computed}"
+
+
+def _same(found: Any, computed: Any) -> bool:
+    if isinstance(computed, str) or isinstance(found, str):
+        return found == computed
+    one, other = (math.nan if value is None else float(value) for value in (found, computed))
+    return (math.isnan(one) and math.isnan(other)) or abs(one - other) <= TOLERANCE
+
+
+def accuracy_without_near_duplicates(
+    predictions: Predictions, labels: np.ndarray, test: np.ndarray, judged: np.ndarray
+) -> tuple[int, float]:
+    """Return how many test images have a near-duplicate that the run saw, and the accuracy without.
+
+    Args:
+        predictions: of the run.
+        labels: int, N.
+        test: image_ids that the run is tested on.
+        judged: bool, N; images that the run may judge.
+    """
+    kept = judged[test]
+    right = predictions.logits[test].argmax(axis=1) == labels[test]
+    return int((~kept).sum()), float(right[kept].mean()) if kept.any() else math.nan

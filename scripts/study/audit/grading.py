@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from study.audit.checks import study_checks
-from study.audit.verification import Check, problems
+from study.audit.checks import Check, problems
+from study.audit.verification import study_checks
 from study.data.index import read_index
-from study.data.partitions import draw_partitions, read_partition, read_split, split_partition
+from study.data.partitions import draw_partitions, read_partition
+from study.data.splits import read_split, split_partition
 from study.files import file_digest, read_json
 
 # What students may not change, because tasks and grades rest on it.

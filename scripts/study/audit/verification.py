@@ -1,339 +1,245 @@
 """Whether a study's files are what they were, hold together, and say what its summary says.
 
-The numbers of the summary are computed anew from the stored logits, by other code than that which made them: scikit-learn's metrics,
-statsmodels' interval and plain loops over bins and sets, where `study.runs.metrics` and `study.runs.calibration` have their own.
+Every number of a run is computed again from its stored logits by the code that made it, and the
+rows of the summary from the runs' files. That the code itself is right is what the tests show, with
+other implementations of each metric (`tests/oracle.py`).
 """
 
-import itertools
-import math
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp, softmax
-from sklearn import metrics as sk
-from statsmodels.stats.proportion import proportion_confint
 
-from study.data.index import Index
-from study.errors import StudyError, one_line
-from study.files import file_digest
-from study.runs.predictions import ROLE_CODES, Predictions
+from study.audit.checks import (
+    Check,
+    Unreadable,
+    accuracy_without_near_duplicates,
+    first_difference,
+    opened,
+    problems,
+    recorded_digests,
+    roles_hold,
+    splits_hold,
+)
+from study.data.index import read_index
+from study.data.names import OFFICIAL
+from study.data.near_duplicates import read_duplicates
+from study.data.partitions import read_partition
+from study.data.splits import common_test, read_common_test, read_split
+from study.files import read_json
+from study.runs.history import read_history
+from study.runs.metrics import run_metrics
+from study.runs.predictions import Predictions, load_predictions
+from study.runs.run import Run, read_runs, run_of
+from study.runs.summary import run_row
+from study.runs.tree import ResultsTree
 
-# The summary has six decimals.
-TOLERANCE = 2e-6
-
-T = TypeVar("T")
-
-
-class Check(NamedTuple):
-    """What was looked at, and how it was found.
-
-    Attributes:
-        check: what kind of check.
-        subject: the file or run.
-        problem: what is wrong, or "".
-        remake: files that put it right when they are made anew, with a space between; "" where nothing is wrong.
-    """
-
-    check: str
-    subject: str
-    problem: str
-    remake: str = ""
-
-
-class Unreadable(Exception):
-    """A file that has to be looked into is missing or damaged."""
-
-    def __init__(self, path: Path, error: Exception):
-        problem = (
-            "is missing"
-            if isinstance(error, FileNotFoundError)
-            else f"cannot be read ({one_line(str(error))})"
-        )
-        self.check = Check("files can be read", str(path), problem, str(path))
-        super().__init__(f"{path} {problem}")
+# What the folder of a run holds.
+_FILES = (
+    "model.safetensors", "history.csv", "dynamics.npz", "run.json", "predictions.npz",
+    "metrics.json", "report.txt", "classification_report.json", "misclassified.csv", "gradcam.npz",
+    "gradcam.svg",
+)  # fmt: skip
+# And where the configuration does not leave them out.
+_FIGURES = ("confusion_matrix.svg", "curves.svg", "misclassified.svg")
+_SUMMARY = partial(pd.read_csv, dtype={"combo": str, "model": str})
 
 
-def opened(read: Callable[[Path], T], path: Path) -> T:
-    """Return what `read` makes of a file.
-
-    Raises:
-        Unreadable: it is missing, cut off or otherwise damaged.
-    """
-    try:
-        return read(path)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        LookupError,
-        zipfile.BadZipFile,
-        zlib.error,
-        StudyError,
-    ) as error:
-        raise Unreadable(path, error) from error
-
-
-def recorded_digests(records: Mapping[str, str], folder: Path, check: str) -> Iterator[Check]:
-    """Check files of a folder against the sha256 that was recorded when they were written, by name; "" if none was."""
-    for name, digest in records.items():
-        path = folder / name
-        problem = ""
-        if not path.exists():
-            problem = "is missing"
-        elif not digest:
-            problem = "has no recorded sha256: an earlier version of the project made it"
-        elif file_digest(path) != digest:
-            problem = "is not the file that was recorded: its sha256 differs"
-        yield Check(check, str(path), problem, str(path) if problem else "")
-
-
-def splits_hold(
-    partitions: Mapping[str, np.ndarray],
-    splits: Mapping[tuple[str, int], Mapping[str, np.ndarray]],
-    n: int,
+def study_checks(
+    results: Path, partitions: Sequence[str], scores: list[dict[str, Any]]
 ) -> Iterator[Check]:
-    """Check that partitions are disjoint, and that each split divides its partition without rest or overlap.
+    """Yield all checks of a study, in the order in which its files were made.
 
-    From that follows that no test image of a seed is in any training or validation set of that seed.
-
-    Args:
-        partitions: image_ids by name.
-        splits: image_ids by role, by name of the partition and seed.
-        n: images of the data set.
-    """
-    owner: dict[int, str] = {}
-    for name, ids in partitions.items():
-        shared = [image for image in ids.tolist() if image in owner]
-        foreign = [image for image in ids.tolist() if not 0 <= image < n]
-        problem = (
-            f"image {shared[0]} is in {owner[shared[0]]} too"
-            if shared
-            else f"no image has number {foreign[0]}"
-            if foreign
-            else ""
-        )
-        yield Check("partitions are disjoint", name, problem)
-        owner |= dict.fromkeys(ids.tolist(), name)
-    for (name, seed), roles in splits.items():
-        members = [image for ids in roles.values() for image in ids.tolist()]
-        problem = ""
-        if len(members) != len(set(members)):
-            problem = "an image has two roles"
-        elif set(members) != set(partitions[name].tolist()):
-            problem = "does not divide its partition"
-        yield Check("splits divide partitions", f"{name}, seed {seed}", problem)
-
-
-def roles_hold(predictions: Predictions, combo: Sequence[Mapping[str, np.ndarray]]) -> str:
-    """Return in what the roles stored with a run's logits differ from its splits, or ""."""
-    expected = np.zeros(len(predictions.roles), np.uint8)
-    for split in combo:
-        for role, ids in split.items():
-            expected[ids] = ROLE_CODES[role]
-    wrong = np.flatnonzero(expected != predictions.roles)
-    return (
-        f"image {wrong[0]} and {len(wrong) - 1} more have another role than in the splits"
-        if len(wrong)
-        else ""
-    )
-
-
-def judged_by(predictions: Predictions, pairs: np.ndarray) -> np.ndarray:
-    """Return, one by one, the image_ids that a run may judge: neither it nor a near-duplicate was trained or validated on."""
-    seen = {
-        int(i)
-        for i in np.flatnonzero(
-            (predictions.roles == ROLE_CODES["train"]) | (predictions.roles == ROLE_CODES["val"])
-        )
-    }
-    known = {int(a) for a, b in pairs if int(b) in seen} | {
-        int(b) for a, b in pairs if int(a) in seen
-    }
-    return np.array(
-        [i for i in range(len(predictions.roles)) if i not in seen and i not in known], np.int64
-    )
-
-
-def measured(
-    logits: np.ndarray, labels: np.ndarray, classes: Sequence[str], temperature: float | None
-) -> dict[str, float]:
-    """Return the measures of one set of images, by the names they have in the summary.
+    Runs are looked at only where what they share is as it was.
 
     Args:
-        logits: float32, n×K.
-        labels: int, n.
-        classes: K names.
-        temperature: by which logits are divided for `nll_scaled` and `ece_scaled`; None without.
+        results: folder of a finished study.
+        partitions: their names.
+        scores: gets a row a run that did not diverge: `combo`, `model`, `seed`; `accuracy`, on the
+            common test where there is one, computed again; `n_seen_near_duplicates` and
+            `accuracy_without`, see `accuracy_without_near_duplicates`.
     """
-    logits = logits.astype(np.float64)
-    everything = list(range(len(classes)))
-    probabilities = softmax(logits, axis=1)
-    predicted = [int(row.argmax()) for row in logits]
-    present = sorted(set(labels.tolist()) | set(predicted))
-    macro = {"labels": present, "average": "macro", "zero_division": 0}
-    right = int(np.sum(np.array(predicted) == labels))
-    low, high = proportion_confint(right, len(labels), method="wilson")
-    recalls = sk.recall_score(
-        labels, predicted, labels=everything, average=None, zero_division=np.nan
-    )
-    values = {
-        "accuracy": sk.accuracy_score(labels, predicted),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "balanced_accuracy": float(np.nanmean([recalls[k] for k in set(labels.tolist())])),
-        "macro_precision": sk.precision_score(labels, predicted, **macro),
-        "macro_recall": sk.recall_score(labels, predicted, **macro),
-        "macro_f1": sk.f1_score(labels, predicted, **macro),
-        "top2_accuracy": np.mean(
-            [
-                label in np.argsort(-row, kind="stable")[:2]
-                for label, row in zip(labels, logits, strict=True)
-            ]
-        ),
-        "nll": _log_loss(logits, labels),
-        "brier": np.mean(((np.eye(len(classes))[labels] - probabilities) ** 2).sum(axis=1)),
-        "ece": _calibration_error(probabilities, labels, np.linspace(0, 1, 16)),
-        "ece_adaptive": _calibration_error(probabilities, labels, None),
-        "nll_scaled": math.nan if temperature is None else _log_loss(logits / temperature, labels),
-        "ece_scaled": math.nan
-        if temperature is None
-        else _calibration_error(
-            softmax(logits / temperature, axis=1), labels, np.linspace(0, 1, 16)
-        ),
-    }
-    return values | {
-        f"recall_{name}": recall for name, recall in zip(classes, recalls, strict=True)
-    }
+    tree = ResultsTree(results)
+    try:
+        shared = Shared(tree, partitions)
+        found = list(shared.checks())
+        yield from found
+        if problems(found):
+            return
+        runs = opened(read_runs, tree.list_of_runs)
+        summary = opened(_SUMMARY, tree / "summary.csv").to_dict("records")
+        record = opened(read_json, tree.study)
+        if record["config"].get("figures", {}).get("runs", True):
+            shared.files += _FIGURES
+    except Unreadable as error:
+        yield error.check
+        return
+    rows = {(row["combo"], row["model"], row["seed"]): row for row in summary}
+    for run in runs:
+        row = rows.get(run.key)
+        path = str(tree / "summary.csv")
+        missing = "" if row else f"has no row for {run.name}"
+        yield Check("the summary has every run", path, missing, path if missing else "")
+        try:
+            yield from run_checks(shared, run, row, scores)
+        except Unreadable as error:
+            yield error.check
+    yield from record_checks(results, record)
 
 
-def _log_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float(
-        np.mean([logsumexp(row) - row[label] for row, label in zip(logits, labels, strict=True)])
-    )
+def record_checks(results: Path, record: Mapping[str, Any]) -> Iterator[Check]:
+    """Yield the checks of a study's files and runs against its record."""
+    kind = "shared files are those of the study's record"
+    remake = str(ResultsTree(results).study)
+    for check in recorded_digests(record["files"], results.parent, kind):
+        yield check._replace(remake=f"{check.remake} {remake}" if check.problem else "")
+    for row in record["runs"]:
+        run = run_of(results, row["combo"], row["model"], row["seed"])
+        try:
+            found = {
+                "weights": opened(read_json, run.folder / "run.json")["sha256"]["weights"],
+                "predictions": _recorded_predictions(run),
+            }
+        except Unreadable:  # said above
+            continue
+        problem = "" if found == row["sha256"] else "is not the run that study.json records"
+        kind = "runs are those of the study's record"
+        yield Check(kind, str(run.folder), problem, remake if problem else "")
 
 
-def _calibration_error(
-    probabilities: np.ndarray, labels: np.ndarray, edges: np.ndarray | None
-) -> float:
-    """Return the calibration error over bins that hold their upper end; without edges, over 15 bins of equally many images."""
-    confidence = probabilities.max(axis=1)
-    if edges is None:
-        edges = np.concatenate([[0.0], np.quantile(confidence, np.arange(1, 15) / 15), [1.0]])
-    error = 0.0
-    for place, (low, high) in enumerate(itertools.pairwise(edges)):
-        inside = (confidence > low) & (confidence <= high)
-        if place == 0:
-            inside |= confidence == low
-        if inside.any():
-            accuracy = (probabilities[inside].argmax(axis=1) == labels[inside]).mean()
-            error += inside.mean() * abs(accuracy - confidence[inside].mean())
-    return error
+def _recorded_predictions(run: Run) -> str:
+    metrics = opened(read_json, run.folder / "metrics.json")
+    return metrics.get("sha256", {}).get("predictions", "")
 
 
-def summary_row(
-    record: Mapping[str, Any],
-    history: Sequence[Mapping[str, str]],
-    temperature: float | None,
-    predictions: Predictions,
-    index: Index,
-    combo: Sequence[Mapping[str, np.ndarray]],
-    common: np.ndarray,
-    judged: np.ndarray,
-) -> dict[str, Any]:
-    """Return what the summary should say of a run; only what can be computed from its files.
+class Shared:
+    """What all runs of a study share: images, partitions, splits and common tests."""
 
-    Args:
-        record: of the run.
-        history: rows of history.csv.
-        temperature: that was fitted on its validation images, if there are any.
-        predictions: of the run.
-        index: all images.
-        combo: splits of its partitions.
-        common: image_ids of the common test of its seed.
-        judged: image_ids that the run may judge.
-    """
-    row: dict[str, Any] = {
-        "status": record["status"],
-        "epochs": len(history),
-        "kept_epoch": record["kept_epoch"],
-    }
-    row |= {"train_seconds": sum(float(epoch["seconds"]) for epoch in history)}
-    row |= {f"n_{role}": sum(len(split[role]) for split in combo) for role in ("train", "val")}
-    row["images_seen"] = row["epochs"] * row["n_train"]
-    row["steps"] = row["epochs"] * -(-row["n_train"] // record["recipe"]["batch_size"])
-    if record["status"] != "ok":
-        return row
-    masks = {role: np.flatnonzero(predictions.roles == code) for role, code in ROLE_CODES.items()}
-    comparable = not np.isin(common, np.concatenate([masks["train"], masks["val"]])).any()
-    row |= {"n_test": len(masks["test"]), "n_common_test": len(common) if comparable else 0}
-    of = {
-        name: measured(predictions.logits[ids], index.labels[ids], index.classes, temperature)
-        for name, ids in (
-            ("test", masks["test"]),
-            *((("common_test", common),) if comparable else ()),
-        )
-    }
-    for name, values in of.items():
-        row |= {
-            f"{name}_{key}": values[key] for key in ("accuracy", "accuracy_low", "accuracy_high")
+    def __init__(self, tree: ResultsTree, names: Sequence[str]):
+        self.tree = tree
+        self.files = _FILES
+        self.manifest = opened(read_json, tree.data_manifest)
+        self.index = opened(read_index, tree.index)
+        self.pairs = opened(read_duplicates, tree.near_duplicates)
+        self.digests = {
+            f"{name}.csv": opened(read_json, tree.partition_record(name))["sha256"]
+            for name in names
         }
-    row["measured_on"] = "common_test" if comparable else "test"
-    row |= {
-        key: value
-        for key, value in of[row["measured_on"]].items()
-        if not key.startswith("accuracy")
-    }
-    row["n_out_of_sample"] = len(judged)
-    for name, ids in (("out_of_sample", judged), ("train", masks["train"]), ("val", masks["val"])):
-        if len(ids):
-            row[f"{name}_accuracy"] = sk.accuracy_score(
-                index.labels[ids], predictions.logits[ids].argmax(axis=1)
-            )
-    row["temperature"] = math.nan if temperature is None else temperature
-    return row
+        self.partitions = {name: opened(read_partition, tree.partition(name)) for name in names}
+        seeds = dict.fromkeys(run.seed for run in opened(read_runs, tree.list_of_runs))
+        self.splits = {
+            (name, seed): opened(read_split, tree.split(name, seed))
+            for name in names
+            for seed in seeds
+        }
+        self.common_tests = {
+            seed: opened(read_common_test, tree.common_test(seed)) for seed in seeds
+        }
+
+    def checks(self) -> Iterator[Check]:
+        """Yield the checks of the files and of how splits divide partitions."""
+        tree = self.tree
+        yield from recorded_digests(
+            self.manifest["sha256"], tree / "data", "data is what was decoded"
+        )
+        yield from recorded_digests(
+            self.digests, tree / "partitions", "partitions are what was drawn"
+        )
+        files = [tree.partition(name) for name in self.partitions]
+        files += [tree.split(name, seed) for name, seed in self.splits]
+        held = splits_hold(self.partitions, self.splits, len(self.index.labels))
+        for check, path in zip(held, files, strict=True):
+            yield check._replace(remake=str(path) if check.problem else "")
+        for seed, image_ids in self.common_tests.items():
+            path = str(tree.common_test(seed))
+            union = common_test(self.splits[name, seed] for name in self.partitions)
+            problem = "" if np.array_equal(union, image_ids) else "is not the splits' test images"
+            kind = "common tests are the partitions' test images"
+            yield Check(kind, path, problem, path if problem else "")
+
+    def splits_of(self, run: Run) -> list[Mapping[str, np.ndarray]]:
+        """Return the splits that a run was trained on."""
+        if run.combo == OFFICIAL:
+            return [opened(read_split, self.tree.split(OFFICIAL, run.seed))]
+        return [self.splits[part, run.seed] for part in run.combo.split("+")]
 
 
-def summary_agrees(summary: Mapping[str, Any], recomputed: Mapping[str, Any]) -> str:
-    """Return the first number in which a row of the summary differs from what was computed anew, or ""."""
-    for name, expected in recomputed.items():
-        if name not in summary:
-            return f"the summary has no column {name}"
-        found = summary[name]
-        if isinstance(expected, str):
-            if found != expected:
-                return f"{name} is {found}, computed anew {expected}"
-        elif not (_missing(found) and _missing(expected)) and not (
-            abs(float(found) - expected) <= TOLERANCE
-        ):
-            return f"{name} is {found}, computed anew {expected:.6f}"
-    return ""
-
-
-def _missing(value: Any) -> bool:
-    return value is None or pd.isna(value)
-
-
-def accuracy_without_twins(
-    predictions: Predictions, labels: np.ndarray, test: np.ndarray, judged: np.ndarray
-) -> tuple[int, float]:
-    """Return how many test images have a near-duplicate that the run has seen, and the accuracy without these.
+def run_checks(
+    shared: Shared, run: Run, row: Mapping[str, Any] | None, scores: list[dict[str, Any]]
+) -> Iterator[Check]:
+    """Yield the checks of one run; numbers are computed again only from files that were recorded.
 
     Args:
-        predictions: of the run.
-        labels: int, N.
-        test: image_ids that the run is tested on.
-        judged: image_ids that it may judge.
+        shared: what all runs share.
+        run: as the list of runs has it.
+        row: of the summary; None if that has none.
+        scores: where a row is added, see `study_checks`.
     """
-    kept = np.isin(test, judged)
-    right = predictions.logits[test].argmax(axis=1) == labels[test]
-    return int((~kept).sum()), float(right[kept].mean()) if kept.any() else math.nan
+    lost = [run.folder / name for name in shared.files if not (run.folder / name).exists()]
+    yield from (Check("files are there", str(path), "is missing", str(path)) for path in lost)
+    if not lost:
+        yield Check("files are there", str(run.folder), "")
+    record = opened(read_json, run.folder / "run.json")
+    digests = {
+        "model.safetensors": record["sha256"]["weights"],
+        "predictions.npz": _recorded_predictions(run),
+    }
+    # splits/<partition>/seed<seed>.csv: what comes before it is another place where the run was
+    # trained on a copy.
+    parents = {
+        "/".join(Path(path).parts[-3:]): digest
+        for path, digest in record.get("parents", {}).items()
+        if path.endswith(".csv")
+    }
+    found = [
+        *recorded_digests(digests, run.folder, "weights and predictions are what was made"),
+        *recorded_digests(parents, shared.tree.folder, "splits are those that were trained on"),
+    ]
+    yield from found
+    if problems(found):
+        return
+    predictions = opened(load_predictions, run.folder / "predictions.npz")
+    problem = roles_hold(predictions, shared.splits_of(run))
+    remake = str(run.folder / "predictions.npz")
+    kind = "roles are those of the splits"
+    yield Check(kind, str(run.folder), problem, remake if problem else "")
+    yield from number_checks(shared, run, predictions, row, scores)
 
 
-def problems(checks: Iterable[Check]) -> list[Check]:
-    """Return the checks that found something wrong."""
-    return [check for check in checks if check.problem]
+def number_checks(
+    shared: Shared,
+    run: Run,
+    predictions: Predictions,
+    row: Mapping[str, Any] | None,
+    scores: list[dict[str, Any]],
+) -> Iterator[Check]:
+    """Yield the checks that a run's metrics follow from its logits, and the summary from these."""
+    labels, classes = shared.index.labels, shared.index.classes
+    common = shared.common_tests[run.seed]
+    again = run_metrics(predictions, labels, classes, common, shared.pairs)
+    path, remake = str(run.folder / "metrics.json"), f"{run.folder / 'metrics.json'}"
+    problem = first_difference(opened(read_json, run.folder / "metrics.json"), again)
+    yield Check("metrics follow from the logits", path, problem, remake if problem else "")
+    if row is None:
+        return
+    history = opened(read_history, run.folder / "history.csv")
+    expected = run_row(run) | {
+        "epochs": len(history),
+        "train_seconds": float(history["seconds"].sum()),
+    }
+    problem = first_difference(row, expected)
+    remake = str(shared.tree / "summary.csv")
+    kind = "the summary follows from the runs"
+    yield Check(kind, str(run.folder), problem, remake if problem else "")
+    if again["status"] == "ok":
+        measured = again["common_test"] if again["common_test"]["n"] else again
+        test = common if again["common_test"]["n"] else np.flatnonzero(predictions.has_role("test"))
+        judged = predictions.may_judge(shared.pairs)
+        n, without = accuracy_without_near_duplicates(predictions, labels, test, judged)
+        scores.append(
+            {"combo": run.combo, "model": run.model, "seed": run.seed, "n_seen_near_duplicates": n}
+            | {"accuracy_without": without, "accuracy": measured["overall_accuracy"]}
+        )

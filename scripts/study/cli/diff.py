@@ -273,7 +273,7 @@ def _signed(value: float) -> str:
 def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None:
     import numpy as np
 
-    from study.comparison.two_runs import changed_sides, sides
+    from study.comparison.two_runs import changed_images, paired_answers
     from study.data.index import read_index
     from study.data.near_duplicates import read_duplicates
     from study.report.tables import write_table
@@ -307,7 +307,7 @@ def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None
         return
     twins = [run.results / "data" / "near_duplicates.csv" for run in (a, b)]
     pairs = [read_duplicates(path) for path in dict.fromkeys(twins) if path.is_file()]
-    compared = sides(*predictions, index.labels, np.concatenate(pairs) if pairs else None)
+    compared = paired_answers(*predictions, index.labels, np.concatenate(pairs) if pairs else None)
     n = len(compared.image_ids)
     if n == 0:
         say(
@@ -323,7 +323,7 @@ def _print_sides(where: "Console", a: _Run, b: _Run, output: str | None) -> None
         "trained models alone; it says nothing of other seeds.",
     )
     if output:
-        changed = changed_sides(compared, index.labels, index.classes, index.files)
+        changed = changed_images(compared, index.labels, index.classes, index.files)
         write_table(output, changed, "%.6f")
         say(where, f"{output}: the {len(changed):,} images that changed sides")
 
@@ -498,16 +498,18 @@ def _facts(
 ) -> dict[str, dict[str, Any]]:
     """Return what a study was made of: of what its runs do not agree in, all values."""
     records = list(of_runs.values())
-    manifest = results / "partitions" / "manifest.json"
-    partitions = read_json(manifest) if manifest.is_file() else {}
+    partitions = {
+        path.stem: read_json(path.with_suffix(".json"))
+        for path in sorted((results / "partitions").glob("*.csv"))
+        if path.with_suffix(".json").is_file()
+    }
     study = {
         name: ", ".join(map(str, dict.fromkeys(runs[column])))
         for name, column in (("combos", "combo"), ("models", "model"), ("seeds", "seed"))
     }
-    data = {"images": _images_digest(results), "partition_seed": partitions.get("seed")}
-    data |= {
-        f"{name}.size": part["size"] for name, part in partitions.get("partitions", {}).items()
-    }
+    seed = next((part["seed"] for part in partitions.values()), None)
+    data = {"images": _images_digest(results), "partition_seed": seed}
+    data |= {f"{name}.size": part["size"] for name, part in partitions.items()}
     recipes = {}
     for model, own in runs.groupby("model", sort=False):
         keys = [name for name in own if name.startswith(RECIPE) and own[name].notna().any()]

@@ -55,9 +55,9 @@ def answer(arguments: argparse.Namespace) -> None:
         )
     # After the cheap checks: importing torch takes seconds.
     take_device(gpus=0, threads=1)
-    from study.models.export import insist_on_packages
+    from study.models.export import require_packages
 
-    insist_on_packages(arguments.format)
+    require_packages(arguments.format)
     with tempfile.TemporaryDirectory() as made:
         said = _write(run, results, arguments.format, Path(made))
         with atomic_path(output) as temporary:

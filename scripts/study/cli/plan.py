@@ -37,7 +37,7 @@ from study.cli.estimates import (
 from study.cli.project import Job, Project, configuration_options, find_project, jobs_to_do
 from study.cli.terminal import console, say, shown, table
 from study.config.checks import check_claims
-from study.data.datasets import N_CLASSES, SIDES
+from study.data.datasets import dataset
 from study.data.datasets.listing import list_images
 from study.data.datasets.planning import count_images
 from study.data.names import OWN
@@ -177,14 +177,14 @@ def _images(project: Project) -> _Images:
         found = read_json(manifest)
         n, height, width, *channels = found["images"]
         return _Images(n, (height, width, *(channels or [1])), len(found["classes"]), True)
-    dataset = project.config["dataset"]
-    if dataset["name"] in OWN:
-        listing, side = list_images(dataset["path"], dataset["test_path"]), dataset["image_size"]
+    wanted = project.config["dataset"]
+    if wanted["name"] in OWN:
+        listing, side = list_images(wanted["path"], wanted["test_path"]), wanted["image_size"]
         n, n_classes = len(listing.images), len(listing.classes)
     else:
-        n, n_classes = count_images(project.config, manifest), N_CLASSES[dataset["name"]]
-        side = SIDES[dataset["name"]]
-    return _Images(n, (side, side, 3), n_classes, known=not dataset["checksums"])
+        record = dataset(wanted["name"])
+        n, n_classes, side = count_images(project.config, manifest), record.n_classes, record.side
+    return _Images(n, (side, side, 3), n_classes, known=not wanted["checksums"])
 
 
 def _speeds(

@@ -1,4 +1,4 @@
-"""Statements about a study, held against its results: supported, contradicted or undecided."""
+"""Whether a study's results support, contradict or leave undecided statements about it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from study.comparison.pairs import CONFIDENCE
+from study.comparison.intervals import CONFIDENCE
+from study.errors import StudyError
 
 VERDICTS = ("supported", "contradicted", "undecided")
 
@@ -19,13 +20,16 @@ def judge_claims(
 ) -> pd.DataFrame:
     """Return what the results say of each claim.
 
-    A claim about several cases is supported if all of them are, contradicted if one of them is, else undecided.
+    A claim about several cases is supported if all of them are, contradicted if one of them is,
+    else undecided.
 
-    - `better` … `than`: two combos, for each of `models`, or two models, on each of `combos`. Supported where the first has the
-      higher accuracy by the test of `study.comparison.pairs.compare` (Holm-adjusted, 5 %), contradicted where the second has.
-    - `accuracy_at_least`: for each of `combos` and `models`. Supported where the 95 % t interval of the mean over seeds is not below
-      it, contradicted where it is all below.
-    - `seed_sd_at_most`: for each of `models`; the same with the chi-square interval of the standard deviation over seeds.
+    - `better` … `than`: two combos, for each of `models`, or two models, on each of `combos`.
+      Supported where the first has the higher accuracy by the test of
+      `study.comparison.pairs.compare` (Holm-adjusted, 5 %), contradicted where the second has.
+    - `accuracy_at_least`: for each of `combos` and `models`. Supported where the 95 % t interval
+      of the mean over seeds is not below it, contradicted where it is all below.
+    - `seed_sd_at_most`: for each of `models`; the same with the chi-square interval of the
+      standard deviation over seeds.
 
     Args:
         claims: content of a claims file; without `combos` or `models` all of the study are meant.
@@ -34,24 +38,40 @@ def judge_claims(
         variance: variance.csv.
 
     Returns:
-        A row a case: `claim`, `verdict` of the whole claim, `case`, `case_verdict`, `value`, `low` and `high` (of the difference,
-        the accuracy or the standard deviation; shares of 1) and `expected`.
+        A row a case: `claim`, `verdict` of the whole claim, `case`, `case_verdict`, `value`, `low`
+        and `high` (of the difference, the accuracy or the standard deviation; shares of 1) and
+        `expected`.
     """
     rows = []
     for claim in claims:
         cases = _cases(claim, pairs, groups, variance)
-        verdicts = [case["case_verdict"] for case in cases]
-        whole = (
-            "contradicted"
-            if "contradicted" in verdicts
-            else "supported"
-            if verdicts and set(verdicts) == {"supported"}
-            else "undecided"
-        )
+        whole = _verdict_of_all([case["case_verdict"] for case in cases])
         rows += [
             {"claim": claim["claim"], "verdict": whole} | case for case in cases or [_nothing()]
         ]
     return pd.DataFrame(rows, columns=["claim", "verdict", *_nothing()])
+
+
+def require_supported(judged: pd.DataFrame) -> None:
+    """Raise a StudyError unless all claims are supported.
+
+    Args:
+        judged: what `judge_claims` returned.
+    """
+    claims = judged.drop_duplicates("claim")
+    missed = claims[claims["verdict"] != "supported"]
+    if len(missed):
+        listed = "; ".join(f"{row.claim} ({row.verdict})" for row in missed.itertuples())
+        raise StudyError(
+            f"{len(missed)} of {len(claims)} claims are not supported: {listed}; "
+            "claims.html in the folder of results has the numbers"
+        )
+
+
+def _verdict_of_all(verdicts: Sequence[str]) -> str:
+    if "contradicted" in verdicts:
+        return "contradicted"
+    return "supported" if verdicts and set(verdicts) == {"supported"} else "undecided"
 
 
 def _nothing() -> dict[str, Any]:
@@ -119,9 +139,8 @@ def _case(
     case: str, value: float, low: float, high: float, expected: str, bound: float, *, above: bool
 ) -> dict[str, Any]:
     inside, outside = (low >= bound, high < bound) if above else (high <= bound, low > bound)
-    verdict = (
-        "supported" if inside else "contradicted" if outside else "undecided"
-    )  # NaN, of one seed, is neither
+    # NaN, of one seed, is neither.
+    verdict = "supported" if inside else "contradicted" if outside else "undecided"
     return {
         "case": case,
         "case_verdict": verdict,

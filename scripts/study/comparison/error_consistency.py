@@ -1,12 +1,17 @@
 """Whether two runs fail on the same images more often than their accuracies make likely."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from study.comparison.answers import Answers, Study
 
 
 def error_consistency(a: np.ndarray, b: np.ndarray) -> float:
-    """Return Cohen's kappa of being right: 0 as two independent runs of these accuracies would agree, 1 fully.
+    """Return Cohen's kappa of being right: 0 for independent runs of these accuracies, 1 for equal.
 
     NaN where both are always right, always wrong, or there are no images.
 
@@ -14,8 +19,8 @@ def error_consistency(a: np.ndarray, b: np.ndarray) -> float:
         a: bool, n; right answers of one run.
         b: bool, n; of another run on the same images.
 
-    Source: R. Geirhos et al., "Beyond Accuracy: Quantifying Trial-by-Trial Behaviour of CNNs and Humans by Measuring Error
-    Consistency", 2020.
+    Source: R. Geirhos et al., "Beyond Accuracy: Quantifying Trial-by-Trial Behaviour of CNNs and
+    Humans by Measuring Error Consistency", 2020.
     """
     if len(a) == 0:
         return math.nan
@@ -23,3 +28,45 @@ def error_consistency(a: np.ndarray, b: np.ndarray) -> float:
     right_a, right_b = float(a.mean()), float(b.mean())
     expected = right_a * right_b + (1 - right_a) * (1 - right_b)
     return math.nan if expected == 1 else (observed - expected) / (1 - expected)
+
+
+def agreement_table(study: Study) -> pd.DataFrame:
+    """Return how far models, and seeds, fail on the same images: kappa on images unseen by both."""
+    rows = []
+    for combo in study.combos:
+        for i, a in enumerate(study.models):
+            seeds = study.group(combo, a)
+            pairs = [(x, y) for j, x in enumerate(seeds.values()) for y in list(seeds.values())[:j]]
+            rows += _agreement("seeds", combo, a, a, pairs)
+            for b in study.models[:i]:
+                others = study.group(combo, b)
+                pairs = [(others[seed], seeds[seed]) for seed in seeds if seed in others]
+                rows += _agreement("models", combo, b, a, pairs)
+    columns = ["between", "combo", "a", "b", "kappa", "least", "most", "n_pairs", "n_images"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _agreement(
+    kind: str, combo: str, a: str, b: str, pairs: Sequence[tuple[Answers, Answers]]
+) -> list[dict[str, Any]]:
+    """Return the row of some pairs of runs; none without pairs."""
+    if not pairs:
+        return []
+    kappas, n_images = [], []
+    for x, y in pairs:
+        unseen = x.unseen & y.unseen
+        kappas.append(error_consistency(x.right[unseen], y.right[unseen]))
+        n_images.append(unseen.sum())
+    return [
+        {
+            "between": kind,
+            "combo": combo,
+            "a": a,
+            "b": b,
+            "kappa": np.mean(kappas),
+            "least": min(kappas),
+            "most": max(kappas),
+            "n_pairs": len(kappas),
+            "n_images": int(np.mean(n_images)),
+        }
+    ]

@@ -1,4 +1,4 @@
-"""What several runs say together."""
+"""Confidence intervals and p-values of means, by Student's t."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import t as student_t
+
+CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
@@ -18,8 +20,8 @@ class Interval(NamedTuple):
     high: float
 
 
-def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Return mean ± t·sd/√n over `values` (sd with n - 1; Student's t with n - 1 degrees of freedom).
+def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return mean ± t·sd/√n over `values` (sd and t with n - 1 degrees of freedom).
 
     With one value the spread is unknown: sd and both ends are NaN; without any the mean is NaN too.
     """
@@ -31,3 +33,29 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     sd = float(array.std(ddof=1))
     half = float(student_t.ppf((1 + confidence) / 2, n - 1)) * sd / math.sqrt(n)
     return Interval(mean, sd, n, mean - half, mean + half)
+
+
+def t_half_width(error: float, freedom: float) -> float:
+    """Return half the width of the 95 % interval of an estimate with this standard error."""
+    return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+
+
+def t_p_value(value: float, error: float, freedom: float) -> float:
+    """Return the two-sided p-value of an estimate with this standard error.
+
+    Where the error is 0, it is 1 for an estimate of 0 and 0 for all others.
+    """
+    return float(2 * student_t.sf(abs(value) / error, freedom)) if error > 0 else float(value == 0)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p-values adjusted for their number, so that the chance of any wrong rejection is kept.
+
+    statsmodels' form collects garbage at each call, which takes longer than all else here.
+
+    Source: S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
+    """
+    order = np.argsort(p)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted

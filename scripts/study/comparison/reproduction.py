@@ -1,23 +1,25 @@
-"""Published figures beside ours: differences with intervals, and verdicts."""
+"""Published figures beside ours: differences with intervals, verdicts, and what leaks add."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-from study.files import read_json
-from study.runs.history import read_history
-from study.runs.legacy import run_folder
+from study.data.splits import read_split
+from study.errors import StudyError
+from study.runs.predictions import Predictions
+from study.runs.run import run_of
+from study.runs.tree import ResultsTree
 
 _ACCURACIES = ("test_accuracy", "class_recall")
 
 
 class Difference(NamedTuple):
-    """A difference of two means with a confidence interval; the ends are NaN where it has no uncertainty that is known."""
+    """A difference of two means with its interval; the ends are NaN where nothing is known."""
 
     value: float
     low: float
@@ -29,9 +31,9 @@ def difference(
 ) -> Difference:
     """Return mean(ours) - mean(published) with Welch's interval over runs.
 
-    Where one side is a single run its variance is unknown, and the binomial variance of an accuracy on `n_test` images stands
-    for it: p(1 - p)/n_test, with as many degrees of freedom. It leaves out what another seed would change, so that interval is
-    too narrow rather than too wide.
+    Where one side is a single run its variance is unknown, and the binomial variance of an
+    accuracy on `n_test` images stands for it: p(1 - p)/n_test, with n_test - 1 degrees of freedom.
+    It leaves out what another seed would change: that interval is rather too narrow than too wide.
 
     Args:
         ours: accuracies of our runs, shares of 1.
@@ -61,9 +63,9 @@ def difference(
 def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
     """Return what a comparison says.
 
-    "reproduced" within the claim's tolerance; beyond it "better" or "worse", or "undecided" where the difference's interval holds
-    zero: too few runs or images to tell. For a learning rate and for counts, beyond the tolerance is "different". "not run"
-    without results of ours.
+    "reproduced" within the claim's tolerance; beyond it "better" or "worse", or "undecided" where
+    the difference's interval holds zero: too few runs or images to tell. For a learning rate and
+    for counts, beyond the tolerance is "different". "not run" without results of ours.
     """
     if not len(ours):
         return "not run"
@@ -86,7 +88,7 @@ def published_values(claim: Mapping[str, Any]) -> list[float]:
     return list(claim["values"]) if "values" in claim else [claim["value"]]
 
 
-def measured_on(claim: Mapping[str, Any]) -> str:
+def _measured_on(claim: Mapping[str, Any]) -> str:
     """Return in words what a claim measures."""
     measure = claim["measure"].replace("_", " ")
     if "class" in claim:
@@ -98,53 +100,47 @@ def reproduction_table(
     systems: Mapping[str, Mapping[str, Any]],
     measured: Callable[[str, Mapping[str, Any]], tuple[list[float], dict[str, Any]]],
 ) -> pd.DataFrame:
-    """Return a row for each claim: the published figure, ours by the reported and by the tuned recipe, and the verdict.
+    """Return for each claim the published figure, ours by the reported and the tuned recipe.
 
     Args:
         systems: content of config/published.yaml, those to compare.
-        measured: gives, for a model and a claim, our figures, one a run, and facts of these runs (epochs, seconds, device).
+        measured: see `study.comparison.our_figures.OurFigures.measured`.
 
     Returns:
-        Columns system, model, combo, measure, published (mean), published_runs, ours, ours_sd, ours_runs, difference, low, high
-        (of a 95 % interval), verdict, tuned, tuned_sd, tuned_runs, tuned_difference, epochs, train_seconds, device, note.
-        Accuracies are shares of 1; missing figures are NaN.
+        Columns system, model, combo, measure, published (mean), published_runs, ours, ours_sd,
+        ours_runs, difference, low, high (of a 95 % interval), verdict, tuned, tuned_sd,
+        tuned_runs, tuned_difference, epochs, train_seconds, device, note. Accuracies are shares of
+        1; missing figures are NaN.
     """
     rows = []
     for name, system in systems.items():
         for claim in system["claims"]:
             published = published_values(claim)
             ours, facts = measured(system["model"], claim)
-            # A tuned recipe has its own number of epochs, hence nothing to set beside a figure of some epoch, or of the network.
-            final = (
-                claim["measure"] in _ACCURACIES
-                and "at_epoch" not in claim
-                and "not_comparable" not in claim
-            )
+            # A tuned recipe has another number of epochs: a figure of one epoch or of the network
+            # says nothing of it.
+            final = claim["measure"] in _ACCURACIES and not {"at_epoch", "not_comparable"} & {
+                *claim
+            }
             tuned = measured(system["tuned"], claim)[0] if final else []
             reason = claim.get("not_comparable")
-            gap = (
-                difference(ours, published, claim.get("n_test"))
-                if ours
-                else Difference(*[math.nan] * 3)
-            )
+            gap = Difference(math.nan, math.nan, math.nan)
+            if ours:
+                gap = difference(ours, published, claim.get("n_test"))
             rows.append(
                 {
                     "system": name,
                     "model": system["model"],
                     "combo": claim.get("combo", ""),
-                    "measure": measured_on(claim),
+                    "measure": _measured_on(claim),
                     "published": float(np.mean(published)),
                     "published_runs": len(published),
-                    "ours": _mean(ours),
-                    "ours_sd": _sd(ours),
-                    "ours_runs": len(ours),
+                    **_statistics("ours", ours),
                     "difference": gap.value,
                     "low": gap.low,
                     "high": gap.high,
                     "verdict": "not comparable" if reason else verdict(claim, ours),
-                    "tuned": _mean(tuned),
-                    "tuned_sd": _sd(tuned),
-                    "tuned_runs": len(tuned),
+                    **_statistics("tuned", tuned),
                     "tuned_difference": _mean(tuned) - float(np.mean(published)),
                     "epochs": facts.get("epochs"),
                     "train_seconds": facts.get("train_seconds"),
@@ -155,87 +151,91 @@ def reproduction_table(
     return pd.DataFrame(rows)
 
 
-class Results:
-    """The runs in a results folder.
-
-    Args:
-        folder: the results folder.
-        models: those to look at; others may be of another study.
-        seeds: of the runs to look at.
-    """
-
-    def __init__(self, folder: str | Path, models: Sequence[str], seeds: Sequence[int]):
-        self.folder, self.models, self.seeds = Path(folder), models, seeds
-
-    def runs(self, model: str, combo: str) -> list[Path]:
-        """Return the folders of the runs that are there and did not diverge."""
-        if model not in self.models:
-            return []
-        folders = (run_folder(self.folder / "runs", combo, model, seed) for seed in self.seeds)
-        return [
-            path
-            for path in folders
-            if (path / "metrics.json").exists() and read_json(path / "run.json")["status"] == "ok"
-        ]
-
-    def measured(self, model: str, claim: Mapping[str, Any]) -> tuple[list[float], dict[str, Any]]:
-        """Return our figures for a claim, one a run, and facts of these runs."""
-        measure = claim["measure"]
-        if measure in ("parameters", "receptive_field"):
-            path = self.folder / "models" / model / "layers.csv"
-            if not path.exists():
-                return [], {}
-            layers = pd.read_csv(path)
-            return [
-                float(
-                    layers[measure].iloc[-1] if measure == "parameters" else layers[measure].max()
-                )
-            ], {}
-        if measure == "lr_suggestion":
-            path = (
-                self.folder
-                / "lr_find"
-                / claim["combo"]
-                / model
-                / f"seed{self.seeds[0]}"
-                / "suggestion.json"
-            )
-            return ([read_json(path)["suggestions"]["steepest"]], {}) if path.exists() else ([], {})
-        values, records = [], []
-        for path in self.runs(model, claim["combo"]):
-            record, metrics = read_json(path / "run.json"), read_json(path / "metrics.json")
-            if measure == "class_recall":
-                value = metrics["class_accuracy"][claim["class"]]
-            elif "at_epoch" in claim:
-                history = read_history(path / "history.csv").set_index("epoch")["test_accuracy"]
-                value = history.get(claim["at_epoch"])
-            elif record["recipe"].get("stop_after", math.inf) < record["recipe"]["epochs"]:
-                value = None  # no result of the whole recipe
-            else:
-                value = metrics["overall_accuracy"]
-            if value is not None:
-                values.append(float(value))
-                records.append(record)
-        facts = {}
-        if records:
-            facts = {
-                "epochs": max(record["epochs"] for record in records),
-                "train_seconds": float(np.mean([record["train_seconds"] for record in records])),
-                "device": ", ".join(sorted({record["device"] for record in records})),
-            }
-        return values, facts
-
-    def curves(self, model: str, combo: str, measured_on: str) -> list[np.ndarray]:
-        """Return the accuracy by epoch of each run."""
-        return [
-            read_history(path / "history.csv")[f"{measured_on}_accuracy"].to_numpy(float)
-            for path in self.runs(model, combo)
-        ]
-
-
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
 
-def _sd(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+def _statistics(name: str, values: Sequence[float]) -> dict[str, float]:
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+    return {name: _mean(values), f"{name}_sd": sd, f"{name}_runs": len(values)}
+
+
+def leak(
+    leaky: Predictions,
+    test: np.ndarray,
+    right: Predictions,
+    right_test: np.ndarray,
+    labels: np.ndarray,
+) -> dict[str, float]:
+    """Return a model's accuracy on test images, with and without those that it was trained on.
+
+    Args:
+        leaky: of a run on a combo that was split afresh.
+        test: int, n; the test images of a partition, as it was split by itself.
+        right: of a run on the same combo with the splits of its partitions.
+        right_test: int; the test images of that partition in these splits.
+        labels: int, N.
+
+    Returns:
+        `n_test` images; `n_trained`, how many of them the leaky run trained on, and
+        `share_trained`; `accuracy` on all of them; `accuracy_unseen` of the same model on those
+        that it neither trained nor validated on; `leak_gain`, the first minus the second;
+        `accuracy_right`, of the run without a leak on its test images of that partition.
+    """
+    trained = leaky.has_role("train")[test]
+    unseen = ~leaky.has_role("train", "val")[test]
+    correct = (leaky.logits.argmax(axis=1) == labels)[test]
+    correct_right = (right.logits.argmax(axis=1) == labels)[right_test]
+    return {
+        "n_test": len(test),
+        "n_trained": int(trained.sum()),
+        "share_trained": float(trained.mean()),
+        "accuracy": float(correct.mean()),
+        "accuracy_unseen": float(correct[unseen].mean()),
+        "leak_gain": float(correct.mean() - correct[unseen].mean()),
+        "accuracy_right": float(correct_right.mean()),
+    }
+
+
+def leak_table(
+    tree: ResultsTree,
+    systems: Mapping[str, Mapping[str, Any]],
+    seeds: Sequence[int],
+    suffix: str,
+    labels: np.ndarray,
+) -> pd.DataFrame:
+    """Return `leak` for each system, combo and seed whose runs did not diverge.
+
+    Args:
+        tree: our results.
+        systems: content of config/published.yaml, those whose splits leak.
+        seeds: of our runs.
+        suffix: ends the names of combos that were split afresh.
+        labels: int, N.
+
+    Raises:
+        StudyError: all runs diverged.
+    """
+    rows = []
+    for name, system in systems.items():
+        model, partition = system["model"], system["leak"]["partition"]
+        for combo, seed in itertools.product(system["leak"]["combos"], seeds):
+            leaky, right = (
+                run_of(tree.folder, trained_on, model, seed).predictions()
+                for trained_on in (f"{combo}{suffix}", combo)
+            )
+            if leaky.diverged or right.diverged:
+                continue
+            test, right_test = (
+                read_split(tree.split(split, seed))["test"]
+                for split in (f"{partition}{suffix}", partition)
+            )
+            of_run = {"system": name, "model": model, "trained_on": combo, "tested_on": partition}
+            gain = leak(leaky, test, right, right_test, labels)
+            rows.append(of_run | {"seed": seed} | gain)
+    if not rows:
+        raise StudyError(
+            "all these runs diverged: there is nothing to compare; "
+            "lower 'optimizer.lr' in the recipes"
+        )
+    return pd.DataFrame(rows)

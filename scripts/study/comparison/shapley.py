@@ -1,10 +1,15 @@
-"""What each partition is worth: its mean contribution over all orders in which partitions could be added."""
+"""What each partition contributes: its mean gain over all orders of adding partitions."""
 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
+
+from study.comparison.answers import Answers, Study
+from study.comparison.intervals import t_interval
+from study.data.names import OFFICIAL
 
 
 def needed_combos(partitions: Sequence[str]) -> list[frozenset[str]]:
@@ -17,22 +22,25 @@ def needed_combos(partitions: Sequence[str]) -> list[frozenset[str]]:
 
 
 def shapley_values(
-    partitions: Sequence[str], worth: Mapping[frozenset[str], np.ndarray], nothing: float
+    partitions: Sequence[str], scores: Mapping[frozenset[str], np.ndarray], nothing: float
 ) -> dict[str, np.ndarray]:
     """Return the exact Shapley value of each partition.
 
     Args:
         partitions: P names.
-        worth: for each union of partitions an array of any shape, such as accuracies by seed and class.
-        nothing: worth without training images: that of guessing, 1/K for K classes.
+        scores: for each union of partitions an array of any shape, such as accuracies by seed and
+            class.
+        nothing: the score without training images: that of guessing, 1/K for K classes.
 
     Returns:
-        By partition an array of that shape; they add up to the worth of all partitions less `nothing`.
+        By partition an array of that shape; they add up to the score of all partitions minus
+        `nothing`.
 
-    Source: L. S. Shapley, "A Value for n-Person Games", 1953; as data value A. Ghorbani, J. Zou, "Data Shapley", 2019.
+    Source: L. S. Shapley, "A Value for n-Person Games", 1953; as data value A. Ghorbani, J. Zou,
+    "Data Shapley", 2019.
     """
     n = len(partitions)
-    full = {frozenset(): np.asarray(nothing, float)} | dict(worth)
+    full = {frozenset(): np.asarray(nothing, float)} | dict(scores)
     values = {}
     for partition in partitions:
         others = [other for other in partitions if other != partition]
@@ -43,3 +51,41 @@ def shapley_values(
                 total = total + weight * (full[subset | {partition}] - full[subset])
         values[partition] = np.asarray(total)
     return values
+
+
+def shapley_table(study: Study, labels: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Return the Shapley value of each partition by model, overall and by class, over seeds.
+
+    No rows for a model unless all unions of partitions are combos with a run of the same seed.
+
+    Args:
+        study: the runs.
+        labels: int, N.
+        classes: names in label order.
+    """
+    unions = {frozenset(combo.split("+")): combo for combo in study.combos if combo != OFFICIAL}
+    rows = []
+    for model in study.models:
+        groups = {parts: study.group(combo, model) for parts, combo in unions.items()}
+        seeds = [s for s in study.seeds if all(s in by_seed for by_seed in groups.values())]
+        if not seeds or not set(needed_combos(study.partitions)) <= set(unions):
+            continue
+        scores = {
+            parts: np.array([_by_class(by_seed[s], labels, len(classes)) for s in seeds])
+            for parts, by_seed in groups.items()
+        }
+        for partition, values in shapley_values(study.partitions, scores, 1 / len(classes)).items():
+            for name, of_seeds in zip(["overall", *classes], values.T, strict=True):
+                value, sd, n_seeds, low, high = t_interval(of_seeds)
+                rows.append((model, partition, name, value, sd, low, high, n_seeds))
+    columns = ["model", "partition", "class", "value", "sd", "low", "high", "n_seeds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _by_class(answers: Answers, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the accuracy over all classes and of each; NaN for a class without test images."""
+    right, of_class = answers.values["accuracy"], labels[answers.test]
+    by_class = [
+        right[of_class == k].mean() if (of_class == k).any() else np.nan for k in range(n_classes)
+    ]
+    return np.array([right.mean(), *by_class])

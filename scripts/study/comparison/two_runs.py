@@ -1,7 +1,7 @@
 """In what two runs, or two studies, differ."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +9,14 @@ import pandas as pd
 from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
-from study.comparison.pairs import CONFIDENCE, holm, residual, t_half_width, t_p_value
+from study.comparison.intervals import CONFIDENCE, holm, t_half_width, t_p_value
+from study.comparison.pairs import residual
 from study.runs.predictions import Predictions
 
 _NOTHING = "–"
+_GROUP_COLUMNS = [
+    "combo", "model", "n_seeds", "n_same", "mean_a", "mean_b", "difference", "low", "high", "p",
+]  # fmt: skip
 
 
 class Difference(NamedTuple):
@@ -34,9 +38,10 @@ def differing(before: Any, after: Any, key: str = "") -> Iterator[Difference]:
 
 
 def seed_noise(groups: Sequence[Sequence[float]]) -> float:
-    """Return how far the values of two runs that differ in nothing but their seed lie apart in at most 95 of 100 cases.
+    """Return how far two runs that differ in their seed alone lie apart in 95 of 100 cases.
 
-    This is t·√2·sd with the standard deviation over seeds pooled over the groups, and its degrees of freedom.
+    This is t·√2·sd with the standard deviation over seeds pooled over the groups, and its degrees
+    of freedom.
 
     Args:
         groups: the values of runs that differ in their seed alone; NaN is left out.
@@ -53,8 +58,8 @@ def seed_noise(groups: Sequence[Sequence[float]]) -> float:
     return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(2 * squares / freedom))
 
 
-class Sides(NamedTuple):
-    """On which images two runs are right, among those that both may judge.
+class PairedAnswers(NamedTuple):
+    """The answers of two runs on the images that both may judge.
 
     Attributes:
         image_ids: int64, n; that both may judge.
@@ -80,14 +85,17 @@ class Sides(NamedTuple):
 
     @property
     def p(self) -> float:
-        """The exact two-sided p-value of McNemar's test: whether these two trained models are right equally often, over images."""
+        """The exact two-sided p-value of McNemar's test, over images.
+
+        It tests whether these two trained models are right equally often.
+        """
         lost, won = int(self.lost.sum()), int(self.won.sum())
         return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
 
 
-def sides(
+def paired_answers(
     a: Predictions, b: Predictions, labels: np.ndarray, duplicates: np.ndarray | None
-) -> Sides:
+) -> PairedAnswers:
     """Compare two runs image by image.
 
     Args:
@@ -103,44 +111,43 @@ def sides(
     ]
     predicted = np.array([table.argmax(axis=1) for table in log_probabilities])
     confidence = np.array([np.exp(table.max(axis=1)) for table in log_probabilities])
-    return Sides(image_ids, predicted, confidence, predicted == labels[image_ids])
+    return PairedAnswers(image_ids, predicted, confidence, predicted == labels[image_ids])
 
 
-def changed_sides(
-    compared: Sides, labels: np.ndarray, classes: Sequence[str], files: Sequence[str]
+def changed_images(
+    compared: PairedAnswers, labels: np.ndarray, classes: Sequence[str], files: Sequence[str]
 ) -> pd.DataFrame:
     """Return the images that one of two runs gets right and the other one wrong.
 
     Args:
-        compared: see `sides`.
+        compared: what `paired_answers` returned.
         labels: int, N.
         classes: names in label order.
         files: N names.
 
     Returns:
-        A row an image: `image_id`, `file`, `true`, `a` and `b` (predicted classes), `confidence_a`, `confidence_b`, `change`.
+        A row an image: `image_id`, `file`, `true`, `a` and `b` (predicted classes),
+        `confidence_a`, `confidence_b`, `change`.
     """
     changed = compared.lost | compared.won
     ids, names = compared.image_ids[changed], np.array(classes)
-    (a, b), (sure_a, sure_b) = (
-        names[compared.predicted[:, changed]],
-        compared.confidence[:, changed],
-    )
-    change = np.where(compared.won[changed], "wrong to right", "right to wrong")
-    columns = {
-        "image_id": ids,
-        "file": [files[i] for i in ids],
-        "true": names[labels[ids]],
-        "a": a,
-        "b": b,
-    }
+    predicted, confidence = names[compared.predicted[:, changed]], compared.confidence[:, changed]
     return pd.DataFrame(
-        columns | {"confidence_a": sure_a, "confidence_b": sure_b, "change": change}
+        {
+            "image_id": ids,
+            "file": [files[i] for i in ids],
+            "true": names[labels[ids]],
+            "a": predicted[0],
+            "b": predicted[1],
+            "confidence_a": confidence[0],
+            "confidence_b": confidence[1],
+            "change": np.where(compared.won[changed], "wrong to right", "right to wrong"),
+        }
     )
 
 
 def groups_of_studies(
-    a: pd.DataFrame, b: pd.DataFrame, measure: str, same: Collection[tuple[str, str, int]] = ()
+    a: pd.DataFrame, b: pd.DataFrame, measure: str, same: Container[tuple] = ()
 ) -> pd.DataFrame:
     """Compare the combos and models that two studies have in common, seed by seed.
 
@@ -148,14 +155,16 @@ def groups_of_studies(
         a: a row a run: combo, model, seed and the measure.
         b: likewise.
         measure: whose means are compared.
-        same: combo, model and seed of the runs that have the same weights, bit for bit, in both studies.
+        same: `Run.key` of the runs that have the same weights, bit for bit, in both studies.
 
     Returns:
-        A row a combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of which are the same runs, their `difference`
-        b - a, its 95 % interval `low`, `high` by Student's t with the noise of all combos of the model in both studies (the residual of groups ×
-        seeds, as `study.comparison.pairs.compare` takes it), `p_holm`, adjusted by Holm over the rows, and `verdict`: "same runs" where all are, else
-        "a higher", "b higher" or "undecided". Without interval and p where all runs are the same, which is no draw of chance, or the noise is
-        unknown, as with one seed. No rows where no run is in both.
+        A row a combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of
+        which are the same runs, their `difference` b - a, its 95 % interval `low`, `high` by
+        Student's t with the noise of all combos of the model in both studies (the residual of
+        groups × seeds, as `study.comparison.pairs.compare` takes it), `p_holm`, adjusted by Holm
+        over the rows, and `verdict`: "same runs" where all are, else "a higher", "b higher" or
+        "undecided". Without interval and p where all runs are the same, which is no draw of
+        chance, or the noise is unknown, as with one seed. No rows where no run is in both.
     """
     tables = [
         study.pivot_table(index=["model", "combo"], columns="seed", values=measure, sort=False)
@@ -163,55 +172,37 @@ def groups_of_studies(
     ]
     rows = []
     for model in dict.fromkeys(tables[0].index.get_level_values("model")):
-        own = [
+        of_model = [
             table[table.index.get_level_values("model") == model].droplevel("model")
             for table in tables
         ]
-        both = pd.concat(own, keys=["a", "b"])
-        noise = residual(both.to_numpy(float))
-        for combo in (combo for combo in own[0].index if combo in own[1].index):
-            pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1)
-            n = len(pair.columns)
-            if n == 0:
-                continue
-            n_same = sum((combo, model, seed) in same for seed in pair.columns)
-            means = pair.mean(axis=1).to_numpy()
-            value, half, p = float(means[1] - means[0]), math.nan, math.nan
-            if n > max(1, n_same) and noise.freedom:
-                error = noise.sd * math.sqrt(2 / n)
-                half, p = t_half_width(error, noise.freedom), t_p_value(value, error, noise.freedom)
-            rows.append(
-                {
-                    "combo": combo,
-                    "model": model,
-                    "n_seeds": n,
-                    "n_same": n_same,
-                    "mean_a": means[0],
-                    "mean_b": means[1],
-                    "difference": value,
-                    "low": value - half,
-                    "high": value + half,
-                    "p": p,
-                }
-            )
-    columns = [
-        "combo",
-        "model",
-        "n_seeds",
-        "n_same",
-        "mean_a",
-        "mean_b",
-        "difference",
-        "low",
-        "high",
-        "p",
-    ]
-    found = pd.DataFrame(rows, columns=columns)
-    known = found["p"].notna().to_numpy()
-    adjusted = np.full(len(found), math.nan)
-    adjusted[known] = holm(found["p"].to_numpy()[known])
-    found["p_holm"] = adjusted
-    higher = np.where(found["difference"] > 0, "b higher", "a higher")
+        rows += _groups_of_model(model, *of_model, same)
+    groups = pd.DataFrame(rows, columns=_GROUP_COLUMNS)
+    known = groups["p"].notna().to_numpy()
+    adjusted = np.full(len(groups), math.nan)
+    adjusted[known] = holm(groups["p"].to_numpy()[known])
+    groups["p_holm"] = adjusted
+    higher = np.where(groups["difference"] > 0, "b higher", "a higher")
     decided = np.where(adjusted <= 1 - CONFIDENCE, higher, "undecided")
-    found["verdict"] = np.where(found["n_same"] == found["n_seeds"], "same runs", decided)
-    return found.drop(columns="p")
+    groups["verdict"] = np.where(groups["n_same"] == groups["n_seeds"], "same runs", decided)
+    return groups.drop(columns="p")
+
+
+def _groups_of_model(
+    model: str, a: pd.DataFrame, b: pd.DataFrame, same: Container[tuple]
+) -> Iterator[tuple]:
+    """Yield a row of `_GROUP_COLUMNS` for each combo of both tables, combos × seeds."""
+    both = pd.concat([a, b], keys=["a", "b"])
+    noise = residual(both.to_numpy(float))
+    for combo in a.index[a.index.isin(b.index)]:
+        pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1)
+        n = len(pair.columns)
+        if n == 0:
+            continue
+        n_same = sum((combo, model, seed) in same for seed in pair.columns)
+        mean_a, mean_b = pair.mean(axis=1).to_numpy()
+        value, half, p = float(mean_b - mean_a), math.nan, math.nan
+        if n > max(1, n_same) and noise.freedom:
+            error = noise.sd * math.sqrt(2 / n)
+            half, p = t_half_width(error, noise.freedom), t_p_value(value, error, noise.freedom)
+        yield combo, model, n, n_same, mean_a, mean_b, value, value - half, value + half, p

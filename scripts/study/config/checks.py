@@ -9,6 +9,7 @@ from typing import Any
 
 from study.config.partition_checks import check_partitions
 from study.config.schema import check_schema, yaml_text
+from study.data.datasets import check_dataset_name
 from study.data.datasets.listing import place
 from study.data.names import OWN
 from study.errors import StudyError
@@ -27,6 +28,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """
     _check_searched_keys(config.get("tune"))
     check_schema(config, schema, "config")
+    check_dataset_name(config["dataset"]["name"])
     if config["partition_seed"] == PLACEHOLDER:
         raise StudyError(
             f"config: partition_seed is still {PLACEHOLDER!r}; "

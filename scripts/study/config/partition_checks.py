@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from study.config.schema import yaml_text
-from study.data.datasets import OFFICIALLY_SPLIT, SIZES
-from study.data.names import OFFICIAL, OWN
+from study.data.datasets import dataset
+from study.data.names import COMMON, OFFICIAL, OWN
 from study.errors import StudyError
 
 
@@ -20,22 +20,23 @@ def check_partitions(config: Mapping[str, Any]) -> None:
     """
     names = [partition["name"] for partition in config["partitions"]]
     sizes = [partition["size"] for partition in config["partitions"]]
-    if OFFICIAL in names:
-        raise StudyError(
-            f"config: a partition is called {OFFICIAL!r}, the name of the data set's own split; "
-            "give it another name"
-        )
+    for reserved, what in ((OFFICIAL, "data set's own split"), (COMMON, "common test")):
+        if reserved in names:
+            raise StudyError(
+                f"config: a partition is called {reserved!r}, the name of the {what}; "
+                "give it another name"
+            )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise StudyError(
             f"config: two partitions are called {repeated[0]!r}; give each its own name"
         )
     _check_kind_of_sizes(names, sizes)
-    dataset = config["dataset"]
+    name = config["dataset"]["name"]
     # How many images there are in a data set of the user's own is known later.
-    counted = not (dataset["checksums"] or dataset["name"] in OWN)
+    counted = not (config["dataset"]["checksums"] or name in OWN)
     if counted and not isinstance(sizes[0], float):
-        _check_sum(names, sizes, dataset["name"])
+        _check_sum(names, sizes, name)
     _check_combos(config)
     _check_ratios(config["split"])
 
@@ -62,12 +63,12 @@ def _check_kind_of_sizes(names: Sequence[str], sizes: Sequence[float]) -> None:
         )
 
 
-def _check_sum(names: Sequence[str], sizes: Sequence[int], dataset: str) -> None:
-    pool = SIZES[dataset]
+def _check_sum(names: Sequence[str], sizes: Sequence[int], name: str) -> None:
+    pool = dataset(name).n_images
     if sum(sizes) > pool:
         fitting = [size * pool // sum(sizes) for size in sizes]
         raise StudyError(
-            f"config: the partitions ask for {sum(sizes)} images but {dataset} has {pool}; "
+            f"config: the partitions ask for {sum(sizes)} images but {name} has {pool}; "
             f"write for example {_partitions_text(names, fitting)}"
         )
 
@@ -111,8 +112,8 @@ def _combos_text(combos: Sequence[str], position: int, fixed: str | None) -> str
 
 
 def _check_official(config: Mapping[str, Any], position: int) -> None:
-    combos, dataset = config["combos"], config["dataset"]["name"]
-    is_own = dataset in OWN
+    combos, name = config["combos"], config["dataset"]["name"]
+    is_own = name in OWN
     if combos[position] != OFFICIAL:
         raise StudyError(
             f"config: combos[{position}] is {combos[position]!r}, but {OFFICIAL} is the data "
@@ -124,10 +125,10 @@ def _check_official(config: Mapping[str, Any], position: int) -> None:
             f"config: combos[{position}] is {OFFICIAL!r}, but dataset.test_path is empty; "
             "write where your test images are, or take it out"
         )
-    if not is_own and dataset not in OFFICIALLY_SPLIT:
+    if not is_own and not dataset(name).officially_split:
         rest = [combo for combo in combos if combo != OFFICIAL] or [config["partitions"][0]["name"]]
         raise StudyError(
-            f"config: combos[{position}] is {OFFICIAL!r}, but the publisher of {dataset} did not "
+            f"config: combos[{position}] is {OFFICIAL!r}, but the publisher of {name} did not "
             f"split it; write for example {yaml_text('combos', rest)}"
         )
 

@@ -13,7 +13,7 @@ from study.config.recipe_checks import (
     resolve_recipe,
 )
 from study.config.schema import check_schema
-from study.data.datasets import SIDES
+from study.data.datasets import dataset
 from study.data.names import OWN
 from study.files import read_yaml
 
@@ -76,11 +76,10 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
 def _check_models(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, Any]]) -> None:
     """Check that the models can be trained on the study's images and splits."""
     shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
-    dataset = config["dataset"]
-    if dataset["name"] in OWN:
-        side, key = dataset["image_size"], "dataset.image_size"
-    else:
-        side, key = SIDES[dataset["name"]], ""
+    name = config["dataset"]["name"]
+    is_own = name in OWN
+    side = config["dataset"]["image_size"] if is_own else dataset(name).side
+    key = "dataset.image_size" if is_own else ""
     for model in config["models"]:
         check_image_size(model, recipes[model], side, key)
         check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)

@@ -12,7 +12,9 @@ from study.errors import StudyError
 
 
 def find_images(names: Sequence[str | Path]) -> list[Path]:
-    """Return the named files, and of folders, searched to the bottom, all that a study of own images would take, sorted.
+    """Return the named files, and of folders all images at any depth, sorted.
+
+    Images are the files that a study of your own images would take.
 
     Raises:
         StudyError: a name is of nothing, or a folder holds no image.
@@ -21,31 +23,31 @@ def find_images(names: Sequence[str | Path]) -> list[Path]:
     for name in map(Path, names):
         if not name.exists():
             raise StudyError(f"{name}: no such file or folder")
-        found = [name]
-        if name.is_dir():
-            found = sorted(
-                path
-                for path in name.rglob("*")
-                if path.suffix.lower() in SUFFIXES and path.is_file()
-            )
-            if not found:
-                raise StudyError(
-                    f"{name}: a folder without images; expected files such as .png or .jpg in it"
-                )
-        paths += found
+        paths += _images_below(name) if name.is_dir() else [name]
     return paths
 
 
+def _images_below(folder: Path) -> list[Path]:
+    images = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
+    if not images:
+        raise StudyError(
+            f"{folder}: a folder without images; expected files such as .png or .jpg in it"
+        )
+    return images
+
+
 def fit_of(manifest: Mapping[str, Any]) -> str:
-    """Return how a data set's images became of one size, by its manifest; "crop" where its publisher had made them so."""
+    """Return how a data set's images got one size, by its manifest; "crop" if by its publisher."""
     return manifest.get("fit") or "crop"
 
 
 def read_image(path: Path, shape: Sequence[int], fit: str) -> np.ndarray:
-    """Return an image file as uint8 H×W×C, made as a study of own images makes its: see `study.data.datasets.pictures.read_picture`.
+    """Return an image file as uint8 H×W×C, made as a study of your own images makes it.
 
     Args:
-        path: of the file.
+        path: of the file; see `study.data.datasets.pictures.read_picture`.
         shape: (H, W, C) that is wanted.
         fit: "resize" or "crop".
 
@@ -55,7 +57,8 @@ def read_image(path: Path, shape: Sequence[int], fit: str) -> np.ndarray:
     height, width, channels = shape
     if channels != 3:
         raise StudyError(
-            f"the models of this study take images with {channels} channels, which image files do not become"
+            f"the models of this study take images with {channels} channels, "
+            "which image files do not become"
         )
     try:
         return read_picture(path.read_bytes(), height, width, fit).pixels

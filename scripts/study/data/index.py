@@ -34,11 +34,11 @@ def read_index(path: str | Path) -> Index:
     rows = read_csv(path)
     labels = np.array([row["label"] for row in rows], np.int64)
     names = {int(row["label"]): row["class"] for row in rows}
-    if [row["image_id"] for row in rows] != [str(i) for i in range(len(rows))] or sorted(
-        names
-    ) != list(range(len(names))):
+    in_order = [row["image_id"] for row in rows] == [str(i) for i in range(len(rows))]
+    if not in_order or sorted(names) != list(range(len(names))):
         raise StudyError(
-            f"{path}: expected image_ids 0, 1, 2, … and an image for every label; decode the data set again"
+            f"{path}: expected image_ids 0, 1, 2, … and an image for every label; "
+            "decode the data set again"
         )
     return Index(
         labels,

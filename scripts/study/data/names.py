@@ -1,6 +1,8 @@
 """Names that have a meaning wherever they stand."""
 
-# Images of a user's own: a folder with a sub-folder for each class, or a table of paths and labels.
+# Your own images: a folder with a sub-folder for each class, or a table of paths and labels.
 OWN = ("folder", "csv")
 # The combo of a data set's own split into training and test images; no partition has its name.
 OFFICIAL = "official"
+# The folder of the tests that all runs of a seed share, beside the splits of partitions.
+COMMON = "common"

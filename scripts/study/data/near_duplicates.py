@@ -1,13 +1,15 @@
-"""Which images are nearly the same: an exact search over all pairs, in pixels and in low frequencies.
+"""Which images are nearly the same: an exact search over all pairs, in two spaces.
 
-Images are compared by the differences between neighbouring pixels, in each channel, divided by their length: brightness drops
-out with the mean and contrast with the length. Plain pixels would not do: most of a photograph's variance lies in its few lowest
-frequencies, so that any two smooth skies are close, while differences have about as much of each (D. J. Field, "Relations between the
+Images are compared by the differences between neighbouring pixels, in each channel, divided by
+their length: brightness drops out with the mean and contrast with the length. Plain pixels would
+not do: most of a photograph's variance lies in its few lowest frequencies, so that any two smooth
+skies are close, while differences have about as much of each (D. J. Field, "Relations between the
 statistics of natural images and the response properties of cortical cells", JOSA A, 1987).
 
-The differences are never formed. The discrete cosine transform turns them into weights of frequencies: with X[u, v] the
-orthonormal DCT-II of an H×W channel, their sum of squares is that of X[u, v]² · (4 sin²(πu/2H) + 4 sin²(πv/2W)). The low frequencies
-are the first 8×8 of these, what is left of an image at 8×8 pixels; small shifts, scaling and compression change them little.
+The differences are never formed. The discrete cosine transform turns them into weights of
+frequencies: with X[u, v] the orthonormal DCT-II of an H×W channel, their sum of squares is that of
+X[u, v]² · (4 sin²(πu/2H) + 4 sin²(πv/2W)). The second space has the first 8×8 of these, what is
+left of an image at 8×8 pixels; small shifts, scaling and compression change them little.
 """
 
 import hashlib
@@ -22,29 +24,31 @@ from scipy.fft import dctn
 from study.errors import StudyError
 
 _LOW = 8  # frequencies along each axis
-# Cosines of float32 vectors of length 1 are this good or better; what is found is measured again in float64.
+# Cosines of float32 vectors of length 1 are this good or better; pairs are measured in float64.
 _ROUNDING = 1e-5
 _MEASURED_AT_ONCE = 512  # pairs
 
 
 def near_duplicates(images: np.ndarray, threshold: float, block: int = 2048) -> pd.DataFrame:
-    """Return all pairs of images that are byte-identical or, in one of the two spaces, no farther apart than `threshold`.
+    """Return all pairs of images that are byte-identical or close in one of the two spaces.
 
-    A distance is the Euclidean one between vectors of length 1, without unit: 0 is the same image up to brightness and contrast,
-    √2 unrelated, 2 the negative. What shows nothing beyond the rounding to whole grey levels is unrelated to everything, so flat
-    images are not all alike.
+    A distance is the Euclidean one between vectors of length 1, without unit: 0 is the same image
+    up to brightness and contrast, √2 unrelated, 2 the negative. What shows nothing beyond the
+    rounding to whole grey levels is unrelated to everything, so flat images are not all alike.
 
-    Every pair is compared, in matrix products of `block`×`block` pairs. Beside the images this takes 4 bytes for each of their
-    values, and for 60,000 images of 32×32×3 about 2·10¹³ operations.
+    Every pair is compared, in matrix products of `block`×`block` pairs. Beside the images this
+    takes 4 bytes for each of their values, and for 60,000 images of 32×32×3 about 2·10¹³
+    operations.
 
     Args:
         images: uint8, N×H×W×C.
         threshold: largest distance; 0 finds byte-identical images only.
-        block: images that are compared at once with as many others; another number changes nothing but memory and time.
+        block: images that are compared at once with as many others; another number changes nothing
+            but memory and time.
 
     Returns:
-        `image_id` < `other_id`, int64, and `pixel_distance` and `low_frequency_distance`, rounded to six decimals. Sorted by the smaller of the
-        two distances, then by image_id and other_id.
+        `image_id` < `other_id`, int64, and `pixel_distance` and `low_frequency_distance`, rounded
+        to six decimals. Sorted by the smaller of the two distances, then by image_id and other_id.
 
     Raises:
         StudyError: the images are no array of that kind, or the threshold is not one.
@@ -52,11 +56,13 @@ def near_duplicates(images: np.ndarray, threshold: float, block: int = 2048) -> 
     if images.ndim != 4 or images.dtype != np.uint8:
         shape = "×".join(map(str, images.shape))
         raise StudyError(
-            f"images: expected uint8, N×H×W×C, found {images.dtype}, {shape}; decode the data set again"
+            f"images: expected uint8, N×H×W×C, found {images.dtype}, {shape}; "
+            "decode the data set again"
         )
     if not 0 <= threshold < np.sqrt(2):
         raise StudyError(
-            f"threshold is {threshold:g}, expected a number from 0 (byte-identical images) to below 1.41 (unrelated ones)"
+            f"threshold is {threshold:g}, expected a number from 0 (byte-identical images) "
+            "to below 1.41 (unrelated ones)"
         )
     identical = _identical_pairs(images)
     pairs = identical
@@ -94,7 +100,8 @@ def read_duplicates(path: str | Path) -> np.ndarray:
         pairs = pd.read_csv(path, usecols=columns, dtype=np.int64)[columns].to_numpy()
     except ValueError as error:
         raise StudyError(
-            f"{path}: expected whole numbers in columns image_id and other_id; find the near-duplicates again"
+            f"{path}: expected whole numbers in columns image_id and other_id; "
+            "find the near-duplicates again"
         ) from error
     if not (pairs[:, 0] < pairs[:, 1]).all():
         raise StudyError(
@@ -117,7 +124,10 @@ def _identical_pairs(images: np.ndarray) -> np.ndarray:
 
 
 def _directions(images: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is compared, n×(H·W·C) and n×(8·8·C) or less: vectors of length 1, or of zeros where nothing shows."""
+    """Return what is compared, n×(H·W·C) and n×(8·8·C) or less.
+
+    Vectors have length 1, or are zeros where nothing shows.
+    """
     _, height, width, channels = images.shape
     down, across = (
         4 * np.sin(np.pi * np.arange(size) / (2 * size)) ** 2 for size in (height, width)
@@ -129,7 +139,7 @@ def _directions(images: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray
     for band in (np.s_[:, :], np.s_[:_LOW, :_LOW]):
         vectors = spectrum[:, *band].reshape(len(images), -1)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        # Rounding is as good as evenly distributed over one grey level, which has a variance of 1/12.
+        # Rounding errors are evenly distributed over one grey level: their variance is 1/12.
         rounding = np.sqrt(channels * squares[band].sum() / 12)
         spaces.append(
             np.divide(vectors, length, out=np.zeros_like(vectors), where=length > rounding)
@@ -148,18 +158,18 @@ def _all_directions(images: np.ndarray, block: int) -> tuple[np.ndarray, np.ndar
 
 
 def _close_pairs(vectors: np.ndarray, threshold: float, block: int) -> np.ndarray:
-    """Return image_id · N + other_id, int64, of all pairs within the threshold and some that rounding may bring there."""
+    """Return image_id · N + other_id, int64, of all pairs that may be within the threshold."""
     n = len(vectors)
     least = np.float32(1 - threshold**2 / 2 - _ROUNDING)
-    found = [np.empty(0, np.int64)]
+    pairs = [np.empty(0, np.int64)]
     for top in range(0, n, block):
         for left in range(top, n, block):
             row, column = np.nonzero(
                 vectors[top : top + block] @ vectors[left : left + block].T >= least
             )
             row, column = row + top, column + left
-            found.append((row * n + column)[row < column])
-    return np.concatenate(found)
+            pairs.append((row * n + column)[row < column])
+    return np.concatenate(pairs)
 
 
 def _distances(images: np.ndarray, image_id: np.ndarray, other_id: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pickles that may hold arrays and nothing else, so that reading one runs no code of its author's."""
+"""Pickles that may hold arrays and nothing else: reading one runs no code of its author's."""
 
 import io
 import pickle
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Loads arrays, containers, numbers and text; refuses everything else, whoever vouched for the file."""
+    """Loads arrays, containers, numbers and text; refuses all else."""
 
     # Old and new homes of the same numpy functions.
     _ALLOWED = frozenset(
@@ -29,6 +29,7 @@ def load_arrays(content: bytes) -> Any:
     """Return the object of a pickle, in which text that Python 2 wrote stays bytes.
 
     Raises:
-        Exception: `content` is no pickle (a damaged one can fail in any way) or names anything but what arrays are made of.
+        Exception: `content` is no pickle (a damaged one can fail in any way) or names anything but
+            what arrays are made of.
     """
     return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()

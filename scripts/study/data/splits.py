@@ -1,16 +1,150 @@
-"""The train, validation and test part of each partition, and the test that all runs of a seed share."""
+"""The train, validation and test part of a partition, and the test that all runs share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from study.data.names import OFFICIAL
+from study.data.stratify import apportion, stratified_groups
+from study.errors import StudyError
 from study.files import read_csv, write_csv
+
+ROLES = ("train", "val", "test")
+
+
+def split_partition(
+    image_ids: np.ndarray, labels: np.ndarray, ratios: Mapping[str, float], seed: int
+) -> dict[str, np.ndarray]:
+    """Split one partition into train, val and test, stratified by class and exhaustive.
+
+    Args:
+        image_ids: int, n; the images of the partition, in any order.
+        labels: int, N; the label of image_id i at position i.
+        ratios: share of "train", "val" and "test"; they sum to 1.
+        seed: the run's seed; another seed splits otherwise.
+
+    Returns:
+        The sorted image_ids of each role, int64.
+    """
+    sizes = apportion(len(image_ids), [ratios[role] for role in ROLES])
+    groups = stratified_groups(np.sort(image_ids), labels, sizes, f"split/{seed}")
+    return dict(zip(ROLES, groups, strict=True))
+
+
+def require_every_class(
+    split: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str], where: str
+) -> None:
+    """Check that a split has images of every class to train on and to test with.
+
+    Args:
+        split: image_ids by role.
+        labels: int, N; the label of image_id i at position i.
+        classes: names in label order.
+        where: what was split, for the message.
+
+    Raises:
+        StudyError: it has none of some class.
+    """
+    for role in ("train", "test"):
+        counts = np.bincount(labels[split[role]], minlength=len(classes))
+        if (counts == 0).any():
+            label = int(np.argmin(counts))
+            n_split = sum(int((labels[ids] == label).sum()) for ids in split.values())
+            raise StudyError(
+                f"{where}: of the {n_split} images of the class {classes[label]!r} none is in "
+                f"{role}, and the whole data set has {(labels == label).sum()}; make the "
+                "partitions fewer or larger, give the class more images, or take it out"
+            )
+
+
+def split_official(
+    source_split: np.ndarray, labels: np.ndarray, val: float, seed: int
+) -> dict[str, np.ndarray]:
+    """Split a data set as its publisher did; a share of the training images is for validation.
+
+    Args:
+        source_split: "train" or "test", N.
+        labels: int, N.
+        val: share of the publisher's training images, stratified by class; 0 for none.
+        seed: the run's seed; another seed takes other images for validation.
+
+    Returns:
+        The sorted image_ids of each role, int64; test is the publisher's.
+
+    Raises:
+        StudyError: the publisher has no test images.
+    """
+    train, test = (np.flatnonzero(source_split == name) for name in ("train", "test"))
+    if len(test) == 0:
+        raise StudyError(
+            f"the data set has no test images of its own; take {OFFICIAL!r} out of 'combos'"
+        )
+    sizes = apportion(len(train), [1 - val, val])
+    kept, held_out = stratified_groups(train, labels, sizes, f"official/{seed}")
+    return {"train": kept, "val": held_out, "test": test}
+
+
+def split_afresh(
+    image_ids: np.ndarray, ratios: Mapping[str, float], seed: int
+) -> dict[str, np.ndarray]:
+    """Split the images of a combo without regard to the splits of its partitions: this leaks.
+
+    The two DVC studies did so. A test image of one combo may be a training image of another at the
+    same seed. It serves to measure what that does, and nothing else.
+
+    Args:
+        image_ids: int, n; the images of the combo.
+        ratios: share of "train", "val" and "test"; they sum to 1.
+        seed: of scikit-learn's `train_test_split`, twice, not stratified.
+
+    Returns:
+        The sorted image_ids of each role, int64.
+    """
+    from sklearn.model_selection import train_test_split
+
+    train, rest = train_test_split(
+        np.sort(image_ids), train_size=ratios["train"], random_state=seed
+    )
+    val, test = train_test_split(
+        rest, train_size=ratios["val"] / (ratios["val"] + ratios["test"]), random_state=seed
+    )
+    return {"train": np.sort(train), "val": np.sort(val), "test": np.sort(test)}
+
+
+def union(splits: Iterable[Mapping[str, np.ndarray]], role: str) -> np.ndarray:
+    """Return the sorted image_ids that have `role` in any of the splits of a combo, int64."""
+    return np.sort(np.concatenate([split[role] for split in splits]))
+
+
+def write_split(path: str | Path, split: Mapping[str, np.ndarray]) -> None:
+    """Write the role of each image of a partition as CSV, ordered by image_id."""
+    write_csv(
+        path,
+        ["image_id", "role"],
+        sorted((int(i), role) for role, ids in split.items() for i in ids),
+    )
+
+
+def write_development(path: str | Path, split: Mapping[str, np.ndarray]) -> None:
+    """Write a split without its test images, for whatever may choose something.
+
+    `read_split` reads it with an empty test.
+    """
+    write_split(path, {role: ids for role, ids in split.items() if role != "test"})
+
+
+def read_split(path: str | Path) -> dict[str, np.ndarray]:
+    """Read what `write_split` wrote: the sorted image_ids of each role, int64."""
+    rows = read_csv(path)
+    image_ids = np.array([row["image_id"] for row in rows], np.int64)
+    roles = np.array([row["role"] for row in rows], dtype=str)
+    return {role: image_ids[roles == role] for role in ROLES}
 
 
 def common_test(splits: Iterable[Mapping[str, np.ndarray]]) -> np.ndarray:
-    """Return the common test of a seed, int64, sorted: the union of all partitions' test images."""
-    return np.sort(np.concatenate([split["test"] for split in splits]))
+    """Return a seed's common test, int64, sorted: the union of all partitions' test images."""
+    return union(splits, "test")
 
 
 def write_common_test(path: str | Path, image_ids: np.ndarray) -> None:

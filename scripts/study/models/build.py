@@ -1,4 +1,4 @@
-"""Models by the name of their architecture: `build_model("cnn2", num_classes=10, in_channels=3)`."""
+"""Models by the name of their architecture, such as `build_model("cnn2", num_classes=10)`."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,9 @@ def build_model(
 ) -> nn.Module:
     """Return a freshly initialised model; initial weights come from torch's global generator.
 
-    The module of the architecture is imported here and by nobody else, so that a file more in this folder changes the code
-    of no other model; who records or compares code adds `study.config.architectures.architecture_modules`.
+    The module of the architecture is imported here and by nobody else, so that another file in this
+    folder changes the code of no other model; whoever records or compares code adds
+    `study.config.architectures.architecture_modules`.
 
     Args:
         name: a file of this folder, or "torchvision/<model>" or "timm/<model>".
@@ -36,8 +37,8 @@ def build_model(
     if "/" in name:
         from_library = importlib.import_module("study.models.libraries").library_model
         return from_library(name, **given, **options)
-    found = architecture(name)
-    return getattr(importlib.import_module(found.module), found.name)(**given, **options)
+    entry = architecture(name)
+    return getattr(importlib.import_module(entry.module), entry.name)(**given, **options)
 
 
 def build_recipe_model(
@@ -65,17 +66,17 @@ def build_recipe_model(
             + f" ({one_line(error)})"
         ) from error
     if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
-        found = (
+        kind = (
             "×".join(map(str, logits.shape))
             if isinstance(logits, Tensor)
             else f"a {type(logits).__name__}"
         )
-        raise StudyError(f"{name} returns {found} for two images, expected logits, 2×{num_classes}")
+        raise StudyError(f"{name} returns {kind} for two images, expected logits, 2×{num_classes}")
     return model
 
 
 def _probe(model: nn.Module, height: int, width: int, channels: int) -> Tensor:
-    """Return what the model says of two black images; it is left as it was, and nothing is drawn at random."""
+    """Return what the model says of two black images; nothing is changed or drawn at random."""
     training = model.training
     try:
         with torch.no_grad():
@@ -85,7 +86,13 @@ def _probe(model: nn.Module, height: int, width: int, channels: int) -> Tensor:
 
 
 def _smallest_side(model: nn.Module, refused: int, channels: int) -> int | None:
-    """Return the side of the smallest square images that the model takes, above one that it does not; None if there is none."""
+    """Return the side of the smallest square images that the model takes, or None.
+
+    Args:
+        model: takes float B×C×H×W.
+        refused: a side that it does not take; the smallest one is above it.
+        channels: C.
+    """
 
     def takes(side: int) -> bool:
         try:

@@ -1,4 +1,7 @@
-"""Two convolutions and a linear layer: the network of the first DVC study, 79,690 parameters with 64 filters."""
+"""The network of the first DVC study: two convolutions and a linear layer.
+
+79,690 parameters with 64 filters.
+"""
 
 from torch import Tensor, nn
 
@@ -28,5 +31,9 @@ class CNN2(nn.Module):
         self.classifier = nn.Linear(filters * (image_size // 4) ** 2, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits, float B×num_classes, of images, float B×in_channels×image_size×image_size."""
+        """Return logits, float B×num_classes.
+
+        Args:
+            images: float B×in_channels×image_size×image_size.
+        """
         return self.classifier(self.features(images).flatten(1))

@@ -1,4 +1,7 @@
-"""Three convolutions and two linear layers: the network of the second DVC study, 620,362 parameters."""
+"""The network of the second DVC study: three convolutions and two linear layers.
+
+620,362 parameters.
+"""
 
 import itertools
 
@@ -8,7 +11,10 @@ from study.models.blocks import conv_pool_relu
 
 
 class CNN3(nn.Module):
-    """Three times conv3×3 – pool, with `widths` channels, then linear – ReLU – linear with `hidden` units between."""
+    """Three times conv3×3 – pool, then linear – ReLU – linear.
+
+    The convolutions have `widths` channels; `hidden` units are between the linear layers.
+    """
 
     CAM_LAYERS = ("features.5", "features.8")  # sides at 32×32 pixels: 8, 4
 
@@ -33,5 +39,9 @@ class CNN3(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits, float B×num_classes, of images, float B×in_channels×image_size×image_size."""
+        """Return logits, float B×num_classes.
+
+        Args:
+            images: float B×in_channels×image_size×image_size.
+        """
         return self.classifier(self.features(images).flatten(1))

@@ -1,6 +1,6 @@
-"""A compact network of strided, dilated and depthwise convolutions, 199,810 parameters: the third study's.
+"""The third study's network: compact, of strided, dilated and depthwise convolutions.
 
-No pooling but the global average; its receptive field before that is 95.
+199,810 parameters. No pooling but the global average; its receptive field before that is 95.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from study.models.blocks import DepthwiseConv2d, Dropout
 
-# One layer a row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution; depthwise and bare 1×1: out channels.
+# One layer a row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution; depthwise
+# and bare 1×1: out channels.
 _DENSE, _DEPTHWISE, _BARE = "dense", "depthwise", "bare"
 _ROWS = (
     (_DENSE, 16, 1, 0, 1),
@@ -34,7 +35,7 @@ _ROWS = (
 class DilatedSeparable(nn.Module):
     """Sixteen convolutions, global average, 1×1 convolution as classifier.
 
-    A block is convolution – ReLU – BatchNorm – dropout, ReLU before the norm as the authors have it.
+    A block is convolution – ReLU – BatchNorm – dropout, ReLU before the norm as in the original.
     """
 
     CAM_LAYERS = ("features.37", "features.54")  # sides at 32×32 pixels: 7, 4

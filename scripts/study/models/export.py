@@ -26,12 +26,17 @@ TOLERANCE = 1e-4
 _NEEDED = {"onnx": ("onnx", "onnxscript", "onnxruntime")}
 
 
-def insist_on_packages(form: str) -> None:
-    """Raise StudyError, with the command that installs them, unless all packages that a format needs are there."""
+def require_packages(form: str) -> None:
+    """Check that all packages that a format needs are installed.
+
+    Raises:
+        StudyError: one is missing; the message has the command that installs it.
+    """
     missing = [name for name in _NEEDED.get(form, ()) if importlib.util.find_spec(name) is None]
     if missing:
         raise StudyError(
-            f"--format {form} needs {', '.join(missing)}, not installed here: python -m pip install {' '.join(missing)}"
+            f"--format {form} needs {', '.join(missing)}, not installed here: "
+            f"python -m pip install {' '.join(missing)}"
         )
 
 
@@ -79,7 +84,10 @@ def _write_safetensors(
 
 
 def load_classifier_file(path: str | Path) -> Classifier:
-    """Return the classifier that was exported as safetensors, in evaluation mode, from what the file itself says."""
+    """Return the classifier that was exported as safetensors, in evaluation mode.
+
+    The file itself says what network it is.
+    """
     with safe_open(path, "pt") as file:
         description = {key: json.loads(value) for key, value in file.metadata().items()}
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 – no dictionary
@@ -120,7 +128,8 @@ def export_classifier(
         classifier: on the CPU, in evaluation mode.
         form: a key of `FORMATS`.
         folder: where to.
-        description: what the file says of itself: `classes`, `image_shape` (H, W, C), `recipe`, `temperature` and more.
+        description: what the file says of itself: `classes`, `image_shape` (H, W, C), `recipe`,
+            `temperature` and more.
 
     Raises:
         StudyError: the format has no form for what the network computes.
@@ -136,7 +145,8 @@ def export_classifier(
         raise
     except Exception as error:  # of the exporter's inside, whose kinds are not told
         raise StudyError(
-            f"{type(classifier.model).__name__} cannot be exported as {form} ({one_line(error)[:300]}); another --format may do"
+            f"{type(classifier.model).__name__} cannot be exported as {form} "
+            f"({one_line(error)[:300]}); another --format may do"
         ) from error
     return folder / name
 
@@ -162,7 +172,9 @@ def read_exported(path: Path, form: str) -> Answer:
 def compare_with_classifier(
     answer: Answer, classifier: Classifier, images: np.ndarray, batch_size: int = 250
 ) -> tuple[np.ndarray, float]:
-    """Return the logits that an exported file gives, and its largest absolute difference from the classifier, of logits or probabilities.
+    """Return the logits of an exported file, and its largest difference from the classifier.
+
+    The difference is absolute, of logits or probabilities.
 
     The first image is asked for alone as well: a file that takes one size of batches only fails.
 
@@ -172,11 +184,11 @@ def compare_with_classifier(
         images: uint8, n×H×W×C; n ≥ 1.
         batch_size: how many at once.
     """
-    own = _answer_of(classifier)
+    expected_of = _answer_of(classifier)
     logits: list[np.ndarray] = []
     largest = 0.0
     for batch in (images[:1], *np.array_split(images, -(-len(images) // batch_size))):
-        given, expected = answer(batch), own(batch)
+        given, expected = answer(batch), expected_of(batch)
         logits.append(given[0])
         largest = max(
             largest, *(largest_distance(a, b) for a, b in zip(given, expected, strict=True))
@@ -185,11 +197,11 @@ def compare_with_classifier(
 
 
 def largest_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest absolute difference of two arrays of one shape; infinite where one has numbers that are not finite."""
+    """Return the largest absolute difference of two arrays; infinite where one is not finite."""
     difference = float(np.abs(one.astype(np.float64) - other).max())
     return difference if np.isfinite(difference) else float("inf")
 
 
 def spread_ids(n_images: int, count: int = 1000) -> np.ndarray:
-    """Return the image_ids, int64, of so many images evenly spread over all, or of all if there are fewer."""
+    """Return the image_ids, int64, of up to `count` images spread evenly over all."""
     return np.unique(np.linspace(0, n_images - 1, min(count, n_images)).round().astype(np.int64))

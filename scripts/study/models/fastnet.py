@@ -1,7 +1,8 @@
-"""A small network made for speed: 94 % on CIFAR-10 in a few epochs, 1,971,352 parameters unless wider or narrower.
+"""A small network made for speed: 94 % on CIFAR-10 in a few epochs, 1,971,352 parameters.
 
-Of the family of K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, and D. Page, "How to Train Your ResNet",
-2018: a fixed whitening layer, three groups of two wide convolutions, global max, a linear layer with a small output.
+Of the family of K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, and D. Page,
+"How to Train Your ResNet", 2018: a fixed whitening layer, three groups of two wide convolutions,
+global max, a linear layer with a small output.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ from torch.nn import functional as F
 
 
 class Whitening(nn.Conv2d):
-    """A 2×2 convolution whose outputs are uncorrelated and of equal variance over the training images, and their negatives.
+    """A 2×2 convolution with outputs that are uncorrelated and of equal variance, and negatives.
 
-    Its weights are the scaled eigenvectors of the covariance of the images' 2×2 patches. They are set once, from training
-    images, and never trained; only the bias is. The output is one pixel less high and wide.
+    Its weights are the scaled eigenvectors of the covariance of the training images' 2×2 patches.
+    They are set once, from training images, and never trained; only the bias is. The output is one
+    pixel less high and wide.
 
     Source: T. Tesch's and D. Page's entries to DAWNBench, 2019; the negatives from K. Jordan, 2024.
     """
@@ -28,12 +30,17 @@ class Whitening(nn.Conv2d):
 
     @torch.no_grad()
     def fit(self, images: Tensor, floor: float = 5e-4) -> None:
-        """Set the weights from normalised images, float B×C×H×W; `floor` is added to every eigenvalue."""
+        """Set the weights from normalised images, float B×C×H×W.
+
+        Args:
+            images: training images.
+            floor: is added to every eigenvalue.
+        """
         patches = F.unfold(images.double(), 2).transpose(1, 2).flatten(0, 1)
         patches = patches - patches.mean(dim=0)
         eigenvalues, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
         rows = (vectors / (eigenvalues + floor).sqrt()).T.flip(0)  # the largest variance first
-        # An eigenvector has no sign of its own: fix it, or two machines start from different networks.
+        # An eigenvector has no sign: fix it, or two machines start from different networks.
         rows = rows * rows.gather(1, rows.abs().argmax(dim=1, keepdim=True)).sign()
         self.weight.copy_(torch.cat([rows, -rows]).view_as(self.weight))
 
@@ -75,7 +82,7 @@ class FastNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits, float B×num_classes, of images, float B×in_channels×H×W, at least 9×9."""
         vectors = self.features(images).amax(dim=(2, 3))
-        # The small factor makes the first logits small and the layer's own learning rate a large one.
+        # The small factor makes the first logits small and the layer's learning rate a large one.
         return self.classifier(vectors) / vectors.shape[1]
 
 
@@ -98,7 +105,7 @@ def _norm(channels: int) -> list[nn.Module]:
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """Return a 3×3 convolution without bias that starts by handing its input on (dirac), as far as it has channels."""
+    """Return a 3×3 convolution without bias that starts by handing its input on (dirac)."""
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
     nn.init.dirac_(conv.weight[:in_channels])
     return conv

@@ -1,4 +1,4 @@
-"""Models of torchvision and timm by name, with weights drawn afresh: no library is asked for trained ones."""
+"""Models of torchvision and timm by name, freshly initialised: no trained weights are loaded."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ def library_model(
         name: "torchvision/<model>" or "timm/<model>".
         num_classes: number of logits.
         in_channels: channels of the input images.
-        image_size: height and width of the input images, pixels; given to models that are made for one size.
+        image_size: height and width of the input images, pixels; for models that are made for one
+            size.
         options: of the library's function, by keyword.
 
     Raises:
@@ -32,7 +33,8 @@ def library_model(
         Exception
     ) as error:  # whatever a library's constructor says to options that it does not want
         raise StudyError(
-            f"{name} cannot be made with {options or 'its defaults'} for images of {image_size}×{image_size} pixels: {one_line(error)}"
+            f"{name} cannot be made with {options or 'its defaults'} for images of "
+            f"{image_size}×{image_size} pixels: {one_line(error)}"
         ) from error
 
 
@@ -54,7 +56,7 @@ def _torchvision(
 
 
 def _take_channels(network: nn.Module, in_channels: int) -> None:
-    """Put a new convolution in the place of the first one, whose input torchvision fixes at three channels."""
+    """Replace the first convolution, whose input torchvision fixes at three channels."""
     name, first = next(
         (name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)
     )
@@ -77,7 +79,8 @@ def _timm(
         import timm
     except ImportError:
         raise StudyError(
-            f"timm/{model} needs timm, which is not installed; python -m pip install 'timm>=1.0.12' (and in envs/torch.yaml for conda)"
+            f"timm/{model} needs timm, which is not installed; "
+            "python -m pip install 'timm>=1.0.12' (and in envs/torch.yaml for conda)"
         ) from None
     published = timm.models.get_pretrained_cfg(model)
     if published is not None and published.fixed_input_size:

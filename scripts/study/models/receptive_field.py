@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from study.errors import StudyError
 
-# Side of the probe image: more than any receptive field in use, so that the middle place sees no border.
+# Side of the probe image: more than any receptive field in use, so the middle sees no border.
 _PROBE = 513
 
 
@@ -29,24 +29,28 @@ class Field(NamedTuple):
 
 
 def receptive_fields(model: nn.Module) -> dict[str, Field]:
-    """Return the receptive field of every layer whose output is a map, by the layer's name, in the order of computation.
+    """Return the receptive field of every layer whose output is a map, in computation order.
 
-    Counted, not computed from a formula, so it holds for any graph: all convolutions become sums over one channel, pooling
-    becomes averaging, everything else the identity, and the pixels with a gradient from the middle place are counted (W. Luo et
-    al., "Understanding the Effective Receptive Field", NeurIPS 2016, call this the theoretical field). Global pooling is left
-    out: what follows it sees the whole image.
+    Counted, not computed from a formula, so it holds for any graph: all convolutions become sums
+    over one channel, pooling becomes averaging, everything else the identity, and the pixels with a
+    gradient from the middle place are counted (W. Luo et al., "Understanding the Effective
+    Receptive Field", NeurIPS 2016, call this the theoretical field). Global pooling is left out:
+    what follows it sees the whole image.
 
     Args:
-        model: maps B×C×H×W to anything; channels may only be added or handed on between its layers, not chosen.
+        model: maps B×C×H×W to anything; channels may only be added or handed on between its layers,
+            not chosen.
 
     Raises:
         NoField: the network is not of this kind.
     """
     try:
         return _counted(model)
-    except Exception as error:  # whatever a network of somebody else says to one channel, or to sums instead of layers
+    # Whatever a network of somebody else says to one channel, or to sums instead of layers.
+    except Exception as error:
         raise NoField(
-            f"Receptive fields are not given: {type(model).__name__} does more with its maps than to convolve, pool and add them."
+            f"Receptive fields are not given: {type(model).__name__} does more with its maps than "
+            "to convolve, pool and add them."
         ) from error
 
 

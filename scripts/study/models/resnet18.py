@@ -1,13 +1,17 @@
-"""ResNet-18 for small images: 3×3 stem without pooling, four stages of two basic blocks; 11,173,962 parameters.
+"""ResNet-18 for small images: 3×3 stem without pooling, four stages of two basic blocks.
 
-Source: K. He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, with the stem for 32×32 images.
+11,173,962 parameters. Source: K. He et al., "Deep Residual Learning for Image Recognition", CVPR
+2016, with the stem for 32×32 images.
 """
 
 from torch import Tensor, nn
 
 
 class BasicBlock(nn.Module):
-    """conv–BN–ReLU–conv–BN plus the shortcut, then ReLU; the shortcut is a 1×1 convolution where the shape changes."""
+    """conv–BN–ReLU–conv–BN plus the shortcut, then ReLU.
+
+    The shortcut is a 1×1 convolution where the shape changes.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int):
         super().__init__()
@@ -34,7 +38,10 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """Stem, stages of 64, 128, 256 and 512 channels, global average, linear. Receptive field before the average: 109."""
+    """Stem, stages of 64, 128, 256 and 512 channels, global average, linear.
+
+    The receptive field before the average is 109.
+    """
 
     CAM_LAYERS = ("layer3", "layer4")  # sides at 32×32 pixels: 8, 4
 

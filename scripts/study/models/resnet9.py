@@ -1,7 +1,7 @@
-"""A nine-layer residual network with max-pooling, 6,573,130 parameters: the fourth study's custom ResNet.
+"""The fourth study's custom ResNet: nine layers with max-pooling, 6,573,130 parameters.
 
-Of the family of D. Page, "How to Train Your ResNet", 2018: residual branches end in ReLU before the addition, and nothing
-follows the addition.
+Of the family of D. Page, "How to Train Your ResNet", 2018: residual branches end in ReLU before the
+addition, and nothing follows the addition.
 """
 
 from torch import Tensor, nn
@@ -20,9 +20,10 @@ class Residual(nn.Module):
 
 
 class ResNet9(nn.Module):
-    """Preparation, three pooled layers of 128, 256 and 512 channels, residual in the first and third, max, linear.
+    """Preparation, three pooled layers of 128, 256 and 512 channels, max, linear.
 
-    The receptive field of the last maps, after the 4×4 max-pool, is 88.
+    The first and third layer are residual. The receptive field of the last maps, after the 4×4
+    max-pool, is 88.
     """
 
     CAM_LAYERS = ("layer2", "layer3")  # sides at 32×32 pixels: 8, 4
@@ -41,7 +42,11 @@ class ResNet9(nn.Module):
         return self.pool(self.layer3(self.layer2(self.layer1(self.prep(images)))))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits, float B×num_classes, of images, float B×in_channels×H×W, at least 32×32."""
+        """Return logits, float B×num_classes.
+
+        Args:
+            images: float B×in_channels×H×W, at least 32×32.
+        """
         # At 32×32 one place is left, and the maximum changes nothing; larger images leave several.
         return self.classifier(self.features(images).amax(dim=(2, 3)))
 

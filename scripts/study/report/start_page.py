@@ -167,22 +167,21 @@ def data(
 
     Args:
         manifest: content of `data/manifest.json`.
-        partitions: content of `partitions/manifest.json`.
+        partitions: record of each partition, by its name.
         n_train: number of training images by combo.
         pairs: int64, P×2; near-duplicates, by image_id.
         problems: how many of your own files could not be used, were converted …, by kind.
     """
     n, height, width, *channels = manifest["images"]
     parts = []
-    for name, part in partitions["partitions"].items():
+    for name, part in partitions.items():
         counts = part["class_counts"].values()
         parts.append(f"{name} {part['size']:,} (of each class {_range(counts)})")
     lines = [
         f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels"
         f"{', colour' if channels == [3] else ''}, {len(manifest['classes'])} classes "
         f"({', '.join(manifest['classes'])}).",
-        f"Partitions, disjoint and drawn by class with seed {partitions['seed']}: "
-        f"{', '.join(parts)}.",
+        f"Partitions, disjoint and drawn by class with seed {part['seed']}: {', '.join(parts)}.",
         f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
         f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in "
         f"{counted(len(pairs), 'pair')}. A run may train on one and be tested on the other; "

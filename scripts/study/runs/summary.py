@@ -1,4 +1,4 @@
-"""What a summary says of each run, from the files in its folder, and of the runs of a group."""
+"""What a summary says of one run, from the files in its folder."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from study.comparison.intervals import t_interval
 from study.runs.metrics import METRICS
 from study.runs.run import Run
 
@@ -17,7 +16,6 @@ QUALITY = [
 ]
 # What a training took: it depends on the machine and what else that did, not on the seed.
 RESOURCES = ("train_seconds", "total_seconds", "images_per_s", "peak_memory_mb")
-_GROUPED = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 
 
 def run_row(run: Run) -> dict[str, Any]:
@@ -76,22 +74,3 @@ def summary_table(runs: Iterable[Run], multiply_adds: Mapping[str, int]) -> pd.D
         table.columns.get_loc("parameters") + 1, "multiply_adds", table["model"].map(multiply_adds)
     )
     return table
-
-
-def group_row(runs: pd.DataFrame) -> dict[str, float]:
-    """Return what the runs of one combo and model say together: mean, sd, n and 95 % t-interval over seeds of each metric.
-
-    Args:
-        runs: a row a run, with its `status`; only those that are `ok` count.
-
-    Returns:
-        `n` runs count, of `n_runs`; then the statistics.
-    """
-    ok = runs[runs["status"] == "ok"]
-    row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
-    for metric in _GROUPED:
-        interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
-        row |= {
-            f"{metric}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")
-        }
-    return row

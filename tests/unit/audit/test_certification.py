@@ -116,13 +116,13 @@ def test_the_table_says_where_two_trainings_part(tmp_path):
         "\n".join(["image_id,label,class,source_split,file", *rows]) + "\n"
     )
     arguments = (
-        "certify.py", "--results", tmp_path, "--runs", "v1/a/1", "--summary", tmp_path / "s.csv",
+        "certify.py", "--runs", "v1/a/1", "--summary", tmp_path / "s.csv",
         "--index", tmp_path / "index.csv",
         "--page", tmp_path / "page.html", "--output", tmp_path / "t.csv",
     )  # fmt: skip
     printed = run_script(*arguments).stdout
     assert (
-        "none  a on v1, seed 1" in printed
+        "none  v1/a/1" in printed
         and "first difference: epoch 3; 1 of 4 predictions differ" in printed
     )
     assert pd.read_csv(tmp_path / "t.csv")["level"].tolist() == ["none"]

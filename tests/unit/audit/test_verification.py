@@ -1,20 +1,19 @@
-"""The verifier finds by its own way what the study computed, and what is wrong with files."""
+"""The verifier finds what is wrong with files; another way of measuring agrees with ours."""
 
 import hashlib
 
 import numpy as np
 import pytest
+from oracle import judged_by, measured
 from scipy.special import log_softmax
 
-from study.audit.verification import (
-    accuracy_without_twins,
-    judged_by,
-    measured,
+from study.audit.checks import (
+    accuracy_without_near_duplicates,
+    first_difference,
     problems,
     recorded_digests,
     roles_hold,
     splits_hold,
-    summary_agrees,
 )
 from study.runs.calibration import fit_temperature
 from study.runs.metrics import calibrated_metrics, classification_metrics
@@ -55,14 +54,14 @@ def test_who_may_judge_is_found_alike_one_by_one():
     assert judged_by(run, pairs).tolist() == np.flatnonzero(run.may_judge(pairs)).tolist()
 
 
-def test_twins_of_training_images_are_counted_and_left_out():
+def test_near_duplicates_of_training_images_are_counted_and_left_out():
     roles = roles_in_run(
         5, {"train": np.array([0]), "val": np.array([1]), "test": np.array([2, 3, 4])}
     )
     logits = np.eye(2, dtype=np.float32)[[0, 0, 0, 1, 1]]
     run = Predictions(logits, roles)
-    judged = judged_by(run, np.array([[0, 2]]))
-    n, accuracy = accuracy_without_twins(
+    judged = run.may_judge(np.array([[0, 2]]))
+    n, accuracy = accuracy_without_near_duplicates(
         run, np.array([0, 0, 0, 0, 1]), np.array([2, 3, 4]), judged
     )
     assert (n, accuracy) == (1, 0.5)  # 3 is wrong, 4 right
@@ -109,19 +108,27 @@ def test_files_that_changed_or_are_gone_are_found(tmp_path):
     assert "no recorded sha256" in unrecorded.problem
 
 
-def test_a_row_of_the_summary_is_held_against_what_was_computed_anew():
-    again = {"status": "ok", "n_test": 3, "test_accuracy": 1 / 3, "temperature": float("nan")}
+def test_recorded_numbers_are_held_against_those_computed_again():
+    again = {
+        "status": "ok",
+        "n": 3,
+        "accuracy": 1 / 3,
+        "temperature": None,
+        "common_test": {"nll": 2.0},
+    }
     row = {
         "status": "ok",
-        "n_test": 3,
-        "test_accuracy": 0.333333,
+        "n": 3,
+        "accuracy": 0.333333,
         "temperature": float("nan"),
+        "common_test": {"nll": 2.0, "sha256": "not computed"},
         "device": "cpu",
     }
-    assert summary_agrees(row, again) == ""
-    assert "test_accuracy is 0.34, computed anew 0.333333" in summary_agrees(
-        row | {"test_accuracy": 0.34}, again
-    )
-    assert "status is diverged" in summary_agrees(row | {"status": "diverged"}, again)
-    assert "temperature" in summary_agrees(row | {"temperature": 1.0}, again)
-    assert "no column n_test" in summary_agrees({"status": "ok"}, again)
+    assert first_difference(row, again) == ""
+    wrong = first_difference(row | {"accuracy": 0.34}, again)
+    assert wrong.startswith("accuracy is 0.34, computed again 0.3333")
+    assert "status is diverged" in first_difference(row | {"status": "diverged"}, again)
+    assert "temperature" in first_difference(row | {"temperature": 1.0}, again)
+    wrong = first_difference(row | {"common_test": {"nll": 2.1}}, again)
+    assert wrong == "common_test nll is 2.1, computed again 2.0"
+    assert first_difference({"status": "ok"}, again) == "it has no n"

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from cli_study import CLASSES, N, printed, study, write_run
@@ -23,8 +22,6 @@ from study.cli.estimates import (
     training_seconds,
     training_work,
 )
-from study.comparison.two_runs import differing, groups_of_studies, seed_noise, sides
-from study.runs.predictions import Predictions, no_predictions
 from study.runs.progress import read_progress
 from study.wording import size
 
@@ -182,49 +179,6 @@ def test_two_studies_differ_by_groups_and_by_what_only_one_has(project):
     )
     result = study("diff", ".", "v1/cnn2/1", folder=project)
     assert_one_clear_line(result.stderr, "a run and a study")
-
-
-def test_groups_are_compared_over_the_seeds_that_both_studies_have():
-    a = pd.DataFrame({"combo": "v1", "model": "m", "seed": [1, 2, 3], "x": [0.1, 0.2, 0.3]})
-    b = pd.DataFrame({"combo": "v1", "model": "m", "seed": [1, 2, 4], "x": [0.61, 0.69, 9.0]})
-    (row,) = groups_of_studies(a, b, "x").to_dict("records")
-    assert row["n_seeds"] == 2 and row["difference"] == pytest.approx(0.5)
-    # Two paired differences, 0.51 and 0.49: one degree of freedom, t = 12.706, standard error 0.01.
-    assert row["high"] - row["difference"] == pytest.approx(0.12706, rel=1e-3)
-    assert row["verdict"] == "b higher"
-    single = groups_of_studies(a[:1], b[:1], "x")
-    assert math.isnan(single["low"][0]) and single["verdict"][0] == "undecided"
-
-
-def test_seed_noise_is_that_of_two_values_and_unknown_for_one():
-    # sd of 0 and 2 is sqrt(2), with one degree of freedom.
-    assert seed_noise([[0, 2], [5]]) == pytest.approx(12.7062 * 2, rel=1e-4)
-    assert math.isnan(seed_noise([[1], [2], [math.nan]]))
-
-
-def test_images_are_compared_only_where_both_runs_may_judge():
-    roles = np.array([[1, 3, 3, 0], [3, 1, 3, 0]], np.uint8)
-    logits = np.zeros((4, 2), np.float32)
-    logits[:, 0] = 1
-    a, b = Predictions(logits, roles[0]), Predictions(-logits, roles[1])
-    compared = sides(a, b, np.array([0, 0, 0, 1]), None)
-    assert list(compared.image_ids) == [2, 3]
-    assert (
-        list(compared.lost) == [True, False]
-        and list(compared.won) == [False, True]
-        and compared.p == 1
-    )
-    assert list(sides(a, b, np.zeros(4, int), np.array([[0, 2]])).image_ids) == [3]
-    assert len(sides(a, no_predictions(roles[1], 2), np.zeros(4, int), None).image_ids) == 0
-
-
-def test_differences_are_named_by_key():
-    assert [
-        tuple(one) for one in differing({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4})
-    ] == [
-        ("a.c", 2, 3),
-        ("d", "–", 4),
-    ]
 
 
 LOG = """\

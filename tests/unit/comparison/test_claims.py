@@ -1,4 +1,4 @@
-"""Claims about a study: judged by intervals that are given, and refused where they are about something else."""
+"""Claims about a study: judged by given intervals, and refused where they do not fit it."""
 
 import math
 
@@ -126,10 +126,13 @@ def test_the_exit_status_says_whether_all_claims_are_supported(tmp_path):
             for a in (f"--{n}", tmp_path / f"{n}.csv")
         ]
         run_script(
-            "judge_claims.py", "--claims", tmp_path / "claims.yaml", *files, "--page", tmp_path / "c.html",
-            "--output", tmp_path / "c.csv",
+            "judge_claims.py", "--claims", tmp_path / "claims.yaml", *files,
+            "--page", tmp_path / "c.html", "--output", tmp_path / "c.csv",
         )  # fmt: skip
-        result = run_script("check_claims.py", "--claims", tmp_path / "c.csv", check=False)
+        result = run_script(
+            "judge_claims.py", "--claims", tmp_path / "claims.yaml", *files,
+            "--require-supported", check=False,
+        )  # fmt: skip
         assert result.returncode == status
     assert_one_clear_line(
         result.stderr, "1 of 2 claims are not supported", "n is better (contradicted)"

@@ -1,4 +1,4 @@
-"""Intervals, tests and fits that compare runs: against other libraries, hand-made cases and simulated studies."""
+"""Differences of groups: against other libraries, hand-made cases and simulated studies."""
 
 import itertools
 import math
@@ -7,28 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import cohen_kappa_score
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 
-from study.comparison.bootstrap import bootstrap_means, percentile_interval
-from study.comparison.error_consistency import error_consistency
-from study.comparison.pairs import (
-    bootstrap_p,
-    detectable,
-    holm,
-    letters,
-    pairs_of,
-    resample,
-    residual,
-    seeds_needed,
-    study_noise,
-)
+from study.comparison.bootstrap import pairs_of, resample
+from study.comparison.intervals import holm
 from study.comparison.pairs import compare as compare_pairs
-from study.comparison.scaling import fit_scaling
-from study.comparison.shapley import needed_combos, shapley_values
-from study.comparison.variance import variance_components
+from study.comparison.pairs import letters, residual
+from study.comparison.power import study_noise
 
 
 def compare(names, values, *, draws, random, **options):
@@ -38,7 +25,10 @@ def compare(names, values, *, draws, random, **options):
 
 
 def simulated(random, gap, *, seeds=3, images=300, groups=4, seed_sd=0.02, accuracy=0.6):
-    """Return right answers of a study: group g is truly better by g·gap, each run deviates, images differ in difficulty."""
+    """Return right answers of a study whose group g is truly better by g·gap.
+
+    Each run deviates, and images differ in difficulty.
+    """
     values = []
     for _ in range(seeds):
         ease = random.normal(0, 0.15, images)[:, None]
@@ -98,14 +88,10 @@ def test_with_one_seed_the_interval_is_that_over_images_and_says_so():
         row["images_high"],
     )
     assert np.isnan(row["seeds_low"]) and 0 < row["p"] <= 1
-    assert (
-        bootstrap_p(np.array([1.0, 2.0, 3.0])) == pytest.approx(0.5)
-        and bootstrap_p(np.array([-1.0, 1.0])) == 1
-    )
 
 
 def test_seeds_that_agree_by_luck_do_not_make_a_difference_of_few_images_real():
-    """Group b is right on two images more in each of two seeds: without any spread, but two of 57 images are chance."""
+    """Group b is right on two images more in each of two seeds, but two of 57 images are chance."""
     values = [np.zeros((57, 3)) for _ in range(2)]
     for of_seed in values:
         of_seed[:30] = 1
@@ -142,7 +128,7 @@ def test_a_missing_run_is_left_out_with_its_seed():
 
 @pytest.mark.parametrize("seed_sd", [0.0, 0.03])
 def test_the_main_interval_covers_the_true_difference_at_its_nominal_rate(seed_sd):
-    """95 ± 3 %, in simulated studies of three seeds with and without true variance between seeds."""
+    """95 ± 3 %, in simulated studies of three seeds with and without variance between seeds."""
     random = np.random.default_rng(5)
     hits = []
     for _ in range(200):
@@ -181,36 +167,6 @@ def test_the_two_level_interval_covers_with_many_seeds_but_not_with_three():
     assert rates[3] < 0.92 <= rates[15], rates
 
 
-def test_bootstrap_means_have_the_mean_and_the_variance_that_theory_gives():
-    random = np.random.default_rng(8)
-    values = [random.normal(s, 1, (200, 1)) for s in range(3)]
-    images = bootstrap_means(values, 4000, random, seeds_too=False)[:, 0]
-    assert images.mean() == pytest.approx(np.mean([v.mean() for v in values]), abs=0.01)
-    assert images.std() == pytest.approx(
-        math.sqrt(sum(v.var() / 200 for v in values)) / 3, rel=0.06
-    )
-    both = bootstrap_means(values, 4000, random, seeds_too=True)[:, 0]
-    between = np.var([v.mean() for v in values]) / 3
-    assert both.var() == pytest.approx(
-        between + np.mean([v.var() for v in values]) / 200 / 3, rel=0.08
-    )
-    assert percentile_interval(np.arange(101.0)) == pytest.approx((2.5, 97.5))
-
-
-def test_a_drawn_difference_is_that_of_the_drawn_means_over_the_seeds_that_both_have():
-    random = np.random.default_rng(12)
-    values = [random.normal(s, 1, (150, 3)) for s in range(4)]
-    values[1][:, 2] = np.nan
-    drawn = bootstrap_means(
-        values, 100, np.random.default_rng(0), seeds_too=False, pairs=[(0, 1), (1, 2)]
-    )
-    assert drawn[:, 3] == pytest.approx(drawn[:, 1] - drawn[:, 0], abs=1e-6)
-    gaps = [table[:, [2]] - table[:, [1]] for table in values]
-    assert drawn[:, 4] == pytest.approx(
-        bootstrap_means(gaps, 100, np.random.default_rng(0), seeds_too=False)[:, 0], abs=1e-6
-    )
-
-
 def test_letters_are_shared_by_those_that_were_not_found_different_and_only_those():
     random = np.random.default_rng(9)
     names = list("abcdef")
@@ -226,113 +182,3 @@ def test_letters_are_shared_by_those_that_were_not_found_different_and_only_thos
                 pairs,
             )
         assert shown["a"].startswith("a")
-
-
-def test_a_detectable_difference_is_found_in_four_of_five_studies():
-    random = np.random.default_rng(10)
-    sd, seeds, groups = 0.01, 4, 4
-    noise = residual(random.normal(0, sd, (groups, seeds)))._replace(sd=sd)
-    gap = detectable(noise, seeds)
-    found = 0
-    for _ in range(600):
-        table = random.normal(0, sd, (groups, seeds))
-        table[1] += gap
-        own = residual(table)
-        t = (table[1].mean() - table[0].mean()) / (own.sd * math.sqrt(2 / seeds))
-        found += abs(t) > stats.t.ppf(0.975, own.freedom)
-    assert 0.75 <= found / 600 <= 0.85, found
-
-
-def test_seeds_needed_are_the_fewest_that_give_the_precision():
-    noise = residual(np.random.default_rng(11).normal(0, 0.01, (5, 3)))
-    needed = seeds_needed(noise, 5, 0.005)
-    half = [
-        stats.t.ppf(0.975, 4 * (n - 1)) * noise.sd * math.sqrt(2 / n) for n in (needed - 1, needed)
-    ]
-    assert half[1] <= 0.005 < half[0]
-    assert seeds_needed(residual(np.ones((3, 1))), 3, 0.005) is None
-
-
-def test_variance_components_are_those_of_a_nested_analysis_of_variance():
-    random = np.random.default_rng(12)
-    table = random.normal(0.7, 0.01, (3, 4)) + np.array([[0.0], [0.02], [0.05]])
-    parts = {row["source"]: row for row in variance_components(table, 3000, [])}
-    expected = stats.f_oneway(*table)
-    assert parts["partition"]["F"] == pytest.approx(expected.statistic) and parts["partition"][
-        "p"
-    ] == pytest.approx(expected.pvalue)
-    within = table.var(axis=1, ddof=1).mean()
-    assert parts["seed"]["sd"] == pytest.approx(math.sqrt(within)) and parts["seed"]["freedom"] == 9
-    between = max(0, table.mean(axis=1).var(ddof=1) - within / 4)
-    assert parts["partition"]["sd"] == pytest.approx(math.sqrt(between))
-    p = table.mean()
-    assert parts["finite test"]["sd"] == pytest.approx(math.sqrt(p * (1 - p) / 3000))
-    one_seed = {row["source"]: row for row in variance_components(table[:, :1], 3000, [])}
-    assert math.isnan(one_seed["seed"]["sd"]) and math.isnan(one_seed["partition"]["sd"])
-
-
-def test_intervals_of_variance_components_cover():
-    random = np.random.default_rng(13)
-    hits = {"partition": [], "seed": []}
-    for _ in range(400):
-        table = 0.7 + random.normal(0, 0.02, (4, 1)) + random.normal(0, 0.01, (4, 4))
-        for row in variance_components(table, 3000, [])[:2]:
-            hits[row["source"]].append(
-                row["low"] <= {"partition": 0.02, "seed": 0.01}[row["source"]] <= row["high"]
-            )
-    assert 0.92 <= np.mean(hits["seed"]) <= 0.98 and 0.92 <= np.mean(hits["partition"]) <= 0.985, (
-        hits
-    )
-
-
-def test_independent_errors_predict_the_spread_over_seeds():
-    random = np.random.default_rng(14)
-    p = random.beta(4, 2, 5000)
-    right = random.random((40, 5000)) < p
-    parts = {
-        row["source"]: row for row in variance_components(right.mean(axis=1)[None], 5000, [right])
-    }
-    assert parts["independent errors"]["sd"] == pytest.approx(
-        right.mean(axis=1).std(ddof=1), rel=0.25
-    )
-
-
-def test_the_scaling_fit_finds_the_exponent_and_its_interval():
-    random = np.random.default_rng(15)
-    n = np.array([14_000, 14_000, 14_000, 28_000, 42_000])
-    exact = 1 - 3 * n[:, None] ** -0.25 * np.ones((1, 3))
-    fit = fit_scaling(n, exact, 50, random)
-    assert fit.exponent == pytest.approx(0.25) and fit.error(20_000) == pytest.approx(
-        3 * 20_000**-0.25
-    )
-    noisy = exact + random.normal(0, 0.01, exact.shape)
-    noisy[0, 1] = np.nan
-    fit = fit_scaling(n, noisy, 500, random)
-    x, y = np.log(np.broadcast_to(n[:, None], noisy.shape)), np.log(1 - noisy)
-    slope = stats.linregress(x[~np.isnan(y)], y[~np.isnan(y)]).slope
-    assert fit.exponent == pytest.approx(-slope) and fit.low < fit.exponent < fit.high
-    assert fit_scaling(n[:3], exact[:3], 50, random) is None
-
-
-def test_shapley_values_are_mean_contributions_over_all_orders():
-    random = np.random.default_rng(16)
-    partitions = ["v1", "v2", "v3"]
-    worth = {combo: random.random(2) for combo in needed_combos(partitions)}
-    assert len(worth) == 7
-    values = shapley_values(partitions, worth, 0.1)
-    for partition in partitions:
-        gains = []
-        for order in itertools.permutations(partitions):
-            before = frozenset(order[: order.index(partition)])
-            gains.append(worth[before | {partition}] - (worth[before] if before else 0.1))
-        assert values[partition] == pytest.approx(np.mean(gains, axis=0))
-    assert sum(values.values()) == pytest.approx(worth[frozenset(partitions)] - 0.1)
-
-
-def test_error_consistency_is_cohens_kappa_of_being_right():
-    random = np.random.default_rng(17)
-    a, b = random.random(500) < 0.7, random.random(500) < 0.6
-    b[:200] = a[:200]
-    assert error_consistency(a, b) == pytest.approx(cohen_kappa_score(a, b))
-    assert math.isnan(error_consistency(np.ones(4, bool), np.ones(4, bool)))
-    assert math.isnan(error_consistency(a[:0], b[:0]))

@@ -9,18 +9,12 @@ from conftest import CLASSES, ROOT, run_script
 from scipy import stats
 from small_trainings import facts, make_image_set, trainer
 
-from study.comparison.leaks import leak
-from study.comparison.reproduction import difference, published_values, verdict
+from study.comparison.reproduction import difference, leak, published_values, verdict
 from study.config.recipe_checks import resolve_recipe
 from study.config.study import why_not_comparable
 from study.data.index import read_index
-from study.data.partitions import (
-    read_split,
-    split_afresh,
-    split_partition,
-    write_partition,
-    write_split,
-)
+from study.data.partitions import write_partition
+from study.data.splits import read_split, split_afresh, split_partition, write_split
 from study.files import read_yaml, write_csv, write_json
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 
@@ -36,9 +30,9 @@ def test_the_difference_of_several_runs_is_welchs():
 
 
 def test_a_single_run_has_the_uncertainty_of_its_test_images():
-    found = difference([0.90], [0.88], 10_000)
+    gap = difference([0.90], [0.88], 10_000)
     half = 1.96 * math.sqrt(0.9 * 0.1 / 10_000 + 0.88 * 0.12 / 10_000)
-    assert (found.low, found.high) == pytest.approx((0.02 - half, 0.02 + half), abs=1e-4)
+    assert (gap.low, gap.high) == pytest.approx((0.02 - half, 0.02 + half), abs=1e-4)
     assert math.isnan(difference([5e-4], [5.21e-4], None).low)
 
 
@@ -120,8 +114,8 @@ def test_a_changed_study_is_no_reproduction(changes, reason):
         }
         for over in (config["overrides"], {})
     )
-    found = why_not_comparable(systems, config, recipes, reported)
-    assert found is None if reason is None else reason in found
+    why = why_not_comparable(systems, config, recipes, reported)
+    assert why is None if reason is None else reason in why
 
 
 def test_the_published_file_is_whole():
@@ -145,7 +139,7 @@ def test_the_published_file_is_whole():
 
 @pytest.fixture
 def results(tmp_path):
-    """Two runs of cnn2 on v1, one of them diverged, one of cnn3, and one of resnet9 stopped after two epochs."""
+    """Two runs of cnn2 on v1, one diverged, one of cnn3, and one of resnet9 stopped early."""
 
     def add(combo, model, seed, accuracy, status="ok", epochs=3, recipe_epochs=3, **recipe):
         folder = tmp_path / "results" / "runs" / combo / model / f"seed{seed}"
@@ -187,15 +181,15 @@ def results(tmp_path):
 
 def test_the_table_lays_runs_searches_and_models_beside_the_published_figures(results):
     run_script(
-        "reproduce.py", "--published", ROOT / "config/published.yaml", "--systems", "S0", "S1", "S4", "--seeds", 42, 7, "--tuned",
-        "--results", results / "results", "--page", results / "r.html", "--figure", results / "r.svg", "--output",
-        results / "r.csv",
+        "compare_published.py", "--published", ROOT / "config/published.yaml", "--systems",
+        "S0", "S1", "S4", "--seeds", 42, 7, "--tuned", "--results", results / "results",
+        "--page", results / "r.html", "--figure", results / "r.svg", "--output", results / "r.csv",
     )  # fmt: skip
     table = pd.read_csv(results / "r.csv", keep_default_na=True)
 
     def row(system, measure, combo=None):
-        found = table[(table["system"] == system) & (table["measure"] == measure)]
-        return (found if combo is None else found[found["combo"] == combo]).iloc[0]
+        rows = table[(table["system"] == system) & (table["measure"] == measure)]
+        return (rows if combo is None else rows[rows["combo"] == combo]).iloc[0]
 
     v1 = row("S0", "test accuracy", "v1")
     assert (v1["ours"], v1["ours_runs"], v1["tuned"], v1["verdict"]) == (
@@ -248,16 +242,17 @@ def test_splitting_afresh_leaks_about_as_much_as_in_the_dvc_studies():
 def test_the_leak_is_the_accuracy_on_all_less_that_on_unseen_images():
     labels = np.zeros(10, int)
     right_answers, wrong_answers = [1.0, 0.0], [0.0, 1.0]
-    # Of the test images 0–3 the leaky model trained on 0 and 1 and knows them, validated on 2, and fails on 3.
+    # Of the test images 0–3 the leaky model trained on 0 and 1 and knows them, validated on 2, and
+    # fails on 3.
     logits = np.array([right_answers] * 3 + [wrong_answers] + [right_answers] * 6, np.float32)
     roles = roles_in_run(
         10, {"train": np.array([0, 1, 8]), "val": np.array([2]), "test": np.array([3, 9])}
     )
     right = Predictions(np.array([right_answers] * 5 + [wrong_answers] * 5, np.float32), roles)
-    found = leak(Predictions(logits, roles), np.arange(4), right, np.array([4, 5]), labels)
-    assert found == {
-        "n_test": 4, "n_trained": 2, "share_trained": 0.5, "accuracy": 0.75, "accuracy_unseen": 0.0, "flattery": 0.75,
-        "accuracy_right": 0.5,
+    measured = leak(Predictions(logits, roles), np.arange(4), right, np.array([4, 5]), labels)
+    assert measured == {
+        "n_test": 4, "n_trained": 2, "share_trained": 0.5, "accuracy": 0.75,
+        "accuracy_unseen": 0.0, "leak_gain": 0.75, "accuracy_right": 0.5,
     }  # fmt: skip
 
 
@@ -274,7 +269,8 @@ def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
         )
     for combo, parts in {"v1@afresh": ["v1"], "v1+v2@afresh": ["v1", "v2"]}.items():
         run_script(
-            "split_afresh.py", "--partitions", *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
+            "split.py", "--kind", "afresh", "--index", decoded / "index.csv", "--partitions",
+            *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
             "--val", 0.15, "--test", 0.15, "--output", tmp_path / f"splits/{combo}/seed5.csv", "--development",
             tmp_path / f"splits/{combo}/seed5.development.csv",
         )  # fmt: skip
@@ -287,9 +283,9 @@ def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
     published = {"S0": {"model": "cnn2", "leak": {"partition": "v1", "combos": ["v1+v2"]}}}
     write_json(tmp_path / "published.yaml", published)
     run_script(
-        "measure_leak.py", "--published", tmp_path / "published.yaml", "--systems", "S0", "--seeds", 5, "--index",
-        decoded / "index.csv", "--results", tmp_path, "--suffix", "@afresh", "--page", tmp_path / "l.html", "--output",
-        tmp_path / "l.csv",
+        "measure_leak.py", "--published", tmp_path / "published.yaml", "--systems", "S0",
+        "--seeds", 5, "--index", decoded / "index.csv", "--results", tmp_path,
+        "--suffix", "@afresh", "--page", tmp_path / "l.html", "--output", tmp_path / "l.csv",
     )  # fmt: skip
     row = pd.read_csv(tmp_path / "l.csv").iloc[0]
     test = read_split(tmp_path / "splits/v1@afresh/seed5.csv")["test"]
@@ -297,5 +293,5 @@ def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
         row["n_test"] == len(test) == 15
         and row["n_trained"] == np.isin(test, afresh["train"]).sum() > 0
     )
-    assert row["flattery"] > 0.3
-    assert "flatters by" in (tmp_path / "l.html").read_text()
+    assert row["leak_gain"] > 0.3
+    assert "points of accuracy" in (tmp_path / "l.html").read_text()

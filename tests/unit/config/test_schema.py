@@ -5,8 +5,6 @@ from conftest import ROOT, run_script
 
 from study.config.architectures import architectures
 from study.config.component_schemas import expanded
-from study.data.datasets import N_CLASSES, SIDES, SIZES
-from study.data.names import OWN
 from study.files import read_yaml
 
 CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
@@ -17,8 +15,8 @@ def test_schemas_and_registries_name_the_same_things():
     properties = RECIPE_SCHEMA["properties"]
     described = properties["architecture"]["properties"]["name"]["description"]
     assert all(f"`{name}`" in described for name in architectures())
-    assert CONFIG_SCHEMA["properties"]["dataset"]["properties"]["name"]["enum"] == [*SIZES, *OWN]
-    assert list(SIDES) == list(N_CLASSES) == list(SIZES)
+    described = CONFIG_SCHEMA["properties"]["dataset"]["properties"]["name"]["description"]
+    assert all(f"`{name}`" in described for name in ("cifar10", "digits", "folder", "csv"))
 
 
 def every_schema(schema, path=""):

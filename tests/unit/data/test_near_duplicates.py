@@ -1,4 +1,4 @@
-"""Near-duplicates: every pair that brute force finds, what counts as nearly the same, and what is said of bad input."""
+"""Near-duplicates: every pair that brute force finds, and what is said of bad input."""
 
 import io
 from itertools import combinations
@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.fft import dctn, idctn
 
 from study.config.checks import check_config
-from study.data.datasets import Source, dataset_module
+from study.data.datasets import Source, dataset
 from study.data.near_duplicates import near_duplicates, read_duplicates
 from study.errors import StudyError
 from study.files import read_yaml
@@ -38,14 +38,14 @@ def photographs(n, shape, seed=0):
 
 
 def families(n, shape, seed=1):
-    """Return n images, each one of eight photographs with more or less of another mixed in: distances of all sizes."""
+    """Return n images: eight photographs with more or less of another mixed in."""
     base, other = photographs(8, shape, seed), photographs(n, shape, seed + 1)
     share = np.linspace(0, 0.6, n)[:, None, None, None]
     return ((1 - share) * base[np.arange(n) % 8] + share * other).round().astype(np.uint8)
 
 
 def brute_force(images, threshold):
-    """Return {pair: (pixel distance, low-frequency distance)} from the differences of neighbouring pixels themselves."""
+    """Return {pair: (pixel distance, low-frequency distance)} from differences of neighbours."""
 
     def directions(images):
         down, across = (np.diff(images, axis=axis).reshape(len(images), -1) for axis in (1, 2))
@@ -217,7 +217,10 @@ def test_the_sheet_shows_both_images_of_a_pair_beside_each_other(channels):
 
 @pytest.fixture
 def planted(tmp_path, decoded):
-    """The synthetic data set, and copies of two training images among its test images: of the same class and of another."""
+    """The synthetic data, with copies of two training images among its test images.
+
+    One has the same class, one another.
+    """
     images = np.load(decoded / "images.npy")
     index = pd.read_csv(decoded / "index.csv")
     test = index.index[index["source_split"] == "test"]
@@ -233,7 +236,8 @@ def test_the_script_says_where_pairs_come_from_and_the_sheet_how_many_there_are(
     find(tmp_path, images, index)
     table = pd.read_csv(tmp_path / "pairs.csv")
     assert list(table) == [
-        "image_id", "other_id", "pixel_distance", "low_frequency_distance", "class", "other_class", "source_split",
+        "image_id", "other_id", "pixel_distance", "low_frequency_distance", "class", "other_class",
+        "source_split",
         "other_source_split", "labels_differ",
     ]  # fmt: skip
     assert pairs_of(table) == pairs and np.array_equal(
@@ -274,7 +278,7 @@ def test_images_and_index_of_different_data_sets_are_refused(tmp_path, decoded):
 
 
 def test_most_digits_are_nobodys_duplicates_and_pairs_show_the_same_digit(tmp_path):
-    module = dataset_module("digits")
+    module = dataset("digits")
     module.fetch(tmp_path / "raw", Source())
     data = module.decode(tmp_path / "raw", Source())
     table = near_duplicates(data.images, THRESHOLD)
@@ -287,8 +291,11 @@ def test_most_digits_are_nobodys_duplicates_and_pairs_show_the_same_digit(tmp_pa
     real_archive() is None, reason="no CIFAR-10 archive (CIFAR10_ARCHIVE or ../shared/data)"
 )
 def test_known_near_duplicates_of_cifar10_are_found_and_little_else(tmp_path):
-    """Training and test images that B. Barz and J. Denzler list ("Do we train on test data?", 2020), among 2,000 others."""
-    module = dataset_module("cifar10")
+    """Known pairs are found among 2,000 other images.
+
+    B. Barz and J. Denzler list them ("Do we train on test data?", 2020).
+    """
+    module = dataset("cifar10")
     module.fetch(tmp_path / "raw", Source(archive=real_archive()))
     images = module.decode(tmp_path / "raw", Source()).images
     known = [

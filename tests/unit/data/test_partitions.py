@@ -1,50 +1,18 @@
-"""Partitions and splits: disjoint, exhaustive, stratified, the same everywhere, and free of leaks."""
-
-from itertools import combinations
+"""Partitions: disjoint, stratified, the same everywhere, and independent of later ones."""
 
 import numpy as np
 import pytest
+from conftest import assert_one_clear_line, run_script
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from image_pools import RATIOS, assert_stratified, pools, seeds
 
-from study.data.partitions import (
-    ROLES,
-    apportion,
-    draw_partitions,
-    read_partition,
-    read_split,
-    split_official,
-    split_partition,
-    stratified_groups,
-    union,
-    write_partition,
-    write_split,
-)
+from study.data.partitions import draw_partitions, read_partition, write_partition
+from study.data.splits import split_partition
 from study.errors import StudyError
-
-RATIOS = {"train": 0.7, "val": 0.15, "test": 0.15}
-seeds = st.integers(0, 2**32 - 1)
+from study.files import file_digest, read_json, write_csv
 
 
-@st.composite
-def pools(draw):
-    """Labels of an unbalanced pool, and sizes of partitions that fit into it."""
-    counts = draw(st.lists(st.integers(1, 60), min_size=1, max_size=12))
-    labels = np.repeat(np.arange(len(counts)), counts)
-    labels = np.random.default_rng(draw(seeds)).permutation(labels)
-    weights = draw(st.lists(st.integers(1, 10), min_size=1, max_size=6))
-    total = draw(st.integers(len(weights), max(len(weights), len(labels))))
-    sizes = apportion(min(total, len(labels)), weights)
-    return labels, {f"v{i}": size for i, size in enumerate(sizes, 1)}
-
-
-def assert_stratified(image_ids, pool, labels):
-    """Every class's count is its exact share, rounded up or down."""
-    for k in np.unique(labels[pool]):
-        exact = len(image_ids) * (labels[pool] == k).sum() / len(pool)
-        assert abs((labels[image_ids] == k).sum() - exact) < 1
-
-
+@settings(deadline=None)
 @given(pools(), seeds)
 def test_partitions_are_disjoint_of_the_asked_sizes_and_stratified(pool, seed):
     labels, sizes = pool
@@ -52,35 +20,43 @@ def test_partitions_are_disjoint_of_the_asked_sizes_and_stratified(pool, seed):
     assert {name: len(ids) for name, ids in partitions.items()} == sizes
     everything = np.concatenate(list(partitions.values()))
     assert len(np.unique(everything)) == len(everything)
+    left = np.arange(len(labels))
     for image_ids in partitions.values():
         assert (np.diff(image_ids) > 0).all()
-        assert_stratified(image_ids, np.arange(len(labels)), labels)
+        assert_stratified(image_ids, left, labels)
+        left = np.setdiff1d(left, image_ids)
 
 
+@settings(max_examples=25, deadline=None)
 @given(pools(), seeds)
-def test_a_split_is_exhaustive_disjoint_and_stratified(pool, seed):
+def test_a_partition_depends_on_no_later_one(pool, seed):
     labels, sizes = pool
-    for image_ids in draw_partitions(labels, sizes, 0).values():
-        split = split_partition(image_ids, labels, RATIOS, seed)
-        assert np.array_equal(np.sort(np.concatenate([split[role] for role in ROLES])), image_ids)
-        for part in split.values():
-            assert_stratified(part, image_ids, labels)
+    partitions = draw_partitions(labels, sizes, seed)
+    for n in range(1, len(sizes)):
+        fewer = dict(list(sizes.items())[:n])
+        n_left = len(labels) - sum(fewer.values())
+        for other in (fewer, fewer | {"another": n_left}):
+            drawn = draw_partitions(labels, other, seed)
+            assert all(np.array_equal(drawn[name], partitions[name]) for name in fewer)
 
 
-@given(pools(), seeds)
-def test_no_test_or_validation_image_of_any_combo_is_in_any_training_set_at_that_seed(pool, seed):
-    labels, sizes = pool
-    splits = {
-        name: split_partition(ids, labels, RATIOS, seed)
-        for name, ids in draw_partitions(labels, sizes, 42).items()
-    }
-    combos = [combo for n in range(1, len(splits) + 1) for combo in combinations(splits, n)]
-    trained_on = set().union(
-        *(union([splits[part] for part in combo], "train").tolist() for combo in combos)
-    )
-    for combo in combos:
-        for role in ("val", "test"):
-            assert trained_on.isdisjoint(union([splits[part] for part in combo], role).tolist())
+def test_partitions_of_the_demo_are_those_of_earlier_versions():
+    counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    labels = np.repeat(np.arange(10), counts)
+    partitions = draw_partitions(labels, dict.fromkeys(("v1", "v2", "v3"), 599), 42)
+    assert [np.bincount(labels[ids]).tolist() for ids in partitions.values()] == [
+        [60, 61, 59, 61, 60, 61, 60, 59, 58, 60],
+        [59, 61, 59, 61, 60, 60, 61, 60, 58, 60],
+        [59, 60, 59, 61, 61, 61, 60, 60, 58, 60],
+    ]
+
+
+def test_roundings_of_many_small_partitions_do_not_add_up():
+    labels = np.repeat(np.arange(10), 60)
+    partitions = draw_partitions(labels, {f"v{i}": 13 for i in range(46)}, 42)
+    counts = np.array([np.bincount(labels[ids], minlength=10) for ids in partitions.values()])
+    exact = 1.3 * np.arange(1, 47)[:, None]
+    assert np.abs(counts.cumsum(axis=0) - exact).max() < 2
 
 
 def test_cifar_sized_partitions_are_balanced_and_exhaust_the_pool():
@@ -90,26 +66,14 @@ def test_cifar_sized_partitions_are_balanced_and_exhaust_the_pool():
     for image_ids in partitions.values():
         assert np.bincount(labels[image_ids]).tolist() == [2000] * 10
         split = split_partition(image_ids, labels, RATIOS, 42)
-        assert {role: len(ids) for role, ids in split.items()} == {
-            "train": 14_000,
-            "val": 3_000,
-            "test": 3_000,
-        }
+        assert [len(split[role]) for role in ("train", "val", "test")] == [14_000, 3_000, 3_000]
         assert np.bincount(labels[split["test"]]).tolist() == [300] * 10
 
 
 def test_the_draw_is_the_same_on_every_machine():
     labels = np.arange(40) % 4
-    assert draw_partitions(labels, {"a": 8, "b": 4}, 1)["a"].tolist() == [
-        6,
-        9,
-        11,
-        18,
-        28,
-        31,
-        32,
-        33,
-    ]
+    drawn = draw_partitions(labels, {"a": 8, "b": 4}, 1)
+    assert drawn["a"].tolist() == [6, 9, 11, 18, 28, 31, 32, 33]
     split = split_partition(np.arange(20), labels, RATIOS, 5)
     assert split["test"].tolist() == [2, 7, 16]
 
@@ -124,67 +88,54 @@ def test_another_seed_draws_and_splits_otherwise():
     assert not np.array_equal(first, second)
 
 
-def test_a_split_does_not_depend_on_the_order_of_the_list():
-    labels = np.arange(100) % 10
-    image_ids = np.arange(100)
-    forwards, backwards = (
-        split_partition(ids, labels, RATIOS, 3) for ids in (image_ids, image_ids[::-1])
-    )
-    assert all(np.array_equal(forwards[role], backwards[role]) for role in ROLES)
-
-
-def test_a_combo_is_the_union_of_its_partitions_splits():
-    one, two = {"train": np.array([4, 9])}, {"train": np.array([1, 7])}
-    assert union([one, two], "train").tolist() == [1, 4, 7, 9]
-
-
 def test_partitions_larger_than_the_pool_are_refused_with_both_numbers():
     with pytest.raises(StudyError, match=r"ask for 12 images .* has 10"):
         draw_partitions(np.arange(10) % 2, {"a": 6, "b": 6}, 1)
 
 
-@given(st.integers(0, 10_000), st.lists(st.integers(1, 99), min_size=1, max_size=8))
-def test_apportioned_parts_add_up_and_stay_within_one_of_their_share(total, ratios):
-    counts = apportion(total, ratios)
-    assert sum(counts) == total
-    assert all(
-        abs(count - total * ratio / sum(ratios)) < 1
-        for count, ratio in zip(counts, ratios, strict=True)
-    )
-
-
-@settings(max_examples=25)
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=5), seeds)
-def test_groups_may_leave_images_over_or_be_empty(sizes, seed):
-    labels = np.arange(sum(sizes) + 7) % 3
-    groups = stratified_groups(np.arange(len(labels)), labels, sizes, f"x/{seed}")
-    assert [len(group) for group in groups] == sizes
-
-
-def test_lists_and_splits_read_back_as_written(tmp_path):
+def test_a_list_reads_back_as_written(tmp_path):
     image_ids = np.array([3, 5, 8])
     write_partition(tmp_path / "v.csv", image_ids)
     assert np.array_equal(read_partition(tmp_path / "v.csv"), image_ids)
-    split = {"train": np.array([3]), "val": np.array([], np.int64), "test": np.array([5, 8])}
-    write_split(tmp_path / "s.csv", split)
-    assert all(np.array_equal(read_split(tmp_path / "s.csv")[role], split[role]) for role in ROLES)
 
 
-@pytest.mark.parametrize("val", [0, 0.1, 0.33])
-def test_the_official_split_keeps_the_publishers_test_and_carves_val_from_train(val):
-    labels = np.arange(600) % 10
-    source_split = np.array(["train"] * 500 + ["test"] * 100)
-    split = split_official(source_split, labels, val, 42)
-    assert split["test"].tolist() == list(range(500, 600))
-    assert len(split["val"]) == round(500 * val)
-    assert sorted([*split["train"], *split["val"]]) == list(range(500))
-    assert_stratified(split["val"], np.arange(500), labels)
-    other = split_official(source_split, labels, val, 43)
-    assert val == 0 or not np.array_equal(split["val"], other["val"])
-
-
-def test_a_data_set_without_official_test_images_has_no_official_split():
+def test_shares_divide_all_images_and_leave_none(tmp_path):
+    labels = np.repeat([0, 1, 2], [70, 20, 11])
+    drawn = draw_partitions(labels, {"a": 0.3, "b": 0.3, "c": 0.4}, 42)
+    assert [len(ids) for ids in drawn.values()] == [30, 30, 41]
+    assert np.array_equal(np.sort(np.concatenate(list(drawn.values()))), np.arange(101))
+    by_number = draw_partitions(labels, {"a": 30, "b": 30, "c": 41}, 42)
+    assert all(np.array_equal(drawn[name], by_number[name]) for name in drawn)
+    assert len(draw_partitions(labels, {"a": 1.0}, 42)["a"]) == 101
     with pytest.raises(
-        StudyError, match="no test images of its own; take 'official' out of 'combos'"
+        StudyError, match=r"partition a asks for 0.001 of 101 images, which is none"
     ):
-        split_official(np.array(["train"] * 4), np.zeros(4, int), 0, 1)
+        draw_partitions(labels, {"a": 0.001}, 42)
+
+
+def test_the_script_draws_shares(tmp_path):
+    write_csv(
+        tmp_path / "index.csv", ["image_id", "label", "class", "source_split", "file"],
+        [(i, i % 2, "ab"[i % 2], "train", "x") for i in range(40)],
+    )  # fmt: skip
+
+    def draw(name, *options, check=True):
+        return run_script(
+            "partition.py", "--index", tmp_path / "index.csv", "--seed", 1, "--output",
+            tmp_path / f"{name}.csv",
+            "--record", tmp_path / f"{name}.json", *options, check=check,
+        )  # fmt: skip
+
+    draw("v1", "--sizes", "v1=0.25")
+    draw("v2", "--sizes", "v1=0.25", "v2=0.5", "--before", tmp_path / "v1.csv")
+    v1, v2 = (read_partition(tmp_path / f"{name}.csv") for name in ("v1", "v2"))
+    assert (len(v1), len(v2)) == (10, 20) and not np.intersect1d(v1, v2).size
+    assert read_json(tmp_path / "v2.json") == {
+        "seed": "1", "size": 20, "class_counts": {"a": 10, "b": 10},
+        "sha256": file_digest(tmp_path / "v2.csv"),
+    }  # fmt: skip
+    refused = draw("v1", "--sizes", "v1=many", check=False)
+    assert_one_clear_line(refused.stderr, "expected name=size", "'v1=many'")
+    refused = draw("v3", "--sizes", "v1=30", "v3=11", "--before", tmp_path / "v1.csv", check=False)
+    assert_one_clear_line(refused.stderr, "ask for 41 images (v1: 30, v3: 11)", "data set has 40")
+    assert not (tmp_path / "v3.csv").exists()

@@ -30,7 +30,10 @@ from study.report.plots.validation import human_error_figure, precision_recall_f
 
 
 def judged(n=300, noise=1.0, seed=0) -> pd.DataFrame:
-    """Return images whose human error grows with how hard they are, seen by scores with more or less noise, some of them tied."""
+    """Return images whose human error grows with how hard they are, and scores with more noise.
+
+    Some of the scores are tied.
+    """
     random = np.random.default_rng(seed)
     truth = random.random(n)
     votes = random.binomial(10, truth)

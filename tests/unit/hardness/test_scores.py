@@ -20,7 +20,10 @@ def scores_of(runs, labels, *duplicates):
 
 
 def made_up(random, model, labels, strength, ids_of) -> MadeUpRun:
-    """Return a run that knows the labels with some strength; `ids_of` gives the images it trained, validated and tested on."""
+    """Return a run that knows the labels with some strength.
+
+    `ids_of` gives the images that it trained, validated and tested on.
+    """
     logits = random.normal(0, 1, (len(labels), K)).astype(np.float32)
     logits[np.arange(len(labels)), labels] += strength
     roles = np.zeros(len(labels), np.uint8)
@@ -154,9 +157,11 @@ def test_confident_learning_is_cleanlabs_on_mean_probabilities(study):
     labels, runs = study
     table = scores_of(runs, labels)
     judged = np.flatnonzero(table["n_eligible"] > 0)
-    p = np.array([
-        np.mean([np.mean([p for p, _ in of_model], axis=0) for of_model in by_hand(labels, runs, i).values()], axis=0) for i in judged
-    ])  # fmt: skip
+    models = [by_hand(labels, runs, image).values() for image in judged]
+    p_models = [
+        [np.mean([p for p, _ in of_model], axis=0) for of_model in of_image] for of_image in models
+    ]
+    p = np.array([np.mean(of_image, axis=0) for of_image in p_models])
     expected = find_label_issues(labels[judged], p, filter_by="confident_learning", n_jobs=1)
     assert list(table["cl_issue"].to_numpy()[judged]) == list(expected) and expected.any()
 

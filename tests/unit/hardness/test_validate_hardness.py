@@ -19,8 +19,8 @@ def study(decoded, tmp_path):
     scores = pd.DataFrame(
         {
             "image_id": np.arange(360), "class": np.array(CLASSES)[index.labels], "hardness": hard,
-            "error_rate": random.integers(0, 3, 360) / 2, "label_suspicion": random.random(360), "p_label_mean": 1 - hard,
-            "n_eligible": 2,
+            "error_rate": random.integers(0, 3, 360) / 2, "label_suspicion": random.random(360),
+            "p_label_mean": 1 - hard, "n_eligible": 2,
         }
     )  # fmt: skip
     scores.loc[359, ["hardness", "error_rate", "label_suspicion", "p_label_mean"]] = np.nan
@@ -44,9 +44,10 @@ def study(decoded, tmp_path):
 
 def validate(folder, decoded, kinds, votes, **options):
     return run_script(
-        "validate_hardness.py", "--hard-examples", folder / "hard_examples.csv", "--index", decoded / "index.csv",
-        "--kinds", *kinds, "--votes", *votes, "--resamples", 100, "--page", folder / "out/v.html", "--precision-recall",
-        folder / "out/pr.svg", "--human-error", folder / "out/he.svg", "--output", folder / "out/v.csv", **options,
+        "validate_hardness.py", "--hard-examples", folder / "hard_examples.csv",
+        "--index", decoded / "index.csv", "--kinds", *kinds, "--votes", *votes, "--resamples", 100,
+        "--page", folder / "out/v.html", "--precision-recall", folder / "out/pr.svg",
+        "--human-error", folder / "out/he.svg", "--output", folder / "out/v.csv", **options,
     )  # fmt: skip
 
 
@@ -54,8 +55,8 @@ def test_the_comparison_is_made_from_files(study, decoded):
     validate(study, decoded, ["cifar10h", "cifar10n"], [study / "counts.npy", study / "human.pt"])
     table = pd.read_csv(study / "out/v.csv")
     assert list(table) == [
-        "target", "source", "score", "metric", "value", "low", "high", "difference_to_error_rate", "difference_low",
-        "difference_high", "n", "n_positive",
+        "target", "source", "score", "metric", "value", "low", "high", "difference_to_error_rate",
+        "difference_low", "difference_high", "n", "n_positive",
     ]  # fmt: skip
     assert len(table) == 2 * 6 * 4 and set(table["score"]) == set(SCORES)
     assert table.groupby("source")["n"].unique().map(list).to_dict() == {

@@ -123,11 +123,17 @@ def test_what_is_no_array_is_refused_as_counts(tmp_path, content):
 @pytest.mark.parametrize(
     ("changes", "fragments"),
     [
-        ({"random_label2": LABELS[:8]}, ["'random_label2' holds 8 int64", "expected 9 class numbers"]),
+        (
+            {"random_label2": LABELS[:8]},
+            ["'random_label2' holds 8 int64", "expected 9 class numbers"],
+        ),
         ({"random_label2": LABELS[:9] - 1}, ["'random_label2' says -1 of image 0", "0–2"]),
         ({"random_label2": LABELS[:9] + 0.5}, ["'random_label2' says 0.5 of image 0"]),
         ({"random_label2": [0] * 9}, ["'random_label2' holds a list"]),
-        ({"clean_label": LABELS[8::-1]}, ["'clean_label' differs from the labels of 6 images", "image 0", "TensorFlow"]),
+        (
+            {"clean_label": LABELS[8::-1]},
+            ["'clean_label' differs from the labels of 6 images", "image 0", "TensorFlow"],
+        ),
         ({"random_label3": torch.zeros(9)}, ["refused to load torch"]),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""An exported model says what the study's model says, to software that knows nothing of the study, and its card is true."""
+"""An exported model answers as the study's model does, without the study; its card is true."""
 
 import io
 import json
@@ -33,7 +33,9 @@ def results(tmp_path_factory):
     images = write_data(results)
     write_run(results, images, "v1/small/42")
     write_run(results, images, "v1/small/7", diverged=True)
-    write_run(results, images, "v1/fast/42", RECIPE | {"architecture": {"name": "fastnet", "widths": [4, 4, 4]}, "test_time": "flip_and_shift"})  # fmt: skip
+    architecture = {"name": "fastnet", "widths": [4, 4, 4]}
+    views = {"architecture": architecture, "test_time": "flip_and_shift"}
+    write_run(results, images, "v1/fast/42", RECIPE | views)
     return results
 
 
@@ -81,7 +83,14 @@ def test_the_lines_of_the_card_run_as_they_stand(form, exported, results, tmp_pa
     images, logits = stored(results)
     Image.fromarray(images[3]).save(exported[form] / "image.png")
     paths = {"PYTHONPATH": str(ROOT / "scripts")} if form == "safetensors" else {"PYTHONPATH": ""}
-    said = subprocess.run([sys.executable, "-c", program], cwd=exported[form], env=clean_environment(**paths), capture_output=True, text=True, check=True)  # fmt: skip
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=exported[form],
+        env=clean_environment(**paths),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     name, probability = said.stdout.split()
     expected = softmax(logits[3][None] / temperature(results))[0]
     assert name == CLASSES[expected.argmax()] and float(probability) == pytest.approx(
@@ -174,8 +183,8 @@ def test_the_card_counts_test_images_that_the_run_has_seen_nearly_the_same(resul
         for pair in ((tested[0], trained[0]), (tested[1], trained[0]), (tested[2], tested[3]))
     )
     lines = ["image_id,other_id", *(f"{a},{b}" for a, b in pairs)]
-    twins = results / "data/near_duplicates.csv"
-    twins.write_text("\n".join(lines) + "\n")
+    near_duplicates = results / "data/near_duplicates.csv"
+    near_duplicates.write_text("\n".join(lines) + "\n")
     try:
         study(
             "export",
@@ -188,11 +197,11 @@ def test_the_card_counts_test_images_that_the_run_has_seen_nearly_the_same(resul
             results,
         )
     finally:
-        twins.unlink()
+        near_duplicates.unlink()
     card = (tmp_path / "out/MODEL_CARD.md").read_text()
     assert (
-        "No image of a test was trained on, but 2 of the own test have a near-duplicate that the run has seen."
-        in card
+        "No image of a test was trained on, "
+        "but 2 of the own test have a near-duplicate that the run has seen." in card
     )
 
 
@@ -200,8 +209,8 @@ def test_the_card_says_what_the_runs_files_say(exported, results):
     card = (exported["onnx"] / "MODEL_CARD.md").read_text()
     metrics = json.loads((results / "runs/v1/small/seed42/metrics.json").read_text())
     assert (
-        f"| own test, which is the common test | 20 | {metrics['overall_accuracy']:.1%} | {metrics['accuracy_low']:.1%} to {metrics['accuracy_high']:.1%} |"
-        in card
+        f"| own test, which is the common test | 20 | {metrics['overall_accuracy']:.1%} "
+        f"| {metrics['accuracy_low']:.1%} to {metrics['accuracy_high']:.1%} |" in card
     )
     assert "| common test |" not in card  # the same images once
     assert (
@@ -277,7 +286,10 @@ def test_stored_logits_of_other_weights_are_noticed(tmp_path, capsys):
     folder = write_run(tmp_path / "results", images, "v1/small/42")
     logits, roles = load_predictions(folder / "predictions.npz")
     save_predictions(folder / "predictions.npz", Predictions(logits + np.float32(0.01), roles))
-    words = ("export", "v1/small/42", "--format", "safetensors", "--output", tmp_path / "out", "--results", tmp_path / "results")  # fmt: skip
+    words = (
+        "export", "v1/small/42", "--format", "safetensors", "--output", tmp_path / "out",
+        "--results", tmp_path / "results",
+    )  # fmt: skip
     with pytest.raises(SystemExit):
         study(*words)
     assert not (tmp_path / "out").exists()

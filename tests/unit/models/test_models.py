@@ -100,27 +100,37 @@ def test_the_layers_of_every_architecture_add_up(name):
 
 
 def test_the_dilated_network_is_the_published_table():
-    """Convolution by convolution: channels, stride, dilation, groups, parameters, side of the maps, receptive field."""
+    """Channels, stride, dilation, groups, parameters, side of the maps, receptive field."""
     table = [
-        (3, 16, 1, 1, 1, 432, 30, 3), (16, 32, 1, 1, 1, 4608, 30, 5), (32, 48, 1, 2, 1, 13824, 26, 9),
-        (48, 32, 2, 1, 1, 13824, 13, 11), (32, 64, 1, 1, 1, 18432, 13, 15), (64, 96, 1, 1, 1, 55296, 13, 19),
-        (96, 64, 1, 1, 1, 6144, 13, 19), (64, 32, 2, 1, 1, 18432, 7, 23), (32, 64, 1, 1, 32, 576, 7, 31),
-        (64, 128, 1, 1, 64, 1152, 7, 39), (128, 64, 1, 1, 1, 8192, 7, 39), (64, 64, 2, 1, 1, 36864, 4, 47),
-        (64, 128, 1, 1, 64, 1152, 4, 63), (128, 256, 1, 1, 128, 2304, 4, 79), (256, 256, 1, 1, 256, 2304, 4, 95),
+        (3, 16, 1, 1, 1, 432, 30, 3),
+        (16, 32, 1, 1, 1, 4608, 30, 5),
+        (32, 48, 1, 2, 1, 13824, 26, 9),
+        (48, 32, 2, 1, 1, 13824, 13, 11),
+        (32, 64, 1, 1, 1, 18432, 13, 15),
+        (64, 96, 1, 1, 1, 55296, 13, 19),
+        (96, 64, 1, 1, 1, 6144, 13, 19),
+        (64, 32, 2, 1, 1, 18432, 7, 23),
+        (32, 64, 1, 1, 32, 576, 7, 31),
+        (64, 128, 1, 1, 64, 1152, 7, 39),
+        (128, 64, 1, 1, 1, 8192, 7, 39),
+        (64, 64, 2, 1, 1, 36864, 4, 47),
+        (64, 128, 1, 1, 64, 1152, 4, 63),
+        (128, 256, 1, 1, 128, 2304, 4, 79),
+        (256, 256, 1, 1, 256, 2304, 4, 95),
         (256, 52, 1, 1, 1, 13312, 4, 95),
-    ]  # fmt: skip
+    ]
     model = build_model("dilated_separable")
     fields = receptive_fields(model)
     maps = torch.zeros(1, 3, 32, 32)
-    found = []
+    rows = []
     for position, layer in enumerate(model.features):
         maps = layer(maps)
         if isinstance(layer, nn.Conv2d):
-            found.append(
-                (layer.in_channels, layer.out_channels, layer.stride[0], layer.dilation[0], layer.groups,
-                 count_parameters(layer), maps.shape[2], fields[f"features.{position}"].size)
-            )  # fmt: skip
-    assert found == table
+            channels = (layer.in_channels, layer.out_channels)
+            kind = (layer.stride[0], layer.dilation[0], layer.groups, count_parameters(layer))
+            field = fields[f"features.{position}"].size
+            rows.append((*channels, *kind, maps.shape[2], field))
+    assert rows == table
 
 
 def test_the_residual_networks_have_the_published_layers():

@@ -22,8 +22,9 @@ def place_of(text):
 def maps_of(n, **changes):
     random = np.random.default_rng(n)
     return GradcamMaps(
-        "v1", 42, np.arange(n) + 100, np.ones(n, np.int64), np.zeros(n, np.int64), np.full(n, 0.998),
-        np.full(n, ROLE_CODES["test"], np.uint8), np.array(["layer3", "layer4"]), np.array([[4, 4], [2, 2]]),
+        "v1", 42, np.arange(n) + 100, np.ones(n, np.int64), np.zeros(n, np.int64),
+        np.full(n, 0.998), np.full(n, ROLE_CODES["test"], np.uint8),
+        np.array(["layer3", "layer4"]), np.array([[4, 4], [2, 2]]),
         random.integers(0, 256, (n, 2, 2, 8, 8), np.uint8),
     )._replace(**changes)  # fmt: skip
 

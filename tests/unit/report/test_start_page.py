@@ -60,7 +60,7 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
         "classes": ["a", "b"],
         "sha256": {"images.npy": "0f"},
     }
-    partitions = {"seed": 1, "partitions": {"v1": {"size": 9, "class_counts": {"a": 4, "b": 5}}}}
+    partitions = {"v1": {"seed": 1, "size": 9, "class_counts": {"a": 4, "b": 5}}}
     text = data(
         manifest, partitions, {"v1": 6}, np.array([[0, 2], [0, 5]]), {"unusable": 4, "converted": 3}
     )

@@ -10,8 +10,14 @@ from safetensors.torch import load_file
 from small_trainings import flags
 
 from study.data.index import read_index
-from study.data.partitions import draw_partitions, read_split, split_partition, write_split
-from study.data.splits import common_test, write_common_test
+from study.data.partitions import draw_partitions
+from study.data.splits import (
+    common_test,
+    read_split,
+    split_partition,
+    write_common_test,
+    write_split,
+)
 from study.files import read_csv, read_json
 from study.hardness.judgements import read_judgements
 from study.hardness.scores import hardness_table

@@ -10,7 +10,7 @@ from conftest import ROOT, assert_one_clear_line, documentation, run_script
 from small_trainings import flags, make_image_set, trainer
 
 from study.data.index import read_index
-from study.data.partitions import split_partition, write_split
+from study.data.splits import split_partition, write_split
 from study.errors import StudyError
 from study.files import read_csv
 from study.training.rate_search import RangeTest, range_test, search_recipe, steepest, valley

@@ -14,7 +14,7 @@ from conftest import ROOT, clean_environment, run_script
 
 from study.config.recipes import overlay
 from study.data.index import read_index
-from study.data.partitions import read_split, split_partition, write_development, write_split
+from study.data.splits import read_split, split_partition, write_development, write_split
 from study.errors import StudyError
 from study.files import read_csv, read_json
 from study.report.plots.tuning import trials_figure

@@ -1,19 +1,25 @@
-"""The data sets a study can use: where each comes from and how it becomes one array and one table.
+"""The data sets a study can use, found by name: each module here with a record is one.
 
-To add one, write a module with `fetch` and `decode` (see `cifar10` and `digits`), and add it to `SIZES`, `SIDES` and `N_CLASSES`, to
-`dataset_module` and, if its publisher set test images apart, to `OFFICIALLY_SPLIT`. Images of a user's own need no module: see `own`.
+To add one, write `<name>.py` with its record, `DATASET = Dataset(…)`; see `digits` and `cifar10`.
+Nothing else knows of it: a module is imported when its data set is asked for, and only then.
 """
 
+import ast
+import functools
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from study.data.names import OWN
 from study.errors import StudyError
 
-if TYPE_CHECKING:  # the workflow reads this registry at every start and needs no numpy for it
+if TYPE_CHECKING:  # the workflow asks for data sets at every start and needs no numpy for it
     import numpy as np
+
+# The module of the data sets that are folders and tables of your own images.
+_MODULE_OF_OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,11 @@ class Source:
         urls: addresses tried in turn; empty means the data set's own list.
         checksums: md5 by member file; None means the data set's official ones.
         scratch: folder for partial downloads, which survive an interrupted run.
-        images: folder or table of a user's own images.
+        images: folder or table of your own images.
         test_images: the same for images that are for testing; None for none.
-        image_size: height and width that a user's own images get, pixels.
+        image_size: height and width that your own images get, pixels.
         fit: how they get it, see `study.data.datasets.pictures.read_picture`.
-        digest: of the user's images as they were listed; "" if it does not matter.
+        digest: of your images as they were listed; "" if it does not matter.
         skip_broken: whether to go on without images that cannot be used.
         problems: where a user finds these listed.
     """
@@ -58,7 +64,8 @@ class Decoded:
         source_split: "train" or "test" for each image, as its publisher has it.
         files: name of each image at its publisher.
         sources: digest of each source file.
-        fit: how images of any size became of this size, see `study.data.datasets.pictures.read_picture`; None where the publisher has done that.
+        fit: how images of any size got this one, see `study.data.datasets.pictures.read_picture`;
+            None where the publisher has done that.
     """
 
     images: "np.ndarray"
@@ -70,34 +77,69 @@ class Decoded:
     fit: str | None = None
 
 
-# Number of images of each data set in its official form; the workflow reads it at every start, so it is plain.
-SIZES = {"cifar10": 60_000, "cifar100": 60_000, "fashion_mnist": 70_000, "digits": 1_797}
-# Height and width of their images, pixels.
-SIDES = {"cifar10": 32, "cifar100": 32, "fashion_mnist": 28, "digits": 32}
-# And their number of classes.
-N_CLASSES = {"cifar10": 10, "cifar100": 100, "fashion_mnist": 10, "digits": 10}
-# Those that their publishers divided into images for training and for testing.
-OFFICIALLY_SPLIT = ("cifar10", "cifar100", "fashion_mnist")
+@dataclass(frozen=True)
+class Dataset:
+    """What the project knows of a data set, and how it gets and reads it.
+
+    Attributes:
+        title: its name as its publisher writes it.
+        licence: what its publisher allows, with the source.
+        officially_split: whether its publisher set test images apart.
+        fetch: puts verified source files into a new folder, the first argument.
+        decode: verifies the files of that folder again and turns them into a `Decoded`.
+        n_images: number of images in its official form; None of your own images.
+        side: height and width of an image, pixels; None of your own images.
+        n_classes: number of classes; None of your own images.
+    """
+
+    title: str
+    licence: str
+    officially_split: bool
+    fetch: Callable[[Path, Source], None]
+    decode: Callable[[Path, Source], Decoded]
+    n_images: int | None = None
+    side: int | None = None
+    n_classes: int | None = None
 
 
-def dataset_module(name: str) -> ModuleType:
-    """Return the module of a registered data set.
+@functools.cache
+def dataset_names() -> tuple[str, ...]:
+    """Return the names of all data sets, those of your own images last; nothing is imported."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    published = (path.stem for path in modules if _has_record(path))
+    return (*(name for name in published if name != _MODULE_OF_OWN), *OWN)
 
-    It offers `fetch(raw, source)`, which puts verified source files into the new folder `raw`, and
-    `decode(raw, source)`, which verifies them again and turns them into a `Decoded`.
+
+def _has_record(path: Path) -> bool:
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise StudyError(f"{path}: not valid Python ({error})") from error
+    targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+    return any(getattr(target, "id", "") == "DATASET" for target in targets)
+
+
+def check_dataset_name(name: str) -> None:
+    """Check that there is a data set of this name.
+
+    Raises:
+        StudyError: there is none; the line names all that there are.
+    """
+    if name not in dataset_names():
+        raise StudyError(f'dataset.name is "{name}", expected one of {", ".join(dataset_names())}')
+
+
+def dataset_modules(name: str) -> list[str]:
+    """Return the modules that are imported by name for a data set, for digests of code."""
+    check_dataset_name(name)
+    return [f"study.data.datasets.{_MODULE_OF_OWN if name in OWN else name}"]
+
+
+def dataset(name: str) -> Dataset:
+    """Return the record of a data set.
 
     Raises:
         StudyError: there is no such data set.
     """
-    from study.data.datasets import cifar10, cifar100, digits, fashion_mnist, own
-
-    modules = {
-        "cifar10": cifar10,
-        "cifar100": cifar100,
-        "fashion_mnist": fashion_mnist,
-        "digits": digits,
-        **dict.fromkeys(OWN, own),
-    }
-    if name not in modules:
-        raise StudyError(f"dataset.name is {name!r}; expected one of {', '.join(modules)}")
-    return modules[name]
+    (module,) = dataset_modules(name)
+    return importlib.import_module(module).DATASET

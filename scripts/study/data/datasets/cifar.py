@@ -1,24 +1,23 @@
-"""CIFAR-10 and CIFAR-100 in their "python version": pickled batches and their class names, verified file by file.
+"""CIFAR-10 and CIFAR-100 in their "python version": pickled batches, verified file by file.
 
 Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 
 import hashlib
-import os
-import sys
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from study.data.datasets import Decoded, Source
-from study.data.datasets.download import download
 from study.data.pickles import load_arrays
 from study.errors import StudyError
+
+LICENCE = (
+    "its publisher states none (A. Krizhevsky, Learning Multiple Layers of Features from Tiny "
+    "Images, 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>); the images were collected from "
+    "the web."
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Cifar:
     """What sets the two data sets apart.
 
     Attributes:
-        name: as its publisher writes it.
+        title: its name as its publisher writes it.
         archive: file name of the official archive.
         folder: in which it keeps its files.
         urls: where it can be had.
@@ -39,7 +38,7 @@ class Cifar:
         variable: environment variable that may name a local archive; "" for none.
     """
 
-    name: str
+    title: str
     archive: str
     folder: str
     urls: tuple[str, ...]
@@ -59,147 +58,78 @@ class Cifar:
     @property
     def advice(self) -> str:
         """What a user can do for want of a good archive."""
-        advice = f"get a good copy of {self.archive} and give its path by dataset.archive in the configuration"
+        advice = (
+            f"get a good copy of {self.archive} and give its path by dataset.archive "
+            "in the configuration"
+        )
         return (
             f"{advice} or by the environment variable {self.variable}" if self.variable else advice
         )
 
 
-def fetch(cifar: Cifar, raw: Path, source: Source) -> None:
-    """Put the verified member files into the new folder `raw`.
-
-    They come from `source.archive`, else from the path in the environment variable, else from
-    the first address that delivers an archive whose members all have the expected md5. The archive's own md5
-    does not matter: a re-packed archive passes, a damaged one does not.
-
-    Raises:
-        StudyError: the archive is missing, damaged or unsafe, or no address delivered a good one.
-    """
-    checksums = _expected(cifar, source)
-    local = source.archive or _path_from_environment(cifar)
-    if local is not None:
-        _store(raw, _read_local(cifar, local, checksums))
-        _report(cifar, local)
-        return
-
-    problems = []
-    for url in source.urls or cifar.urls:
-        try:
-            archive = download(
-                url, source.scratch, what=f"{cifar.name}, about 170 MB", advice=cifar.advice
-            )
-        except StudyError as problem:
-            problems.append(f"{url}: {problem}")
-            continue
-        try:
-            members = _read_archive(cifar, archive, checksums)
-        except StudyError as problem:
-            problems.append(f"{url}: {problem}")
-            archive.unlink()
-            continue
-        _store(raw, members)
-        archive.unlink()
-        _report(cifar, url)
-        return
-    raise StudyError(f"no source delivered {cifar.name} ({'; '.join(problems)}); {cifar.advice}")
-
-
 def decode(cifar: Cifar, raw: Path, source: Source) -> Decoded:
     """Return the images in the official order: training batches, then the test batch.
 
-    Each file is read once, its md5 is checked, and only then are those same bytes unpickled, by an unpickler
-    that can build arrays and nothing else.
+    Each file is read once, its md5 is checked, and only then are those same bytes unpickled, by an
+    unpickler that can build arrays and nothing else.
 
     Raises:
         StudyError: a file is missing, has another md5, or does not hold what a batch holds.
     """
-    checksums = _expected(cifar, source)
+    import numpy as np
+
+    checksums = expected_md5s(cifar, source)
     contents = {
-        name: _verified(cifar, name, _read_member(cifar, raw / name), checksums)
+        name: verified(cifar, name, read_member(cifar, raw / name), checksums)
         for name in cifar.members
     }
-    classes = [
-        _text(name)
-        for name in _field(
-            cifar, cifar.meta, _unpickle(cifar, cifar.meta, contents[cifar.meta]), cifar.label_names
-        )
-    ]
+    meta = _unpickle(cifar, cifar.meta, contents[cifar.meta])
+    classes = [_text(name) for name in _field(cifar, cifar.meta, meta, cifar.label_names)]
     batches = {name: _unpickle(cifar, name, contents[name]) for name in (*cifar.train, cifar.test)}
-
     counts = [len(_field(cifar, name, batch, cifar.labels)) for name, batch in batches.items()]
     images = np.empty((sum(counts), 32, 32, 3), np.uint8)
-    labels = np.empty(sum(counts), np.int64)
-    files: list[str] = []
-    start = 0
+    labels, files = [], []
     for (name, batch), count in zip(batches.items(), counts, strict=True):
         data, names = _field(cifar, name, batch, "data"), _field(cifar, name, batch, "filenames")
-        found = (
-            np.asarray(batch[cifar.labels]),
-            np.shape(data),
-            getattr(data, "dtype", None),
-            len(names),
-        )
+        numbers = np.asarray(batch[cifar.labels])
+        form = (np.shape(data), getattr(data, "dtype", None), len(names))
         if (
-            found[1:] != ((count, 3072), np.uint8, count)
-            or not np.isin(found[0], range(len(classes))).all()
+            form != ((count, 3072), np.uint8, count)
+            or not np.isin(numbers, range(len(classes))).all()
         ):
             raise StudyError(
-                f"{raw / name}: expected uint8 data of {count}×3072, as many file names and labels "
-                f"0–{len(classes) - 1}; {cifar.advice}"
+                f"{raw / name}: expected uint8 data of {count}×3072, as many file names and "
+                f"labels 0–{len(classes) - 1}; {cifar.advice}"
             )
-        # A row holds three colour planes one after the other; images want the colours of a pixel together.
-        images[start : start + count] = data.reshape(count, 3, 32, 32).transpose(0, 2, 3, 1)
-        labels[start : start + count] = found[0]
+        # A row holds three colour planes, one after the other.
+        planes = data.reshape(count, 3, 32, 32)
+        images[len(files) : len(files) + count] = planes.transpose(0, 2, 3, 1)
+        labels.append(numbers)
         files += [f"{name}/{_text(file)}" for file in names]
-        start += count
-    n_train = sum(counts[:-1])
     return Decoded(
         images=images,
-        labels=labels,
+        labels=np.concatenate(labels).astype(np.int64),
         classes=classes,
-        source_split=["train"] * n_train + ["test"] * counts[-1],
+        source_split=["train"] * sum(counts[:-1]) + ["test"] * counts[-1],
         files=files,
         sources={name: "md5:" + checksums[name] for name in cifar.members},
     )
 
 
-def _report(cifar: Cifar, origin: object) -> None:
-    print(
-        f"took {cifar.name} from {origin}; all {len(cifar.members)} files have the expected md5",
-        file=sys.stderr,
-    )
-
-
-def _expected(cifar: Cifar, source: Source) -> dict[str, str]:
+def expected_md5s(cifar: Cifar, source: Source) -> dict[str, str]:
+    """Return the md5 that each member file must have: the user's, or else the official one."""
     checksums = dict(cifar.md5) if source.checksums is None else source.checksums
     missing = [name for name in cifar.members if name not in checksums]
     if missing:
         raise StudyError(
-            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line '<md5> <file name>' for each "
-            f"of {', '.join(cifar.members)}, as md5sum prints them"
+            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line "
+            f"'<md5> <file name>' for each of {', '.join(cifar.members)}, as md5sum prints them"
         )
     return checksums
 
 
-def _path_from_environment(cifar: Cifar) -> Path | None:
-    value = os.environ.get(cifar.variable)
-    return Path(value).expanduser() if value else None
-
-
-def _read_local(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
-    if path.is_dir():
-        nested = path / cifar.folder
-        folder = nested if nested.is_dir() else path
-        return {
-            name: _verified(cifar, name, _read_member(cifar, folder / name), checksums)
-            for name in cifar.members
-        }
-    if not path.is_file():
-        raise StudyError(f"{path}: no such archive or folder; {cifar.advice}")
-    return _read_archive(cifar, path, checksums)
-
-
-def _read_member(cifar: Cifar, path: Path) -> bytes:
+def read_member(cifar: Cifar, path: Path) -> bytes:
+    """Return the content of a member file."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -208,71 +138,32 @@ def _read_member(cifar: Cifar, path: Path) -> bytes:
         ) from None
 
 
-def _read_archive(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
-    """Return the verified content of the member files. Nothing is extracted to disk under a name from the tar."""
-    contents: dict[str, bytes] = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in _safe_members(cifar, path, archive):
-                name = PurePosixPath(member.name).name
-                if name in cifar.members and member.isfile() and name not in contents:
-                    stream = archive.extractfile(member)
-                    contents[name] = _verified(
-                        cifar, name, stream.read() if stream else b"", checksums
-                    )
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+def verified(cifar: Cifar, name: str, content: bytes, checksums: dict[str, str]) -> bytes:
+    """Return the content of a member file after a check of its md5."""
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if md5 != checksums[name]:
         raise StudyError(
-            f"{path}: truncated or damaged archive ({error}); {cifar.advice}"
-        ) from error
-    missing = [name for name in cifar.members if name not in contents]
-    if missing:
-        raise StudyError(f"{path}: the archive has no member {', '.join(missing)}; {cifar.advice}")
-    return contents
-
-
-def _safe_members(cifar: Cifar, path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    for member in archive:
-        name = PurePosixPath(member.name)
-        if name.is_absolute() or ".." in name.parts:
-            raise StudyError(
-                f"{path}: refused, the archive has a member outside its own folder ({member.name!r}), which the "
-                f"official one has not; {cifar.advice}"
-            )
-        yield member
-
-
-def _verified(cifar: Cifar, name: str, content: bytes, checksums: dict[str, str]) -> bytes:
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != checksums[name]:
-        raise StudyError(
-            f"{name}: md5 is {found}, expected {checksums[name]}: the file is damaged; {cifar.advice}"
+            f"{name}: md5 is {md5}, expected {checksums[name]}: the file is damaged; {cifar.advice}"
         )
     return content
-
-
-def _store(raw: Path, members: dict[str, bytes]) -> None:
-    raw.mkdir(parents=True)
-    for name, content in members.items():
-        (raw / name).write_bytes(content)
 
 
 def _unpickle(cifar: Cifar, name: str, content: bytes) -> dict[Any, Any]:
     try:
         value = load_arrays(content)
     except Exception as error:  # a pickle can fail in any way; all mean the same here
-        raise StudyError(f"{name}: not a {cifar.name} batch ({error}); {cifar.advice}") from error
+        raise StudyError(f"{name}: not a {cifar.title} batch ({error}); {cifar.advice}") from error
     if not isinstance(value, dict):
         raise StudyError(
-            f"{name}: not a {cifar.name} batch (holds a {type(value).__name__}, not a dict); {cifar.advice}"
+            f"{name}: not a {cifar.title} batch (holds a {type(value).__name__}, not a dict); "
+            f"{cifar.advice}"
         )
     return {_text(key): item for key, item in value.items()}
 
 
 def _field(cifar: Cifar, name: str, batch: dict[str, Any], key: str) -> Any:
     if key not in batch:
-        raise StudyError(f"{name}: not a {cifar.name} batch (no {key!r}); {cifar.advice}")
+        raise StudyError(f"{name}: not a {cifar.title} batch (no {key!r}); {cifar.advice}")
     return batch[key]
 
 

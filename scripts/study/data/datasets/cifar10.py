@@ -1,11 +1,11 @@
-"""CIFAR-10: 60,000 images of 32×32 pixels in 10 classes; the archive is read by `study.data.datasets.cifar`."""
+"""CIFAR-10: 60,000 images of 32×32 pixels in 10 classes; `cifar` reads the archive."""
 
-from pathlib import Path
+from functools import partial
 
-from study.data.datasets import Decoded, Source, cifar
+from study.data.datasets import Dataset, cifar, cifar_archive
 
 CIFAR10 = cifar.Cifar(
-    name="CIFAR-10",
+    title="CIFAR-10",
     archive="cifar-10-python.tar.gz",
     folder="cifar-10-batches-py",
     urls=(
@@ -30,12 +30,14 @@ CIFAR10 = cifar.Cifar(
     variable="CIFAR10_ARCHIVE",
 )
 
-
-def fetch(raw: Path, source: Source) -> None:
-    """Put the verified member files into the new folder `raw`."""
-    cifar.fetch(CIFAR10, raw, source)
-
-
-def decode(raw: Path, source: Source) -> Decoded:
-    """Return the images in the official order: 50,000 for training, 10,000 for testing."""
-    return cifar.decode(CIFAR10, raw, source)
+# The official order: 50,000 images for training, then 10,000 for testing.
+DATASET = Dataset(
+    title=CIFAR10.title,
+    licence=cifar.LICENCE,
+    n_images=60_000,
+    side=32,
+    n_classes=10,
+    officially_split=True,
+    fetch=partial(cifar_archive.fetch, CIFAR10),
+    decode=partial(cifar.decode, CIFAR10),
+)

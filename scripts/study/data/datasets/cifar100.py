@@ -1,11 +1,11 @@
-"""CIFAR-100: 60,000 images of 32×32 pixels in 100 classes, the fine ones; the archive is read by `study.data.datasets.cifar`."""
+"""CIFAR-100: 60,000 images of 32×32 pixels in 100 fine classes; `cifar` reads the archive."""
 
-from pathlib import Path
+from functools import partial
 
-from study.data.datasets import Decoded, Source, cifar
+from study.data.datasets import Dataset, cifar, cifar_archive
 
 CIFAR100 = cifar.Cifar(
-    name="CIFAR-100",
+    title="CIFAR-100",
     archive="cifar-100-python.tar.gz",
     folder="cifar-100-python",
     urls=("https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",),
@@ -21,12 +21,14 @@ CIFAR100 = cifar.Cifar(
     },
 )
 
-
-def fetch(raw: Path, source: Source) -> None:
-    """Put the verified member files into the new folder `raw`."""
-    cifar.fetch(CIFAR100, raw, source)
-
-
-def decode(raw: Path, source: Source) -> Decoded:
-    """Return the images in the official order: 50,000 for training, 10,000 for testing."""
-    return cifar.decode(CIFAR100, raw, source)
+# The official order: 50,000 images for training, then 10,000 for testing.
+DATASET = Dataset(
+    title=CIFAR100.title,
+    licence=cifar.LICENCE,
+    n_images=60_000,
+    side=32,
+    n_classes=100,
+    officially_split=True,
+    fetch=partial(cifar_archive.fetch, CIFAR100),
+    decode=partial(cifar.decode, CIFAR100),
+)

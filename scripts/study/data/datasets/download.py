@@ -1,6 +1,7 @@
-"""Fetch a file over a slow or unreliable line: resume what is there, retry with back-off, show progress."""
+"""Fetch a file over a slow or unreliable line, and read the list of md5s that files must have."""
 
 import hashlib
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -28,9 +29,9 @@ def download(
 ) -> Path:
     """Download `url` into `folder` and return the complete file's path.
 
-    A partial file is kept between attempts and between runs, and continued by an HTTP range request. Between
-    attempts the pause doubles from one second. An attempt that brought something starts the count anew, so a
-    slow line that breaks often still ends.
+    A partial file is kept between attempts and between runs, and continued by an HTTP range
+    request. Between attempts the pause doubles from one second. An attempt that brought something
+    sets the count of failures back, so a slow line that breaks often still ends.
 
     Args:
         url: http or https address.
@@ -123,7 +124,7 @@ def _continue(url: str, partial: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return the innermost cause of a requests error: its outer layers name objects, not the trouble."""
+    """Return the innermost cause of a requests error; its outer layers name only objects."""
     inner: BaseException = error
     while isinstance(
         reason := getattr(inner, "reason", None) or (inner.args[0] if inner.args else None),
@@ -132,3 +133,31 @@ def _reason(error: Exception) -> str:
         inner = reason
     text = one_line(inner.args[0] if inner.args and isinstance(inner.args[0], str) else inner)
     return text.split(">: ", 1)[-1] if ">: " in text else text
+
+
+def read_checksums(path: str | Path) -> dict[str, str] | None:
+    """Return the md5 of each file in a list as md5sum prints it; None for an empty path.
+
+    Raises:
+        StudyError: there is no such list, or a line has another form.
+    """
+    if not str(path):
+        return None
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise StudyError(
+            f"{path}: no such file; dataset.checksums wants a list made by md5sum"
+        ) from None
+    checksums = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        entry = re.fullmatch(r"([0-9a-fA-F]{32})\s+\*?(?:.*/)?([^/]+)", line.strip())
+        if not entry:
+            raise StudyError(
+                f"{path}:{number}: expected '<md5> <file name>' as md5sum prints it, "
+                f"found {line.strip()[:60]!r}"
+            )
+        checksums[entry[2]] = entry[1].lower()
+    return checksums

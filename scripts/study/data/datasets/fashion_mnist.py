@@ -1,6 +1,9 @@
-"""Fashion-MNIST: 70,000 grey images of 28×28 pixels in 10 classes, four compressed files in the IDX format, verified by their md5.
+"""Fashion-MNIST: 70,000 grey images of 28×28 pixels in 10 classes.
 
-Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms", 2017.
+They come in four compressed files in the IDX format, which are verified by their md5.
+
+Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking
+Machine Learning Algorithms", 2017.
 """
 
 import gzip
@@ -8,12 +11,13 @@ import hashlib
 import sys
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from study.data.datasets import Decoded, Source
-from study.data.datasets.download import download
+from study.data.datasets import Dataset, Decoded, Source
 from study.errors import StudyError
+
+if TYPE_CHECKING:  # the workflow asks for the record at every start and needs no numpy for it
+    import numpy as np
 
 URLS = ("https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",)
 # As torchvision has them.
@@ -37,11 +41,16 @@ CLASSES = [
 ]
 _SPLITS = {"train": "train", "t10k": "test"}
 _BYTES = 8  # IDX's code for unsigned bytes
-_ADVICE = f"get good copies of {', '.join(MD5)} and give their folder by dataset.archive in the configuration"
+_ADVICE = (
+    f"get good copies of {', '.join(MD5)} and give their folder by dataset.archive "
+    "in the configuration"
+)
 
 
 def fetch(raw: Path, source: Source) -> None:
-    """Put the four verified files into the new folder `raw`: from the folder `source.archive`, else from the first address that has good ones.
+    """Put the four verified files into the new folder `raw`.
+
+    They come from the folder `source.archive`, else from the first address that has good ones.
 
     Raises:
         StudyError: a file is missing or damaged, or no address delivered good ones.
@@ -62,6 +71,8 @@ def fetch(raw: Path, source: Source) -> None:
 
 
 def _downloaded(source: Source, checksums: dict[str, str]) -> tuple[dict[str, bytes], str]:
+    from study.data.datasets.download import download
+
     problems = []
     for url in source.urls or URLS:
         contents = {}
@@ -86,27 +97,30 @@ def _downloaded(source: Source, checksums: dict[str, str]) -> tuple[dict[str, by
 
 
 def decode(raw: Path, source: Source) -> Decoded:
-    """Return the images in the official order, 60,000 for training and 10,000 for testing, each grey as three equal colours.
+    """Return the images in the official order: 60,000 for training, then 10,000 for testing.
+
+    Each grey becomes three equal colours.
 
     Raises:
         StudyError: a file is missing, has another md5, or does not hold what it should.
     """
+    import numpy as np
+
     checksums = _expected(source)
     arrays = {
         name: _idx(name, _read(raw / name, checksums), 3 if "images" in name else 1) for name in MD5
     }
     images, labels, source_split, files = [], [], [], []
     for prefix, split in _SPLITS.items():
-        grey, own = (
-            arrays[f"{prefix}-images-idx3-ubyte.gz"],
-            arrays[f"{prefix}-labels-idx1-ubyte.gz"],
-        )
-        if len(grey) != len(own) or not np.isin(own, range(len(CLASSES))).all():
+        grey = arrays[f"{prefix}-images-idx3-ubyte.gz"]
+        numbers = arrays[f"{prefix}-labels-idx1-ubyte.gz"]
+        if len(grey) != len(numbers) or not np.isin(numbers, range(len(CLASSES))).all():
             raise StudyError(
-                f"{raw}: {prefix} has {len(grey)} images and {len(own)} labels, expected as many and labels 0–{len(CLASSES) - 1}; {_ADVICE}"
+                f"{raw}: {prefix} has {len(grey)} images and {len(numbers)} labels, "
+                f"expected as many and labels 0–{len(CLASSES) - 1}; {_ADVICE}"
             )
         images.append(grey)
-        labels.append(own.astype(np.int64))
+        labels.append(numbers.astype(np.int64))
         source_split += [split] * len(grey)
         files += [f"{prefix}#{row}" for row in range(len(grey))]
     return Decoded(
@@ -124,7 +138,8 @@ def _expected(source: Source) -> dict[str, str]:
     missing = [name for name in MD5 if name not in checksums]
     if missing:
         raise StudyError(
-            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line '<md5> <file name>' for each of {', '.join(MD5)}"
+            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line "
+            f"'<md5> <file name>' for each of {', '.join(MD5)}"
         )
     return checksums
 
@@ -140,16 +155,21 @@ def _read(path: Path, checksums: dict[str, str]) -> bytes:
 
 
 def _verified(name: str, content: bytes, checksums: dict[str, str]) -> bytes:
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != checksums[name]:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if md5 != checksums[name]:
         raise StudyError(
-            f"{name}: md5 is {found}, expected {checksums[name]}: the file is damaged; {_ADVICE}"
+            f"{name}: md5 is {md5}, expected {checksums[name]}: the file is damaged; {_ADVICE}"
         )
     return content
 
 
-def _idx(name: str, packed: bytes, dimensions: int) -> np.ndarray:
-    """Return the array of a compressed IDX file: two zeros, a code of the type, the number of dimensions, their sizes, the numbers."""
+def _idx(name: str, packed: bytes, dimensions: int) -> "np.ndarray":
+    """Return the array of a compressed IDX file.
+
+    It holds two zeros, a code of the type, the number of dimensions, their sizes, the numbers.
+    """
+    import numpy as np
+
     try:
         content = gzip.decompress(packed)
     except (OSError, EOFError, zlib.error) as error:
@@ -161,3 +181,15 @@ def _idx(name: str, packed: bytes, dimensions: int) -> np.ndarray:
     ):
         raise StudyError(f"{name}: not an IDX file of bytes in {dimensions} dimensions; {_ADVICE}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+DATASET = Dataset(
+    title="Fashion-MNIST",
+    licence="MIT (H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017).",
+    n_images=70_000,
+    side=28,
+    n_classes=len(CLASSES),
+    officially_split=True,
+    fetch=fetch,
+    decode=decode,
+)

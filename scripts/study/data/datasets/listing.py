@@ -1,18 +1,14 @@
-"""Which images a folder or a table of a user's own names, and a digest of them: read at every start of the workflow, so without numpy.
+"""Which of your own images a folder or a table names.
 
-A folder has a sub-folder for each class; a table is a CSV file with the columns path and label, whose paths start at its own folder.
+A folder has a sub-folder for each class. A table is a CSV file with the columns path and label,
+whose paths start at its own folder. The workflow asks at every start, so numpy is not imported.
 """
 
-import contextlib
 import csv
-import hashlib
-import json
 import os
-import sys
-import time
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -33,9 +29,6 @@ SUFFIXES = {
     ".gif",
     ".apng",
 }
-# A file system may not tell two changes apart that are closer than so many seconds.
-_RACY = 2
-_ANNOUNCED = 200_000_000  # bytes that take some seconds to read
 _COLUMNS = ("path", "label")
 
 
@@ -77,24 +70,27 @@ def list_images(path: str | Path, test_path: str | Path = "") -> Listing:
         test_path: the same with images that are for testing; empty for none.
 
     Raises:
-        StudyError: there is nothing there, it has fewer than two classes, a class has no image or a name that cannot be used, a table has
-            another form or leads out of its folder, or the test images have other classes.
+        StudyError: there is nothing there, it has fewer than two classes, a class has no image or a
+            name that cannot be used, a table has another form or leads out of its folder, or the
+            test images have other classes.
     """
     ignored: Counter[str] = Counter()
     images = sorted(_listed("dataset.path", place(path), "train", ignored))
     classes = sorted({image.label for image in images})
     if len(classes) < 2:
-        found = f"one class, {classes[0]!r}" if classes else "no images"
+        content = f"one class, {classes[0]!r}" if classes else "no images"
         raise StudyError(
-            f"dataset.path: {path} holds {found}; expected at least two classes, each a sub-folder (or label) with images in it"
+            f"dataset.path: {path} holds {content}; expected at least two classes, "
+            "each a sub-folder (or label) with images in it"
         )
     if str(test_path):
         tests = sorted(_listed("dataset.test_path", place(test_path), "test", ignored))
-        there = {image.label for image in tests}
-        for label in sorted(there.symmetric_difference(classes)):
-            where, lacks = (test_path, path) if label in there else (path, test_path)
+        tested = {image.label for image in tests}
+        for label in sorted(tested.symmetric_difference(classes)):
+            where, lacks = (test_path, path) if label in tested else (path, test_path)
             raise StudyError(
-                f"dataset.test_path: the class {label!r} is in {where} but not in {lacks}; expected the same classes in both"
+                f"dataset.test_path: the class {label!r} is in {where} but not in {lacks}; "
+                "expected the same classes in both"
             )
         images += tests
     return Listing(classes, images, ignored)
@@ -114,7 +110,8 @@ def _listed(key: str, path: Path, split: str, ignored: Counter[str]) -> Iterator
     if path.is_file():
         return _in_table(key, path, split)
     raise StudyError(
-        f"{key}: {path} does not exist; expected a folder with a sub-folder of images for each class, or a CSV file with the columns path,label"
+        f"{key}: {path} does not exist; expected a folder with a sub-folder of images for each "
+        "class, or a CSV file with the columns path,label"
     )
 
 
@@ -128,28 +125,30 @@ def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Itera
         _check_label(label, f"{key}: {root}")
         if label in names:
             raise StudyError(
-                f"{key}: {root} has two folders that read {label!r}, in different Unicode forms; rename one"
+                f"{key}: {root} has two folders that read {label!r}, in different Unicode forms; "
+                "rename one"
             )
         names[label] = entry.name
-        found = 0
+        n_images = 0
         for path in _files(Path(entry.path), key, ()):
             if path.suffix.lower() not in SUFFIXES:
                 ignored[path.suffix.lower() or "without suffix"] += 1
                 continue
-            found += 1
+            n_images += 1
             yield Listed(split, label, _composed(path.relative_to(root).as_posix()), path)
-        if not found:
+        if not n_images:
             raise StudyError(
-                f"{key}: {entry.path} holds no image; put images of this class in, or take the folder out"
+                f"{key}: {entry.path} holds no image; put images of this class in, "
+                "or take the folder out"
             )
 
 
 def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
     """Return what lies in a folder, hidden things left out, sorted by name."""
     try:
-        with os.scandir(folder) as found:
+        with os.scandir(folder) as entries:
             return sorted(
-                (entry for entry in found if not entry.name.startswith(".")),
+                (entry for entry in entries if not entry.name.startswith(".")),
                 key=lambda entry: entry.name,
             )
     except OSError as error:
@@ -160,12 +159,12 @@ def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
 
 def _files(folder: Path, key: str, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
     status = folder.stat()
-    here = (status.st_dev, status.st_ino)
-    if here in above:  # a link to a folder that it lies in
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:  # a link to a folder that it lies in
         return
     for entry in _entries(folder, key):
         if entry.is_dir():
-            yield from _files(Path(entry.path), key, (*above, here))
+            yield from _files(Path(entry.path), key, (*above, identity))
         else:
             yield Path(entry.path)
 
@@ -176,30 +175,15 @@ def _in_table(key: str, table: Path, split: str) -> Iterator[Listed]:
         # A byte-order mark is what spreadsheets begin UTF-8 with.
         with table.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            missing = [name for name in _COLUMNS if name not in columns]
-            if missing:
-                raise StudyError(
-                    f"{key}: {table} has no column {' and no column '.join(missing)}; expected the columns path,label separated by commas, "
-                    f"found {', '.join(columns) or 'none'}"
-                )
+            _check_columns(key, table, reader.fieldnames or [])
             for row in reader:
                 where = f"{key}: {table}:{reader.line_num}"
                 file, label = ((row[name] or "").strip() for name in _COLUMNS)
-                if not file or not label:
-                    raise StudyError(
-                        f"{where}: the {'label' if file else 'path'} is empty; expected path,label"
-                    )
-                pure = PurePosixPath(file)
-                if pure.is_absolute() or ".." in pure.parts:
-                    raise StudyError(
-                        f"{where}: {file} leads out of the table's folder; expected paths below {table.parent}, where the table lies"
-                    )
-                label, file = _composed(label), str(pure)
-                _check_label(label, where)
+                file, label = _checked_row(where, table, file, label)
                 if file in lines:
                     raise StudyError(
-                        f"{where}: {file} is in line {lines[file]} already; expected each image once, with one label"
+                        f"{where}: {file} is in line {lines[file]} already; "
+                        "expected each image once, with one label"
                     )
                 lines[file] = reader.line_num
                 yield Listed(split, label, _composed(file), table.parent / file)
@@ -213,6 +197,32 @@ def _in_table(key: str, table: Path, split: str) -> Iterator[Listed]:
         ) from error
 
 
+def _check_columns(key: str, table: Path, columns: Sequence[str]) -> None:
+    missing = [name for name in _COLUMNS if name not in columns]
+    if missing:
+        raise StudyError(
+            f"{key}: {table} has no column {' and no column '.join(missing)}; expected the columns "
+            f"path,label separated by commas, found {', '.join(columns) or 'none'}"
+        )
+
+
+def _checked_row(where: str, table: Path, file: str, label: str) -> tuple[str, str]:
+    """Return the path and label of a row in their usual form."""
+    if not file or not label:
+        raise StudyError(
+            f"{where}: the {'label' if file else 'path'} is empty; expected path,label"
+        )
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts:
+        raise StudyError(
+            f"{where}: {file} leads out of the table's folder; "
+            f"expected paths below {table.parent}, where the table lies"
+        )
+    label = _composed(label)
+    _check_label(label, where)
+    return str(path), label
+
+
 def _composed(text: str) -> str:
     # macOS stores names decomposed: é as e and an accent.
     return unicodedata.normalize("NFC", text)
@@ -222,80 +232,6 @@ def _check_label(label: str, where: str) -> None:
     # Names of classes become names of folders and of columns.
     if not label.isprintable() or "/" in label or label in (".", "..") or label != label.strip():
         raise StudyError(
-            f"{where}: {label!a} cannot be the name of a class; expected readable text without / and without spaces at its ends"
+            f"{where}: {label!a} cannot be the name of a class; "
+            "expected readable text without / and without spaces at its ends"
         )
-
-
-def digest_of_images(listing: Listing, remembered: str | Path | None = None) -> str:
-    """Return a digest of which images there are and what they contain; times and the place of the folder do not count.
-
-    Args:
-        listing: of the images.
-        remembered: file that keeps the digests of files with their sizes and times, as git's index does, so that files are read once; may
-            be missing.
-
-    Returns:
-        Sixty-four hexadecimal digits, sha256.
-    """
-    known = _remembered(remembered)
-    status = {str(image.path): _status(image.path) for image in listing.images}
-    new = {
-        path for path, seen in status.items() if seen and known.get(path, [None])[:-1] != list(seen)
-    }
-    size = sum(status[path][0] for path in new)
-    if size > _ANNOUNCED:
-        print(
-            f"reading {len(new):,} new or changed images, {size / 1e9:.1f} GB",
-            file=sys.stderr,
-            flush=True,
-        )
-    digests = {
-        path: _content_digest(path) if path in new else known[path][-1] if seen else None
-        for path, seen in status.items()
-    }
-    # What was changed just now may change once more without another time.
-    limit = time.time_ns() - _RACY * 10**9
-    kept = {
-        path: [*seen, digests[path]]
-        for path, seen in status.items()
-        if seen and max(seen[1:]) < limit
-    }
-    if remembered is not None and new:
-        from study.files import (
-            write_text,  # brings numpy, which a start that finds nothing new does without
-        )
-
-        with contextlib.suppress(OSError):  # else the files are read again next time
-            write_text(remembered, json.dumps(kept))
-    return combined_digest((image, digests[str(image.path)]) for image in listing.images)
-
-
-def combined_digest(contents: Iterator[tuple[Listed, str | None]]) -> str:
-    """Return the digest of images with the sha256 of their contents, None for those that cannot be read."""
-    whole = hashlib.sha256()
-    for image, content in contents:
-        whole.update(json.dumps([*image[:3], content]).encode() + b"\n")
-    return whole.hexdigest()
-
-
-def _remembered(path: str | Path | None) -> Mapping[str, list]:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def _status(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _content_digest(path: str) -> str | None:
-    try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -1,4 +1,4 @@
-"""Images of a user's own: a folder with a sub-folder for each class, or a table of paths and labels."""
+"""Your own images: a folder with a sub-folder for each class, or a table of paths and labels."""
 
 import hashlib
 import sys
@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from study.data.datasets import Decoded, Source
-from study.data.datasets.listing import Listed, Listing, combined_digest, list_images
+from study.data.datasets import Dataset, Decoded, Source
+from study.data.datasets.digest import combined_digest
+from study.data.datasets.listing import Listed, Listing, list_images
 from study.data.datasets.pictures import Unusable, read_picture
 from study.errors import StudyError
 from study.files import read_csv, read_json, write_csv, write_json
+from study.wording import counted
 
 _IMAGES, _FILES, _DESCRIPTION = "images.npy", "files.csv", "description.json"
 PROBLEMS = "problems.csv"
@@ -20,26 +22,55 @@ UNUSABLE, CONVERTED = "unusable", "converted"
 
 
 def fetch(raw: Path, source: Source) -> None:
-    """Put all images that can be read into the new folder `raw`, as squares of one size, and a list of what is wrong with others.
+    """Put all images that can be read into the new folder `raw`, as squares of one size.
 
-    The folder holds the array of images, a table of their classes and names, and `problems.csv`: file, source_split, class, kind and reason of
-    each file that is unusable or was converted. Whether a study may go on without the unusable ones is for others to say.
+    The folder holds the array of images, a table of their classes and names, and `problems.csv`:
+    file, source_split, class, kind and reason of each file that is unusable or was converted.
+    `decode` tells whether a study may go on without the unusable ones.
 
     Raises:
-        StudyError: the images are not those that the workflow planned with, or a class has none that can be read, or see
-            `study.data.datasets.listing.list_images`.
+        StudyError: the images are not those that the workflow planned with, or a class has none
+            that can be read, or see `study.data.datasets.listing.list_images`.
     """
     listing = list_images(source.images, source.test_images or "")
     raw.mkdir(parents=True)
+    kept, problems, digest = _store_pictures(raw / _IMAGES, listing, source)
+    if source.digest and digest != source.digest:
+        raise StudyError(
+            f"{source.images}: images have changed since the workflow planned this job; "
+            "type the same command again"
+        )
+    write_csv(
+        raw / _FILES,
+        _COLUMNS[:3],
+        ((_written(image.file), image.split, image.label) for image in kept),
+    )
+    write_csv(raw / PROBLEMS, _COLUMNS, problems)
+    write_json(
+        raw / _DESCRIPTION,
+        {
+            "classes": listing.classes,
+            "images": "sha256:" + digest,
+            "fit": source.fit,
+            "ignored": dict(sorted(listing.ignored.items())),
+        },
+    )
+    _report(source, listing, kept, problems)
+
+
+def _store_pictures(
+    path: Path, listing: Listing, source: Source
+) -> tuple[list[Listed], list[tuple[str, ...]], str]:
+    """Write the array of images; return which these are, the problems and the digest of all."""
     size = source.image_size
     pixels = np.lib.format.open_memmap(
-        raw / _IMAGES, mode="w+", dtype=np.uint8, shape=(len(listing.images), size, size, 3)
+        path, mode="w+", dtype=np.uint8, shape=(len(listing.images), size, size, 3)
     )
     kept: list[Listed] = []
     problems: list[tuple[str, ...]] = []
     contents = []
     for image in tqdm(listing.images, unit="image", disable=None):
-        content, digest = b"", None
+        digest = None
         about = (_written(image.file), image.split, image.label)
         try:
             content, digest = _read(image.path)
@@ -53,27 +84,7 @@ def fetch(raw: Path, source: Source) -> None:
                 problems.append((*about, CONVERTED, picture.remark))
         contents.append((image, digest))
     pixels.flush()
-    found = combined_digest(iter(contents))
-    if source.digest and found != source.digest:
-        raise StudyError(
-            f"{source.images}: images have changed since the workflow planned this job; type the same command again"
-        )
-    write_csv(
-        raw / _FILES,
-        _COLUMNS[:3],
-        ((_written(image.file), image.split, image.label) for image in kept),
-    )
-    write_csv(raw / PROBLEMS, _COLUMNS, problems)
-    write_json(
-        raw / _DESCRIPTION,
-        {
-            "classes": listing.classes,
-            "images": "sha256:" + found,
-            "fit": source.fit,
-            "ignored": dict(sorted(listing.ignored.items())),
-        },
-    )
-    _report(source, listing, kept, problems)
+    return kept, problems, combined_digest(iter(contents))
 
 
 def _read(path: Path) -> tuple[bytes, str | None]:
@@ -95,25 +106,29 @@ def _report(
     kinds = [problem[3] for problem in problems]
     ignored = ", ".join(f"{count} {what}" for what, count in sorted(listing.ignored.items()))
     print(
-        f"took {len(kept):,} images of {len(listing.classes)} classes from {source.images}; {kinds.count(CONVERTED):,} were converted, "
-        f"{kinds.count(UNUSABLE):,} cannot be used, {listing.ignored.total():,} other files were left alone{f' ({ignored})' if ignored else ''}",
+        f"took {len(kept):,} images of {len(listing.classes)} classes from {source.images}; "
+        f"{kinds.count(CONVERTED):,} were converted, {kinds.count(UNUSABLE):,} cannot be used, "
+        f"{listing.ignored.total():,} other files were left alone"
+        f"{f' ({ignored})' if ignored else ''}",
         file=sys.stderr,
     )
 
 
 def decode(raw: Path, source: Source) -> Decoded:
-    """Return the images that `fetch` stored, training images before test images, each ordered by class and file.
+    """Return the images that `fetch` stored: training before test images, by class and file.
 
     Raises:
-        StudyError: files are unusable and `source.problems` says where they are listed but not that they may be skipped, or no image of a
-            class is left.
+        StudyError: files are unusable and `source.skip_broken` does not say that they may be left
+            out, or no image of a class is left.
     """
+    listed_in = source.problems or raw / PROBLEMS
     unusable = [problem for problem in read_csv(raw / PROBLEMS) if problem["kind"] == UNUSABLE]
     if unusable and not source.skip_broken:
         first = unusable[0]
         raise StudyError(
-            f"{len(unusable)} {'image' if len(unusable) == 1 else 'images'} cannot be used, listed with reasons in {source.problems or raw / PROBLEMS}; the first "
-            f"is {first['file']}, which {first['reason']}; mend or take away these files, or write skip_broken: true under dataset in the configuration"
+            f"{counted(len(unusable), 'image')} cannot be used, listed with reasons in "
+            f"{listed_in}; the first is {first['file']}, which {first['reason']}; mend or take "
+            "away these files, or write skip_broken: true under dataset in the configuration"
         )
     rows, description = read_csv(raw / _FILES), read_json(raw / _DESCRIPTION)
     classes = description["classes"]
@@ -123,7 +138,7 @@ def decode(raw: Path, source: Source) -> Decoded:
         for name in classes:
             if name not in left:
                 raise StudyError(
-                    f"no {split} image of the class {name!r} can be used; see {source.problems or raw / PROBLEMS}"
+                    f"no {split} image of the class {name!r} can be used; see {listed_in}"
                 )
     return Decoded(
         images=np.load(raw / _IMAGES, mmap_mode="r")[: len(rows)],
@@ -134,3 +149,12 @@ def decode(raw: Path, source: Source) -> Decoded:
         sources={"images": description["images"]},
         fit=description["fit"],
     )
+
+
+DATASET = Dataset(
+    title="your own images",
+    licence="not known to the project; ask who made them.",
+    officially_split=False,
+    fetch=fetch,
+    decode=decode,
+)

@@ -1,4 +1,4 @@
-"""One image file of any kind as an array of one size and three colours, or why it cannot be that."""
+"""One image file of any kind as an array of one size and three colours, or why it is unusable."""
 
 import io
 import warnings
@@ -10,7 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from study.errors import one_line
 
 FITS = ("resize", "crop")
-# What Pillow may try; its other readers are for formats that nobody trains on, and some of them start other programs.
+# What Pillow may try. Its other readers are for formats that nobody trains on, and some of them
+# start other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF")
 # A camera's second picture in the same file is no animation.
 _STILL = ("MPO",)
@@ -36,19 +37,22 @@ class Picture(NamedTuple):
 def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
     """Return an image file as RGB pixels of one size.
 
-    The image is turned as its EXIF orientation says, made RGB and then scaled with Pillow's bicubic filter, which averages over all pixels that
-    fall together. Transparent parts lie on white. 16-bit greys are scaled so that 65,535 becomes 255; of 16-bit colours the upper 8 bits are kept. CMYK is converted by
-    Pillow's formula, colour profiles are not applied. Palettes and greys become RGB exactly.
+    The image is turned as its EXIF orientation says, made RGB and then scaled with Pillow's bicubic
+    filter, which averages over all pixels that fall together. Transparent parts lie on white.
+    16-bit greys are scaled so that 65,535 becomes 255; of 16-bit colours the upper 8 bits are kept.
+    CMYK is converted by Pillow's formula, colour profiles are not applied. Palettes and greys
+    become RGB exactly.
 
     Args:
         content: of the file: PNG, JPEG, WebP, BMP, TIFF or GIF, whatever its name says.
         height: of the result, pixels.
         width: of the result, pixels.
-        fit: "resize" scales height and width each, whatever their ratio; "crop" takes the largest part in the middle that has the ratio of the
-            result and scales that.
+        fit: "resize" scales height and width each, whatever their ratio; "crop" takes the largest
+            part in the middle that has the ratio of the result and scales that.
 
     Raises:
-        Unusable: the file is empty, damaged, truncated, animated, larger than Pillow takes for safe, or of a kind that has no fixed range.
+        Unusable: the file is empty, damaged, truncated, animated, larger than Pillow takes for
+            safe, or of a kind that has no fixed range.
     """
     if not content:
         raise Unusable("is empty (0 bytes)")
@@ -71,13 +75,10 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
 
 
 def _too_large(size: tuple[int, int] | None = None) -> str:
-    found = (
-        f"says that it has {size[0]:,}×{size[1]:,} pixels"
-        if size
-        else "says that it has too many pixels"
-    )
+    number = f"{size[0]:,}×{size[1]:,}" if size else "too many"
     return (
-        f"{found}, more than {Image.MAX_IMAGE_PIXELS:,}: refused, it may be made to fill the memory"
+        f"says that it has {number} pixels, more than {Image.MAX_IMAGE_PIXELS:,}: refused, "
+        "it may be made to fill the memory"
     )
 
 
@@ -109,25 +110,18 @@ def _eight_bit_rgb(image: Image.Image, deep: bool) -> tuple[Image.Image, str]:
         return Image.fromarray(scaled).convert("RGB"), "16-bit grey, scaled to 8 bits"
     if image.mode not in _EIGHT_BITS:
         raise Unusable(
-            f"has pixels of Pillow's mode {image.mode}, which have no fixed range; save it with 8 or 16 bits"
+            f"has pixels of Pillow's mode {image.mode}, which have no fixed range; "
+            "save it with 8 or 16 bits"
         )
+    upper_bits = "16-bit colours, of which the upper 8 bits were kept" if deep else ""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if image.getextrema()[3][0] == 255:
-            return image.convert(
-                "RGB"
-            ), "16-bit colours, of which the upper 8 bits were kept" if deep else ""
+            return image.convert("RGB"), upper_bits
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert(
-            "RGB"
-        ), "transparent in parts, laid on white"
+        on_white = Image.alpha_composite(white, image)
+        return on_white.convert("RGB"), "transparent in parts, laid on white"
     if image.mode == "CMYK":
         return image.convert("RGB"), "CMYK, converted without its colour profile"
-    remark = (
-        "16-bit colours, of which the upper 8 bits were kept"
-        if deep
-        else "palette"
-        if image.mode == "P"
-        else ""
-    )
+    remark = upper_bits or ("palette" if image.mode == "P" else "")
     return image.convert("RGB"), remark

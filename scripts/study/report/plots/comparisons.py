@@ -1,40 +1,29 @@
-"""Figures of comparisons between runs: differences, where the spread comes from, data scaling, calibration."""
+"""Figures that compare runs: differences, where the spread comes from, and data scaling."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
-from study.report.plots.style import COLOURS, MARKERS, STYLE, legend_below, model_looks, percent
-from study.runs.calibration import error_of_bins
+from study.comparison.scaling import Scaling
+from study.report.plots.style import STYLE, legend_below, message_figure, model_looks, percent
 
 
 def comparisons_figure(pairs: pd.DataFrame) -> Figure:
-    """Return the differences of accuracy in points: a matrix of combos a model, and for each pair of models a row over combos.
+    """Return the differences of accuracy in points: a matrix of combos a model, one of all models.
 
     Decided differences are bold, undecided ones in brackets.
 
     Args:
-        pairs: rows of `study.comparison.tables.comparisons` with `compared`, `within`, `a`, `b`, `difference` and `verdict`.
+        pairs: rows of `study.comparison.tables.comparisons` with `compared`, `within`, `a`, `b`,
+            `difference` and `verdict`.
     """
-    panels = []
-    for model, family in pairs[pairs["compared"] == "combos"].groupby("within", sort=False):
-        mirrored = family.rename(columns={"a": "b", "b": "a"}).assign(
-            difference=-family["difference"]
-        )
-        both = pd.concat([family, mirrored], ignore_index=True)
-        panels.append(
-            (
-                f"{model}: row less column",
-                *_cells(both, "b", "a", dict.fromkeys([*family["a"], *family["b"]])),
-            )
-        )
-    models = pairs[pairs["compared"] == "models"]
-    if len(models):
-        models = models.assign(pair=models["b"] + " less " + models["a"])
-        panels.append(("models, on each combo", *_cells(models, "pair", "within")))
+    if pairs.empty:
+        return message_figure("Nothing to compare: one combo and one model.")
+    panels = _panels(pairs)
     decided = int((pairs["verdict"] != "undecided").sum())
     most = max(0.1, 100 * float(pairs["difference"].abs().max()))
     columns = min(2, len(panels))
@@ -54,37 +43,56 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
         )
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
-        for axes, (title, values, real) in zip(grid.flat, panels, strict=False):
-            image = axes.imshow(
-                100 * values.to_numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto"
-            )
-            for place, value in np.ndenumerate(100 * values.to_numpy()):
-                if not np.isnan(value):
-                    text = _signed(value) if real.iat[place] else f"({_signed(value)})"
-                    look = {
-                        "color": "white" if abs(value) > 0.6 * most else "black",
-                        "weight": "bold" if real.iat[place] else None,
-                    }
-                    axes.text(*place[::-1], text, ha="center", va="center", **look)
-            axes.set_xticks(
-                range(len(values.columns)),
-                values.columns,
-                rotation=35,
-                ha="right",
-                rotation_mode="anchor",
-            )
-            axes.set_yticks(range(len(values)), values.index)
-            axes.spines[:].set_visible(False)
-            axes.tick_params(length=0)
-            axes.set_title(title)
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            image = _draw_panel(axes, *panel, most)
         figure.colorbar(image, ax=grid, label="Difference of accuracy, points", shrink=0.8)
         title = f"{decided} of {len(pairs)} differences are real (bold: p ≤ 5 %, Holm)"
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
 
+def _panels(pairs: pd.DataFrame) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Return the title of each panel, its differences, and whether these are decided."""
+    panels = []
+    for model, family in pairs[pairs["compared"] == "combos"].groupby("within", sort=False):
+        mirrored = family.rename(columns={"a": "b", "b": "a"}).assign(
+            difference=-family["difference"]
+        )
+        both = pd.concat([family, mirrored], ignore_index=True)
+        order = dict.fromkeys([*family["a"], *family["b"]])
+        panels.append((f"{model}: row − column", *_cells(both, "b", "a", order)))
+    models = pairs[pairs["compared"] == "models"]
+    if len(models):
+        models = models.assign(pair=models["b"] + " − " + models["a"])
+        panels.append(("models, on each combo", *_cells(models, "pair", "within")))
+    return panels
+
+
+def _draw_panel(
+    axes: plt.Axes, title: str, values: pd.DataFrame, real: pd.DataFrame, most: float
+) -> AxesImage:
+    """Draw a matrix of differences, in colours from -`most` to `most` points."""
+    points = 100 * values.to_numpy()
+    image = axes.imshow(points, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+    for cell, value in np.ndenumerate(points):
+        if not np.isnan(value):
+            text = _signed(value) if real.iat[cell] else f"({_signed(value)})"
+            look = {
+                "color": "white" if abs(value) > 0.6 * most else "black",
+                "weight": "bold" if real.iat[cell] else None,
+            }
+            axes.text(*cell[::-1], text, ha="center", va="center", **look)
+    names = values.columns
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(values)), values.index)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_title(title)
+    return image
+
+
 def _signed(value: float) -> str:
-    """Return a number of points to one decimal, with a minus sign as printers have it, and none before a zero."""
+    """Return points to one decimal, with a typographic minus sign, and without sign for zero."""
     text = f"{value:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", "−")
 
@@ -92,7 +100,10 @@ def _signed(value: float) -> str:
 def _cells(
     pairs: pd.DataFrame, rows: str, columns: str, order: Iterable[str] | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the differences, and whether they are decided, as tables; in an order of rows and columns, or as they come."""
+    """Return the differences, and whether they are decided, as tables.
+
+    Rows and columns are in the given order; default: the order in `pairs`.
+    """
     pairs = pairs.assign(real=(pairs["verdict"] != "undecided").astype(float))
     order = None if order is None else list(order)
     index, names = (order or list(dict.fromkeys(pairs[key])) for key in (rows, columns))
@@ -102,16 +113,21 @@ def _cells(
     return values.reindex(index, columns=names), real.reindex(index, columns=names) > 0
 
 
-def variance_figure(components: pd.DataFrame, title: str) -> Figure:
+def variance_figure(components: pd.DataFrame) -> Figure:
     """Return the standard deviations of accuracy by what they come from, with their intervals.
 
     Args:
-        components: rows of `study.comparison.variance.variance_components`, with `model`, `source`, `sd`, `low` and `high`; NaN is not drawn.
-        title: what is shown.
+        components: what `study.comparison.variance.variance_table` returned; NaN is not drawn.
     """
+    if components["sd"].isna().all():
+        return message_figure(
+            "Where the spread comes from is unknown: it takes several partitions as combos, or "
+            "several seeds."
+        )
     models, sources = (list(dict.fromkeys(components[column])) for column in ("model", "source"))
     looks = model_looks(models)
-    # Chi-square intervals of two degrees of freedom reach so far that nothing else would be seen: their ends leave the picture.
+    # Chi-square intervals of two degrees of freedom are so wide that nothing else would be seen:
+    # their ends leave the picture.
     most = 100 * max(
         components["sd"].max(), components.loc[components["source"] == "seed", "high"].max()
     )
@@ -140,95 +156,60 @@ def variance_figure(components: pd.DataFrame, title: str) -> Figure:
         axes.invert_yaxis()
         axes.set_xlim(0, 1.15 * most if most > 0 else 1)
         axes.set(
-            xlabel="Standard deviation of accuracy, points (lines: 95 % intervals, cut off at the right edge)"
+            xlabel="Standard deviation of accuracy, points "
+            "(lines: 95 % intervals, cut off at the right edge)"
         )
         axes.grid(axis="x", color="0.9")
         axes.set_axisbelow(True)
         legend_below(figure, axes.get_legend_handles_labels()[0])
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        figure.suptitle(_variance_title(components), x=0.01, ha="left", fontsize=12)
     return figure
 
 
-def scaling_figure(
-    points: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    fits: Mapping[str, Callable[[np.ndarray], np.ndarray]],
-    title: str,
-) -> Figure:
+def _variance_title(components: pd.DataFrame) -> str:
+    partition = components[(components["source"] == "partition") & components["p"].notna()]
+    tests = ", ".join(f"p = {row.p:.2g} ({row.model})" for row in partition.itertuples())
+    if not tests:
+        return "Spread of accuracy by its sources"
+    return f"Do partitions of equal size differ beyond their seeds? {tests}"
+
+
+def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
     """Return error over training images on logarithmic axes, with the fits.
 
     Args:
-        points: by model the number of training images and the error of each run.
-        fits: by model the fitted error; a model may have none.
-        title: what is shown.
+        errors: what `study.comparison.scaling.errors_by_size` returned.
+        fits: what `study.comparison.scaling.scaling_table` returned; models without are not drawn.
     """
+    if fits.empty:
+        return message_figure("No data scaling: the study has combos of one size only.")
+    drawn = errors[errors["model"].isin(fits["model"])]
+    gains = ", ".join(
+        f"{1 - row.error_ratio_of_doubling:.0%} ({row.model})" for row in fits.itertuples()
+    )
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 4.8))
-        everywhere = np.concatenate([n for n, _ in points.values()])
-        line = np.geomspace(everywhere.min(), everywhere.max(), 50)
-        looks = model_looks(list(points))
-        for place, (model, (n, error)) in enumerate(points.items()):
-            colour = looks[model]["color"]
-            shift = 1.015 ** (
-                place - (len(points) - 1) / 2
-            )  # so that models do not hide each other
-            axes.plot(n * shift, error, linestyle="", **looks[model], alpha=0.75, label=model)
-            if model in fits:
-                axes.plot(line, fits[model](line), color=colour, linewidth=1.2)
+        line = np.geomspace(drawn["n_train"].min(), drawn["n_train"].max(), 50)
+        looks = model_looks(list(fits["model"]))
+        for i, row in enumerate(fits.itertuples()):
+            of_model = drawn[drawn["model"] == row.model]
+            n = of_model["n_train"] * 1.015 ** (i - (len(fits) - 1) / 2)  # no model hides another
+            look = looks[row.model]
+            axes.plot(n, of_model["error"], linestyle="", **look, alpha=0.75, label=row.model)
+            fit = Scaling(row.exponent, row.low, row.high, row.intercept)
+            axes.plot(line, fit.error(line), color=look["color"], linewidth=1.2)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        ticks = np.unique(everywhere)
+        ticks = np.unique(drawn["n_train"])
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.xaxis.minorticks_off()
         for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
             formatter(percent)
-        axes.set(xlabel="Training images", ylabel="Error on the common test", title=title)
+        axes.set(
+            xlabel="Training images",
+            ylabel="Error on the common test",
+            title=f"Twice the training images: less error by {gains}",
+        )
         axes.grid(color="0.9", which="both")
         axes.legend(frameon=False)
-    return figure
-
-
-def calibration_figure(
-    bins: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]], title: str
-) -> Figure:
-    """Return reliability diagrams: accuracy over confidence, a panel a model, as trained and after temperature scaling.
-
-    Args:
-        bins: by model and state what `study.runs.calibration.reliability` returned: count, mean confidence and accuracy of each bin.
-        title: what is shown.
-    """
-    columns = min(4, len(bins))
-    lines = -(-len(bins) // columns)
-    with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(
-            lines,
-            columns,
-            figsize=(1 + 3.6 * columns, 0.8 + 3.6 * lines),
-            sharex=True,
-            sharey=True,
-            squeeze=False,
-        )
-        for axes in grid.flat[len(bins) :]:
-            axes.set_visible(False)
-        for axes, (model, states) in zip(grid.flat, bins.items(), strict=False):
-            axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
-            for (state, (count, confidence, accuracy)), colour, marker in zip(
-                states.items(), COLOURS, MARKERS, strict=False
-            ):
-                area = 12 + 160 * count / count.sum()
-                axes.plot(confidence, accuracy, color=colour, linewidth=1)
-                axes.scatter(confidence, accuracy, area, color=colour, marker=marker, label=state)
-            errors = (error_of_bins(*of_state) for of_state in states.values())
-            axes.set_title(
-                f"{model}: calibration error {' → '.join(f'{error:.1%}' for error in errors)}"
-            )
-            axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-            axes.grid(color="0.92")
-            axes.set_axisbelow(True)
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(percent)
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        grid[0, 0].legend(handles, labels, frameon=False, loc="upper left", markerscale=0.7)
-        figure.supxlabel("Confidence")
-        figure.supylabel("Accuracy")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure

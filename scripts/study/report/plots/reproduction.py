@@ -17,12 +17,13 @@ def reproduction_figure(
     curves: Callable[[str, str, str], Sequence[np.ndarray]],
     title: str,
 ) -> Figure:
-    """Return a panel a system: its curves of accuracy by epoch over ours, or else its final accuracies by combo beside ours.
+    """Return a panel a system: published accuracies beside ours, by epoch or else by combo.
 
     Args:
         systems: content of config/published.yaml, those to draw.
         table: what `study.comparison.reproduction.reproduction_table` returned.
-        curves: gives our accuracies by epoch, one array a run, for a model, a combo and "val" or "test".
+        curves: gives our accuracies by epoch, one array a run, for a model, a combo and "val" or
+            "test".
         title: what is shown.
     """
     with plt.rc_context(STYLE):
@@ -87,14 +88,14 @@ def _draw_published_points(axes: plt.Axes, system: Mapping[str, Any], table: pd.
         for claim in system["claims"]
         if claim["measure"] == "test_accuracy" and "not_comparable" not in claim
     ]
-    for place, claim in enumerate(finals):
+    for position, claim in enumerate(finals):
         values = claim.get("values", [claim.get("value")])
         axes.plot(
-            np.full(len(values), place - 0.2),
+            np.full(len(values), position - 0.2),
             values,
             "o",
             color=COLOURS[0],
-            label="published" if place == 0 else None,
+            label="published" if position == 0 else None,
         )
         row = table[
             (table["combo"] == claim["combo"]) & (table["measure"] == "test accuracy")
@@ -107,10 +108,10 @@ def _draw_published_points(axes: plt.Axes, system: Mapping[str, Any], table: pd.
                 spread = row[f"{column}_sd"] if np.isfinite(row[f"{column}_sd"]) else 0
                 label = (
                     f"{column if column == 'ours' else 'ours, tuned'}, mean ± sd"
-                    if place == 0
+                    if position == 0
                     else None
                 )
                 axes.errorbar(
-                    place + offset, row[column], spread, fmt=marker, color=colour, label=label
+                    position + offset, row[column], spread, fmt=marker, color=colour, label=label
                 )
     axes.set_xticks(range(len(finals)), [claim["combo"] for claim in finals])

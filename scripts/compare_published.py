@@ -1,14 +1,17 @@
 #!/usr/bin/env python
-"""Lay this study's results beside what the five systems published."""
+"""Compare this study's results with what the five systems published."""
 
 import argparse
+from pathlib import Path
 
-from study.comparison.reproduction import Results, reproduction_table
+from study.comparison.our_figures import OurFigures
+from study.comparison.reproduction import reproduction_table
 from study.files import read_yaml, write_text
 from study.job import run_script
 from study.report.plots.reproduction import reproduction_figure
 from study.report.plots.style import save_figure
 from study.report.tables import html_page, write_table
+from study.runs.tree import ResultsTree
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -17,25 +20,25 @@ def main(arguments: argparse.Namespace) -> None:
     systems = {name: published[name] for name in arguments.systems}
     kinds = ("model", "tuned") if arguments.tuned else ("model",)
     models = [system[kind] for system in systems.values() for kind in kinds]
-    results = Results(arguments.results, models, arguments.seeds)
-    table = reproduction_table(systems, results.measured)
+    ours = OurFigures(ResultsTree(Path(arguments.results)), models, arguments.seeds)
+    table = reproduction_table(systems, ours.measured)
     counts = table["verdict"].value_counts()
-    heading = "Published figures and ours: " + ", ".join(
-        f"{count} {name}" for name, count in counts.items()
-    )
+    verdicts = ", ".join(f"{count} {name}" for name, count in counts.items())
+    heading = f"Published figures and ours: {verdicts}"
     notes = " ".join(
         f"{name}: {system['title']} ({system['source']}; {system['caveat']})."
         for name, system in systems.items()
     )
-    save_figure(reproduction_figure(systems, table, results.curves, heading), arguments.figure)
+    save_figure(reproduction_figure(systems, table, ours.curves, heading), arguments.figure)
     write_text(
         arguments.page,
         html_page(
             table,
             heading,
-            "ours is the reported recipe, mean and sample standard deviation over our seeds; tuned a recipe of ours with no more "
-            "epochs. low and high are the ends of the difference's 95 % interval: Welch's over runs, and where one side is a single "
-            f"run the binomial one of its test images, which knows nothing of other seeds. {notes}",
+            "ours is the reported recipe, mean and sample standard deviation over our seeds; "
+            "tuned a recipe of ours with no more epochs. low and high are the ends of the "
+            "difference's 95 % interval: Welch's over runs, and where one side is a single run "
+            "the binomial one of its test images, which knows nothing of other seeds. " + notes,
         ),
     )
     write_table(arguments.output, table, "%.8g")

@@ -3,13 +3,15 @@
 import csv
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import run_script
 
-from study.comparison.tables import answers
+from study.comparison.answers import answers
+from study.data.splits import write_common_test
 from study.runs.calibration import equal_width_edges, reliability
 from study.runs.predictions import (
     Predictions,
@@ -18,6 +20,7 @@ from study.runs.predictions import (
     roles_in_run,
     save_predictions,
 )
+from study.runs.run import Run
 
 N, K = 240, 3
 PARTITIONS = {"v1": np.arange(0, 80), "v2": np.arange(80, 160), "v3": np.arange(160, 240)}
@@ -31,6 +34,9 @@ STRENGTH = {
     "v1+v2+v3": 2.6,
     "official": 3.0,
 }
+TABLES = (
+    "comparisons", "groups", "power", "variance", "scaling", "agreement", "shapley", "calibration",
+)  # fmt: skip
 
 
 class Study:
@@ -58,6 +64,11 @@ class Study:
                 rows = sorted((i, role) for role, members in split.items() for i in members)
                 text = "image_id,role\n" + "".join(f"{i},{role}\n" for i, role in rows)
                 (folder / name / f"seed{seed}.csv").write_text(text)
+            tests = [self.splits[name, seed]["test"] for name in PARTITIONS]
+            (folder / "splits/common").mkdir(parents=True, exist_ok=True)
+            write_common_test(
+                folder / f"splits/common/seed{seed}.csv", np.sort(np.concatenate(tests))
+            )
         with (folder / "runs.csv").open("w") as file:
             file.write("combo,model,seed\n")
             for combo, model, seed in itertools.product(combos, models, seeds):
@@ -90,9 +101,10 @@ class Study:
     def compare(self):
         out = self.folder / "out"
         result = run_script(
-            "compare.py", "--runs", self.folder / "runs.csv", "--folder", self.folder / "runs", "--index",
-            self.folder / "index.csv", "--splits", self.folder, "--partitions", *PARTITIONS, "--draws", 200, "--tables", out,
-            "--page", out / "c.html", "--comparisons-figure", out / "c.svg", "--variance-figure", out / "v.svg",
+            "compare.py", "--runs", self.folder / "runs.csv", "--index", self.folder / "index.csv",
+            "--partitions", *PARTITIONS, "--draws", 200,
+            "--tables", *(out / f"{table}.csv" for table in TABLES), "--page", out / "c.html",
+            "--comparisons-figure", out / "c.svg", "--variance-figure", out / "v.svg",
             "--scaling-figure", out / "s.svg", "--calibration-figure", out / "k.svg",
         )  # fmt: skip
         assert result.returncode == 0
@@ -157,7 +169,7 @@ def test_a_run_is_kept_in_a_few_bytes_a_test_image_and_two_bits_an_image():
         random.normal(size=(8000, K)).astype(np.float32), np.zeros(8000, np.uint8)
     )
     test = np.arange(1000)
-    run = answers(predictions, test, labels, 1.5)
+    run = answers(Run("v1", "a", 1, Path()), predictions, test, labels, 1.5)
     assert (run.right == (predictions.logits.argmax(axis=1) == labels)).all() and run.unseen.all()
     kept = [
         run.bits,

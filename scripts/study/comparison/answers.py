@@ -1,0 +1,224 @@
+"""The answers of a study's runs, on the test images that they are compared by."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax
+
+from study.data.names import OFFICIAL
+from study.data.splits import read_common_test
+from study.runs.calibration import equal_width_edges, reliability
+from study.runs.metrics import losses
+from study.runs.predictions import Predictions
+from study.runs.run import Run, read_runs
+from study.runs.tree import ResultsTree
+
+
+class Answers(NamedTuple):
+    """One run's answers, kept small: a study has thousands of runs.
+
+    Attributes:
+        run: whose answers.
+        test: int, n; image_ids that it is compared by.
+        values: by measure bool or float32, n; for each test image.
+        n_images: N.
+        bits: uint8, 2×⌈N/8⌉; `right` and `unseen`, a bit an image.
+        bins: by "as trained" and "after temperature scaling" what
+            `study.runs.calibration.reliability` says of the test images.
+    """
+
+    run: Run
+    test: np.ndarray
+    values: dict[str, np.ndarray]
+    n_images: int
+    bits: np.ndarray
+    bins: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+    @property
+    def right(self) -> np.ndarray:
+        """Return a mask, bool N, of the images that the run gets right."""
+        return np.unpackbits(self.bits[0], count=self.n_images).view(bool)
+
+    @property
+    def unseen(self) -> np.ndarray:
+        """Return a mask, bool N, of the images that the run neither trained nor validated on."""
+        return np.unpackbits(self.bits[1], count=self.n_images).view(bool)
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of the test images that the run gets right."""
+        return self.values["accuracy"].mean()
+
+
+def answers(
+    run: Run,
+    predictions: Predictions,
+    test: np.ndarray,
+    labels: np.ndarray,
+    temperature: float | None,
+) -> Answers:
+    """Return a run's answers.
+
+    Args:
+        run: one that did not diverge.
+        predictions: its predictions of all images.
+        test: int; image_ids that the run is compared by.
+        labels: int, N.
+        temperature: of the run, if there is one.
+    """
+    tested = predictions.logits[test].astype(np.float64)
+    log_p = log_softmax(tested, axis=1)
+    nll, brier = losses(log_p, labels[test])
+    right = predictions.logits.argmax(axis=1) == labels
+    confidence = {"as trained": np.exp(log_p.max(axis=1))}
+    if temperature is not None:
+        scaled = log_softmax(tested / temperature, axis=1)
+        confidence["after temperature scaling"] = np.exp(scaled.max(axis=1))
+    edges = equal_width_edges()
+    bins = {state: reliability(p, right[test], edges) for state, p in confidence.items()}
+    values = {
+        "accuracy": right[test],
+        "nll": nll.astype(np.float32),
+        "brier": brier.astype(np.float32),
+    }
+    bits = np.packbits([right, predictions.may_judge()], axis=1)
+    return Answers(run, test, values, len(labels), bits, bins)
+
+
+class Family(NamedTuple):
+    """Groups that are compared with each other.
+
+    Attributes:
+        kind: "combos" or "models".
+        shared: the model of all combos, or the combo of all models.
+        names: what differs.
+        groups: combo and model of each.
+    """
+
+    kind: str
+    shared: str
+    names: list[str]
+    groups: list[tuple[str, str]]
+
+    @property
+    def official(self) -> bool:
+        """Whether its groups are on the combo official, which has test images of its own."""
+        return self.groups[0][0] == OFFICIAL
+
+
+class Study:
+    """The runs of a study, and the answers of those that did not diverge.
+
+    Attributes:
+        runs: all runs, in the study's order.
+        combos: names, like `models` and `seeds`.
+        partitions: names of all partitions.
+        groups: by combo and model the answers of its runs, by seed.
+    """
+
+    def __init__(self, runs: Sequence[Run], answered: Iterable[Answers], partitions: Sequence[str]):
+        self.runs, self.partitions = list(runs), list(partitions)
+        self.combos = list(dict.fromkeys(run.combo for run in self.runs))
+        self.models = list(dict.fromkeys(run.model for run in self.runs))
+        self.seeds = list(dict.fromkeys(run.seed for run in self.runs))
+        self.groups: dict[tuple[str, str], dict[int, Answers]] = {}
+        for one in answered:
+            self.groups.setdefault((one.run.combo, one.run.model), {})[one.run.seed] = one
+
+    def group(self, combo: str, model: str) -> dict[int, Answers]:
+        """Return the answers of a combo's and model's runs, by seed."""
+        return self.groups.get((combo, model), {})
+
+    @property
+    def n_train(self) -> dict[str, int]:
+        """Return by combo how many images its runs train on."""
+        return {run.combo: run.record["n_train"] for run in self.runs}
+
+    def tested_seeds(self, official: bool) -> dict[int, int]:
+        """Return how many test images the runs of each seed have that has any.
+
+        Args:
+            official: whether of runs on the combo official, or of all others.
+        """
+        sizes = {
+            seed: len(one.test)
+            for (combo, _), by_seed in self.groups.items()
+            if (combo == OFFICIAL) == official
+            for seed, one in by_seed.items()
+        }
+        return {seed: sizes[seed] for seed in self.seeds if seed in sizes}
+
+    def values(self, family: Family, measure: str) -> list[np.ndarray]:
+        """Return for each tested seed the measure of each test image, float n×G.
+
+        NaN where a run is missing. Seeds without any run are left out.
+        """
+        seeds = self.tested_seeds(family.official)
+        return [self.values_of_seed(*one, family.groups, measure) for one in seeds.items()]
+
+    def values_of_seed(
+        self,
+        seed: int,
+        size: int,
+        groups: Sequence[tuple[str, str]],
+        measure: str,
+        kind: type = np.float64,
+    ) -> np.ndarray:
+        """Return the measure of each of a seed's `size` test images, n×G; NaN for a missing run."""
+        table = np.full((size, len(groups)), np.nan, kind)
+        for column, group in enumerate(groups):
+            if seed in self.group(*group):
+                table[:, column] = self.group(*group)[seed].values[measure]
+        return table
+
+    def accuracies(self, combos: Sequence[str], model: str) -> np.ndarray:
+        """Return accuracies, float C×S; NaN where a run is missing."""
+        by_combo = [self.group(combo, model) for combo in combos]
+        return np.array(
+            [
+                [by_seed[s].accuracy if s in by_seed else np.nan for s in self.seeds]
+                for by_seed in by_combo
+            ]
+        )
+
+    def families(self) -> list[Family]:
+        """Return the families in which something can be compared."""
+        combos = [combo for combo in self.combos if combo != OFFICIAL]
+        families = [
+            Family("combos", model, combos, [(c, model) for c in combos]) for model in self.models
+        ]
+        families += [
+            Family("models", combo, self.models, [(combo, m) for m in self.models])
+            for combo in self.combos
+        ]
+        return [
+            family for family in families if sum(map(self.groups.__contains__, family.groups)) > 1
+        ]
+
+
+def read_study(path: str | Path, labels: np.ndarray, partitions: Sequence[str]) -> Study:
+    """Return the runs of a study with their answers on their seed's common test.
+
+    Runs on the combo official are scored on its own test images.
+
+    Args:
+        path: the list of runs, results/runs.csv; runs and common tests lie beside it.
+        labels: int, N.
+        partitions: names of all partitions.
+    """
+    tree, tests = ResultsTree(Path(path).parent), {}
+    runs, answered = read_runs(path), []
+    for run in runs:
+        predictions = run.predictions()
+        if predictions.diverged:
+            continue
+        if run.combo == OFFICIAL:
+            test = np.flatnonzero(predictions.has_role("test"))
+        else:
+            if run.seed not in tests:
+                tests[run.seed] = read_common_test(tree.common_test(run.seed))
+            test = tests[run.seed]
+        answered.append(answers(run, predictions, test, labels, run.metrics["temperature"]))
+    return Study(runs, answered, partitions)

@@ -1,0 +1,27 @@
+"""What the runs of one combo and model say together."""
+
+import pandas as pd
+
+from study.comparison.intervals import t_interval
+from study.runs.summary import QUALITY
+
+_METRICS = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
+
+
+def group_row(runs: pd.DataFrame) -> dict[str, float]:
+    """Return mean, sd and 95 % t interval over seeds of each metric of one combo and model.
+
+    Args:
+        runs: a row a run, with its `status`; only those that are `ok` count.
+
+    Returns:
+        `n` runs count, of `n_runs`; then the statistics.
+    """
+    ok = runs[runs["status"] == "ok"]
+    row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
+    for metric in _METRICS:
+        interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
+        row |= {
+            f"{metric}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")
+        }
+    return row

@@ -1,0 +1,119 @@
+"""Get CIFAR-10 and CIFAR-100 from an archive, a folder or the network: verified member files."""
+
+import os
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from study.data.datasets import Source
+from study.data.datasets.cifar import Cifar, expected_md5s, read_member, verified
+from study.errors import StudyError
+
+
+def fetch(cifar: Cifar, raw: Path, source: Source) -> None:
+    """Put the verified member files into the new folder `raw`.
+
+    They come from `source.archive`, else from the path in the environment variable, else from
+    the first address that delivers an archive whose members all have the expected md5. The
+    archive's own md5 does not matter: a re-packed archive passes, a damaged one does not.
+
+    Raises:
+        StudyError: the archive is missing, damaged or unsafe, or no address delivered a good one.
+    """
+    from study.data.datasets.download import download
+
+    checksums = expected_md5s(cifar, source)
+    local = source.archive or _path_from_environment(cifar)
+    if local is not None:
+        _store(raw, _read_local(cifar, local, checksums))
+        _report(cifar, local)
+        return
+
+    problems = []
+    for url in source.urls or cifar.urls:
+        try:
+            archive = download(
+                url, source.scratch, what=f"{cifar.title}, about 170 MB", advice=cifar.advice
+            )
+        except StudyError as problem:
+            problems.append(f"{url}: {problem}")
+            continue
+        try:
+            members = _read_archive(cifar, archive, checksums)
+        except StudyError as problem:
+            problems.append(f"{url}: {problem}")
+            archive.unlink()
+            continue
+        _store(raw, members)
+        archive.unlink()
+        _report(cifar, url)
+        return
+    raise StudyError(f"no source delivered {cifar.title} ({'; '.join(problems)}); {cifar.advice}")
+
+
+def _report(cifar: Cifar, origin: object) -> None:
+    print(
+        f"took {cifar.title} from {origin}; all {len(cifar.members)} files have the expected md5",
+        file=sys.stderr,
+    )
+
+
+def _path_from_environment(cifar: Cifar) -> Path | None:
+    value = os.environ.get(cifar.variable)
+    return Path(value).expanduser() if value else None
+
+
+def _read_local(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
+    if path.is_dir():
+        nested = path / cifar.folder
+        folder = nested if nested.is_dir() else path
+        return {
+            name: verified(cifar, name, read_member(cifar, folder / name), checksums)
+            for name in cifar.members
+        }
+    if not path.is_file():
+        raise StudyError(f"{path}: no such archive or folder; {cifar.advice}")
+    return _read_archive(cifar, path, checksums)
+
+
+def _read_archive(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
+    """Return the verified content of the member files; nothing is extracted to disk."""
+    contents: dict[str, bytes] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in _safe_members(cifar, path, archive):
+                name = PurePosixPath(member.name).name
+                if name in cifar.members and member.isfile() and name not in contents:
+                    stream = archive.extractfile(member)
+                    contents[name] = verified(
+                        cifar, name, stream.read() if stream else b"", checksums
+                    )
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise StudyError(
+            f"{path}: truncated or damaged archive ({error}); {cifar.advice}"
+        ) from error
+    missing = [name for name in cifar.members if name not in contents]
+    if missing:
+        raise StudyError(f"{path}: the archive has no member {', '.join(missing)}; {cifar.advice}")
+    return contents
+
+
+def _safe_members(cifar: Cifar, path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    for member in archive:
+        name = PurePosixPath(member.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise StudyError(
+                f"{path}: refused, the archive has a member outside its own folder "
+                f"({member.name!r}), which the official one has not; {cifar.advice}"
+            )
+        yield member
+
+
+def _store(raw: Path, members: dict[str, bytes]) -> None:
+    raw.mkdir(parents=True)
+    for name, content in members.items():
+        (raw / name).write_bytes(content)

@@ -1,0 +1,119 @@
+"""Which images a folder or a table names, and what is refused in one line."""
+
+import os
+import shutil
+import unicodedata
+
+import pytest
+from made_images import COLOURS, coloured
+
+from study.data.datasets.digest import digest_of_images
+from study.data.datasets.listing import list_images
+from study.errors import StudyError
+from study.files import write_csv
+
+
+def test_a_folder_is_listed_by_class_and_file_with_nested_files_and_without_others(tmp_path):
+    coloured(tmp_path, 2)
+    (tmp_path / "été" / "more").mkdir()
+    shutil.move(tmp_path / "été" / "bild 0.png", tmp_path / "été" / "more" / "BILD.PNG")
+    for name in ("été/Thumbs.db", "été/notes.txt", "été/.hidden.png", "readme.md", ".git/x.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    listing = list_images(tmp_path)
+    assert listing.classes == ['<b>x, "q"', "Straße 1", "été"]
+    assert [image.file for image in listing.images][-2:] == ["été/bild 1.jpg", "été/more/BILD.PNG"]
+    assert listing.ignored == {".db": 1, ".txt": 1, "beside the folders of classes": 1}
+
+
+def test_a_decomposed_name_is_the_same_class(tmp_path):
+    coloured(tmp_path / "a", 1), coloured(tmp_path / "b", 1)
+    (tmp_path / "b" / "été").rename(tmp_path / "b" / unicodedata.normalize("NFD", "été"))
+    first, second = list_images(tmp_path / "a"), list_images(tmp_path / "b")
+    assert first.classes == second.classes and digest_of_images(first) == digest_of_images(second)
+    (tmp_path / "b" / "été").mkdir()
+    with pytest.raises(StudyError, match="two folders that read 'été'"):
+        list_images(tmp_path / "b")
+
+
+def test_a_link_to_a_folder_above_ends(tmp_path):
+    coloured(tmp_path, 1)
+    (tmp_path / "été" / "up").symlink_to(tmp_path / "été", target_is_directory=True)
+    assert len(list_images(tmp_path).images) == 3
+
+
+def test_a_table_lists_the_same_as_a_folder_in_any_order_of_rows(tmp_path):
+    coloured(tmp_path, 2)
+    rows = [(image.file, image.label, 1) for image in list_images(tmp_path).images]
+    write_csv(tmp_path / "labels.csv", ["path", "label", "other"], reversed(rows))
+    assert list_images(tmp_path / "labels.csv").images == list_images(tmp_path).images
+    marked = b"\xef\xbb\xbf" + (tmp_path / "labels.csv").read_bytes()
+    (tmp_path / "labels.csv").write_bytes(marked)
+    assert len(list_images(tmp_path / "labels.csv").images) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("path;label\na.png;x\n", "no column path and no column label.*found path;label"),
+        ("", "found none"),
+        ("path,label\na.png,x\nb.png,\n", "labels.csv:3: the label is empty"),
+        ("path,label\n,x\n", "labels.csv:2: the path is empty"),
+        ("path,label\n../a.png,x\n", r"labels.csv:2: ../a.png leads out of the table's folder"),
+        ("path,label\n/etc/a.png,x\n", "leads out"),
+        ("path,label\na.png,x\n./a.png,y\n", "labels.csv:3: a.png is in line 2 already"),
+        ("path,label\na.png,x/y\n", "'x/y' cannot be the name of a class"),
+        ("path,label\na.png,..\n", "cannot be the name of a class"),
+        ('path,label\na.png,"x\ny"\n', "cannot be the name of a class"),
+        ("path,label\na.png,x\n", "one class, 'x'; expected at least two"),
+        ("path,label\n", "no images"),
+        (b"path,label\na.png,\xff\n", "no text in UTF-8"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, fragment):
+    table = tmp_path / "labels.csv"
+    table.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(StudyError, match=fragment) as refused:
+        list_images(table)
+    assert "\n" not in str(refused.value)
+
+
+def without_images(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def with_one_class(folder):
+    for name in list(COLOURS)[1:]:
+        shutil.rmtree(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("change", "fragment"),
+    [
+        (shutil.rmtree,
+        "does not exist; expected a folder with a sub-folder of images for each class"),
+        (without_images, "holds no images; expected at least two classes"),
+        (with_one_class, "one class, 'Straße 1'; expected at least two classes"),
+        (lambda folder: (folder / "empty").mkdir(), "empty holds no image"),
+        (lambda folder: (folder / " x").mkdir(), "' x' cannot be the name of a class"),
+        (lambda folder: (folder / os.fsdecode(b"\xff")).mkdir(), r"'\\udcff' cannot be the name"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path, change, fragment):
+    change(coloured(tmp_path / "images", 1))
+    with pytest.raises(StudyError, match=fragment):
+        list_images(tmp_path / "images")
+
+
+def test_test_images_have_the_same_classes(tmp_path):
+    images, tests = coloured(tmp_path / "images", 2), coloured(tmp_path / "tests", 1)
+    assert [image.split for image in list_images(images, tests).images] == ["train"] * 6 + [
+        "test"
+    ] * 3
+    shutil.move(tests / "été", tests / "hiver")
+    with pytest.raises(StudyError, match=r"the class 'hiver' is in .*tests but not in .*images"):
+        list_images(images, tests)
+    shutil.rmtree(tests / "hiver")
+    with pytest.raises(StudyError, match=r"the class 'été' is in .*images but not in .*tests"):
+        list_images(images, tests)
