@@ -650,7 +650,7 @@ WHOLE_CONFIG = canonical(
 config["requirements_lock"] = lock_digest(SCRIPTS.parent)
 
 
-# What the study was, for whoever asks later: the summary waits for it, `verify` and `bundle` read it.
+# What the study was. The summary waits for it, and `verify` and `bundle` read it.
 rule record_study:
     input:
         runs="results/runs.csv",

@@ -253,7 +253,7 @@ rule gradcam:
         " > {log} 2>&1"
 
 
-# On request: `snakemake tensorboard`. Made from the histories, so that no training knows of it, or runs again for it.
+# On request: `snakemake tensorboard`. It reads the histories, so no training runs again for it.
 rule tensorboard:
     input:
         "results/tensorboard",

@@ -7,7 +7,7 @@ Nothing else knows of it: a module is imported when its data set is asked for, a
 import ast
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +90,7 @@ class Dataset:
         n_images: number of images in its official form; None of your own images.
         side: height and width of an image, pixels; None of your own images.
         n_classes: number of classes; None of your own images.
+        md5: of each official source file; empty where nothing is fetched.
     """
 
     title: str
@@ -100,6 +101,7 @@ class Dataset:
     n_images: int | None = None
     side: int | None = None
     n_classes: int | None = None
+    md5: Mapping[str, str] = field(default_factory=dict)
 
 
 @functools.cache

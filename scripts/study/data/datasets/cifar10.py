@@ -37,6 +37,7 @@ DATASET = Dataset(
     n_images=60_000,
     side=32,
     n_classes=10,
+    md5=CIFAR10.md5,
     officially_split=True,
     fetch=partial(cifar_archive.fetch, CIFAR10),
     decode=partial(cifar.decode, CIFAR10),

@@ -28,6 +28,7 @@ DATASET = Dataset(
     n_images=60_000,
     side=32,
     n_classes=100,
+    md5=CIFAR100.md5,
     officially_split=True,
     fetch=partial(cifar_archive.fetch, CIFAR100),
     decode=partial(cifar.decode, CIFAR100),

@@ -189,6 +189,7 @@ DATASET = Dataset(
     n_images=70_000,
     side=28,
     n_classes=len(CLASSES),
+    md5=MD5,
     officially_split=True,
     fetch=fetch,
     decode=decode,

@@ -12,9 +12,7 @@ import numpy as np
 import yaml
 from jinja2 import Environment, FileSystemLoader
 
-from study.data.datasets.cifar10 import CIFAR10
-from study.data.datasets.cifar100 import CIFAR100
-from study.data.datasets.fashion_mnist import MD5 as FASHION_MNIST
+from study.data.datasets import dataset
 from study.data.image_files import fit_of
 from study.data.names import OWN
 from study.runs.metrics import confusion
@@ -131,29 +129,12 @@ def model_card(
 
 
 def _licence(manifest: Mapping[str, Any]) -> str:
-    cifar = (
-        "its publisher states none (A. Krizhevsky, Learning Multiple Layers of Features from Tiny "
-        "Images, 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>); the images were collected "
-        "from the web."
-    )
-    fashion = "MIT (H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017)."
+    record = dataset(manifest["dataset"])
+    official = {f"md5:{digest}" for digest in record.md5.values()}
     # Other files under the name of a data set may be anything.
-    published = {
-        "cifar10": (CIFAR10.md5, cifar),
-        "cifar100": (CIFAR100.md5, cifar),
-        "fashion_mnist": (FASHION_MNIST, fashion),
-    }
-    digests, licence = published.get(manifest["dataset"], ({}, ""))
-    if digests and set(manifest["sources"].values()) == {
-        f"md5:{digest}" for digest in digests.values()
-    }:
-        return licence
-    if manifest["dataset"] == "digits":
-        return (
-            "CC BY 4.0 (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, "
-            "UCI, 1998)."
-        )
-    return "not known to the project; ask who made them."
+    if official and set(manifest["sources"].values()) != official:
+        return dataset(OWN[0]).licence
+    return record.licence
 
 
 def _confused(predictions: Predictions, labels: np.ndarray) -> list[tuple[int, int, int]]:
