@@ -21,8 +21,8 @@ from hypothesis import settings
 # torch reads it when it is imported, and so does all that is started.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# The suite draws the same examples each time; with LONG_TESTS it searches at random, and what it finds
-# becomes a fixed example.
+# The suite draws the same examples each time; with LONG_TESTS it searches at random, and what it
+# finds becomes a fixed example.
 settings.register_profile("repeatable", derandomize=not os.environ.get("LONG_TESTS"), deadline=None)
 settings.load_profile("repeatable")
 

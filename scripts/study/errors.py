@@ -4,9 +4,9 @@
 class StudyError(Exception):
     """Something is wrong that the user can mend.
 
-    The message is one line: what is wrong, where, what was expected, and what to do. Line breaks and
-    other control characters of names and keys in it are shown escaped, so that it stays one line and
-    no terminal obeys it. Entry points print it without a traceback and exit with status 1.
+    The message is one line: what is wrong, where, what was expected, and what to do. Line breaks
+    and other control characters of names and keys in it are shown escaped, so that it stays one
+    line and no terminal obeys it. Entry points print it without a traceback and exit with status 1.
     """
 
     def __init__(self, message: object = ""):

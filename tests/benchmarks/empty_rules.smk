@@ -1,6 +1,7 @@
-# What planning costs Snakemake itself: five rules a run, with as many inputs, outputs and logs as the study's, that do nothing and
-# that no job reads all of.
-#   snakemake -n --quiet all --snakefile tests/benchmarks/empty_rules.smk --cores 1 --scheduler greedy --config n_runs=10000
+# What planning costs Snakemake itself: five rules a run, with as many inputs, outputs and logs as
+# the study's, that do nothing and that no job reads all of.
+#   snakemake -n --quiet all --snakefile tests/benchmarks/empty_rules.smk --cores 1 \
+#     --scheduler greedy --config n_runs=10000
 import gc
 
 # As in the study's own rules.

@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """Measure how well scores of hardness find wrong labels, with labels that are known to be wrong.
 
-In a scratch copy of CIFAR-10, with its own list of md5s, a share of all labels is changed to another class by chance. The study runs on
-that copy as on any data; the true labels come in as people's votes, so `validate_hardness` compares the scores and its page and
-figures are in the study's report. Fails unless the average precision of `label_suspicion` is three times that of the plain count
-of wrong runs, `error_rate`.
+In a scratch copy of CIFAR-10, with its own list of md5s, a share of all labels is changed to
+another class by chance. The study runs on that copy as on any data; the true labels come in as
+people's votes, so `validate_hardness` compares the scores and its page and figures are in the
+study's report. Fails unless the average precision of `label_suspicion` is three times that of the
+plain count of wrong runs, `error_rate`.
 """
 
 import argparse
@@ -58,6 +59,30 @@ def plant(raw: Path, share: float, seed: int) -> tuple[list[str], np.ndarray, np
     return classes, before, changed
 
 
+def make_project(arguments: argparse.Namespace, folder: Path, project: Path) -> None:
+    """Write an archive with some labels changed, and a copy of the project that studies it."""
+    raw = folder / "cifar-10-batches-py"
+    dataset("cifar10").fetch(raw, Source(archive=Path(arguments.archive)))
+    classes, labels, changed = plant(raw, arguments.share, arguments.seed)
+    sums = [
+        f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in CIFAR10.members
+    ]
+    write_text(folder / "planted.md5", "".join(sums))
+    votes = 10 * np.eye(len(classes), dtype=int)[labels]
+    rows = ([i, 10, *image] for i, image in enumerate(votes))
+    write_csv(folder / "true_labels.csv", ["image_id", "n_votes", *classes], rows)
+    overlay = {
+        "dataset": {"archive": str(raw), "checksums": str(folder / "planted.md5")},
+        "combos": ["v1", "v2", "v3"],
+        "models": arguments.models,
+        "human_votes": [{"kind": "csv", "path": str(folder / "true_labels.csv")}],
+    }
+    write_text(folder / "planted.yaml", yaml.safe_dump(overlay))
+    subprocess.run(["git", "clone", "--quiet", ROOT, project], check=True)
+    print(f"{len(changed)} of {len(labels)} labels changed")
+
+
 def main() -> None:
     """Make the copy, run the study on it, print and write the table."""
     parser = argparse.ArgumentParser(
@@ -80,28 +105,10 @@ def main() -> None:
     parser.add_argument("--output", required=True, help="table to write, .csv")
     arguments = parser.parse_args()
     folder = Path(arguments.folder).resolve()
-    project, raw = folder / "project", folder / "cifar-10-batches-py"
+    project = folder / "project"
 
     if not project.exists():
-        dataset("cifar10").fetch(raw, Source(archive=Path(arguments.archive)))
-        classes, labels, changed = plant(raw, arguments.share, arguments.seed)
-        sums = [
-            f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n"
-            for name in CIFAR10.members
-        ]
-        write_text(folder / "planted.md5", "".join(sums))
-        votes = 10 * np.eye(len(classes), dtype=int)[labels]
-        rows = ([i, 10, *image] for i, image in enumerate(votes))
-        write_csv(folder / "true_labels.csv", ["image_id", "n_votes", *classes], rows)
-        overlay = {
-            "dataset": {"archive": str(raw), "checksums": str(folder / "planted.md5")},
-            "combos": ["v1", "v2", "v3"],
-            "models": arguments.models,
-            "human_votes": [{"kind": "csv", "path": str(folder / "true_labels.csv")}],
-        }
-        write_text(folder / "planted.yaml", yaml.safe_dump(overlay))
-        subprocess.run(["git", "clone", "--quiet", ROOT, project], check=True)
-        print(f"{len(changed)} of {len(labels)} labels changed")
+        make_project(arguments, folder, project)
     # The studied copy's own library, whatever is installed.
     environment = os.environ | {"PYTHONPATH": str(project / "scripts")}
     options = [

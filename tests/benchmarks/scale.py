@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Measure time and memory of what reads all runs, on made-up runs, and how both grow with the number of runs.
+"""Measure how time and memory of what reads all runs grow with their number, on made-up runs.
 
-The runs are names: hard links to a few distinct files, so that thousands of them fit on a disk. Combos and models stay the same
-(20 and 5), seeds grow.
+The runs are names: hard links to a few distinct files, so that thousands of them fit on a disk.
+Combos and models stay the same (20 and 5), seeds grow.
 """
 
 import argparse
@@ -33,10 +33,6 @@ FORMS = 2  # distinct answers on each combo
 
 def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.Generator) -> None:
     """Write the files of a study of 20 combos, 5 models and these seeds."""
-    from study.training.dynamics import (
-        COLUMNS,  # imports torch, and the process that measures has to stay small
-    )
-
     labels = random.integers(len(CLASSES), size=n_images)
     index = ((i, label, CLASSES[label], "train", f"{i}.png") for i, label in enumerate(labels))
     write_csv(folder / "index.csv", ["image_id", "label", "class", "source_split", "file"], index)
@@ -71,34 +67,54 @@ def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.
     metrics = part | dict.fromkeys(("common_test", "train", "val", "out_of_sample"), part)
     write_text(folder / "metrics.json", json.dumps(metrics | {"status": "ok", "temperature": 1.2}))
     for combo in COMBOS:
-        roles = {
-            role: np.concatenate([splits[name][role] for name in combo.split("+")])
-            for role in ("train", "val", "test")
-        }
-        record = {
-            "status": "ok", "recipe": {"batch_size": 128}, "n_train": len(roles["train"]), "n_val": len(roles["val"]), "classes": CLASSES,
-            "parameters": 10**5, "epochs": 5, "kept_epoch": 5, "train_seconds": 60.0, "total_seconds": 70.0, "images_per_s": 1e4,
-            "peak_memory_mb": 500.0, "device": "cpu", "precision": "fp32", "versions": {"torch": "-"},
-        }  # fmt: skip
-        write_text(folder / "run.json", json.dumps(record))
-        ids = np.sort(roles["train"])
-        dynamics = {name: random.random(len(ids)).astype(kind) for name, kind in COLUMNS.items()}
-        np.savez(folder / "dynamics.npz", image_id=ids, **dynamics)
-        for form in range(FORMS):
-            logits = random.normal(0, 1, (n_images, len(CLASSES))).astype(np.float32)
-            logits[np.arange(n_images), labels] += 2
-            save_predictions(
-                folder / "predictions.npz", Predictions(logits, roles_in_run(n_images, roles))
-            )
-            for place, seed in itertools.product(range(form, len(MODELS), FORMS), seeds):
-                for file in ("predictions.npz", "dynamics.npz", "run.json", "metrics.json"):
-                    link(
-                        folder / file,
-                        ResultsTree(folder).run(combo, MODELS[place], seed) / file,
-                    )
-            (folder / "predictions.npz").unlink()
-        for file in ("dynamics.npz", "run.json"):
-            (folder / file).unlink()
+        make_runs(folder, combo, splits, labels, seeds, random)
+
+
+def make_runs(
+    folder: Path,
+    combo: str,
+    splits: dict[str, dict[str, np.ndarray]],
+    labels: np.ndarray,
+    seeds: list[int],
+    random: np.random.Generator,
+) -> None:
+    """Write the files of all runs on a combo; `folder` has what they share."""
+    from study.training.dynamics import (
+        COLUMNS,  # imports torch, and the process that measures has to stay small
+    )
+
+    n_images = len(labels)
+    roles = {
+        role: np.concatenate([splits[name][role] for name in combo.split("+")])
+        for role in ("train", "val", "test")
+    }
+    record = {
+        "status": "ok", "recipe": {"batch_size": 128}, "n_train": len(roles["train"]),
+        "n_val": len(roles["val"]), "classes": CLASSES,
+        "parameters": 10**5, "epochs": 5, "kept_epoch": 5, "train_seconds": 60.0,
+        "total_seconds": 70.0, "images_per_s": 1e4,
+        "peak_memory_mb": 500.0, "device": "cpu", "precision": "fp32",
+        "versions": {"torch": "-"},
+    }  # fmt: skip
+    write_text(folder / "run.json", json.dumps(record))
+    ids = np.sort(roles["train"])
+    dynamics = {name: random.random(len(ids)).astype(kind) for name, kind in COLUMNS.items()}
+    np.savez(folder / "dynamics.npz", image_id=ids, **dynamics)
+    for form in range(FORMS):
+        logits = random.normal(0, 1, (n_images, len(CLASSES))).astype(np.float32)
+        logits[np.arange(n_images), labels] += 2
+        save_predictions(
+            folder / "predictions.npz", Predictions(logits, roles_in_run(n_images, roles))
+        )
+        for place, seed in itertools.product(range(form, len(MODELS), FORMS), seeds):
+            for file in ("predictions.npz", "dynamics.npz", "run.json", "metrics.json"):
+                link(
+                    folder / file,
+                    ResultsTree(folder).run(combo, MODELS[place], seed) / file,
+                )
+        (folder / "predictions.npz").unlink()
+    for file in ("dynamics.npz", "run.json"):
+        (folder / file).unlink()
 
 
 def link(source: Path, place: Path) -> None:
@@ -108,13 +124,15 @@ def link(source: Path, place: Path) -> None:
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
-    """Return the options of each script that reads all runs, in an order in which each finds what it reads."""
+    """Return the options of each script that reads all runs, in an order that works."""
     out = folder / "out"
     runs = ["--runs", folder / "runs.csv", "--folder", folder / "runs"]
     index = ["--index", folder / "index.csv"]
     images = ["--images", folder / "images.npy", "--duplicates", folder / "duplicates.csv"]
-    hard = [("output", "csv"), ("top-table", "csv"), ("reliability", "csv"), ("growth", "csv"), ("confusions", "csv"), ("page", "html"),
-            ("map-figure", "svg"), ("growth-figure", "svg"), ("confusions-figure", "svg")]  # fmt: skip
+    hard = [("output", "csv"), ("top-table", "csv"), ("reliability", "csv"), ("growth", "csv"),
+        ("confusions", "csv"), ("page", "html"),
+            ("map-figure", "svg"), ("growth-figure", "svg"),
+            ("confusions-figure", "svg")]  # fmt: skip
     compared = [
         "page",
         "comparisons-figure",
@@ -124,23 +142,29 @@ def commands(folder: Path) -> dict[str, list[str]]:
     ]
     return {
         "find_hard_examples.py": [
-            *runs[:2], *index, *images, "--partitions", *(folder / f"{name}.csv" for name in PARTITIONS),
+            *runs[:2], *index, *images, "--partitions",
+            *(folder / f"{name}.csv" for name in PARTITIONS),
             *itertools.chain(*((f"--{name}", out / f"{name}.{kind}") for name, kind in hard)),
         ],
         "find_hard_to_learn.py": [
-            *runs[:2], *index, "--partition", folder / "v1.csv", "--table", out / "learn.csv", "--report", out / "learn.txt",
+            *runs[:2], *index, "--partition", folder / "v1.csv", "--table", out / "learn.csv",
+            "--report", out / "learn.txt",
             "--page", out / "learn.html",
         ],
         "compare.py": [
-            *runs, *index, "--splits", folder / "splits", "--partitions", *PARTITIONS, "--draws", "200", "--tables", out,
+            *runs, *index, "--splits", folder / "splits", "--partitions", *PARTITIONS, "--draws",
+            "200", "--tables", out,
             *itertools.chain(*((f"--{name}", out / f"compare-{name}.svg") for name in compared)),
         ],
         "build_gallery.py": [
-            *runs[:2], *index, *images, "--table", out / "output.csv", "--top-table", out / "top-table.csv", "--output", out / "gallery.html",
+            *runs[:2], *index, *images, "--table", out / "output.csv", "--top-table",
+            out / "top-table.csv", "--output", out / "gallery.html",
         ],
         "summarize.py": [
-            *runs[:2], "--compared", out / "groups.csv", "--groups", out / "by_group.csv", "--groups-page", out / "by_group.html",
-            "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--output", out / "summary.csv",
+            *runs[:2], "--compared", out / "groups.csv", "--groups", out / "by_group.csv",
+            "--groups-page", out / "by_group.html",
+            "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--output",
+            out / "summary.csv",
         ],
     }  # fmt: skip
 
@@ -183,7 +207,8 @@ def main() -> None:
         folder = arguments.folder / f"{n_runs}x{arguments.images}"
         if not folder.exists():
             seeds = list(range(n_runs // (len(COMBOS) * len(MODELS))))
-            # In a process of its own: a script's peak memory counts that of the process which starts it.
+            # In a process of its own: a script's peak memory counts that of the process which
+            # starts it.
             maker = multiprocessing.Process(
                 target=make_study, args=(folder, arguments.images, seeds, np.random.default_rng(0))
             )

@@ -49,7 +49,8 @@ def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
         (False, False, "vendor_id\t: AuthenticAMD\n", False),
         (False, True, "processor\t: 0\nvendor_id\t: AuthenticAMD\n", True),
         (True, True, "vendor_id\t: GenuineIntel\n", True),
-        # A virtual machine on a Sapphire Rapids that hides AMX: 83 GFLOP/s in bfloat16, 144 in float32.
+        # A virtual machine on a Sapphire Rapids that hides AMX: 83 GFLOP/s in bfloat16, 144 in
+        # float32.
         (False, True, "processor\t: 0\nvendor_id\t: GenuineIntel\n", False),
         (False, True, None, False),
     ],
@@ -87,7 +88,8 @@ class Holders:
     def start(self, count, devices):
         process = subprocess.Popen(
             [sys.executable, "-c", HOLDER, str(count), str(self.folder), *devices],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(PYTHONPATH=str(ROOT / "scripts")),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=clean_environment(PYTHONPATH=str(ROOT / "scripts")),
         )  # fmt: skip
         taken = process.stdout.readline().split()
         self.processes.append((process, taken))
@@ -148,11 +150,14 @@ def test_a_lease_makes_the_device_the_only_visible_one(tmp_path, monkeypatch):
 
 def test_a_job_ends_when_its_workflow_is_killed(tmp_path):
     job = (
-        f"{sys.executable} -c 'import time; from study.job import stop_with_ancestors; stop_with_ancestors(every=.05); "
+        f"{sys.executable} -c 'import time; from study.job import stop_with_ancestors; "
+        "stop_with_ancestors(every=.05); "
         f'open("{tmp_path}/started", "w").write(str(__import__("os").getpid())); time.sleep(60)\''
     )
     workflow = subprocess.Popen(
-        [sys.executable, "-c", f"import subprocess; subprocess.run(['bash', '-c', 'set -e; true; ' + {job!r} + '; true'])"],
+        [sys.executable, "-c",
+            "import subprocess\n"
+             f"subprocess.run(['bash', '-c', 'set -e; true; ' + {job!r} + '; true'])"],
         env=clean_environment(PYTHONPATH=str(ROOT / "scripts")), stderr=subprocess.DEVNULL,
     )  # fmt: skip
     started = tmp_path / "started"

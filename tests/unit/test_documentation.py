@@ -110,7 +110,8 @@ def test_what_snakemake_is_asked_for_can_be_planned(project):
         if one.startswith("snakemake ")
     ]
     targets = {target for one in parsed for target in one.targets}
-    # These two want files of people's votes and of claims, and this one the partitions of the published studies.
+    # These two want files of people's votes and of claims, and this one the partitions of the
+    # published studies.
     assert targets >= {
         "validate_hardness",
         "check_claims",

@@ -1,4 +1,4 @@
-"""What befalls a study: a full disk, a read-only folder, a clock set back, damaged and deleted files, two commands at once.
+"""What befalls a study: a full disk, a clock set back, damaged files, two commands at once.
 
 After each, the same command completes, and the results are those of a study that nothing befell.
 """

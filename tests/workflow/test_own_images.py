@@ -138,7 +138,10 @@ def test_broken_images_stop_a_study_with_a_list_that_stays(tmp_path, archive):
     refused = project.snakemake(target)
     text = refused.stdout + refused.stderr
     assert refused.returncode != 0 and "Traceback" not in text
-    assert "error: 1 image cannot be used, listed with reasons in results/data/problems.csv; the first is 007/broken.png" in text  # fmt: skip
+    assert (
+        "error: 1 image cannot be used, listed with reasons in results/data/problems.csv; "
+        "the first is 007/broken.png" in text
+    )
     (problem,) = pd.read_csv(project.folder / "results/data/problems.csv").to_dict("records")
     assert problem["kind"] == "unusable" and problem["class"] == 7
     project.configure(study | {"dataset": dataset | {"skip_broken": True}})

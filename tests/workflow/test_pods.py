@@ -16,7 +16,11 @@ boto3 = pytest.importorskip("boto3")
 server = pytest.importorskip("moto.server")
 
 pytestmark = pytest.mark.workflow
-PROFILES = [path.parent.name for path in (ROOT / "workflow/profiles").glob("*/config.yaml") if "default-storage-provider" in path.read_text()]  # fmt: skip
+PROFILES = [
+    path.parent.name
+    for path in (ROOT / "workflow/profiles").glob("*/config.yaml")
+    if "default-storage-provider" in path.read_text()
+]
 # What is made on request needs all of the study too.
 TARGETS = ("results/summary.csv", "results/reproduction.csv", "results/leak.csv",
     "results/certificates.csv", "results/tensorboard")  # fmt: skip

@@ -473,7 +473,8 @@ rule gradcam_hard_examples:
         " > {log} 2>&1"
 
 
-# On request, `snakemake validate_hardness`, and part of a study whose configuration names files with people's votes.
+# On request, `snakemake validate_hardness`; part of a study whose configuration names files with
+# people's votes.
 rule validate_hardness:
     input:
         hard_examples="results/hard_examples.csv",

@@ -1,8 +1,9 @@
 from study.audit.storage import open_storage
 
 
-# On request: `snakemake verify` fails unless the study's files are what was recorded and its numbers follow from them. It has no outputs,
-# so that it looks again each time, and no inputs: what was damaged is to be found, not to be worked on.
+# On request: `snakemake verify` fails unless the study's files are what was recorded and its
+# numbers follow from them. It has no outputs, so that it looks again each time, and no inputs:
+# what was damaged is to be found, not to be worked on.
 rule verify:
     log:
         "results/logs/verify.log",
@@ -27,7 +28,7 @@ rule verify:
         " 2>&1 | tee {log}"
 
 
-# On request: `snakemake certify` trains some runs once more and says how far they came out the same.
+# On request: `snakemake certify` trains some runs again and says how closely they match.
 use rule train as train_again with:
     output:
         weights="results/certify/{combo}/{model}/seed{seed}/model.safetensors",
@@ -99,7 +100,8 @@ rule certify:
         " 2>&1 | tee {log}"
 
 
-# On request: `snakemake bundle` verifies the study and puts it into one file. It has no outputs, so that it does so each time.
+# On request: `snakemake bundle` verifies the study and puts it into one file. It has no outputs, so
+# that it does so each time.
 rule bundle:
     input:
         summary="results/summary.csv",
@@ -139,7 +141,8 @@ def storage_to_push(wildcards):
     return []
 
 
-# On request: `snakemake push` verifies and bundles the study as `snakemake bundle` does, and sends it to the storage that the configuration names.
+# On request: `snakemake push` verifies and bundles the study as `snakemake bundle` does, and sends
+# it to the storage that the configuration names.
 use rule bundle as push with:
     input:
         summary="results/summary.csv",
@@ -160,8 +163,8 @@ def storage_to_pull(wildcards):
     return []
 
 
-# On request, in a clone that has no results: `snakemake pull` gets what was pushed. It has no outputs, so Snakemake keeps no records of its own while it unpacks
-# those of the study.
+# On request, in a clone that has no results: `snakemake pull` gets what was pushed. It has no
+# outputs, so Snakemake keeps no records of its own while it unpacks those of the study.
 rule pull:
     input:
         storage=storage_to_pull,

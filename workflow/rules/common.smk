@@ -32,8 +32,7 @@ with end_in_one_line():
         read_yaml(path)
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
 
-# Snakemake goes by time first: after the clock was set back, results from the future would stay
-# whatever changes, and it would refuse what jobs make of them.
+# Snakemake goes by time first, and would keep results from the future whatever changes.
 if workflow.is_main_process and (n_late := date_back("results")):
     print(
         f"{n_late} files in results/ are dated in the future, as when the clock was set back; "
@@ -64,8 +63,7 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
 
-# A combo whose name ends so is split by itself and not by its partitions, as the two DVC studies
-# did: it leaks.
+# A combo whose name ends so is split by itself, as the two DVC studies did: it leaks.
 AFRESH = "@afresh"
 
 
@@ -97,12 +95,11 @@ wildcard_constraints:
 
 
 def code(script, *modules, by_model=False, by_recipe=False):
-    """Return the digest of the code of an entry script, a parameter of its rule: a change re-runs it.
+    """Return the digest of an entry script's code, a parameter of its rule: a change re-runs it.
 
-    `modules` are those that the script imports by name.
-    With `by_model`, return a function that returns a job's digest: it covers the architecture of the
-    job's model too, which the script imports by name. With `by_recipe`, it also covers the optimizer
-    and the augmentations of the model's recipe: for scripts that train.
+    `modules` are those that the script imports by name. With `by_model`, return a function of the
+    job, for the architecture of its model is one of them; with `by_recipe`, the optimizer and the
+    augmentations of the model's recipe are too.
     """
     if not by_model and not by_recipe:
         return ":".join([code_digest(SCRIPTS / script, *modules), *modules])
@@ -110,13 +107,13 @@ def code(script, *modules, by_model=False, by_recipe=False):
     def of_job(wildcards):
         recipe = RECIPES[wildcards.model]
         keys = config["tune"].get(wildcards.model, {"keys": {}})["keys"]
-        if by_recipe:
-            modules = component_modules(recipe, keys)
-        else:
-            modules = architecture_modules(
-                recipe["architecture"], keys.get("architecture.name", [])
-            )
-        return ":".join([code_digest(SCRIPTS / script, *modules), *modules])
+        names = keys.get("architecture.name", [])
+        named = (
+            component_modules(recipe, keys)
+            if by_recipe
+            else architecture_modules(recipe["architecture"], names)
+        )
+        return ":".join([code_digest(SCRIPTS / script, *named), *named])
 
     return of_job
 
@@ -190,16 +187,7 @@ def reproduction_of_the_study():
 
 # In the order of reading. What this study has not asked for comes after the rest.
 CHAPTERS = sorted(
-    [
-        "Results",
-        "Comparisons",
-        "Hard examples",
-        "Reproduction",
-        "Models",
-        "Tuning",
-        "Runs",
-        "Data",
-    ],
+    "Results,Comparisons,Hard examples,Reproduction,Models,Tuning,Runs,Data".split(","),
     key=lambda name: (name == "Reproduction" and not reproduction_of_the_study())
     or (name == "Tuning" and not config["tune"]),
 )

@@ -1,4 +1,4 @@
-"""All tables that compare the runs of a study: differences, groups, power and related statistics."""
+"""All tables that compare the runs of a study: differences, groups, power and the like."""
 
 import itertools
 from collections.abc import Mapping, Sequence

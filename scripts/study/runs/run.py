@@ -101,7 +101,7 @@ class Run:
             return dict(archive)
 
     def may_judge(self, near_duplicates: "np.ndarray | None" = None) -> "np.ndarray":
-        """Return a mask, bool N: the images that this run may judge, see `Predictions.may_judge`."""
+        """Return a mask, bool N, of the images that this run may judge."""
         return self.predictions().may_judge(near_duplicates)
 
     def check_finished(self) -> "Run":
@@ -147,7 +147,7 @@ def run_in(folder: Path) -> Run:
 
 
 def runs_on_disk(results: str | Path) -> list[Run]:
-    """Return all runs that have a folder, whether they are finished or not, sorted by their folders."""
+    """Return all runs that have a folder, finished or not, sorted by their folders."""
     folders = sorted(Path(results).glob("runs/*/*/seed*"))
     return [run_in(folder) for folder in folders if folder.name[4:].isdecimal()]
 
@@ -181,7 +181,9 @@ def finished(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
 
 
 def best_run(runs: Iterable[Run]) -> Run | None:
-    """Return the finished run with the highest validation accuracy; None if none has validation images.
+    """Return the finished run with the highest validation accuracy.
+
+    None if no run has validation images.
 
     Test images choose nothing. Of equals, the run with more validation images comes first, then
     the one with the smaller loss on them: runs of other combos have other validation images, and

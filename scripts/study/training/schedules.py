@@ -12,15 +12,16 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 def make_schedule(
     optimizer: Optimizer, *, name: str, steps_per_epoch: int, epochs: int, **options: Any
 ) -> LRScheduler:
-    """Return a scheduler to be stepped after every training step; the optimizer's learning rate is the peak.
+    """Return a scheduler, to be stepped after each training step; the optimizer's rate is its peak.
 
     Args:
         optimizer: whose learning rate (and, for one_cycle, momentum) is set.
-        name: "constant"; "step", multiply by `gamma` every `every` epochs; "one_cycle", torch's two cosine phases with
-            `peak_at` (share of the steps before the peak), `div_factor` (peak over start), `final_div_factor` (start over
-            end) and `cycle_momentum` (momentum or Adam's beta1 from .95 to .85 and back); "cosine", half a cosine down to
-            `final` of the peak after `warmup` epochs of linear rise; "triangular", linear up to `peak_at` of the steps and
-            linear down to `final` of the peak, from `start` of the peak.
+        name: "constant"; "step", multiply by `gamma` every `every` epochs; "one_cycle", torch's two
+            cosine phases with `peak_at` (share of the steps before the peak), `div_factor` (peak
+            over start), `final_div_factor` (start over end) and `cycle_momentum` (momentum or
+            Adam's beta1 from .95 to .85 and back); "cosine", half a cosine down to `final` of the
+            peak after `warmup` epochs of linear rise; "triangular", linear up to `peak_at` of the
+            steps and linear down to `final` of the peak, from `start` of the peak.
         steps_per_epoch: training steps in an epoch.
         epochs: number of epochs.
         options: the schedule's own parameters.
@@ -45,7 +46,7 @@ def changes_momentum(schedule: LRScheduler) -> bool:
 
 
 def schedule_values(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> np.ndarray:
-    """Return learning rate and momentum (Adam's beta1) at each step, float64 steps×2, by taking the steps.
+    """Take all steps and return learning rate and momentum (Adam's beta1) at each, float64 steps×2.
 
     They are those of the first group of parameters; the momentum is 0 where it has none. The
     weights must have no gradients, so that no step changes them.

@@ -271,7 +271,8 @@ def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
         run_script(
             "split.py", "--kind", "afresh", "--index", decoded / "index.csv", "--partitions",
             *(tmp_path / f"{part}.csv" for part in parts), "--seed", 5, "--train", 0.7,
-            "--val", 0.15, "--test", 0.15, "--output", tmp_path / f"splits/{combo}/seed5.csv", "--development",
+            "--val", 0.15, "--test", 0.15, "--output", tmp_path / f"splits/{combo}/seed5.csv",
+            "--development",
             tmp_path / f"splits/{combo}/seed5.development.csv",
         )  # fmt: skip
     afresh = read_split(tmp_path / "splits/v1+v2@afresh/seed5.csv")
