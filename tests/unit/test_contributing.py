@@ -84,7 +84,8 @@ def test_a_metric_is_a_function_and_a_line(scripts, run_folder, decoded, tmp_pat
     assert 0 < measured["margin"] < 1 and measured["common_test"]["margin"] == measured["margin"]
     program = (
         "import sys; from study.runs.run import Run; from study.runs.summary import run_row; "
-        "from pathlib import Path; print(run_row(Run('v1', 'cnn2', 1, Path(sys.argv[1])))['margin'])"
+        "from pathlib import Path; run = Run('v1', 'cnn2', 1, Path(sys.argv[1])); "
+        "print(run_row(run)['margin'])"
     )
     assert float(run(scripts, "-c", program, run_folder)) == measured["margin"]
 
