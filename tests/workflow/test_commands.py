@@ -503,7 +503,7 @@ def test_a_damaged_archive_stops_the_study_and_a_good_one_continues_it(project, 
 
 def test_a_run_that_is_trained_once_more_has_the_same_bits(finished):
     output = finished.succeeds("certify")
-    assert "A     cnn2 on v1, seed 42: identical bits" in output
+    assert "A     v1/cnn2/42: identical bits" in output
     again = finished.folder / "results" / "certify" / "v1" / "cnn2" / "seed42"
     assert (again / "model.safetensors").read_bytes() == (
         finished.folder / "results" / "runs" / "v1" / "cnn2" / "seed42" / "model.safetensors"

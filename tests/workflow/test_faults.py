@@ -172,7 +172,7 @@ def test_verify_names_the_command_that_makes_damaged_files_anew(whole, finished)
         path: path.stat().st_mtime_ns for path in results.rglob("seed*/*")
     } == times  # it looks, and makes nothing
     command = re.search(
-        r"to make anew what is missing or damaged: snakemake (--force .*)", printed
+        r"to make again what is missing or damaged: snakemake (--force .*)", printed
     )[1].split()
     assert set(command[1:]) == {
         f"{RUN}/predictions.npz", "results/runs/v1/cnn2/seed42/metrics.json",
