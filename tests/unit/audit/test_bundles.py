@@ -21,7 +21,7 @@ def project(tmp_path):
         "config/config.yaml",
     ):  # fmt: skip
         (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).write_text(f"content of {name}")
+        (project / name).write_text("seeds: [1]" if "yaml" in name else f"content of {name}")
         os.utime(project / name, (1_700_000_000, 1_700_000_000))
     (tmp_path / "cached").write_text("trained once")
     (project / "results/runs/v1/a b/seed1/model.safetensors").symlink_to(tmp_path / "cached")
