@@ -29,3 +29,13 @@ def test_the_page_of_a_model_that_was_never_trained_stays_and_that_of_one_taken_
     project.configure(project.study | {"models": ["cnn3"]})
     listed = cleaned(project)
     assert "results/models/cnn2/" in listed and "results/models/cnn3" not in listed
+
+
+def test_bundles_that_killed_pushes_left_are_listed_and_deleted(tmp_path, finished):
+    project = finished.copied(tmp_path / "project")
+    left = project.folder / "results/scratch/bundle_x/study.tar.gz"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes(3_000_000))
+    assert "results/scratch/bundle_x" in cleaned(project)
+    cleaned(project, "--delete")
+    assert not left.parent.exists()

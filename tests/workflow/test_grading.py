@@ -1,6 +1,7 @@
 """What a student handed in is graded by what follows from its files, and none of its code runs."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,13 @@ def handed_in(finished, tmp_path_factory):
     trap[0] = Trap()
     np.savez(poisoned, logits=trap, roles=arrays["roles"])
     (folder / "no_bundle.tar.gz").write_bytes(b"not an archive")
+    os.mkfifo(folder / "pipe.tar.gz")
+    piped = copy("piped") / "study.json"
+    piped.unlink()
+    os.mkfifo(piped)
+    outside = copy("outside") / "study.json"
+    content = json.loads(outside.read_text())
+    outside.write_text(json.dumps(content | {"files": {"/dev/zero": "0" * 64}}))
     return folder
 
 
@@ -65,6 +73,9 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
         "fewer_seeds",
         "poisoned",
         "no_bundle.tar.gz",
+        "pipe.tar.gz",
+        "piped",
+        "outside",
     )
     graded = grade(finished, *(handed_in / name for name in names))
     assert graded.returncode == 0, graded.stderr
@@ -100,6 +111,9 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
         ("fewer_seeds", "seeds: is [42], asked was [42, 7]"),
         ("poisoned", "sha256 differs"),
         ("no_bundle.tar.gz", "truncated or damaged"),
+        ("pipe.tar.gz", "is no regular file"),
+        ("piped", "is no regular file but a named pipe"),
+        ("outside", "lies outside the study"),
     ):
         assert problem in table.loc[name, "problem"], name
         assert table.loc[name, "passed"] < table.loc[name, "checks"]
@@ -110,6 +124,7 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
         "better_logits",
         "fewer_seeds",
         "poisoned",
+        "outside",
     }
 
 

@@ -102,6 +102,7 @@ def _check_configuration(name: str, path: Path) -> None:
     except (StudyError, ValueError, RecursionError) as error:
         raise StudyError(f"{name} is no configuration ({type(error).__name__})") from error
     known = read_yaml(_SCHEMA)["properties"]
-    unknown = [key for key in content if key not in known] if isinstance(content, dict) else [name]
-    if unknown:
-        raise StudyError(f"{name} is no configuration of a study: it has {unknown[0]!r}")
+    if not isinstance(content, dict):
+        raise StudyError(f"{name} is no configuration of a study, which has keys")
+    if unknown := [key for key in content if key not in known]:
+        raise StudyError(f"{name} is no configuration of a study, it has the key {unknown[0]!r}")

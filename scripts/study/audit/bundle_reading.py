@@ -41,7 +41,7 @@ class _Bounded:
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= self.left:
-            raise StudyError(f"its headers claim {size:,} bytes")
+            raise StudyError(f"refused, a header takes {size:,} bytes more than any may")
         self.left -= size
         return self._stream.read(size)
 
@@ -84,7 +84,7 @@ def unpack(
             _check_member(member, digest)
             most -= member.size
             if most < 0:
-                raise StudyError("is refused, it unpacks to far more than a study has")
+                raise StudyError("refused, it unpacks to far more than a study has")
             _copy(stream, member, digest, place and place(member.name))
         # The archive ends before the file does: its own checksum comes last.
         stream.left = _HEADERS
@@ -130,7 +130,7 @@ def _opened(stream: _Bounded) -> tuple[Manifest, Iterator[tarfile.TarInfo]]:
     if first is None or first.name != MANIFEST or not _is_plain(first):
         raise StudyError(f"is no bundle of a study, its first member is not {MANIFEST}")
     if first.size > _MANIFEST_BYTES:
-        raise StudyError(f"is refused, its {MANIFEST} claims {first.size:,} bytes")
+        raise StudyError(f"refused, its {MANIFEST} claims {first.size:,} bytes")
     return _manifest(b"".join(_chunks(stream, first))), _members(archive, stream)
 
 

@@ -152,5 +152,5 @@ def test_what_follows_the_archive_is_bounded(tmp_path):
     path = bundle(tmp_path / "b", manifest(RUN), PLAIN)
     with path.open("ab") as stream:
         stream.write(gzip.compress(bytes(50_000_000)))
-    with pytest.raises(StudyError, match="headers claim"):
+    with pytest.raises(StudyError, match="a header takes"):
         unpack(path)
