@@ -36,6 +36,13 @@ def test_bundles_that_killed_pushes_left_are_listed_and_deleted(tmp_path, finish
     left = project.folder / "results/scratch/bundle_x/study.tar.gz"
     left.parent.mkdir(parents=True)
     left.write_bytes(bytes(3_000_000))
-    assert "results/scratch/bundle_x" in cleaned(project)
+    kept = project.folder / "results/scratch/images.json"
+    kept.write_text("{}")
+    waiting = project.folder / "results/.unbundle.4194304.partial/new/results/summary.csv"
+    waiting.parent.mkdir(parents=True)
+    waiting.write_text("half")
+    listed = cleaned(project)
+    assert "results/scratch/bundle_x" in listed and "results/.unbundle" in listed
     cleaned(project, "--delete")
-    assert not left.parent.exists()
+    assert not left.parent.exists() and kept.exists()
+    assert not (project.folder / "results/.unbundle.4194304.partial").exists()

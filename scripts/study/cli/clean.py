@@ -100,7 +100,12 @@ def _of_runs_taken_out(project: Project, keep: list[str]) -> tuple[list[Path], l
 
 def _left_by_killed_processes(results: Path) -> Callable[[Path], bool]:
     bundles = abandoned_bundles(results)
-    return lambda path: ".partial" in path.suffixes or any(map(path.is_relative_to, bundles))
+
+    def is_left(path: Path) -> bool:
+        partial = any(".partial" in Path(part).suffixes for part in path.parts)
+        return partial or any(map(path.is_relative_to, bundles))
+
+    return is_left
 
 
 def _run_of(path: Path) -> tuple[str, ...]:
