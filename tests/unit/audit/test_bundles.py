@@ -312,3 +312,15 @@ def test_what_killed_pushes_left_is_removed_by_the_next(project, tmp_path):
     with passing_bundle(project):
         assert not running.exists()
     assert not list(scratch.glob("bundle_*"))
+
+
+def test_what_was_killed_half_way_is_completed_by_the_same_command(bundle, project, tmp_path):
+    there = tmp_path / "there"
+    for name in INSIDE[::2]:
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_bytes((project / name).read_bytes())
+    for left in (".unbundle.4194304.partial/new", "results/.unbundle.4194304.partial/new"):
+        (there / left).mkdir(parents=True)
+        (there / left / "half").write_text("half")
+    read_bundle(bundle, there)
+    assert sorted(name for name, content in all_below(there).items() if content) == INSIDE
