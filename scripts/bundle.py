@@ -6,22 +6,28 @@ import contextlib
 import shlex
 from pathlib import Path
 
-from study.audit.bundles import files_of_study, passing_bundle, write_bundle
+from study.audit.bundles import (
+    files_left_out,
+    files_of_study,
+    names_in_project,
+    passing_bundle,
+    write_bundle,
+)
 from study.audit.provenance import repository
 from study.audit.storage import open_storage
+from study.errors import escaped
 from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the bundle, send it if asked to, and say what it holds."""
     project = Path(arguments.project)
-    facts = {"configfiles": arguments.configfiles, "repository": repository()}
+    configfiles = names_in_project(project, arguments.configfiles)
+    facts = {"configfiles": configfiles, "repository": repository()}
     storage = open_storage(arguments.storage) if arguments.storage is not None else None
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(passing_bundle(project)) if storage else Path(arguments.output)
-        manifest = write_bundle(
-            output, project, files_of_study(project, arguments.configfiles), facts
-        )
+        manifest = write_bundle(output, project, files_of_study(project, configfiles), facts)
         megabytes = output.stat().st_size / 1e6
         if storage:
             storage.send(output)
@@ -31,6 +37,9 @@ def main(arguments: argparse.Namespace) -> None:
         "elsewhere, in a clone of the project: "
         f"python scripts/unbundle.py {shlex.quote(wanted)}"
     )
+    if left_out := files_left_out(project):
+        others = f" and {len(left_out) - 1:,} more" if left_out[1:] else ""
+        print(f"left out, because no rule makes it: {escaped(left_out[0])}{others}")
 
 
 if __name__ == "__main__":

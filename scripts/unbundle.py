@@ -2,11 +2,16 @@
 """Put a bundled study into this copy of the project, in which nothing is then to be done."""
 
 import argparse
+import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+from study.audit.bundle_reading import Manifest
 from study.audit.bundles import passing_bundle, read_bundle
 from study.audit.provenance import repository
 from study.audit.storage import open_storage
+from study.errors import escaped
 from study.job import run_script
 
 
@@ -20,21 +25,30 @@ def main(arguments: argparse.Namespace) -> None:
             manifest = read_bundle(path, project, storage.bundle)
     else:
         manifest = read_bundle(arguments.bundle, project)
-    made, here = manifest["repository"], repository()
     print(f"{arguments.bundle}: {len(manifest['files']):,} files, all as they were bundled")
-    if made["commit"] != here["commit"]:
-        print(
-            f"made by commit {made['commit'] or 'unknown'}, here is {here['commit'] or 'unknown'}: "
+    print(*next_commands(manifest), sep="\n")
+
+
+def next_commands(manifest: Manifest) -> Iterator[str]:
+    """Yield what to type next, in which what the bundle says is quoted: somebody else wrote it."""
+    made, here = manifest["repository"], repository()
+    commit = str(made.get("commit") or "")
+    if not re.fullmatch("[0-9a-f]{40,64}", commit):
+        yield "made by a copy of the project whose commit is not known"
+    elif commit != here["commit"]:
+        yield (
+            f"made by commit {commit}, here is {here['commit'] or 'unknown'}: "
             "where the code differs Snakemake makes results again; for the same code "
-            f"git checkout {made['commit']}"
+            f"git checkout {commit}"
         )
-    elif made["dirty"]:
-        print(
+    elif made.get("dirty"):
+        yield (
             "made by a copy of the project that differed from its commit: where the code differs "
             "Snakemake makes results again"
         )
-    given = f" --configfile {' '.join(manifest['configfiles'])}" if manifest["configfiles"] else ""
-    print(
+    names = [shlex.quote(escaped(name)) for name in manifest["configfiles"]]
+    given = f" --configfile {' '.join(names)}" if names else ""
+    yield (
         f"look at it: snakemake --dry-run{given}; snakemake --report{given}; snakemake "
         f"verify{given}"
     )

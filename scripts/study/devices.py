@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 _HIDDEN = {"", "-1", "none", "NoDevFiles"}
+_REMOVE = "remove it, or name another temporary folder with TMPDIR"
 _held: list[int] = []  # open lock files of this process; the kernel frees them however it ends
 
 
@@ -95,7 +96,7 @@ def lease_gpus(
         is known.
 
     Raises:
-        StudyError: fewer than `count` devices are visible.
+        StudyError: fewer than `count` devices are visible, or the folder is somebody else's.
     """
     devices = visible_gpus() if devices is None else list(devices)
     if not devices:
@@ -105,7 +106,7 @@ def lease_gpus(
             f"this job asks for {count} GPUs but sees {len(devices)} ({', '.join(devices)})"
         )
     folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{getpass.getuser()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    locks = _open_own_folder(folder)
     taken: list[str] = []
     depth = 0
     while len(taken) < count:
@@ -113,10 +114,11 @@ def lease_gpus(
             if (
                 len(taken) < count
                 and device not in taken
-                and _lock(folder / f"{_file_name(device)}.{depth}.lock")
+                and _lock(locks, f"{_file_name(device)}.{depth}.lock")
             ):
                 taken.append(device)
         depth += 1
+    os.close(locks)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
     return taken
 
@@ -125,8 +127,31 @@ def _file_name(device: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]", "_", device)
 
 
-def _lock(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _open_own_folder(folder: Path) -> int:
+    """Return the descriptor of a folder of this user's, made if it is not there.
+
+    In the temporary folder anybody may make what has its name, such as a link to elsewhere.
+
+    Raises:
+        StudyError: it is a link, or no folder, or others may enter it.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise StudyError(
+            f"{folder}: is no folder of yours ({error.strerror}); {_REMOVE}"
+        ) from error
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        os.close(descriptor)
+        raise StudyError(f"{folder}: is another user's, or others may enter it; {_REMOVE}")
+    return descriptor
+
+
+def _lock(folder: int, name: str) -> bool:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(name, flags, 0o600, dir_fd=folder)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -54,11 +54,12 @@ def remove_leftovers(path: str | Path) -> None:
     name = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
     for leftover in path.parent.iterdir():
         found = name.fullmatch(leftover.name)
-        if found and not _is_running(int(found[1])):
+        if found and not is_running(int(found[1])):
             _remove(leftover)
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Tell whether there is a process of this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -148,6 +148,33 @@ def test_a_lease_makes_the_device_the_only_visible_one(tmp_path, monkeypatch):
         lease_gpus(2, folder=tmp_path)
 
 
+def test_locks_lie_in_a_folder_of_the_users_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (tmp_path / "link").symlink_to(theirs)
+    (tmp_path / "lost").symlink_to(tmp_path / "not there yet")
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "open to all").mkdir()
+    (tmp_path / "open to all").chmod(0o777)
+    for name in ("link", "lost", "file", "pipe", "open to all"):
+        with pytest.raises(StudyError, match=f"{name}: is .* remove it, or name another"):
+            lease_gpus(1, folder=tmp_path / name)
+    assert not list(theirs.iterdir()) and not (tmp_path / "not there yet").exists()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StudyError, match="is another user's"):
+        lease_gpus(1, folder=theirs)
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    (tmp_path / "5.0.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic links"):
+        lease_gpus(1, folder=tmp_path)
+    assert not (tmp_path / "precious").exists()
+
+
 def test_a_job_ends_when_its_workflow_is_killed(tmp_path):
     job = (
         f"{sys.executable} -c 'import time; from study.job import stop_with_ancestors; "

@@ -1,6 +1,7 @@
 """What a student handed in is graded by what follows from its files, and none of its code runs."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,19 @@ import yaml
 from conftest import assert_one_clear_line
 
 pytestmark = pytest.mark.workflow
+
+
+# What is wrong with what was handed in, by its name.
+PROBLEMS = {
+    "others_images": "v1: is not what 42 draws",
+    "better_logits": "sha256 differs",
+    "fewer_seeds": "seeds: is [42], asked was [42, 7]",
+    "poisoned": "sha256 differs",
+    "no_bundle.tar.gz": "truncated or damaged",
+    "pipe.tar.gz": "is no regular file",
+    "piped": "is no regular file but a named pipe",
+    "outside": "lies outside the study",
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +56,13 @@ def handed_in(finished, tmp_path_factory):
     trap[0] = Trap()
     np.savez(poisoned, logits=trap, roles=arrays["roles"])
     (folder / "no_bundle.tar.gz").write_bytes(b"not an archive")
+    os.mkfifo(folder / "pipe.tar.gz")
+    piped = copy("piped") / "study.json"
+    piped.unlink()
+    os.mkfifo(piped)
+    outside = copy("outside") / "study.json"
+    content = json.loads(outside.read_text())
+    outside.write_text(json.dumps(content | {"files": {"/dev/zero": "0" * 64}}))
     return folder
 
 
@@ -58,14 +79,7 @@ def grade(finished, *submissions):
 
 
 def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in):
-    names = (
-        "honest",
-        "others_images",
-        "better_logits",
-        "fewer_seeds",
-        "poisoned",
-        "no_bundle.tar.gz",
-    )
+    names = ("honest", *PROBLEMS)
     graded = grade(finished, *(handed_in / name for name in names))
     assert graded.returncode == 0, graded.stderr
     table = (
@@ -94,13 +108,7 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
     )
     assert honest["accuracy"] == pytest.approx(summary["v1+v2"], abs=1e-5)
     assert honest["gain"] == pytest.approx(summary["v1+v2"] - summary["v1"], abs=1e-5)
-    for name, problem in (
-        ("others_images", "v1: is not what 42 draws"),
-        ("better_logits", "sha256 differs"),
-        ("fewer_seeds", "seeds: is [42], asked was [42, 7]"),
-        ("poisoned", "sha256 differs"),
-        ("no_bundle.tar.gz", "truncated or damaged"),
-    ):
+    for name, problem in PROBLEMS.items():
         assert problem in table.loc[name, "problem"], name
         assert table.loc[name, "passed"] < table.loc[name, "checks"]
         assert problem in graded.stdout.replace("\n", " ")
@@ -110,6 +118,7 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
         "better_logits",
         "fewer_seeds",
         "poisoned",
+        "outside",
     }
 
 

@@ -1,36 +1,22 @@
 """A finished study as one file: results, Snakemake's records of them, and the configuration."""
 
 import contextlib
-import gzip
-import hashlib
+import errno
 import io
 import json
 import os
 import shutil
 import tarfile
-import tempfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from study.audit.bundle_places import RECORDS, check_content, may_hold, recorded_file
+from study.audit.bundle_reading import MANIFEST, Manifest, unpack
 from study.errors import StudyError
-from study.files import atomic_path, file_digest
+from study.files import atomic_path, file_digest, is_running, remove_leftovers
 
 BUNDLE = "study.tar.gz"
-MANIFEST = "bundle.json"
-# What can be fetched or made again without training, or is part of the project; below results/.
-_LEFT_OUT = (
-    "README.md",
-    "reference",
-    "scratch",
-    "data/raw",
-    "images",
-    "logs/bundle.log",
-    "logs/push.log",
-    "logs/pull.log",
-)
-_RECORDS = Path(".snakemake/metadata")
 
 
 def files_of_study(project: Path, configfiles: Iterable[str]) -> list[str]:
@@ -38,19 +24,40 @@ def files_of_study(project: Path, configfiles: Iterable[str]) -> list[str]:
 
     These are the results, their records, and the configuration files that lie in the project.
     """
-    results = project / "results"
-    left_out = [results / name for name in _LEFT_OUT]
-    inside = [
-        path
-        for folder in (results, project / _RECORDS)
-        for path in folder.rglob("*")
-        if path.is_file()
-        and ".partial" not in path.name
-        and not any(path.is_relative_to(one) for one in left_out)
+    named = names_in_project(project, configfiles)
+    given = {name for name in named if (project / name).resolve().is_relative_to(project.resolve())}
+    inside = [path for path in _below(project, "results", RECORDS) if may_hold(path)]
+    if refused := sorted(name for name in given if not may_hold(name, given)):
+        raise StudyError(
+            f"{refused[0]}: a bundle takes no configuration from there; expected a .yaml file "
+            "outside the folders of the project's code, such as config/mine.yaml"
+        )
+    return sorted({*inside, *given})
+
+
+def names_in_project(project: Path, configfiles: Iterable[str]) -> list[str]:
+    """Return the paths of configuration files relative to the project, as a bundle has them."""
+    return [os.path.relpath(project / name, project) for name in configfiles]
+
+
+def files_left_out(project: Path) -> list[str]:
+    """Return what lies among the results and goes into no bundle, because no rule makes it."""
+    project_owns = ("README.md", "reference", "scratch", "images", "data/raw", "logs")
+    own = tuple(f"results/{name}" for name in project_owns)
+    return [
+        name
+        for name in _below(project, "results")
+        if not may_hold(name) and not name.startswith(own) and ".partial" not in name
     ]
-    given = [project / name for name in configfiles]
-    inside += [path for path in given if path.resolve().is_relative_to(project.resolve())]
-    return sorted(os.path.relpath(path, project) for path in inside)
+
+
+def _below(project: Path, *folders: str) -> list[str]:
+    return sorted(
+        os.path.relpath(path, project)
+        for folder in folders
+        for path in (project / folder).rglob("*")
+        if path.is_file()
+    )
 
 
 def write_bundle(
@@ -80,21 +87,37 @@ def write_bundle(
             archive.addfile(member, io.BytesIO(content))
             for name in manifest["files"]:
                 archive.add(project / name, name)
-        for _ in _checked(temporary):
-            pass
+        unpack(temporary, str(path))
     return manifest
 
 
 @contextlib.contextmanager
 def passing_bundle(project: Path) -> Iterator[Path]:
-    """Yield a place in the project for a bundle on its way; it is removed afterwards."""
-    scratch = project / "results" / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bundle_", dir=scratch) as folder:
-        yield Path(folder) / BUNDLE
+    """Yield a place in the project for a bundle on its way; it is removed afterwards.
+
+    What processes left that were killed meanwhile is removed first.
+    """
+    for left in abandoned_bundles(project / "results"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = project / "results/scratch" / f"bundle_{os.getpid()}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder / BUNDLE
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_bundle(path: str | Path, project: Path, name: str = "") -> dict[str, Any]:
+def abandoned_bundles(results: Path) -> list[Path]:
+    """Return the folders of bundles on their way whose processes have ended."""
+    folders = {path: path.name.removeprefix("bundle_") for path in results.glob("scratch/bundle_*")}
+    return [
+        path
+        for path, number in folders.items()
+        if number == str(os.getpid()) or not (number.isdecimal() and is_running(int(number)))
+    ]
+
+
+def read_bundle(path: str | Path, project: Path, name: str = "") -> Manifest:
     """Put the files of a bundle into a project, all of them or none, and return its manifest.
 
     Modification times are kept, by which Snakemake sees that nothing is to be done.
@@ -105,87 +128,99 @@ def read_bundle(path: str | Path, project: Path, name: str = "") -> dict[str, An
         name: what messages call the archive, its path unless said.
 
     Raises:
-        StudyError: the archive is damaged or no bundle, or a file would replace a different one.
+        StudyError: the archive is damaged or no bundle, holds what no bundle may hold, or a file
+            would replace a different one.
     """
-    waiting = project / ".unbundle.partial"
-    shutil.rmtree(waiting, ignore_errors=True)
+    name = name or str(path)
+    staging = _Staging(project)
     try:
-        checked = _checked(path, name)
-        manifest = next(checked)
-        for file, digest in manifest["files"].items():
-            there = project / file
-            if not there.exists() or file.startswith(f"{_RECORDS}/"):
-                continue
-            if not there.is_file() or file_digest(there) != digest:
-                raise StudyError(
-                    f"{name or path}: {file} is here already and differs; move results/ away, or "
-                    "unpack in a fresh clone of the project"
-                )
-        for member, content in checked:
-            target = waiting / member.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            os.utime(target, (member.mtime, member.mtime))
+        manifest = unpack(
+            path, name, staging.place, lambda manifest: _check_unlike(manifest, project)
+        )
         for file in manifest["files"]:
-            (project / file).parent.mkdir(parents=True, exist_ok=True)
-            (waiting / file).replace(project / file)
+            try:
+                check_content(file, staging.place(file))
+            except StudyError as error:
+                raise StudyError(f"{name}: refused, {error}") from error
+        staging.install([file for file in manifest["files"] if _is_wanted(file, manifest, project)])
     finally:
-        shutil.rmtree(waiting, ignore_errors=True)
+        staging.remove()
     return manifest
 
 
-def _checked(path: str | Path, name: str = "") -> Iterator[Any]:
-    """Yield the manifest, then each member with its content, checked against the manifest."""
-    name, advice = name or str(path), "ask for the file once more"
-    try:
-        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            first = archive.next()
-            described = (
-                archive.extractfile(first) if first is not None and first.name == MANIFEST else None
+def _check_unlike(manifest: Manifest, project: Path) -> None:
+    for file, digest in manifest["files"].items():
+        there = project / file
+        if not os.path.lexists(there) or file.startswith(f"{RECORDS}/"):
+            continue
+        if not there.is_file() or file_digest(there) != digest:
+            raise StudyError(
+                f"{file} is here already and differs; move results/ away, or "
+                "unpack in a fresh clone of the project"
             )
-            if described is None:
-                raise StudyError(
-                    f"{name}: is no bundle of a study, its first member is not {MANIFEST}; {advice}"
-                )
-            manifest = json.loads(described.read())
-            yield manifest
-            expected = dict(manifest["files"])
-            for member in archive:
-                if member.name == MANIFEST:
-                    continue
-                parts = PurePosixPath(member.name).parts
-                digest = expected.pop(member.name, None)
-                if (
-                    not member.isfile()
-                    or digest is None
-                    or ".." in parts
-                    or member.name.startswith("/")
-                ):
-                    raise StudyError(
-                        f"{name}: refused, it holds {member.name!r}, which no bundle has; {advice}"
-                    )
-                content = archive.extractfile(member).read()
-                if hashlib.sha256(content).hexdigest() != digest:
-                    raise StudyError(
-                        f"{name}: {member.name} is not the file that was bundled (its sha256 "
-                        f"differs); {advice}"
-                    )
-                yield member, content
-            # The archive ends before the file does: its own checksum comes last.
-            while stream.read(1 << 20):
-                pass
-    except (
-        tarfile.TarError,
-        EOFError,
-        zlib.error,
-        json.JSONDecodeError,
-        KeyError,
-        OSError,
-    ) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+
+
+def _is_wanted(file: str, manifest: Manifest, project: Path) -> bool:
+    """Tell whether a file is to be put in place: no record of a file that is only here."""
+    if not file.startswith(f"{RECORDS}/"):
+        return True
+    output = recorded_file(file)
+    return output in manifest["files"] or not output or not (project / output).exists()
+
+
+class _Staging:
+    """Where files wait until all are there, each on the disk that it goes to."""
+
+    def __init__(self, project: Path):
+        self._project = project
+        results = project / "results"
+        tops = [project, results if results.is_dir() else project]
+        project.mkdir(parents=True, exist_ok=True)
+        for top in tops:
+            remove_leftovers(top / "unbundle")
+        self._of_project, self._of_results = (
+            top / f".unbundle.{os.getpid()}.partial" for top in tops
+        )
+
+    def place(self, file: str, kind: str = "new") -> Path:
+        """Return where a file waits."""
+        top = self._of_results if file.startswith("results/") else self._of_project
+        return top / kind / file
+
+    def install(self, files: Iterable[str]) -> None:
+        """Put files in place; if one fails, everything is as it was before."""
+        with contextlib.ExitStack() as undo:
+            for file in files:
+                target, before = self._project / file, self.place(file, "before")
+                for folder in reversed(target.parents):
+                    if not folder.exists():
+                        folder.mkdir()
+                        undo.callback(_remove_empty, folder)
+                if os.path.lexists(target):
+                    before.parent.mkdir(parents=True, exist_ok=True)
+                    _move(target, before)
+                    undo.callback(_move, before, target)
+                else:
+                    undo.callback(target.unlink, missing_ok=True)
+                _move(self.place(file), target)
+            undo.pop_all()
+
+    def remove(self) -> None:
+        """Remove what waited."""
+        for folder in (self._of_project, self._of_results):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
             raise
-        raise StudyError(
-            f"{name}: truncated or damaged ({type(error).__name__}); {advice}"
-        ) from error
-    if expected:
-        raise StudyError(f"{name}: {next(iter(expected))} is missing in it; {advice}")
+        with atomic_path(target) as temporary:  # a folder below results/ is on another disk
+            shutil.copy2(source, temporary)

@@ -75,7 +75,9 @@ def recorded_digests(records: Mapping[str, str], folder: Path, check: str) -> It
     for name, digest in records.items():
         path = folder / name
         problem = ""
-        if not path.exists():
+        if Path(name).is_absolute() or ".." in Path(name).parts:  # a record may be somebody else's
+            problem = "lies outside the study"
+        elif not path.is_file():
             problem = "is missing"
         elif not digest:
             problem = "has no recorded sha256: an earlier version of the project made it"

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from study.audit.checks import Check, problems
+from study.audit.submission_files import check_files, check_runs
 from study.audit.verification import study_checks
 from study.data.index import read_index
 from study.data.partitions import draw_partitions, read_partition
 from study.data.splits import read_split, split_partition
+from study.errors import StudyError, one_line
 from study.files import file_digest, read_json
 
 # What students may not change, because tasks and grades rest on it.
@@ -48,22 +50,29 @@ class Submission(NamedTuple):
 
 
 def read_submission(
-    name: str, results: Path, data: Path, config: Mapping[str, Any], code: Mapping[str, str]
+    handed_in: Path,
+    data: Path,
+    config: Mapping[str, Any],
+    code: Mapping[str, str],
+    name: str = "",
 ) -> Submission:
     """Check a study that was handed in; what is wrong with its files is a failed check, no error.
 
     Args:
-        name: of the file or folder that was handed in.
-        results: its folder of results.
+        handed_in: folder that holds results/, or is that.
         data: the teacher's own folder of the decoded data set.
         config: the assignment's configuration.
         code: digest of each of the teacher's scripts.
+        name: of what was handed in, that of the folder unless given.
     """
+    results = handed_in / "results" if (handed_in / "results").is_dir() else handed_in
     made: list[Check] = []
     accuracies: list[dict[str, Any]] = []
     student, asked, changed, weights = "", 0, [], frozenset()
     try:
+        check_files(handed_in, results, read_json(data / "manifest.json"))
         record = read_json(results / "study.json")
+        check_runs(results, record)
         theirs, student = record["config"], str(record["config"]["partition_seed"])
         changed = sorted(
             script for script, digest in code.items() if record["code"].get(script) != digest
@@ -76,18 +85,30 @@ def read_submission(
     except (
         Exception
     ) as error:  # a submission may hold anything, and the others are to be graded too
-        made.append(Check("files can be read", str(results), f"{type(error).__name__}: {error}"))
+        made.append(Check("files can be read", str(results), reason(error)))
     columns = ["combo", "model", "seed", "accuracy"]
     return Submission(
-        name, student, made, pd.DataFrame(accuracies, columns=columns), asked, changed, weights
+        name or handed_in.name,
+        student,
+        made,
+        pd.DataFrame(accuracies, columns=columns),
+        asked,
+        changed,
+        weights,
     )
 
 
-def unreadable(name: str, reason: str) -> Submission:
+def reason(error: Exception) -> str:
+    """Return why something could not be read, in one line."""
+    text = one_line(error)
+    return text if isinstance(error, StudyError) else f"{type(error).__name__}: {text}"
+
+
+def unreadable(name: str, problem: str) -> Submission:
     """Return what is known of a file that holds no study: nothing, for this reason."""
     accuracies = pd.DataFrame(columns=["combo", "model", "seed", "accuracy"])
     return Submission(
-        name, "", [Check("files can be read", "bundle", reason)], accuracies, 0, [], frozenset()
+        name, "", [Check("files can be read", "bundle", problem)], accuracies, 0, [], frozenset()
     )
 
 
@@ -108,7 +129,8 @@ def _own_draw(
 ) -> Iterator[Check]:
     """Check that the data are the teacher's, and the draws those of the student's id."""
     for name, digest in read_json(data / "manifest.json")["sha256"].items():
-        same = file_digest(results / "data" / name) == digest
+        mine, theirs = data / name, results / "data" / name
+        same = theirs.stat().st_size == mine.stat().st_size and file_digest(theirs) == digest
         yield Check(
             "the data are the teacher's", name, "" if same else "differs from the teacher's"
         )

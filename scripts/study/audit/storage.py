@@ -189,6 +189,12 @@ class FolderStorage(Storage):
                 f"{shlex.quote(str(self._folder))}"
             )
 
+    def insist_on_bundle(self) -> None:
+        """Insist on a bundle there that is a file: a pipe would be waited for without end."""
+        super().insist_on_bundle()
+        if not Path(self.bundle).is_file():
+            raise StudyError(f"{self.bundle}: is no regular file; take it out, and push again")
+
     def send(self, path: Path) -> None:
         """Store a file as the bundle, under another name until it is whole."""
         self.check()

@@ -9,10 +9,11 @@ A file that no job makes is listed apart and never deleted.
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.audit.bundles import abandoned_bundles
 from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, locked, outputs
 from study.cli.terminal import console, say, table
@@ -81,19 +82,30 @@ def _of_runs_taken_out(project: Project, keep: list[str]) -> tuple[list[Path], l
     gone = {name for path in _files(project.results) for name in _run_of(path)} - names
     # Jobs make of a run that was taken out what they make of one that is needed.
     made = {_form(path, names) for path in needed}
+    is_left = _left_by_killed_processes(project.results)
     outdated, unknown, rest = [], [], []
     for path in _files(project.results):
         top = path.relative_to(project.results).parts[0]
         of_jobs = top in _OF_JOBS or _form(path, gone | names) in made
         if path in needed or top in _KEPT:
             rest.append(path)
-        elif ".partial" in path.suffixes or (of_jobs and gone & set(_words(path))):
+        elif is_left(path) or (of_jobs and gone & set(_words(path))):
             outdated.append(path)
         elif not gone & set(_words(path)):
             rest.append(path)
         else:
             unknown.append(path)
     return _gathered(outdated, [*unknown, *rest]), _gathered(unknown, [*outdated, *rest])
+
+
+def _left_by_killed_processes(results: Path) -> Callable[[Path], bool]:
+    bundles = abandoned_bundles(results)
+
+    def is_left(path: Path) -> bool:
+        partial = any(".partial" in Path(part).suffixes for part in path.parts)
+        return partial or any(map(path.is_relative_to, bundles))
+
+    return is_left
 
 
 def _run_of(path: Path) -> tuple[str, ...]:

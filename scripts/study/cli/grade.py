@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from study.audit.bundles import read_bundle
-from study.audit.grading import Submission, grades, read_submission, unreadable
+from study.audit.grading import Submission, grades, read_submission, reason, unreadable
 from study.cli.project import configuration_options, find_project
 from study.cli.terminal import console, say, shown, table
 from study.code import digests_of_scripts
@@ -82,11 +82,10 @@ def answer(arguments: argparse.Namespace) -> None:
 
 def _read(path: Path, data: Path, config: dict, code: dict[str, str]) -> Submission:
     if path.is_dir():
-        results = path / "results" if (path / "results").is_dir() else path
-        return read_submission(path.name, results, data, config, code)
+        return read_submission(path, data, config, code)
     with tempfile.TemporaryDirectory() as folder:
         try:
             read_bundle(path, Path(folder))
-        except (StudyError, OSError) as error:  # the others are to be graded too
-            return unreadable(path.name, str(error).removeprefix(f"{path}: "))
-        return read_submission(path.name, Path(folder, "results"), data, config, code)
+        except Exception as error:  # the others are to be graded too
+            return unreadable(path.name, reason(error).removeprefix(f"{path}: "))
+        return read_submission(Path(folder), data, config, code, path.name)

@@ -30,6 +30,23 @@ def decode(tmp_path, *options, check=True):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["named pipe", "device", "link to a pipe"])
+def test_an_image_that_is_no_regular_file_is_not_waited_for(kind, tmp_path):
+    images = coloured(tmp_path / "images", 4)
+    name = next(images.iterdir()) / "odd.png"
+    if kind == "named pipe":
+        os.mkfifo(name)
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        name.symlink_to("/dev/zero" if kind == "device" else tmp_path / "pipe")
+    digest = digest_of_images(list_images(images))
+    fetch(tmp_path, images, "--digest", digest)
+    problems = read_csv(tmp_path / "raw" / "problems.csv")
+    assert [(row["kind"], row["reason"]) for row in problems] == [
+        ("unusable", "cannot be read (no regular file)")
+    ]
+
+
 def test_a_folder_becomes_an_array_and_a_table(tmp_path):
     images = coloured(tmp_path / "my images", 4)
     tests = coloured(tmp_path / "tests", 2)

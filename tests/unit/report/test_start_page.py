@@ -1,11 +1,18 @@
 """The start page of the report says what it is given, in text that the report can read."""
 
+import re
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+from conftest import ROOT
 from docutils.core import publish_parts
 from jinja2 import Environment
 
+from study.errors import StudyError
 from study.report.findings import Finding
+from study.report.shown_page import shown_page
 from study.report.start_page import (
     computed_with,
     configuration,
@@ -22,12 +29,25 @@ class Category:
         self.name = name
 
 
-def shown(page: str, chapters: tuple[str, ...]) -> str:
+def shown(page: str, chapters: tuple[str, ...], record: str = "{}", lock: str = "0f") -> str:
     """Return the HTML that Snakemake's report makes of a start page."""
-    text = Environment(trim_blocks=True, lstrip_blocks=True).from_string(page)
-    return publish_parts(
-        text.render(categories=[Category(name) for name in chapters]), writer_name="html"
-    )["html_body"]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = Path(folder, "overview.rst"), Path(folder, "study.json")
+        for path, text in zip(paths, (page, record), strict=True):
+            path.write_text(text)
+
+        config = {
+            "start_page": lambda categories: shown_page(
+                paths[0], [category.name for category in categories], paths[1], lock
+            )
+        }
+        template = (ROOT / "workflow/report/start_page.rst").read_text()
+        text = Environment(trim_blocks=True, lstrip_blocks=True).from_string(template)
+        text = text.render(
+            snakemake={"config": config}, categories=[Category(name) for name in chapters]
+        )
+    html = publish_parts(text, writer_name="html")["html_body"]
+    return html.partition("</style>")[2]
 
 
 HOSTILE = "*a* `b`_ c_ |d| {{ e }} {% f %} \\g <b>"
@@ -51,6 +71,68 @@ def test_the_report_shows_the_start_page_as_it_was_meant():
     assert "overrides: {}" in page
     assert """app.showCategory('1.%20Results')&quot;))">1. Results</a>""" in page
     assert "(Hard examples)" in page  # a partial report lacks that chapter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ cycler.__init__.__globals__.os.system('touch SPRUNG') }}",
+        "{% for x in ().__class__.__mro__[1].__subclasses__() %}SPRUNG{% endfor %}",
+        "{% endraw %}{{ 7 * 191 }}",
+        ".. raw:: html\n\n   <script>SPRUNG</script>",
+        ".. raw:: html\n   :file: SECRET",
+        ".. include:: SECRET",
+        ".. literalinclude:: SECRET",
+        ".. csv-table:: t\n   :file: SECRET",
+        ".. image:: SECRET.svg\n   :loading: embed",
+        ".. image:: http://tracker.example/SPRUNG.png",
+        ".. |x| image:: http://tracker.example/SPRUNG.png\n\n|x|",
+        ".. role:: x(raw)\n   :format: html\n\n:x:`<script>SPRUNG</script>`",
+        ".. meta::\n   :http-equiv=refresh: 0; url=http://tracker.example/SPRUNG",
+        ".. math:: \\href{javascript:SPRUNG}{x}",
+        ".. default-role:: math\n\n`\\href{javascript:SPRUNG}{x}`",
+        "`click <javascript:SPRUNG()>`__",
+        "`click`_\n\n.. _click: javascript:SPRUNG()",
+        "javascript:SPRUNG() and http://tracker.example/SPRUNG",
+        "x\u2028\u2028</div>\x0b\x0c\x1c\x85.. raw:: html\n\n   <script>SPRUNG</script>",
+        "::\n\n   x\x85.. raw:: html\x85\x85   <script>SPRUNG</script>",
+        "`Results <#Results')SPRUNG>`__",
+    ],
+)  # fmt: skip
+def test_a_page_that_somebody_else_wrote_is_shown_and_does_nothing(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("SECRET", "SECRET.svg"):
+        Path(name).write_text("<svg>what nobody sent</svg>")
+    page = shown(f"Title\n=====\n\n{text}\n\nlast words\n", ("1. Results",))
+    assert "what nobody sent" not in page and "1337" not in page and not Path("SPRUNG").exists()
+    tags = re.findall("<[^>]*>", page)
+    assert not [tag for tag in tags if "SPRUNG" in tag or "<script" in tag or "<img" in tag]
+    assert not [tag for tag in tags if "http" in tag or "javascript" in tag]
+    assert "last words" in page
+
+
+def test_a_page_that_cannot_be_read_is_one_line(tmp_path):
+    with pytest.raises(StudyError, match="cannot be shown"):
+        shown("x" * (5 << 20), ())
+    (tmp_path / "overview.rst").write_bytes(b"\xff")
+    with pytest.raises(StudyError, match="cannot be shown"):
+        shown_page(tmp_path / "overview.rst", [], tmp_path / "study.json", None)
+
+
+@pytest.mark.parametrize(
+    ("record", "warns"),
+    [
+        ('{"repositories": [{"lock": "0f"}]}', False),
+        ('{"repositories": [{"lock": "1f"}]}', True),
+        ('{"repositories": [{"lock": "0f"}, {"lock": "1f"}]}', True),
+        ('{"repositories": [{"commit": null}, null]}', False),
+        ("[]", False),
+        ("[" * 100_000, False),
+        ('{"repositories": [3]}', False),
+    ],
+)
+def test_the_page_warns_of_another_lock(record, warns):
+    assert ("Warning: other libraries" in shown("text", (), record)) is warns
 
 
 def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():

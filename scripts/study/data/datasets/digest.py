@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -77,6 +78,8 @@ def _status(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):  # a named pipe is waited for without end
         return None
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 

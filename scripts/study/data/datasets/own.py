@@ -88,6 +88,8 @@ def _store_pictures(
 
 
 def _read(path: Path) -> tuple[bytes, str | None]:
+    if path.exists() and not path.is_file():  # a named pipe is waited for without end
+        raise Unusable("cannot be read (no regular file)")
     try:
         content = path.read_bytes()
     except OSError as error:
