@@ -50,7 +50,7 @@ def test_every_rule_declares_log_environment_and_resources():
                     "mem_mb=",
                     "runtime=",
                     "code=code(",
-                    "--code {params.code}",
+                    "--code {params.code:q}",
                 ):
                     assert directive in rule, f"{name} in {path.name} lacks {directive}"
 
