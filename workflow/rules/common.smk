@@ -132,16 +132,6 @@ def all_wildcards(wildcards):
     return dict(wildcards.items())
 
 
-def run_title(wildcards):
-    """Return what a job's run is called in figures."""
-    return f"{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}"
-
-
-def option(name, files):
-    """Return an option with its files as the words of a command, nothing where there is none."""
-    return [name, *files] if files else []
-
-
 def of_all_runs(file):
     """Return an input function for the file of this name of each run of the study.
 

@@ -1,6 +1,16 @@
 import json
 
 
+def run_title(wildcards):
+    """Return what a job's run is called in figures."""
+    return f"{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}"
+
+
+def option(name, files):
+    """Return an option with its files as the words of a command, nothing where there is none."""
+    return [name, *files] if files else []
+
+
 def recipe_json(wildcards):
     """Return the resolved recipe of a model as text that does not depend on the order of keys."""
     return canonical(RECIPES[wildcards.model])
