@@ -132,12 +132,14 @@ def read_yaml(path: str | Path) -> Any:
     """Return the content of a YAML file.
 
     Raises:
-        StudyError: the file is missing or is not YAML, or has a key twice in one mapping.
+        StudyError: the file cannot be read or is not YAML, or has a key twice in one mapping.
     """
     try:
         return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file") from None
+    except OSError as error:
+        raise StudyError(f"{path}: {error.strerror}; expected a YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
 
