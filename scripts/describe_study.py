@@ -77,12 +77,10 @@ def main(arguments: argparse.Namespace) -> None:
         "How to make it again": start_page.again(arguments.configfiles, repository()),
         "Configuration": start_page.configuration(config),
     }
-    # Runs by earlier versions of the project did not record it.
-    locks = {lock for record in records if (lock := record.get("repository", {}).get("lock"))}
     sizes = [counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]
     title = f"{name}: {', '.join(sizes)}"
     findings = main_findings(results)
-    write_text(arguments.output, start_page.start_page(title, _QUESTION, findings, sections, locks))
+    write_text(arguments.output, start_page.start_page(title, _QUESTION, findings, sections))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ LEVEL = {"claim": "BENIGN", "accuracy_at_least": 0.5, "combos": ["v1"]}
 def places(schema: Any, value: Any, path: tuple = ()) -> Iterator[tuple]:
     """Yield the path of each text in a value, of keys that may be any text as (…, key, None)."""
     kinds = schema.get("type", ())
-    if "string" in kinds or schema.get("enum") or isinstance(value, str):
+    if value and ("string" in kinds or schema.get("enum") or isinstance(value, str)):
         yield path
     if isinstance(value, list):
         for position, item in enumerate(value):
@@ -97,6 +97,8 @@ class Study(Project):
             "partitions": [{"name": name, "size": 0.3} for name in ("v1", "v2")] if own
                 else self.study["partitions"],
             "storage": "fs:///BENIGN",
+            "seeds": [42],
+            "figures": {"runs": False},
         }  # fmt: skip
         self.recipe = read_yaml(self.folder / "config/models/cnn2.yaml") | {"description": "BENIGN"}
 

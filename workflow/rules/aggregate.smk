@@ -646,9 +646,6 @@ rule build_gallery:
 WHOLE_CONFIG = canonical(
     {key: value for key, value in config.items() if key != "storage"}
 )
-# For the report's start page alone, which is rendered with each report and warns of another lock.
-# No job runs again for one.
-config["requirements_lock"] = lock_digest(SCRIPTS.parent)
 
 
 # What the study was. The summary waits for it, and `verify` and `bundle` read it.
@@ -700,9 +697,27 @@ rule record_study:
 
 
 def start_page():
-    """Return the report's start page: the one that says what was found, once it is made."""
-    made = Path("results/overview.rst")
-    return str(made.resolve()) if made.exists() else "report/workflow.rst"
+    """Return the report's start page: the one that says what was found, once it is made.
+
+    Its template is the project's own and takes the page as data, because a page that came in a
+    bundle is somebody else's.
+    """
+    if not Path("results/overview.rst").exists():
+        return "report/workflow.rst"
+    # For the template alone; no job runs again for it.
+    config["start_page"] = shown_start_page
+    return "report/start_page.rst"
+
+
+def shown_start_page(categories):
+    """Return the HTML that shows the start page in a report of these categories."""
+    from study.report.shown_page import shown_page
+
+    chapters = [category.name for category in categories]
+    tree = ResultsTree("results")
+    lock = lock_digest(SCRIPTS.parent)
+    with end_in_one_line():
+        return shown_page(tree / "overview.rst", chapters, tree.study, lock)
 
 
 # The report's start page. It reads what the summary reads, and the summary waits for it, so that

@@ -28,21 +28,11 @@ def check_texts(config: Mapping[str, Any]) -> None:
                 "SNAKEMAKE_STORAGE_S3_SECRET_KEY in the environment; fetch a protected data set "
                 "yourself and name the file by dataset.archive or CIFAR10_ARCHIVE"
             )
-    paths = {
-        f"dataset.{name}": config["dataset"][name] for name in ("archive", "path", "test_path")
-    }
-    for key, path in paths.items():
-        _check_path(key, path)
-    inputs = {"dataset.checksums": config["dataset"]["checksums"], "claims": config["claims"]}
+    for name in ("archive", "checksums", "path", "test_path"):
+        _check_path(f"dataset.{name}", config["dataset"][name])
+    _check_path("claims", config["claims"])
     for position, votes in enumerate(config["human_votes"]):
-        inputs[f"human_votes[{position}].path"] = votes["path"]
-    for key, path in inputs.items():
-        _check_path(key, path)
-        if re.search(r"[{}*?\[\]]", path):  # Snakemake's wildcards, and those of a shell
-            raise StudyError(
-                f"config: {key} is {path!r}, expected a path without braces, brackets, * and ?; "
-                "rename the file"
-            )
+        _check_path(f"human_votes[{position}].path", votes["path"])
 
 
 def _texts(value: Any, where: str = "") -> Iterable[tuple[str, str]]:
@@ -61,10 +51,10 @@ def _texts(value: Any, where: str = "") -> Iterable[tuple[str, str]]:
 def _check_path(key: str, path: str) -> None:
     if path.startswith("-"):
         raise StudyError(f"config: {key} is {path!r}, which reads like an option; write ./{path}")
-    if not path.isprintable():
+    if not path.isprintable() or "{" in path or "}" in path:  # Snakemake's wildcards
         raise StudyError(
-            f"config: {key} is {path!r}, expected a path without line breaks and other control "
-            "characters; rename the file"
+            f"config: {key} is {path!r}, expected a path without braces, line breaks and other "
+            "control characters; rename the file"
         )
 
 

@@ -1,20 +1,20 @@
-"""Plain texts as reStructuredText that a Jinja template may hold: nothing in them is markup."""
+"""Plain texts as reStructuredText: nothing in them is markup."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 
 def plain(text: str) -> str:
-    """Return text on one line that neither reStructuredText nor Jinja takes for markup."""
+    """Return text on one line that reStructuredText does not take for markup."""
     text = " ".join(text.split())
     # An escaped space is no space and no start of a list.
     start = "\\ " if re.match(r"\W|\w+[.)](\s|$)", text) else ""
-    return _no_template(start + re.sub(r"([\\`*|]|_(?!\w))", r"\\\1", text).replace("::", ":\\:"))
+    return start + re.sub(r"([\\`*|]|_(?!\w))", r"\\\1", text).replace("::", ":\\:")
 
 
 def literal(text: str) -> str:
     """Return a block of text that is shown as it is."""
-    return "::\n\n" + "\n".join(f"    {_no_template(line)}".rstrip() for line in text.splitlines())
+    return "::\n\n" + "\n".join(f"    {line}".rstrip() for line in text.splitlines())
 
 
 def heading(text: str, sign: str = "-") -> str:
@@ -36,7 +36,3 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
             f"   {' ' if column else '*'} - {plain(str(cell))}" for column, cell in enumerate(row)
         ]
     return "\n".join(lines)
-
-
-def _no_template(text: str) -> str:
-    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text)

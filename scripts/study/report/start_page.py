@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import yaml
@@ -12,34 +13,6 @@ from study.report.rst import heading, listed, literal, plain, table
 from study.runs.run import n_of
 from study.wording import counted, duration
 
-# The report's page puts this text beside the graph of rules, in a column in the middle. These rules
-# hold only while the start page is shown, because they are part of it.
-_STYLE = """\
-.. raw:: html
-
-   <style>
-   #app div:has(> div > div > .prose) { align-items: flex-start; justify-content: flex-start; }
-   #app div:has(> div > .prose) { flex-wrap: wrap; min-width: 0; }
-   #app div:has(> .prose) { min-width: 0; }
-   #app .prose { max-width: 50rem; }
-   #app .prose .section > h1 { margin: 1.5rem 0 .5rem; font-size: 1.25rem; }
-   #app .prose a { white-space: nowrap; }
-   #app .prose pre { white-space: pre; overflow-x: auto; }
-   #app .prose table { display: block; overflow-x: auto; }
-   #app .prose :is(td, th) p { margin: 0; }
-   </style>
-"""
-# What reads this page is a Jinja template with the report's categories; a chapter that a partial
-# report lacks is no link. The link leads through the menu, because the report goes on listing the
-# items of one category when it is sent straight to another.
-_SEE = """\
-{% macro see(chapter) %}\
-{% for category in categories if category.name.endswith(chapter) %}\
-`{{ category.name }} <javascript:void(app.setView({navbarMode:'menu'}),\
-setTimeout("app.showCategory('{{ category.name | urlencode }}')"))>`__\
-{% else %}{{ chapter }}{% endfor %}{% endmacro %}
-"""
-
 _HOW_TO_READ = """\
 The chapters in the menu hold the figures and tables; the circled i beside each says what is seen
 and how it was computed. The page gallery.html in the folder results shows what this report is too
@@ -47,11 +20,7 @@ small for: every image that some run got wrong, with what each run says of it.""
 
 
 def start_page(
-    title: str,
-    question: str,
-    findings: Sequence[Finding],
-    sections: Mapping[str, str],
-    locks: Iterable[str] = (),
+    title: str, question: str, findings: Sequence[Finding], sections: Mapping[str, str]
 ) -> str:
     """Return the page: title, question, findings with links to their chapters, other sections.
 
@@ -60,22 +29,17 @@ def start_page(
         question: what the study asks.
         findings: most important first.
         sections: reStructuredText by heading, such as the functions of this module return.
-        locks: sha256 of the requirements.lock of each run; the page warns if the project's is
-            another one when the report is made.
 
     Returns:
-        A Jinja template of reStructuredText, as Snakemake's reports read it.
+        reStructuredText, of which `study.report.shown_page` shows what this module writes.
     """
     items = "\n".join(
-        f"- **{plain(one.subject)}.** {plain(one.text)} ({{{{ see({one.chapter!r}) }}}})"
+        f"- **{plain(one.subject)}.** {plain(one.text)} (`{one.chapter} <#{quote(one.chapter)}>`__)"
         for one in findings
     )
     parts = [
-        _SEE,
         heading(title, "="),
-        _STYLE,
         plain(question),
-        _warning(set(locks)),
         _HOW_TO_READ,
         heading("Main findings"),
         items,
@@ -83,19 +47,6 @@ def start_page(
     for name, text in sections.items():
         parts += [heading(name), text]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
-
-
-def _warning(locks: set[str]) -> str:
-    """Return a template that warns unless the project's lock is the one of all runs."""
-    text = (
-        "**Warning: other libraries.** requirements.lock is not the one that {} trained with, so "
-        "what is run again may come out differently. The versions used are under *Computed with*."
-    )
-    if len(locks) > 1:
-        return text.format("all runs were")
-    known = ", ".join(f"'{lock}'" for lock in sorted(locks))
-    condition = f"snakemake.config['requirements_lock'] not in [{known}]" if locks else "false"
-    return f"{{% if {condition} %}}{text.format('the runs were')}{{% endif %}}"
 
 
 _DESIGN = (
