@@ -73,8 +73,9 @@ def end_in_one_line() -> Iterator[None]:
 def _full_folder() -> str:
     """Return which folder has no room: the temporary one, if it is it, or that of results."""
     temporary = Path(os.environ.get("TMPDIR", "/tmp"))
+    results = "results" if Path("results").is_dir() else "."
     with contextlib.suppress(OSError):
-        if shutil.disk_usage(temporary).free < _A_FILE and shutil.disk_usage(".").free >= _A_FILE:
+        if shutil.disk_usage(temporary).free < _A_FILE <= shutil.disk_usage(results).free:
             return f"the temporary folder {temporary} (set TMPDIR to use another)"
     return "the results folder"
 
