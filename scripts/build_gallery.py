@@ -11,7 +11,7 @@ import pandas as pd
 from study.data.index import Index, read_index
 from study.data.near_duplicates import read_duplicates
 from study.errors import StudyError
-from study.files import write_text
+from study.files import read_table, write_text
 from study.job import run_script
 from study.report.gallery.answers import read_answers
 from study.report.gallery.data import (
@@ -31,12 +31,7 @@ _MEGABYTE = 10**6
 
 def read_ranking(path: str, index: Index) -> pd.DataFrame:
     """Return the table of hard examples, hardest first."""
-    table = pd.read_csv(
-        path,
-        keep_default_na=False,
-        na_values=[""],
-        dtype={"class": str, "partition": str, "file": str},
-    )
+    table = read_table(path)
     if "image_id" not in table or sorted(table["image_id"]) != list(range(len(index.labels))):
         raise StudyError(
             f"{path}: expected a row for each of the {len(index.labels):,} images; "
@@ -76,7 +71,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         len(index.classes),
         read_duplicates(arguments.duplicates),
     )
-    top = pd.read_csv(arguments.top_table, usecols=["image_id"])["image_id"].to_numpy(np.int64)
+    top = read_table(arguments.top_table, usecols=["image_id"])["image_id"].to_numpy(np.int64)
     table = listed_images(ranking, answers, index.labels, top)
     image_ids, confused = table["image_id"].to_numpy(), confused_classes(table, answers, index)
     near = (np.full((len(table), _NEIGHBOURS), -1),) * 2

@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.audit.certification import LEVELS, certificate, seed_noise
 from study.data.index import read_index
-from study.files import write_text
+from study.files import read_table, write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
 from study.runs.run import Run
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the table and its page, and print a line a run."""
     labels = read_index(arguments.index).labels
     results = Path(arguments.summary).parent
-    summary = pd.read_csv(arguments.summary, dtype={"combo": str, "model": str})
+    summary = read_table(arguments.summary)
     rows = []
     for name in arguments.runs:
         run = Run.parse(name, results)

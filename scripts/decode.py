@@ -8,7 +8,7 @@ import numpy as np
 
 from study.data.datasets import Source, dataset
 from study.data.datasets.download import read_checksums
-from study.files import file_digest, write_array, write_csv, write_json
+from study.files import file_cell, file_digest, text_cell, write_array, write_csv, write_json
 from study.job import run_script
 
 
@@ -22,21 +22,24 @@ def main(arguments: argparse.Namespace) -> None:
     data = dataset(arguments.dataset).decode(Path(arguments.raw), source)
 
     write_array(arguments.images, data.images)
-    names = [data.classes[label] for label in data.labels]
+    # An archive's names are somebody else's words too.
+    classes = [text_cell(name) for name in data.classes]
+    names = [classes[label] for label in data.labels]
+    files = [file_cell(file) for file in data.files]
     write_csv(
         arguments.index,
         ["image_id", "label", "class", "source_split", "file"],
-        zip(range(len(names)), data.labels, names, data.source_split, data.files, strict=True),
+        zip(range(len(names)), data.labels, names, data.source_split, files, strict=True),
     )
-    counts = np.bincount(data.labels, minlength=len(data.classes))
+    counts = np.bincount(data.labels, minlength=len(classes))
     write_json(
         arguments.manifest,
         {
             "dataset": arguments.dataset,
             "images": list(data.images.shape),
             "dtype": str(data.images.dtype),
-            "classes": data.classes,
-            "class_counts": dict(zip(data.classes, counts.tolist(), strict=True)),
+            "classes": classes,
+            "class_counts": dict(zip(classes, counts.tolist(), strict=True)),
             "sha256": {
                 Path(path).name: file_digest(path) for path in (arguments.images, arguments.index)
             },

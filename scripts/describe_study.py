@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from study.audit.provenance import repository
-from study.files import read_csv, read_json, write_text
+from study.files import read_csv, read_json, read_table, write_text
 from study.job import run_script
 from study.report import start_page
 from study.report.findings import Results, main_findings
@@ -22,30 +22,27 @@ _QUESTION = (
     "How much do the data partition, the seed and the model matter, and which images stay hard "
     "whatever you do?"
 )
-_NAMES = ("combo", "model", "within", "a", "b", "label", "consensus", "file")
 _OF_IMAGES = ["image_id", "file", "n_eligible", "error_rate", "kind", "cl_issue"]
 _OF_PAIRS = ["image_id", "other_id", "pixel_distance", "labels_differ"]
 
 
 def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: Any) -> Results:
     """Return the tables that the findings are read from; `optional` ones by path, None for none."""
-    names = dict.fromkeys(_NAMES, str)
     tables = {
-        name: pd.read_csv(tree.comparison(name), dtype=names)
+        name: read_table(tree.comparison(name))
         for name in ("groups", "comparisons", "power", "variance", "scaling")
     }
     hardness = tree.hard_examples.with_suffix("")
     return Results(
         runs=pd.DataFrame(records)[["combo", "model", "seed", "status", "n_train"]],
-        reliability=pd.read_csv(hardness / "reliability.csv"),
-        # A class may be called NA, or 007.
-        confusions=pd.read_csv(hardness / "confusions.csv", dtype=names, keep_default_na=False),
-        hard_examples=pd.read_csv(tree.hard_examples, usecols=_OF_IMAGES, dtype=names),
-        duplicates=pd.read_csv(tree.near_duplicates, usecols=_OF_PAIRS).astype(
+        reliability=read_table(hardness / "reliability.csv"),
+        confusions=read_table(hardness / "confusions.csv"),
+        hard_examples=read_table(tree.hard_examples, usecols=_OF_IMAGES),
+        duplicates=read_table(tree.near_duplicates, usecols=_OF_PAIRS).astype(
             {"labels_differ": bool}
         ),
         **tables,
-        **{name: pd.read_csv(path) for name, path in optional.items() if path},
+        **{name: read_table(path) for name, path in optional.items() if path},
     )
 
 

@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Fetch into a temporary folder and rename it when everything in it is verified."""
     source = Source(
         archive=Path(arguments.archive).expanduser() if arguments.archive else None,
-        urls=tuple(arguments.urls),
+        urls=tuple(" ".join(arguments.urls).split()),
         checksums=read_checksums(arguments.checksums),
         scratch=Path(arguments.scratch),
         images=Path(arguments.images) if arguments.images else None,

@@ -4,9 +4,9 @@
 import argparse
 
 import numpy as np
-import pandas as pd
 
 from study.data.index import read_index
+from study.files import read_table
 from study.job import run_script
 from study.report.plots.near_duplicates import near_duplicates_figure
 from study.report.plots.style import save_figure
@@ -14,9 +14,7 @@ from study.report.plots.style import save_figure
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the figure."""
-    names = dict.fromkeys(("class", "other_class"), str)
-    # A class may be called NA, or 007.
-    pairs = pd.read_csv(arguments.duplicates, dtype=names, keep_default_na=False)
+    pairs = read_table(arguments.duplicates)
     images = np.load(arguments.images, mmap_mode="r")
     split = len(set(read_index(arguments.index).source_split)) > 1
     save_figure(near_duplicates_figure(pairs, images, arguments.threshold, split), arguments.output)

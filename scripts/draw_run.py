@@ -4,10 +4,9 @@
 import argparse
 
 import numpy as np
-import pandas as pd
 
 from study.data.index import read_index
-from study.files import read_json
+from study.files import read_json, read_table
 from study.job import run_script
 from study.report.plots.runs import confusion_matrix_figure, curves_figure, mistakes_figure
 from study.report.plots.style import message_figure, save_figure
@@ -31,12 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     predicted = predictions.log_probabilities().argmax(axis=1)
     matrix = confusion(index.labels[test], predicted[test], len(index.classes))
     save_figure(confusion_matrix_figure(matrix, index.classes, title), arguments.confusion_matrix)
-    # A class may be called NA, or 007.
-    wrong = pd.read_csv(
-        arguments.misclassified,
-        dtype={"file": str, "true": str, "pred": str},
-        keep_default_na=False,
-    )
+    wrong = read_table(arguments.misclassified)
     images = np.load(arguments.images, mmap_mode="r")
     figure = mistakes_figure(wrong, images, metrics["n"], title, arguments.count)
     save_figure(figure, arguments.mistakes)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from study.data.index import Index, read_index
 from study.data.near_duplicates import read_duplicates
 from study.data.partitions import read_partition
-from study.files import write_text
+from study.files import read_table, write_text
 from study.hardness.human_votes import human_columns
 from study.hardness.judgements import Judgements, RunRanks, read_judgements
 from study.hardness.ranking import confusions, ranked
@@ -72,7 +72,7 @@ def ranking(arguments: argparse.Namespace, index: Index, judgements: Judgements)
         hardness_table(judgements),
         index,
         {Path(path).stem: read_partition(path) for path in arguments.partitions},
-        pd.read_csv(arguments.duplicates),
+        read_table(arguments.duplicates),
         human_columns(votes, index.classes, len(index.labels)),
     )
 

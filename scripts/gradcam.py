@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from study.data.index import Index, read_index
 from study.devices import take_device
 from study.errors import StudyError
+from study.files import read_table
 from study.job import device_options, run_script
 from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.style import message_figure, save_figure
@@ -132,7 +132,7 @@ def asked(arguments: argparse.Namespace, index: Index) -> Question:
     runs = [run for run in read_runs(arguments.runs) if run.model == arguments.model]
     if not runs:
         raise StudyError(f"{arguments.runs}: no run of {arguments.model}; list the runs again")
-    hardest = pd.read_csv(arguments.top_table)["image_id"].to_numpy(np.int64)
+    hardest = read_table(arguments.top_table)["image_id"].to_numpy(np.int64)
     return about_the_hardest(runs, index.labels, hardest[: arguments.count])
 
 

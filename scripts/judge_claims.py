@@ -3,10 +3,8 @@
 
 import argparse
 
-import pandas as pd
-
 from study.comparison.claims import VERDICTS, judge_claims, require_supported
-from study.files import read_yaml, write_text
+from study.files import read_table, read_yaml, write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
 
@@ -19,11 +17,7 @@ _COLUMNS = (
 
 def main(arguments: argparse.Namespace) -> None:
     """Write what the results say of each claim; fail where all must be supported and are not."""
-    names = {"combo": str, "model": str, "a": str, "b": str, "within": str}
-    tables = (
-        pd.read_csv(path, dtype=names)
-        for path in (arguments.comparisons, arguments.groups, arguments.variance)
-    )
+    tables = map(read_table, (arguments.comparisons, arguments.groups, arguments.variance))
     judged = judge_claims(read_yaml(arguments.claims), *tables)
     verdicts = judged.drop_duplicates("claim")["verdict"]
     counts = ", ".join(f"{(verdicts == verdict).sum()} {verdict}" for verdict in VERDICTS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from study.comparison.groups import group_row
-from study.files import write_text
+from study.files import read_table, write_text
 from study.job import run_script
 from study.report.plots.accuracy import (
     accuracy_by_combo_figure,
@@ -56,7 +56,7 @@ def group_table(summary: pd.DataFrame, compared: str) -> pd.DataFrame:
         dict(zip(_GROUP, key, strict=True)) | group_row(group)
         for key, group in summary.groupby(_GROUP, sort=False)
     ]
-    letters = pd.read_csv(compared, dtype={"combo": str, "model": str})[_COMPARED]
+    letters = read_table(compared)[_COMPARED]
     return pd.DataFrame(rows).merge(letters, on=_GROUP, how="left")
 
 
@@ -84,7 +84,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write groups, pages and figures; last the table of runs, which stands for the whole study."""
     runs, models = read_runs(arguments.runs), ResultsTree(Path(arguments.runs).parent) / "models"
     multiply_adds = {
-        model: pd.read_csv(models / model / "layers.csv", index_col="name").at[
+        model: read_table(models / model / "layers.csv", index_col="name").at[
             "total", "multiply_adds"
         ]
         for model in dict.fromkeys(run.model for run in runs)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from study.data.index import read_index
 from study.errors import StudyError
-from study.files import write_text
+from study.files import read_table, write_text
 from study.hardness.human_agreement import (
     HARD_FOR_MODELS,
     SCORES,
@@ -58,7 +58,7 @@ def main(arguments: argparse.Namespace) -> None:
 def images_by_source(arguments: argparse.Namespace) -> dict[str, pd.DataFrame]:
     """Return the images that both models and people judged, by the kind of the votes."""
     index = read_index(arguments.index)
-    hard_examples = pd.read_csv(arguments.hard_examples)
+    hard_examples = read_table(arguments.hard_examples)
     images = {}
     for kind, path in zip(arguments.kinds, arguments.votes, strict=True):
         targets = human_targets(read_votes(kind, path, index))

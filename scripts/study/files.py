@@ -9,14 +9,23 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
 
-from study.errors import StudyError, one_line
+from study.errors import StudyError, escaped, one_line
 
 if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy for it
     import numpy as np
+    import pandas as pd
+
+# Columns of words, which may read like numbers or like "NA".
+_WORDS = (
+    "a", "b", "case", "claim", "class", "combo", "compared", "consensus", "file", "label", "model",
+    "name", "other_class", "partition", "pred", "second", "true", "within",
+)  # fmt: skip
+# What a spreadsheet takes for a formula; a plain number such as -1 is none.
+_FORMULA = re.compile(r"[=@＝＠]|[+＋－-](?!\d+(\.\d+)?\Z)")
 
 
 @contextlib.contextmanager
@@ -124,12 +133,14 @@ def read_yaml(path: str | Path) -> Any:
     """Return the content of a YAML file.
 
     Raises:
-        StudyError: the file is missing or is not YAML, or has a key twice in one mapping.
+        StudyError: the file cannot be read or is not YAML, or has a key twice in one mapping.
     """
     try:
         return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file") from None
+    except OSError as error:
+        raise StudyError(f"{path}: {error.strerror}; expected a YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
 
@@ -140,9 +151,56 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[A
         atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = csv.writer(UnixLines(stream), lineterminator="\r\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+class UnixLines:
+    """Gives the rows of a CSV writer Unix line ends.
+
+    Before Python 3.13 a writer puts in quotes only what has a character of its own line ends, so
+    that a carriage return in a cell would end the row where it is read.
+    """
+
+    def __init__(self, stream: IO[str]):
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        """Write one row, which ends in a carriage return and a line feed."""
+        return self._stream.write(row.removesuffix("\r\n") + "\n")
+
+
+def text_cell(text: str) -> str:
+    """Return somebody else's text as it may stand in a table that people open.
+
+    What a spreadsheet would compute begins with an apostrophe; control characters are escaped.
+    """
+    return f"'{escaped(text)}" if _FORMULA.match(text) else escaped(text)
+
+
+def file_cell(path: str | Path) -> str:
+    """Return a file's path as it may stand in a table that people open; it names the same file."""
+    text = escaped(str(path))
+    return f"./{text}" if _FORMULA.match(text) else text
+
+
+def is_formula(text: str) -> bool:
+    """Tell whether a spreadsheet would compute this text."""
+    return bool(_FORMULA.match(text))
+
+
+def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
+    """Return a table of results; only an empty cell is missing, and names stay as they are.
+
+    Args:
+        path: what `write_table` or `write_csv` wrote.
+        options: of pandas.read_csv, such as `usecols`.
+    """
+    import pandas as pd
+
+    words = dict.fromkeys(_WORDS, str)
+    return pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""], **options)
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:

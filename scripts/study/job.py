@@ -5,16 +5,19 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from study.code import code_digest
-from study.errors import StudyError, one_line
+from study.errors import StudyError, escaped, one_line
 
 # A full disk, a full quota and a file-size limit read the same to a user: there is no room.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# Bytes; a folder with less room than this is full.
+_A_FILE = 1_000_000
 # What Ctrl-C leaves in the log of a job; it has not failed.
 INTERRUPTED = "interrupted; run the same command again to go on"
 # Environment of a process that trains on a CPU. glibc maps and unmaps every large activation at
@@ -47,7 +50,7 @@ def end_in_one_line() -> Iterator[None]:
         raise SystemExit(1) from None
     except OSError as error:
         if error.errno in _NO_ROOM:
-            where = error.filename or "the results folder"
+            where = error.filename or _full_folder()
             message = (
                 f"no space left while writing {where} ({error.strerror}): nothing was kept of it; "
                 "free some space and run the same command again"
@@ -63,8 +66,18 @@ def end_in_one_line() -> Iterator[None]:
         message = INTERRUPTED
     else:
         return
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    print(f"error: {escaped(one_line(message))}", file=sys.stderr)
     raise SystemExit(1)
+
+
+def _full_folder() -> str:
+    """Return which folder has no room: the temporary one, if it is it, or that of results."""
+    temporary = Path(os.environ.get("TMPDIR", "/tmp"))
+    results = "results" if Path("results").is_dir() else "."
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(temporary).free < _A_FILE <= shutil.disk_usage(results).free:
+            return f"the temporary folder {temporary} (set TMPDIR to use another)"
+    return "the results folder"
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:

@@ -1,9 +1,21 @@
 """Files are whole or absent and read back as written; an error has their name."""
 
+import pandas as pd
 import pytest
 
 from study.errors import StudyError
-from study.files import atomic_path, read_json, read_yaml, write_json
+from study.files import (
+    atomic_path,
+    file_cell,
+    read_csv,
+    read_json,
+    read_table,
+    read_yaml,
+    text_cell,
+    write_csv,
+    write_json,
+)
+from study.report.tables import write_table
 
 
 def test_an_output_is_whole_or_absent(tmp_path):
@@ -38,3 +50,50 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path):
     path.write_text("a: [1,\nb: {")
     with pytest.raises(StudyError, match=r"broken.yaml: not valid YAML"):
         read_yaml(path)
+
+
+# What pandas takes for missing, for numbers or for truth unless it is told that it is a name.
+NAMES = ["NA", "null", "nan", "None", "N/A", "0", "1", "007", "1e3", "True", "inf", "-1", "v1"]
+BROKEN = ["a\rb.png", "a\nb.png", "a\r\nb.png", 'a"b,c.png', "\r", " a ", "\ufeffa"]
+
+
+@pytest.mark.parametrize("names", [NAMES, BROKEN], ids=["like values", "with line breaks"])
+def test_names_come_back_from_tables_as_they_were_written(tmp_path, names):
+    table = pd.DataFrame({"combo": names, "seed": range(len(names)), "score": 0.5})
+    table.loc[0, "score"] = float("nan")
+    write_table(tmp_path / "pandas.csv", table, "%.6f")
+    write_csv(tmp_path / "csv.csv", list(table), table.fillna("").to_numpy())
+    for path in (tmp_path / "pandas.csv", tmp_path / "csv.csv"):
+        assert [row["combo"] for row in read_csv(path)] == names
+        read = read_table(path)
+        assert read["combo"].tolist() == names
+        assert read["seed"].tolist() == list(range(len(names)))
+        assert read["score"].isna().tolist() == [True] + [False] * (len(names) - 1)
+
+
+def test_plain_tables_have_the_bytes_that_they_had(tmp_path):
+    write_csv(tmp_path / "x.csv", ["a", "b"], [(1, "x"), ("y z", 'q"')])
+    assert (tmp_path / "x.csv").read_bytes() == b'a,b\n1,x\ny z,"q"""\n'
+    write_table(tmp_path / "y.csv", pd.DataFrame({"a": [1, 2], "b": ["x", "é, "]}))
+    assert (tmp_path / "y.csv").read_bytes() == 'a,b\n1,x\n2,"é, "\n'.encode()
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "＝1", "-cmd|' /C calc'!A0"])
+def test_no_cell_for_people_is_a_formula(text):
+    assert text_cell(text) == "'" + text
+    assert file_cell(text) == "./" + text
+
+
+@pytest.mark.parametrize("text", ["-1", "+1", "-0.5", "s1234567", "", "a=b", "v1+v2"])
+def test_cells_that_compute_nothing_stay_as_they_are(text):
+    assert text_cell(text) == file_cell(text) == text
+
+
+@pytest.mark.parametrize("text", ["\t=1", "\r=1", "\x1b[2J", "a\x07", "\u202egnp"])
+def test_no_cell_for_people_has_a_control_character(text):
+    assert text_cell(text).isprintable() and file_cell(text).isprintable()
+
+
+def test_a_folder_in_place_of_a_yaml_file_is_named(tmp_path):
+    with pytest.raises(StudyError, match="expected a YAML file"):
+        read_yaml(tmp_path)

@@ -50,9 +50,35 @@ def test_every_rule_declares_log_environment_and_resources():
                     "mem_mb=",
                     "runtime=",
                     "code=code(",
-                    "--code {params.code}",
+                    "--code {params.code:q}",
                 ):
                     assert directive in rule, f"{name} in {path.name} lacks {directive}"
+
+
+def test_each_value_in_a_shell_command_is_quoted():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for shell in re.findall(r"^    shell:\n((?: {8}.*\n)+)", path.read_text(), re.MULTILINE):
+            assert shell.count("{") == shell.count(":q}"), f"{path.name}: {shell}"
+
+
+def test_no_pattern_of_a_schema_lets_a_line_break_through():
+    def patterns(schema):
+        for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+            if key == "pattern":
+                yield value
+            elif isinstance(value, dict | list):
+                yield from patterns(value)
+
+    for path in (ROOT / "workflow/schemas").glob("*.yaml"):
+        for pattern in patterns(read_yaml(path)):
+            assert "$" not in pattern, f"{path.name}: $ matches before a line break, \\Z does not"
+
+
+def test_tables_with_names_are_read_by_the_one_reader_that_keeps_them():
+    # Numbers alone; texts throughout; a digest of its own type.
+    others = {"files.py", "near_duplicates.py", "list_problems.py", "history.py"}
+    for path in (ROOT / "scripts").rglob("*.py"):
+        assert "pd.read_csv(" not in path.read_text() or path.name in others, path
 
 
 def test_nothing_generated_and_no_photograph_is_tracked():

@@ -21,12 +21,12 @@ rule list_runs:
         seeds=SEEDS,
     shell:
         "python scripts/list_runs.py"
-        " --code {params.code}"
-        " --combos {params.combos}"
-        " --models {params.models}"
-        " --seeds {params.seeds}"
-        " --output {output.runs}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --combos {params.combos:q}"
+        " --models {params.models:q}"
+        " --seeds {params.seeds:q}"
+        " --output {output.runs:q}"
+        " > {log:q} 2>&1"
 
 
 rule compare:
@@ -96,19 +96,19 @@ rule compare:
         precision=config["compare"]["precision"],
     shell:
         "python scripts/compare.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --index {input.index}"
-        " --partitions {params.partitions}"
-        " --draws {params.draws}"
-        " --precision {params.precision}"
-        " --tables {output.tables}"
-        " --page {output.page}"
-        " --comparisons-figure {output.differences}"
-        " --variance-figure {output.variance}"
-        " --scaling-figure {output.scaling}"
-        " --calibration-figure {output.calibration}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --index {input.index:q}"
+        " --partitions {params.partitions:q}"
+        " --draws {params.draws:q}"
+        " --precision {params.precision:q}"
+        " --tables {output.tables:q}"
+        " --page {output.page:q}"
+        " --comparisons-figure {output.differences:q}"
+        " --variance-figure {output.variance:q}"
+        " --scaling-figure {output.scaling:q}"
+        " --calibration-figure {output.calibration:q}"
+        " > {log:q} 2>&1"
 
 
 rule plot_curves:
@@ -139,12 +139,12 @@ rule plot_curves:
         code=code("plot_curves.py"),
     shell:
         "python scripts/plot_curves.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --model {wildcards.model}"
-        " --figure {output.figure}"
-        " --output {output.table}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --model {wildcards.model:q}"
+        " --figure {output.figure:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"
 
 
 def digests(*paths):
@@ -227,24 +227,24 @@ rule find_hard_examples:
         votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
         "python scripts/find_hard_examples.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --index {input.index}"
-        " --images {input.images}"
-        " --partitions {input.partitions}"
-        " --duplicates {input.duplicates}"
-        " --kinds {params.kinds}"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --index {input.index:q}"
+        " --images {input.images:q}"
+        " --partitions {input.partitions:q}"
+        " --duplicates {input.duplicates:q}"
+        " --kinds {params.kinds:q}"
         " --votes {input.votes:q}"
-        " --output {output.table}"
-        " --top-table {output.top}"
-        " --reliability {output.reliability}"
-        " --growth {output.growth}"
-        " --confusions {output.confusions}"
-        " --page {output.page}"
-        " --map-figure {output.map}"
-        " --growth-figure {output.growth_figure}"
-        " --confusions-figure {output.confusions_figure}"
-        " > {log} 2>&1"
+        " --output {output.table:q}"
+        " --top-table {output.top:q}"
+        " --reliability {output.reliability:q}"
+        " --growth {output.growth:q}"
+        " --confusions {output.confusions:q}"
+        " --page {output.page:q}"
+        " --map-figure {output.map:q}"
+        " --growth-figure {output.growth_figure:q}"
+        " --confusions-figure {output.confusions_figure:q}"
+        " > {log:q} 2>&1"
 
 
 def chain_predictions(wildcards):
@@ -287,14 +287,14 @@ rule find_hard_to_learn:
         code=code("find_hard_to_learn.py"),
     shell:
         "python scripts/find_hard_to_learn.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --index {input.index}"
-        " --partition {input.partition}"
-        " --table {output.table}"
-        " --report {output.report}"
-        " --page {output.page}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --index {input.index:q}"
+        " --partition {input.partition:q}"
+        " --table {output.table:q}"
+        " --report {output.report:q}"
+        " --page {output.page:q}"
+        " > {log:q} 2>&1"
 
 
 def hard_to_learn_reports():
@@ -414,15 +414,15 @@ rule summarize:
         code=code("summarize.py"),
     shell:
         "python scripts/summarize.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --compared {input.compared}"
-        " --groups {output.groups}"
-        " --groups-page {output.groups_page}"
-        " --page {output.page}"
-        " --figure {output.figure}"
-        " --output {output.summary}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --compared {input.compared:q}"
+        " --groups {output.groups:q}"
+        " --groups-page {output.groups_page:q}"
+        " --page {output.page:q}"
+        " --figure {output.figure:q}"
+        " --output {output.summary:q}"
+        " > {log:q} 2>&1"
 
 
 # Which run is a model's best is known when all are measured, so all are inputs.
@@ -459,18 +459,18 @@ rule gradcam_hard_examples:
         code=code("gradcam.py", by_model=True),
     shell:
         "python scripts/gradcam.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --model {wildcards.model}"
-        " --top-table {input.top}"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --model {wildcards.model:q}"
+        " --top-table {input.top:q}"
         " --count 24"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --gpus {resources.gpu}"
-        " --threads {threads}"
-        " --maps {output.maps}"
-        " --figure {output.figure}"
-        " > {log} 2>&1"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --gpus {resources.gpu:q}"
+        " --threads {threads:q}"
+        " --maps {output.maps:q}"
+        " --figure {output.figure:q}"
+        " > {log:q} 2>&1"
 
 
 # On request, `snakemake validate_hardness`; part of a study whose configuration names files with
@@ -514,16 +514,16 @@ rule validate_hardness:
         votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
         "python scripts/validate_hardness.py"
-        " --code {params.code}"
-        " --hard-examples {input.hard_examples}"
-        " --index {input.index}"
-        " --kinds {params.kinds}"
+        " --code {params.code:q}"
+        " --hard-examples {input.hard_examples:q}"
+        " --index {input.index:q}"
+        " --kinds {params.kinds:q}"
         " --votes {input.votes:q}"
-        " --page {output.page}"
-        " --precision-recall {output.precision_recall}"
-        " --human-error {output.human_error}"
-        " --output {output.table}"
-        " > {log} 2>&1"
+        " --page {output.page:q}"
+        " --precision-recall {output.precision_recall:q}"
+        " --human-error {output.human_error:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"
 
 
 def claims_file(wildcards):
@@ -564,14 +564,14 @@ rule judge_claims:
         claims=digests(config["claims"]),
     shell:
         "python scripts/judge_claims.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " --claims {input.claims:q}"
-        " --comparisons {input.comparisons}"
-        " --groups {input.groups}"
-        " --variance {input.variance}"
-        " --page {output.page}"
-        " --output {output.table}"
-        " > {log} 2>&1"
+        " --comparisons {input.comparisons:q}"
+        " --groups {input.groups:q}"
+        " --variance {input.variance:q}"
+        " --page {output.page:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"
 
 
 # On request: `snakemake check_claims` fails unless all claims are supported.
@@ -594,13 +594,13 @@ rule check_claims:
         code=code("judge_claims.py"),
     shell:
         "python scripts/judge_claims.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " --claims {input.claims:q}"
-        " --comparisons {input.comparisons}"
-        " --groups {input.groups}"
-        " --variance {input.variance}"
+        " --comparisons {input.comparisons:q}"
+        " --groups {input.groups:q}"
+        " --variance {input.variance:q}"
         " --require-supported"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log:q}"
 
 
 # A file of its own and no part of the report, which would hold all of it.
@@ -629,16 +629,16 @@ rule build_gallery:
         code=code("build_gallery.py"),
     shell:
         "python scripts/build_gallery.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --index {input.index}"
-        " --images {input.images}"
-        " --duplicates {input.duplicates}"
-        " --table {input.table}"
-        " --top-table {input.top}"
-        " --gradcam {input.gradcam}"
-        " --output {output.page}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --index {input.index:q}"
+        " --images {input.images:q}"
+        " --duplicates {input.duplicates:q}"
+        " --table {input.table:q}"
+        " --top-table {input.top:q}"
+        " --gradcam {input.gradcam:q}"
+        " --output {output.page:q}"
+        " > {log:q} 2>&1"
 
 
 # What the configuration asks for; jobs that depend on all of it take it as this text. Where results
@@ -686,14 +686,14 @@ rule record_study:
         configfiles=given_configfiles(),
     shell:
         "python scripts/record_study.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " --config {params.config:q}"
         " --configfiles {params.configfiles:q}"
-        " --runs {input.runs}"
-        " --data {input.data}"
-        " --files {input.files}"
-        " --output {output.manifest}"
-        " > {log} 2>&1"
+        " --runs {input.runs:q}"
+        " --data {input.data:q}"
+        " --files {input.files:q}"
+        " --output {output.manifest:q}"
+        " > {log:q} 2>&1"
 
 
 def start_page():
@@ -755,18 +755,18 @@ rule describe_study:
         config=WHOLE_CONFIG,
         configfiles=given_configfiles(),
         optional=lambda wildcards, input: [
-            f"--{name} {input[name]}"
+            word
             for name in ("claims", "reproduction", "validation")
-            if input[name]
+            for word in option(f"--{name}", input[name])
         ],
     shell:
         "python scripts/describe_study.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " --config {params.config:q}"
         " --configfiles {params.configfiles:q}"
-        " --runs {input.runs}"
-        " {params.optional}"
-        " --partitions {input.partitions}"
-        " --problems {input.problems}"
-        " --output {output.page}"
-        " > {log} 2>&1"
+        " --runs {input.runs:q}"
+        " {params.optional:q}"
+        " --partitions {input.partitions:q}"
+        " --problems {input.problems:q}"
+        " --output {output.page:q}"
+        " > {log:q} 2>&1"

@@ -23,9 +23,9 @@ rule verify:
         ],
     shell:
         "python scripts/verify.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " {params.study:q}"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log:q}"
 
 
 # On request: `snakemake certify` trains some runs again and says how closely they match.
@@ -91,13 +91,13 @@ rule certify:
         runs=certified_runs(),
     shell:
         "python scripts/certify.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " --runs {params.runs:q}"
-        " --summary {input.summary}"
-        " --index {input.index}"
-        " --page {output.page}"
-        " --output {output.table}"
-        " 2>&1 | tee {log}"
+        " --summary {input.summary:q}"
+        " --index {input.index:q}"
+        " --page {output.page:q}"
+        " --output {output.table:q}"
+        " 2>&1 | tee {log:q}"
 
 
 # On request: `snakemake bundle` verifies the study and puts it into one file. It has no outputs, so
@@ -122,13 +122,13 @@ rule bundle:
         to=["--output", "study.tar.gz"],
     shell:
         "( python scripts/verify.py"
-        " --code {params.verify}"
+        " --code {params.verify:q}"
         " {params.study:q}"
         " && python scripts/bundle.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " --configfiles {params.configfiles:q}"
         " {params.to:q} )"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log:q}"
 
 
 def storage_to_push(wildcards):
@@ -181,8 +181,8 @@ rule pull:
         storage=config["storage"],
     shell:
         "python scripts/unbundle.py"
-        " --code {params.code} {params.storage:q}"
-        " 2>&1 | tee {log}"
+        " --code {params.code:q} {params.storage:q}"
+        " 2>&1 | tee {log:q}"
 
 
 # They need the network, which computing nodes often lack.

@@ -24,9 +24,9 @@ def own_options():
     if not OWN_DIGEST:
         return []
     return [
-        f"--image-size {DATASET['image_size']}",
-        f"--fit {DATASET['fit']}",
-        f"--digest {OWN_DIGEST}",
+        *("--image-size", DATASET["image_size"]),
+        *("--fit", DATASET["fit"]),
+        *("--digest", OWN_DIGEST),
     ]
 
 
@@ -56,17 +56,17 @@ rule download:
         own=own_options(),
     shell:
         "python scripts/download.py"
-        " --code {params.code}"
-        " --dataset {params.dataset}"
+        " --code {params.code:q}"
+        " --dataset {params.dataset:q}"
         " --archive {resources.archive:q}"
-        " --urls {resources.urls}"
+        " --urls {resources.urls:q}"
         " --images {resources.images:q}"
         " --test-images {resources.test_images:q}"
-        " {params.own}"
+        " {params.own:q}"
         " --checksums {input.checksums:q}"
         " --scratch results/scratch/download"
-        " --output {output.raw}"
-        " 2>&1 | tee {log}"
+        " --output {output.raw:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule decode:
@@ -93,16 +93,16 @@ rule decode:
         skip=["--skip-broken"] if OWN_DIGEST and DATASET["skip_broken"] else [],
     shell:
         "python scripts/decode.py"
-        " --code {params.code}"
-        " --dataset {params.dataset}"
-        " --raw {input.raw}"
+        " --code {params.code:q}"
+        " --dataset {params.dataset:q}"
+        " --raw {input.raw:q}"
         " --checksums {input.checksums:q}"
-        " --problems {input.problems}"
-        " {params.skip}"
-        " --images {output.images}"
-        " --index {output.index}"
-        " --manifest {output.manifest}"
-        " > {log} 2>&1"
+        " --problems {input.problems:q}"
+        " {params.skip:q}"
+        " --images {output.images:q}"
+        " --index {output.index:q}"
+        " --manifest {output.manifest:q}"
+        " > {log:q} 2>&1"
 
 
 def partitions_until(partition):
@@ -144,14 +144,14 @@ rule partition:
         seed=config["partition_seed"],
     shell:
         "python scripts/partition.py"
-        " --code {params.code}"
-        " --index {input.index}"
-        " --before {input.before}"
-        " --sizes {params.sizes}"
-        " --seed {params.seed}"
-        " --output {output.partition}"
-        " --record {output.record}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --index {input.index:q}"
+        " --before {input.before:q}"
+        " --sizes {params.sizes:q}"
+        " --seed {params.seed:q}"
+        " --output {output.partition:q}"
+        " --record {output.record:q}"
+        " > {log:q} 2>&1"
 
 
 def split_lists(wildcards):
@@ -164,10 +164,14 @@ def split_lists(wildcards):
 def split_options(wildcards):
     """Return of which kind a split is, and its shares."""
     if wildcards.part == OFFICIAL:
-        return ["--kind official", f"--val {config['official']['val']}"]
+        return ["--kind", "official", "--val", config["official"]["val"]]
     kind = "afresh" if wildcards.part.endswith(AFRESH) else "partition"
-    shares = [f"--{role} {ratio}" for role, ratio in sorted(config["split"].items())]
-    return [f"--kind {kind}", *shares]
+    shares = sorted(config["split"].items())
+    return [
+        "--kind",
+        kind,
+        *(word for role, ratio in shares for word in (f"--{role}", ratio)),
+    ]
 
 
 # Of a partition, of the whole data set as its publisher split it, or of a combo afresh.
@@ -192,14 +196,14 @@ rule split:
         options=split_options,
     shell:
         "python scripts/split.py"
-        " --code {params.code}"
-        " --index {input.index}"
-        " --partitions {input.partitions}"
-        " --seed {wildcards.seed}"
-        " {params.options}"
-        " --output {output.split}"
-        " --development {output.development}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --index {input.index:q}"
+        " --partitions {input.partitions:q}"
+        " --seed {wildcards.seed:q}"
+        " {params.options:q}"
+        " --output {output.split:q}"
+        " --development {output.development:q}"
+        " > {log:q} 2>&1"
 
 
 # The images that all runs of a seed are tested on, whatever their combo.
@@ -223,10 +227,10 @@ rule common_test:
         wildcards=all_wildcards,
     shell:
         "python scripts/common_test.py"
-        " --code {params.code}"
-        " --splits {input.splits}"
-        " --output {output.image_ids}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --splits {input.splits:q}"
+        " --output {output.image_ids:q}"
+        " > {log:q} 2>&1"
 
 
 rule export_images:
@@ -247,12 +251,12 @@ rule export_images:
         code=code("export_images.py"),
     shell:
         "python scripts/export_images.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --threads {threads}"
-        " --output {output.folder}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --threads {threads:q}"
+        " --output {output.folder:q}"
+        " > {log:q} 2>&1"
 
 
 # On request: `snakemake images`.
@@ -280,13 +284,13 @@ rule find_duplicates:
         threshold=config["near_duplicates"]["threshold"],
     shell:
         "python scripts/find_duplicates.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --threshold {params.threshold}"
-        " --threads {threads}"
-        " --output {output.table}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --threshold {params.threshold:q}"
+        " --threads {threads:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"
 
 
 # Apart from the table, by which runs are measured: another figure measures nothing again.
@@ -315,13 +319,13 @@ rule draw_near_duplicates:
         threshold=config["near_duplicates"]["threshold"],
     shell:
         "python scripts/draw_near_duplicates.py"
-        " --code {params.code}"
-        " --duplicates {input.duplicates}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --threshold {params.threshold}"
-        " --output {output.figure}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --duplicates {input.duplicates:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --threshold {params.threshold:q}"
+        " --output {output.figure:q}"
+        " > {log:q} 2>&1"
 
 
 # What the images are, for whoever has to judge them; of your own also what is wrong with files.
@@ -349,12 +353,12 @@ rule count_classes:
         code=code("count_classes.py"),
     shell:
         "python scripts/count_classes.py"
-        " --code {params.code}"
-        " --index {input.index}"
-        " --partitions {input.partitions}"
-        " --page {output.page}"
-        " --output {output.table}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --index {input.index:q}"
+        " --partitions {input.partitions:q}"
+        " --page {output.page:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"
 
 
 rule list_problems:
@@ -380,8 +384,8 @@ rule list_problems:
         code=code("list_problems.py"),
     shell:
         "python scripts/list_problems.py"
-        " --code {params.code}"
-        " --raw {input.raw}"
-        " --page {output.page}"
-        " --output {output.table}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --raw {input.raw:q}"
+        " --page {output.page:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"

@@ -1,6 +1,16 @@
 import json
 
 
+def run_title(wildcards):
+    """Return what a job's run is called in figures."""
+    return f"{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}"
+
+
+def option(name, files):
+    """Return an option with its files as the words of a command, nothing where there is none."""
+    return [name, *files] if files else []
+
+
 def recipe_json(wildcards):
     """Return the resolved recipe of a model as text that does not depend on the order of keys."""
     return canonical(RECIPES[wildcards.model])
@@ -22,10 +32,10 @@ rule resolve_recipe:
         recipe=recipe_json,
     shell:
         "python scripts/resolve_recipe.py"
-        " --code {params.code}"
+        " --code {params.code:q}"
         " --recipe {params.recipe:q}"
-        " --output {output.recipe}"
-        " > {log} 2>&1"
+        " --output {output.recipe:q}"
+        " > {log:q} 2>&1"
 
 
 def largest_combo():
@@ -80,23 +90,23 @@ rule describe_model:
         runtime=10,
     params:
         code=code("describe_model.py", by_recipe=True),
-        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
+        lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
     shell:
         "python scripts/describe_model.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --splits {input.splits}"
-        " --recipe {input.recipe}"
-        " {params.lr_find}"
-        " --title {wildcards.model}"
-        " --page {output.page}"
-        " --table {output.table}"
-        " --text {output.text}"
-        " --rates {output.rates}"
-        " --schedule {output.schedule}"
-        " --augmentation {output.augmentation}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --splits {input.splits:q}"
+        " --recipe {input.recipe:q}"
+        " {params.lr_find:q}"
+        " --title {wildcards.model:q}"
+        " --page {output.page:q}"
+        " --table {output.table:q}"
+        " --text {output.text:q}"
+        " --rates {output.rates:q}"
+        " --schedule {output.schedule:q}"
+        " --augmentation {output.augmentation:q}"
+        " > {log:q} 2>&1"
 
 
 def searched_combo(combo):
@@ -168,28 +178,29 @@ rule lr_find:
         smoothing=config["lr_find"]["smoothing"],
         divergence=config["lr_find"]["divergence"],
         rule=config["lr_find"]["rule"],
+        title=run_title,
     shell:
         "python scripts/lr_find.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --splits {input.splits}"
-        " --recipe {input.recipe}"
-        " --seed {wildcards.seed}"
-        " --start {params.start}"
-        " --end {params.end}"
-        " --steps {params.steps}"
-        " --smoothing {params.smoothing}"
-        " --divergence {params.divergence}"
-        " --rule {params.rule}"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --splits {input.splits:q}"
+        " --recipe {input.recipe:q}"
+        " --seed {wildcards.seed:q}"
+        " --start {params.start:q}"
+        " --end {params.end:q}"
+        " --steps {params.steps:q}"
+        " --smoothing {params.smoothing:q}"
+        " --divergence {params.divergence:q}"
+        " --rule {params.rule:q}"
         " --job"
-        " --gpus {resources.gpu}"
-        " --threads {threads}"
-        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
-        " --table {output.table}"
-        " --suggestion {output.suggestion}"
-        " --figure {output.figure}"
-        " > {log} 2>&1"
+        " --gpus {resources.gpu:q}"
+        " --threads {threads:q}"
+        " --title {params.title:q}"
+        " --table {output.table:q}"
+        " --suggestion {output.suggestion:q}"
+        " --figure {output.figure:q}"
+        " > {log:q} 2>&1"
 
 
 # Matches no model where none is tuned.
@@ -232,25 +243,25 @@ rule tune:
         search=lambda wildcards: json.dumps(config["tune"][wildcards.model]),
         workers=lambda wildcards: workers(wildcards.model),
         journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
-        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
+        lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
     shell:
         "python scripts/tune.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --splits {input.splits}"
-        " --recipe {input.recipe}"
-        " {params.lr_find}"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --splits {input.splits:q}"
+        " --recipe {input.recipe:q}"
+        " {params.lr_find:q}"
         " --search {params.search:q}"
-        " --seed {wildcards.seed}"
-        " --workers {params.workers}"
-        " --worker {wildcards.worker}"
-        " --gpus {resources.gpu}"
-        " --threads {threads}"
-        " --journal {params.journal}"
+        " --seed {wildcards.seed:q}"
+        " --workers {params.workers:q}"
+        " --worker {wildcards.worker:q}"
+        " --gpus {resources.gpu:q}"
+        " --threads {threads:q}"
+        " --journal {params.journal:q}"
         " --job"
-        " --output {output.trials}"
-        " > {log} 2>&1"
+        " --output {output.trials:q}"
+        " > {log:q} 2>&1"
 
 
 rule collect_trials:
@@ -288,15 +299,16 @@ rule collect_trials:
     params:
         code=code("collect_trials.py"),
         wildcards=all_wildcards,
+        title=run_title,
         journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
     shell:
         "python scripts/collect_trials.py"
-        " --code {params.code}"
-        " --trials {input.trials}"
-        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
-        " --journal {params.journal}"
-        " --table {output.table}"
-        " --best {output.best}"
-        " --record {output.record}"
-        " --figure {output.figure}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --trials {input.trials:q}"
+        " --title {params.title:q}"
+        " --journal {params.journal:q}"
+        " --table {output.table:q}"
+        " --best {output.best:q}"
+        " --record {output.record:q}"
+        " --figure {output.figure:q}"
+        " > {log:q} 2>&1"

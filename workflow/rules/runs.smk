@@ -43,27 +43,27 @@ rule train:
         code=code("train.py", by_recipe=True),
         wildcards=all_wildcards,
         checkpoint="results/scratch/train/{combo}/{model}/seed{seed}.pt",
-        lr_find=lambda wildcards, input: [f"--lr-find {path}" for path in input.lr_find],
-        tuned=lambda wildcards, input: [f"--tuned {path}" for path in input.tuned],
+        lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
+        tuned=lambda wildcards, input: option("--tuned", input.tuned),
     shell:
         "python scripts/train.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --splits {input.splits}"
-        " --recipe {input.recipe}"
-        " {params.lr_find}"
-        " {params.tuned}"
-        " --seed {wildcards.seed}"
-        " --gpus {resources.gpu}"
-        " --threads {threads}"
-        " --checkpoint {params.checkpoint}"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --splits {input.splits:q}"
+        " --recipe {input.recipe:q}"
+        " {params.lr_find:q}"
+        " {params.tuned:q}"
+        " --seed {wildcards.seed:q}"
+        " --gpus {resources.gpu:q}"
+        " --threads {threads:q}"
+        " --checkpoint {params.checkpoint:q}"
         " --job"
-        " --weights {output.weights}"
-        " --history {output.history}"
-        " --dynamics {output.dynamics}"
-        " --run {output.run}"
-        " > {log} 2>&1"
+        " --weights {output.weights:q}"
+        " --history {output.history:q}"
+        " --dynamics {output.dynamics:q}"
+        " --run {output.run:q}"
+        " > {log:q} 2>&1"
 
 
 rule predict:
@@ -88,15 +88,15 @@ rule predict:
         code=code("predict.py", by_model=True),
     shell:
         "python scripts/predict.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --splits {input.splits}"
-        " --weights {input.weights}"
-        " --run {input.run}"
-        " --gpus {resources.gpu}"
-        " --threads {threads}"
-        " --output {output.predictions}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --splits {input.splits:q}"
+        " --weights {input.weights:q}"
+        " --run {input.run:q}"
+        " --gpus {resources.gpu:q}"
+        " --threads {threads:q}"
+        " --output {output.predictions:q}"
+        " > {log:q} 2>&1"
 
 
 # Numbers, without matplotlib: another figure measures nothing again.
@@ -123,16 +123,16 @@ rule measure:
         code=code("measure.py"),
     shell:
         "python scripts/measure.py"
-        " --code {params.code}"
-        " --predictions {input.predictions}"
-        " --index {input.index}"
-        " --common-test {input.common_test}"
-        " --duplicates {input.duplicates}"
-        " --metrics {output.metrics}"
-        " --report {output.report}"
-        " --classification-report {output.classification_report}"
-        " --misclassified {output.misclassified}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --predictions {input.predictions:q}"
+        " --index {input.index:q}"
+        " --common-test {input.common_test:q}"
+        " --duplicates {input.duplicates:q}"
+        " --metrics {output.metrics:q}"
+        " --report {output.report:q}"
+        " --classification-report {output.classification_report:q}"
+        " --misclassified {output.misclassified:q}"
+        " > {log:q} 2>&1"
 
 
 rule draw_run:
@@ -191,21 +191,22 @@ rule draw_run:
         runtime=10,
     params:
         code=code("draw_run.py"),
+        title=run_title,
     shell:
         "python scripts/draw_run.py"
-        " --code {params.code}"
-        " --predictions {input.predictions}"
-        " --index {input.index}"
-        " --images {input.images}"
-        " --metrics {input.metrics}"
-        " --misclassified {input.misclassified}"
-        " --history {input.history}"
-        " --run {input.run}"
-        " --title '{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}'"
-        " --mistakes {output.mistakes}"
-        " --curves {output.curves}"
-        " --confusion-matrix {output.confusion_matrix}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --predictions {input.predictions:q}"
+        " --index {input.index:q}"
+        " --images {input.images:q}"
+        " --metrics {input.metrics:q}"
+        " --misclassified {input.misclassified:q}"
+        " --history {input.history:q}"
+        " --run {input.run:q}"
+        " --title {params.title:q}"
+        " --mistakes {output.mistakes:q}"
+        " --curves {output.curves:q}"
+        " --confusion-matrix {output.confusion_matrix:q}"
+        " > {log:q} 2>&1"
 
 
 rule gradcam:
@@ -242,15 +243,15 @@ rule gradcam:
         code=code("gradcam.py", by_model=True),
     shell:
         "python scripts/gradcam.py"
-        " --code {params.code}"
-        " --images {input.images}"
-        " --index {input.index}"
-        " --run {input.run}"
-        " --gpus {resources.gpu}"
-        " --threads {threads}"
-        " --maps {output.maps}"
-        " --figure {output.figure}"
-        " > {log} 2>&1"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --run {input.run:q}"
+        " --gpus {resources.gpu:q}"
+        " --threads {threads:q}"
+        " --maps {output.maps:q}"
+        " --figure {output.figure:q}"
+        " > {log:q} 2>&1"
 
 
 # On request: `snakemake tensorboard`. It reads the histories, so no training runs again for it.
@@ -278,7 +279,7 @@ rule write_tensorboard:
         code=code("write_tensorboard.py"),
     shell:
         "python scripts/write_tensorboard.py"
-        " --code {params.code}"
-        " --runs {input.runs}"
-        " --output {output.folder}"
-        " 2>&1 | tee {log}"
+        " --code {params.code:q}"
+        " --runs {input.runs:q}"
+        " --output {output.folder:q}"
+        " 2>&1 | tee {log:q}"

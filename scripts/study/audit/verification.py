@@ -6,12 +6,10 @@ other implementations of each metric (`tests/oracle.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from study.audit.checks import (
     Check,
@@ -29,7 +27,7 @@ from study.data.names import OFFICIAL
 from study.data.near_duplicates import read_duplicates
 from study.data.partitions import read_partition
 from study.data.splits import common_test, read_common_test, read_split
-from study.files import read_json
+from study.files import read_json, read_table
 from study.runs.history import read_history
 from study.runs.metrics import run_metrics
 from study.runs.predictions import Predictions, load_predictions
@@ -45,7 +43,6 @@ _FILES = (
 )  # fmt: skip
 # And where the configuration does not leave them out.
 _FIGURES = ("confusion_matrix.svg", "curves.svg", "misclassified.svg")
-_SUMMARY = partial(pd.read_csv, dtype={"combo": str, "model": str})
 
 
 def study_checks(
@@ -70,7 +67,7 @@ def study_checks(
         if problems(found):
             return
         runs = opened(read_runs, tree.list_of_runs)
-        summary = opened(_SUMMARY, tree / "summary.csv").to_dict("records")
+        summary = opened(read_table, tree / "summary.csv").to_dict("records")
         record = opened(read_json, tree.study)
         if record["config"].get("figures", {}).get("runs", True):
             shared.files += _FIGURES

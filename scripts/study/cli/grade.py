@@ -15,6 +15,7 @@ from study.cli.project import configuration_options, find_project
 from study.cli.terminal import console, say, shown, table
 from study.code import digests_of_scripts
 from study.errors import StudyError
+from study.files import text_cell
 from study.report.tables import write_table
 
 _SHOWN = [
@@ -67,7 +68,9 @@ def answer(arguments: argparse.Namespace) -> None:
     found = [_read(Path(path), data, config, code) for path in arguments.submissions]
     graded = grades(found, config["combos"])
     if arguments.output:
-        write_table(arguments.output, graded, "%.6f")
+        # Ids and names are the students' own words, and a spreadsheet computes what looks so.
+        text = graded.select_dtypes("object").columns
+        write_table(arguments.output, graded.assign(**graded[text].map(text_cell)), "%.6f")
     screen = console()
     rows = [{name: shown(row[name], name) for name in _SHOWN} for row in graded.to_dict("records")]
     table(screen, _SHOWN, rows, keys=["student"], left=["model", "same_as"])

@@ -23,7 +23,7 @@ from study.cli.terminal import console, say, table
 from study.data.image_files import find_images, fit_of, read_image
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import atomic_path, read_json, write_text
+from study.files import atomic_path, file_cell, read_json, write_text
 from study.job import device_options
 from study.runs.run import Run, best_run, find_run, finished, runs_on_disk
 from study.runs.tree import ResultsTree
@@ -175,7 +175,7 @@ def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarra
     )
     for path, row in zip(paths, probabilities, strict=True):
         writer.writerow(
-            [path, classes[row.argmax()], f"{row.max():.6f}", *(f"{p:.6f}" for p in row)]
+            [file_cell(path), classes[row.argmax()], f"{row.max():.6f}", *(f"{p:.6f}" for p in row)]
         )
     return stream.getvalue()
 

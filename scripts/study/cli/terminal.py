@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from study.errors import escaped
+
 # Numbers that are names.
 _NOMINAL = {"seed"}
 _STYLES = {"failed": "red", "diverged": "yellow", "interrupted": "yellow", "running": "green"}
@@ -30,8 +32,8 @@ def console() -> Console:
 
 
 def say(where: Console, text: str = "", style: str | None = None) -> None:
-    """Print text as it is, broken between words."""
-    where.print(Text(text), style=style)
+    """Print text in one line, broken between words; control characters are shown escaped."""
+    where.print(Text(escaped(text)), style=style)
 
 
 def shown(value: Any, column: str = "", decimals: int = 3) -> str:
@@ -65,7 +67,7 @@ def exact(value: Any) -> str:
         and not isinstance(value, bool)
         and float(value).is_integer()
     )
-    return str(int(value)) if whole else str(value)
+    return str(int(value)) if whole else escaped(str(value))
 
 
 def mean_and_sd(mean: float, sd: float) -> str:
@@ -137,8 +139,13 @@ def grid(
             heading, justify="left" if name in left else "right", overflow="fold", vertical="top"
         )
     for row in rows:
-        view.add_row(*(Text(row[name], _STYLES.get(row[name], "")) for name in columns))
+        view.add_row(*(Text(_printable(row[name]), _STYLES.get(row[name], "")) for name in columns))
     return view
+
+
+def _printable(cell: str) -> str:
+    """Return a cell of one or more lines with other control characters escaped."""
+    return "\n".join(map(escaped, cell.split("\n")))
 
 
 def _folded(name: str) -> list[str]:

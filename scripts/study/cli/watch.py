@@ -19,7 +19,7 @@ import psutil
 from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, locked
 from study.cli.terminal import console, grid, shown
-from study.errors import StudyError
+from study.errors import StudyError, escaped
 from study.runs.progress import Progress, read_progress, state_of_run
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
@@ -113,8 +113,8 @@ def _view(project: Project, now: float) -> "Group":
     if stopped:
         names = ", ".join(stopped[:8]) + (" …" if len(stopped) > 8 else "")
         line = f"interrupted, the study's command goes on with them: {names}"
-        parts += [Text(""), Text(line, "yellow")]
-    parts += [Text("")] * bool(failures) + [Text(line, "red") for line in failures]
+        parts += [Text(""), Text(escaped(line), "yellow")]
+    parts += [Text("")] * bool(failures) + [Text(escaped(line), "red") for line in failures]
     return Group(*parts)
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from study.files import read_json
+from study.files import read_json, read_table
 from study.runs.run import Run, run_of
 from study.runs.tree import ResultsTree
 
@@ -42,7 +41,7 @@ class OurFigures(NamedTuple):
             path = self.tree / "models" / model / "layers.csv"
             if not path.exists():
                 return [], {}
-            column = pd.read_csv(path)[measure]
+            column = read_table(path)[measure]
             return [float(column.iloc[-1] if measure == "parameters" else column.max())], {}
         if measure == "lr_suggestion":
             search = self.tree / "lr_find" / claim["combo"] / model / f"seed{self.seeds[0]}"

@@ -28,7 +28,7 @@ def check_address(address: str) -> str:
             f"write storage: {_EXAMPLES} in the configuration, "
             "or add --config storage=ADDRESS to the command"
         )
-    if address.startswith("s3://") and "@" in address:  # not shown: it may hold a password
+    if "@" in address and not address.startswith("fs:///"):  # not shown: it may hold a password
         raise StudyError(
             f"storage has an @ in its address, where no password belongs: {CREDENTIALS}"
         )

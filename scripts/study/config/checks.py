@@ -9,6 +9,7 @@ from typing import Any
 
 from study.config.partition_checks import check_partitions
 from study.config.schema import check_schema, yaml_text
+from study.config.texts import check_names, check_texts
 from study.data.datasets import check_dataset_name
 from study.data.datasets.listing import place
 from study.data.names import OWN
@@ -28,6 +29,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """
     _check_searched_keys(config.get("tune"))
     check_schema(config, schema, "config")
+    check_texts(config)
     check_dataset_name(config["dataset"]["name"])
     if config["partition_seed"] == PLACEHOLDER:
         raise StudyError(
@@ -38,6 +40,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     _check_unique("models", config["models"])
     _check_own_images(config["dataset"])
     check_partitions(config)
+    check_names(config)
     _check_rate_search(config)
     _check_human_votes(config)
     _check_certified(config)

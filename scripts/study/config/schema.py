@@ -3,6 +3,7 @@
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -79,7 +80,7 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         return _explain_unknown_key(error)
     where, wanted = _path_text(error.absolute_path) or "the top level", error.validator_value
-    shown = one_line(json.dumps(error.instance, default=str))
+    shown = _without_passwords(one_line(json.dumps(error.instance, default=str)))
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     is_shown = f"{where} is {shown}"
     if "propertyNames" in error.absolute_schema_path:  # known, but not together with its siblings
@@ -98,11 +99,16 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "uniqueItems":
         return f"{where} has repeats: {shown}; write each once"
     if error.validator == "pattern" and "number" in error.schema.get("type", ()):
-        word = wanted.strip("^$")  # a number or this very word
+        word = wanted.removeprefix("^").removesuffix(r"\Z")  # a number or this very word
         return f"{is_shown}, expected a number or {word!r}{_number_hint(error, where)}"
     if error.validator == "pattern":
         return f"{is_shown}, expected {error.schema.get('description', wanted)}"
-    return f"{where}: {one_line(error.message)}"
+    return f"{where}: {_without_passwords(one_line(error.message))}"
+
+
+def _without_passwords(text: str) -> str:
+    """Return text without what stands before an @ in its addresses."""
+    return re.sub(r"://\S*@", "://…@", text)
 
 
 def _explain_unknown_key(error: ValidationError) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from study.files import atomic_path
+from study.files import UnixLines, atomic_path
 from study.report.pages import fill_page
 
 # A column of names with at most so many different ones gets a choice of its own above the table.
@@ -22,8 +22,12 @@ _NOMINAL = {"seed", "image_id", "other_id", "near_duplicate"}
 
 def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None = None) -> None:
     """Write a table as .csv, without its index, atomically; floats in full or as "%.6f" says."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, float_format=float_format)
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        lines = UnixLines(stream)
+        table.to_csv(lines, index=False, float_format=float_format, lineterminator="\r\n")
 
 
 def html_page(

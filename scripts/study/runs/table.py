@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.config.recipes import canonical
 from study.errors import StudyError
-from study.files import read_yaml
+from study.files import read_table, read_yaml
 from study.runs.progress import state_of_run
 from study.runs.run import Run, read_runs, run_of
 from study.runs.tree import ResultsTree
@@ -40,7 +40,7 @@ def run_table(results: Path, runs: Iterable[Run] = ()) -> "pd.DataFrame":
     path = tree / "summary.csv"
     summary, since = pd.DataFrame(columns=KEYS), 0.0
     if path.is_file():
-        summary = pd.read_csv(path, dtype={"combo": str, "model": str, "seed": int})
+        summary = read_table(path)
         since = path.stat().st_mtime
     summarized = {tuple(row[key] for key in KEYS): row for row in summary.to_dict("records")}
     asked = list(runs) or (read_runs(tree.list_of_runs) if tree.list_of_runs.is_file() else [])

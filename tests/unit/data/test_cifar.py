@@ -23,6 +23,7 @@ from server import Server
 
 from study.data.datasets import Source, dataset
 from study.data.datasets.cifar100 import CIFAR100
+from study.data.index import read_index
 from study.errors import StudyError
 from study.files import read_csv, read_json
 
@@ -299,3 +300,15 @@ def test_unreachable_addresses_end_in_one_line_that_tells_of_a_local_archive(tmp
     assert_refused_then_good_archive_passes(
         tmp_path, result, archive, "127.0.0.1:9", "refused", "CIFAR10_ARCHIVE"
     )
+
+
+def test_a_class_of_an_archive_computes_nothing(tmp_path, archive):
+    names = [b"=1+1", b"@x\r", *(name.encode() for name in CLASSES[2:])]
+    meta = pickle.dumps({b"label_names": names, b"num_vis": 3072}, protocol=2)
+    members = archive.members | {"batches.meta": meta}
+    checksums = write_checksums(tmp_path / "named.md5", members)
+    fetch(tmp_path, write_archive(tmp_path / "named.tar.gz", members), checksums, check=True)
+    assert decode(tmp_path, checksums).returncode == 0
+    classes = ["'=1+1", "'@x\\r", *CLASSES[2:]]
+    assert read_index(tmp_path / "index.csv").classes == classes
+    assert read_json(tmp_path / "manifest.json")["classes"] == classes

@@ -65,6 +65,9 @@ def test_a_table_lists_the_same_as_a_folder_in_any_order_of_rows(tmp_path):
         ("path,label\na.png,x/y\n", "'x/y' cannot be the name of a class"),
         ("path,label\na.png,..\n", "cannot be the name of a class"),
         ('path,label\na.png,"x\ny"\n', "cannot be the name of a class"),
+        ("path,label\na.png,=1+1\n", "'=1\\+1' cannot be the name of a class"),
+        ("path,label\na.png,@x\n", "cannot be the name of a class"),
+        ("path,label\na.png," + "x" * 256 + "\n", "at most 255 bytes"),
         ("path,label\na.png,x\n", "one class, 'x'; expected at least two"),
         ("path,label\n", "no images"),
         (b"path,label\na.png,\xff\n", "no text in UTF-8"),
@@ -117,3 +120,10 @@ def test_test_images_have_the_same_classes(tmp_path):
     shutil.rmtree(tests / "hiver")
     with pytest.raises(StudyError, match=r"the class 'été' is in .*images but not in .*tests"):
         list_images(images, tests)
+
+
+def test_classes_may_be_called_like_values(tmp_path):
+    names = ["+1", "-1", "0", "NA", "None", "nan", "null"]
+    rows = "".join(f"{number}.png,{name}\n" for number, name in enumerate(names))
+    (tmp_path / "labels.csv").write_text(f"path,label\n{rows}")
+    assert list_images(tmp_path / "labels.csv").classes == names

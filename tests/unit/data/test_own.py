@@ -1,6 +1,7 @@
 """Your own images: from a folder to an array, and what is said of broken files."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -63,6 +64,25 @@ def test_a_folder_becomes_an_array_and_a_table(tmp_path):
     assert index[-1]["file"] == "été/bild 1.jpg"
     for pixels, row in zip(array, index, strict=True):
         assert np.abs(pixels.mean(axis=(0, 1)) - COLOURS[row["class"]]).max() < 12
+
+
+def test_names_of_files_neither_break_a_table_nor_compute_in_it(tmp_path):
+    coloured(tmp_path / "images", 1)
+    classes = sorted(COLOURS)
+    names = ["=1+1.png", "a\rb.png", "a\nb.png", "a\x1b[2J.png", "@x.png", "plain.png"]
+    for name, label in zip(names, classes * 2, strict=True):
+        shutil.copy(next((tmp_path / "images" / label).iterdir()), tmp_path / "images" / name)
+    table = tmp_path / "images" / "labels.csv"
+    write_csv(table, ["path", "label"], zip(names, classes * 2, strict=True))
+    run_script(
+        "download.py", "--dataset", "csv", "--images", table, "--image-size", 24, "--scratch",
+        tmp_path / "scratch", "--output", tmp_path / "raw",
+    )  # fmt: skip
+    decode(tmp_path)
+    files = sorted(row["file"] for row in read_csv(tmp_path / "index.csv"))
+    assert files == sorted(
+        ["./=1+1.png", "a\\rb.png", "a\\nb.png", "a\\x1b[2J.png", "./@x.png", "plain.png"]
+    )
 
 
 def test_broken_files_are_listed_and_skipped_only_if_that_is_said(tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from study.errors import StudyError
+from study.files import is_formula
 
 # What a file of these kinds holds is looked at; all other files are left alone.
 SUFFIXES = {
@@ -30,6 +31,8 @@ SUFFIXES = {
     ".apng",
 }
 _COLUMNS = ("path", "label")
+# Bytes of a class's name, which is a folder's.
+_LONGEST = 255
 
 
 class Listed(NamedTuple):
@@ -229,9 +232,17 @@ def _composed(text: str) -> str:
 
 
 def _check_label(label: str, where: str) -> None:
-    # Names of classes become names of folders and of columns.
-    if not label.isprintable() or "/" in label or label in (".", "..") or label != label.strip():
+    # Names of classes become names of folders and of columns, and cells of spreadsheets.
+    if (
+        not label.isprintable()
+        or "/" in label
+        or label in (".", "..")
+        or label != label.strip()
+        or len(label.encode()) > _LONGEST
+        or is_formula(label)
+    ):
         raise StudyError(
-            f"{where}: {label!a} cannot be the name of a class; "
-            "expected readable text without / and without spaces at its ends"
+            f"{where}: {label[:40]!a} cannot be the name of a class; expected readable text of at "
+            f"most {_LONGEST} bytes without / and without spaces at its ends, that begins with "
+            "none of = + - @ (but a number may)"
         )

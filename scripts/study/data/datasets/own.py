@@ -12,7 +12,7 @@ from study.data.datasets.digest import combined_digest
 from study.data.datasets.listing import Listed, Listing, list_images
 from study.data.datasets.pictures import Unusable, read_picture
 from study.errors import StudyError
-from study.files import read_csv, read_json, write_csv, write_json
+from study.files import file_cell, read_csv, read_json, write_csv, write_json
 from study.wording import counted
 
 _IMAGES, _FILES, _DESCRIPTION = "images.npy", "files.csv", "description.json"
@@ -98,8 +98,8 @@ def _read(path: Path) -> tuple[bytes, str | None]:
 
 
 def _written(file: str) -> str:
-    """Return a path that UTF-8 can write, whatever bytes a file's name has."""
-    return file.encode("utf-8", "backslashreplace").decode()
+    """Return a path that UTF-8 can write and tables may hold, whatever a file's name has."""
+    return file_cell(file.encode("utf-8", "backslashreplace").decode())
 
 
 def _report(

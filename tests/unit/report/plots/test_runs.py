@@ -1,5 +1,8 @@
 """Figures of one run, by the data they draw: arrays, lines, texts."""
 
+import io
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,3 +102,15 @@ def test_the_confusion_figure_writes_counts_and_percentages_with_true_classes_in
         "Predicted",
     )
     assert np.array_equal(left.images[0].get_array()[:2], right.images[0].get_array()[:2])
+
+
+@pytest.mark.parametrize("n", [100, 500])
+def test_the_confusion_matrix_of_many_classes_is_small_and_soon_drawn(n):
+    matrix = np.random.default_rng(0).integers(0, 9, (n, n))
+    start, stream = time.process_time(), io.BytesIO()
+    figure = confusion_matrix_figure(matrix, [f"class {i}" for i in range(n)], "run")
+    figure.savefig(stream, format="svg")
+    assert time.process_time() - start < 10 and len(stream.getvalue()) < 2_000_000
+    assert not any(axes.texts for axes in figure.axes)
+    named = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert named == [f"class {i}" for i in range(0, n, n // 100)]

@@ -1,0 +1,42 @@
+"""What students wrote as their id neither computes in a spreadsheet nor commands a terminal."""
+
+import argparse
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from study.audit.grading import Submission
+from study.cli import grade
+from study.files import read_csv
+
+
+@pytest.mark.parametrize(
+    ("student", "cell"),
+    [
+        ('=HYPERLINK("http://x","s1")', '\'=HYPERLINK("http://x","s1")'),
+        ("@SUM(A1)\x1b[2J", "'@SUM(A1)\\x1b[2J"),
+        ("\t=1", "\\t=1"),
+        ("s1\rx", "s1\\rx"),
+        ("s1234567", "s1234567"),
+    ],
+)
+def test_an_id_is_text_in_the_table_and_on_the_screen(tmp_path, monkeypatch, capsys, student, cell):
+    runs = pd.DataFrame(columns=["combo", "model", "seed", "accuracy"])
+    handed_in = Submission("-x.tar.gz", student, [], runs, 1, [], frozenset())
+    (tmp_path / "manifest.json").touch()
+    (tmp_path / "-x.tar.gz").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        grade, "find_project", lambda files: SimpleNamespace(config={"combos": ["v1"]})
+    )
+    monkeypatch.setattr(grade, "digests_of_scripts", lambda folder: {})
+    monkeypatch.setattr(grade, "_read", lambda *arguments: handed_in)
+    grade.answer(
+        argparse.Namespace(
+            submissions=["-x.tar.gz"], data=".", configfile=None, output="grades.csv"
+        )
+    )
+    (row,) = read_csv("grades.csv")
+    assert row["student"] == cell and row["submission"] == "'-x.tar.gz"
+    assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
