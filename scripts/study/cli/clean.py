@@ -38,6 +38,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="delete what is listed as no longer part of the study",
     )
+    # Everything is listed; scripts of earlier versions still say so.
+    parser.add_argument("--all", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "--keep",
         nargs="+",
