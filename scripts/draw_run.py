@@ -10,8 +10,8 @@ from study.files import read_json, read_table
 from study.job import run_script
 from study.report.plots.runs import confusion_matrix_figure, curves_figure, mistakes_figure
 from study.report.plots.style import message_figure, save_figure
+from study.runs.confusion import confusion
 from study.runs.history import read_history
-from study.runs.metrics import confusion
 from study.runs.predictions import load_predictions
 
 

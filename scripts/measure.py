@@ -11,7 +11,8 @@ from study.data.splits import read_common_test
 from study.errors import StudyError
 from study.files import file_digest, write_csv, write_json, write_text
 from study.job import run_script
-from study.runs.metrics import confusion, report_by_class, run_metrics, text_report
+from study.runs.confusion import confusion
+from study.runs.metrics import report_by_class, run_metrics, text_report
 from study.runs.predictions import Predictions, load_predictions
 
 _MISCLASSIFIED = ("image_id", "file", "true", "pred", "confidence")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from study.runs.metrics import confusion
+from study.runs.confusion import confusion
 from study.runs.run import Run
 
 PARTS = {"out of sample": "test", "trained on": "train"}

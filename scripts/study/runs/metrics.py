@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 from scipy.stats import binomtest
-from sklearn.metrics import classification_report, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import classification_report, precision_recall_fscore_support
 
 from study.runs.calibration import (
     adaptive_edges,
@@ -210,11 +210,6 @@ def run_metrics(
         "out_of_sample": accuracy(predictions.may_judge(near_duplicates)),
         "temperature": temperature,
     }
-
-
-def confusion(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the confusion matrix, int64 K×K: rows are true classes, columns predicted ones."""
-    return confusion_matrix(labels, predicted, labels=range(n_classes))
 
 
 def text_report(metrics: dict[str, Any], matrix: np.ndarray) -> str:

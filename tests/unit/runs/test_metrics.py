@@ -8,10 +8,10 @@ from scipy.special import log_softmax
 from sklearn import metrics as skm
 from statsmodels.stats.proportion import proportion_confint
 
+from study.runs.confusion import confusion
 from study.runs.metrics import (
     METRICS,
     classification_metrics,
-    confusion,
     report_by_class,
     run_metrics,
     text_report,

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 from study.data.datasets import dataset
 from study.data.image_files import fit_of
 from study.data.names import OWN
-from study.runs.metrics import confusion
+from study.runs.confusion import confusion
 from study.runs.predictions import Predictions
 from study.runs.run import Run
 
