@@ -147,11 +147,10 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
     done = [job for job in runs(disturbed) if job["JobState"] == "COMPLETED"]
     assert len(done) == 4
     for job in done:
-        # train, predict, measure and draw_run in turn, so the largest memory and all of the
-        # time.
+        # train, predict, then measure beside draw_run: the largest memory, and the time of three.
         assert job["TRES"].split(",")[:2] == ["cpu=1", "mem=4000M"]
         assert job["TresPerJob"] == "gres:gpu:1"
-        assert job["TimeLimit"] == "05:20:00"
+        assert job["TimeLimit"] == "05:10:00"
         log = Path(job["StdOut"]).read_text()
         assert all(f"rule {rule}:" in log for rule in ("train", "predict", "measure", "draw_run"))
 
