@@ -147,12 +147,12 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
     done = [job for job in runs(disturbed) if job["JobState"] == "COMPLETED"]
     assert len(done) == 4
     for job in done:
-        # train, predict, then measure beside draw_run: the largest memory, and the time of three.
+        # train, predict and measure in turn: the largest memory, and all of the time.
         assert job["TRES"].split(",")[:2] == ["cpu=1", "mem=4000M"]
         assert job["TresPerJob"] == "gres:gpu:1"
         assert job["TimeLimit"] == "05:10:00"
         log = Path(job["StdOut"]).read_text()
-        assert all(f"rule {rule}:" in log for rule in ("train", "predict", "measure", "draw_run"))
+        assert all(f"rule {rule}:" in log for rule in ("train", "predict", "measure"))
 
 
 def test_a_job_without_a_training_asks_for_no_gpu(disturbed):

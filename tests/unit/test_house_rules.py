@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+INPUTS = sorted((ROOT / "workflow/inputs").glob("*.smk"))
 
 
 def tracked(*patterns: str) -> list:
@@ -62,6 +63,14 @@ def test_there_are_eight_rule_files_and_the_common_one_is_short():
     assert len((ROOT / "workflow/rules/common.smk").read_text().splitlines()) <= 200
 
 
+def test_what_rules_take_is_worked_out_beside_each_file_of_rules():
+    names = {path.name for path in RULES}
+    assert INPUTS and all(path.name in names for path in INPUTS)
+    for path in INPUTS:
+        rules_of_it = (ROOT / "workflow/rules" / path.name).read_text()
+        assert rules_of_it.startswith(f'include: "../inputs/{path.name}"\n'), path
+
+
 def test_a_shell_command_has_one_flag_a_line():
     crowded = [
         line.strip()
@@ -86,6 +95,6 @@ def test_a_rule_has_the_name_of_its_script():
 
 
 def test_nothing_takes_places_apart_that_the_results_tree_knows():
-    for path in [*RULES, *(ROOT / "scripts").rglob("*.py")]:
+    for path in [*RULES, *INPUTS, *(ROOT / "scripts").rglob("*.py")]:
         for banned in ("--folder", "$(dirname", "tuple[str, str, int]"):
             assert banned not in path.read_text(), (path, banned)

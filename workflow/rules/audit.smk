@@ -1,4 +1,4 @@
-from study.audit.storage import open_storage
+include: "../inputs/audit.smk"
 
 
 # On request: `snakemake verify` fails unless the study's files are what was recorded and its
@@ -54,16 +54,6 @@ use rule predict as predict_again with:
     log:
         "results/logs/predict_again/{combo}/{model}/seed{seed}.log",
     cache: False
-
-
-def certified_runs():
-    """Return the runs, as combo/model/seed, that are trained again to compare the results."""
-    return config["certify"] or [f"{COMBOS[0]}/{model}/{SEEDS[0]}" for model in MODELS]
-
-
-def run_path(name):
-    """Return where below the folder of runs the one lies that is named as combo/model/seed."""
-    return "{}/{}/seed{}".format(*name.split("/"))
 
 
 rule certify:
@@ -131,16 +121,6 @@ rule bundle:
         " 2>&1 | tee {log:q}"
 
 
-def storage_to_push(wildcards):
-    """End with one line unless the study can be sent to its storage.
-
-    It does so before whatever the study still lacks is made.
-    """
-    with end_in_one_line():
-        open_storage(config["storage"]).check()
-    return []
-
-
 # On request: `snakemake push` verifies and bundles the study as `snakemake bundle` does, and sends
 # it to the storage that the configuration names.
 use rule bundle as push with:
@@ -154,13 +134,6 @@ use rule bundle as push with:
         "../../envs/storage.yaml"
     params:
         to=["--storage", config["storage"]],
-
-
-def storage_to_pull(wildcards):
-    """End with one line unless a study lies in the storage."""
-    with end_in_one_line():
-        open_storage(config["storage"]).insist_on_bundle()
-    return []
 
 
 # On request, in a clone that has no results: `snakemake pull` gets what was pushed. It has no

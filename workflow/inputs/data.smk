@@ -1,0 +1,61 @@
+from study.data.datasets import dataset_modules
+from study.data.datasets.planning import digest_of_own
+
+# Of the user's own images, "" for other data. It is a parameter of the job that reads them, so that
+# another image runs it again.
+with end_in_one_line():
+    OWN_DIGEST = digest_of_own(
+        config, "results/data/manifest.json", "results/scratch/own_images.json"
+    )
+
+
+def problems_table():
+    """Return the list of unusable files as an input, if the images are the user's own."""
+    return ["results/data/problems.csv"] if OWN_DIGEST else []
+
+
+def checksums(wildcards):
+    """Return the user's list of md5 digests as an input, if there is one."""
+    return [local(DATASET["checksums"])] if DATASET["checksums"] else []
+
+
+def own_options():
+    """Return the options of the job that reads the user's own images, if there are any."""
+    if not OWN_DIGEST:
+        return []
+    return [
+        *("--image-size", DATASET["image_size"]),
+        *("--fit", DATASET["fit"]),
+        *("--digest", OWN_DIGEST),
+    ]
+
+
+def partitions_until(partition):
+    """Return the names of the partitions that are drawn before one, and its own."""
+    names = list(PARTITIONS)
+    return names[: names.index(partition) + 1]
+
+
+def partition_lists(names):
+    """Return the lists of images of partitions."""
+    return expand("results/partitions/{partition}.csv", partition=names)
+
+
+def split_lists(wildcards):
+    """Return the lists of the images that a split divides; none for the official one."""
+    if wildcards.part == OFFICIAL:
+        return []
+    return partition_lists(wildcards.part.removesuffix(AFRESH).split("+"))
+
+
+def split_options(wildcards):
+    """Return of which kind a split is, and its shares."""
+    if wildcards.part == OFFICIAL:
+        return ["--kind", "official", "--val", config["official"]["val"]]
+    kind = "afresh" if wildcards.part.endswith(AFRESH) else "partition"
+    shares = sorted(config["split"].items())
+    return [
+        "--kind",
+        kind,
+        *(word for role, ratio in shares for word in (f"--{role}", ratio)),
+    ]

@@ -1,0 +1,63 @@
+import json
+
+
+def run_title(wildcards):
+    """Return what a job's run is called in figures."""
+    return f"{wildcards.model} on {wildcards.combo}, seed {wildcards.seed}"
+
+
+def option(name, files):
+    """Return an option with its files as the words of a command, nothing where there is none."""
+    return [name, *files] if files else []
+
+
+def recipe_json(wildcards):
+    """Return the resolved recipe of a model as text that does not depend on the order of keys."""
+    return canonical(RECIPES[wildcards.model])
+
+
+def largest_combo():
+    """Return the study's largest combo, by which a recipe is shown."""
+    return max(COMBOS, key=combo_size)
+
+
+def largest_combo_splits(wildcards):
+    """Return the splits of the study's largest combo for its first seed."""
+    return splits_of(largest_combo(), SEEDS[0])
+
+
+def searched_combo(combo):
+    """Return the combo on which the learning rate for a combo is searched.
+
+    Never `official` for a combo of partitions, whose test images are among its training images.
+    """
+    partition_combos = [combo for combo in COMBOS if combo != OFFICIAL]
+    if config["lr_find"]["per_combo"] or combo == OFFICIAL or not partition_combos:
+        return combo
+    return max(partition_combos, key=combo_size)
+
+
+def takes_rate(model):
+    """Tell whether a model's runs take their learning rate from a search, and not from tuning."""
+    return (
+        searches_rate(RECIPES[model])
+        and "optimizer.lr" not in config["tune"].get(model, {"keys": {}})["keys"]
+    )
+
+
+def search_of(model, combo, seed):
+    """Return the learning-rate search as an input, if the model's runs take their rate from one."""
+    if not takes_rate(model):
+        return []
+    return [
+        f"results/lr_find/{searched_combo(combo)}/{model}/seed{seed}/suggestion.json"
+    ]
+
+
+# Matches no model where none is tuned.
+TUNED = "|".join(map(re.escape, config["tune"])) or "(?!)"
+
+
+def workers(model):
+    """Return how many jobs share a model's hyper-parameter search."""
+    return config["tune"].get(model, {}).get("workers", 1)
