@@ -3,13 +3,14 @@
 
 import argparse
 
-from study.data.splits import common_test, read_split, write_common_test
+from study.data.index import write_image_ids
+from study.data.splits import common_test, read_split
 from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the list of image_ids."""
-    write_common_test(arguments.output, common_test(map(read_split, arguments.splits)))
+    write_image_ids(arguments.output, common_test(map(read_split, arguments.splits)))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.data.index import read_index
-from study.data.partitions import read_partition
+from study.data.index import read_image_ids, read_index
 from study.files import write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
@@ -26,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
         table["official test"] = np.bincount(index.labels[test], minlength=n_classes)
     for path in arguments.partitions:
         table[f"partition {Path(path).stem}"] = np.bincount(
-            index.labels[read_partition(path)], minlength=n_classes
+            index.labels[read_image_ids(path)], minlength=n_classes
         )
     write_table(arguments.output, table, "%.6f")
     page = html_page(table, "Images by class", describe(counts, index.classes))

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.data.index import Index, read_index
+from study.data.index import Index, read_image_ids, read_index
 from study.data.near_duplicates import read_duplicates
-from study.data.partitions import read_partition
 from study.files import read_table, write_text
 from study.hardness.human_votes import human_columns
 from study.hardness.judgements import Judgements, RunRanks, read_judgements
@@ -71,7 +70,7 @@ def ranking(arguments: argparse.Namespace, index: Index, judgements: Judgements)
     return ranked(
         hardness_table(judgements),
         index,
-        {Path(path).stem: read_partition(path) for path in arguments.partitions},
+        {Path(path).stem: read_image_ids(path) for path in arguments.partitions},
         read_table(arguments.duplicates),
         human_columns(votes, index.classes, len(index.labels)),
     )

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from study.config.combos import chain_of
-from study.data.index import Index, read_index
-from study.data.partitions import read_partition
+from study.data.index import Index, read_image_ids, read_index
 from study.errors import StudyError
 from study.files import write_text
 from study.hardness.hard_to_learn import chains_of, hard_to_learn, text_report
@@ -31,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
             f"the study has no runs on {partition} alone, from which the chain of combos starts; "
             f"add {partition} to 'combos'"
         )
-    image_ids = read_partition(arguments.partition)
+    image_ids = read_image_ids(arguments.partition)
     images, counts = hard_to_learn(chains_of(runs, combos), image_ids, index.labels)
     report = text_report(images, counts, index.classes, partition, combos)
     write_table(arguments.table, named(images, index))

@@ -5,9 +5,8 @@ import argparse
 
 import numpy as np
 
-from study.data.index import Index, read_index
+from study.data.index import Index, read_image_ids, read_index
 from study.data.near_duplicates import read_duplicates
-from study.data.splits import read_common_test
 from study.errors import StudyError
 from study.files import file_digest, write_csv, write_json, write_text
 from study.job import run_script
@@ -40,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
         predictions,
         index.labels,
         index.classes,
-        read_common_test(arguments.common_test),
+        read_image_ids(arguments.common_test),
         read_duplicates(arguments.duplicates),
     )
     metrics["sha256"] = {"predictions": file_digest(arguments.predictions)}

@@ -3,15 +3,8 @@
 
 import argparse
 
-from study.data.index import read_index
-from study.data.partitions import (
-    draw_partition,
-    image_counts,
-    joined,
-    partition_record,
-    read_partition,
-    write_partition,
-)
+from study.data.index import read_image_ids, read_index, write_image_ids
+from study.data.partitions import draw_partition, image_counts, joined, partition_record
 from study.errors import StudyError
 from study.files import write_json
 from study.job import run_script
@@ -37,9 +30,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the list of image_ids, and a record with its seed, size, class counts and digest."""
     index = read_index(arguments.index)
     *_, size = image_counts(read_sizes(arguments.sizes), len(index.labels)).values()
-    taken = joined(read_partition(path) for path in arguments.before)
+    taken = joined(read_image_ids(path) for path in arguments.before)
     image_ids = draw_partition(index.labels, taken, size, arguments.seed)
-    write_partition(arguments.output, image_ids)
+    write_image_ids(arguments.output, image_ids)
     write_json(arguments.record, partition_record(arguments.output, index, arguments.seed))
 
 

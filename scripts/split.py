@@ -5,8 +5,8 @@ import argparse
 
 import numpy as np
 
-from study.data.index import Index, read_index
-from study.data.partitions import joined, read_partition
+from study.data.index import Index, read_image_ids, read_index
+from study.data.partitions import joined
 from study.data.splits import (
     ROLES,
     require_every_class,
@@ -23,7 +23,7 @@ def split(arguments: argparse.Namespace, index: Index) -> dict[str, np.ndarray]:
     """Return the image_ids of each role."""
     if arguments.kind == "official":
         return split_official(index.source_split, index.labels, arguments.val, arguments.seed)
-    image_ids = joined(map(read_partition, arguments.partitions))
+    image_ids = joined(map(read_image_ids, arguments.partitions))
     ratios = {role: getattr(arguments, role) for role in ROLES}
     if arguments.kind == "afresh":
         return split_afresh(image_ids, ratios, arguments.seed)

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, clean_environment
 
-from study.data.index import read_index
-from study.data.splits import write_common_test
+from study.data.index import read_index, write_image_ids
 from study.files import write_csv, write_json
 from study.runs.predictions import Predictions, save_predictions
 from study.runs.summary import QUALITY
@@ -60,7 +59,7 @@ def run_folder(tmp_path, decoded) -> Path:
     save_predictions(
         folder / "predictions.npz", Predictions(logits, np.resize(np.uint8([1, 2, 3]), n))
     )
-    write_common_test(tmp_path / "common.csv", np.arange(2, n, 3))
+    write_image_ids(tmp_path / "common.csv", np.arange(2, n, 3))
     write_csv(tmp_path / "none.csv", ["image_id", "other_id"], [])
     numbers = ("n_train", "n_val", "parameters", "epochs", "kept_epoch", "train_seconds")
     numbers += ("total_seconds", "images_per_s", "peak_memory_mb")

@@ -16,8 +16,8 @@ import pandas as pd
 from study.audit.checks import Check, problems
 from study.audit.submission_files import check_files, check_runs
 from study.audit.verification import study_checks
-from study.data.index import read_index
-from study.data.partitions import draw_partitions, read_partition
+from study.data.index import read_image_ids, read_index
+from study.data.partitions import draw_partitions
 from study.data.splits import read_split, split_partition
 from study.errors import StudyError, one_line
 from study.files import file_digest, read_json
@@ -137,7 +137,7 @@ def _own_draw(
     labels = read_index(data / "index.csv").labels
     sizes = {part["name"]: part["size"] for part in config["partitions"]}
     for name, image_ids in draw_partitions(labels, sizes, student).items():
-        same = np.array_equal(read_partition(results / "partitions" / f"{name}.csv"), image_ids)
+        same = np.array_equal(read_image_ids(results / "partitions" / f"{name}.csv"), image_ids)
         yield Check(
             "partitions are the student's own", name, "" if same else f"is not what {student} draws"
         )

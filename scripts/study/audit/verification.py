@@ -22,11 +22,10 @@ from study.audit.checks import (
     roles_hold,
     splits_hold,
 )
-from study.data.index import read_index
+from study.data.index import read_image_ids, read_index
 from study.data.names import OFFICIAL
 from study.data.near_duplicates import read_duplicates
-from study.data.partitions import read_partition
-from study.data.splits import common_test, read_common_test, read_split
+from study.data.splits import common_test, read_split
 from study.files import read_json, read_table
 from study.runs.history import read_history
 from study.runs.metrics import run_metrics
@@ -125,16 +124,14 @@ class Shared:
             f"{name}.csv": opened(read_json, tree.partition_record(name))["sha256"]
             for name in names
         }
-        self.partitions = {name: opened(read_partition, tree.partition(name)) for name in names}
+        self.partitions = {name: opened(read_image_ids, tree.partition(name)) for name in names}
         seeds = dict.fromkeys(run.seed for run in opened(read_runs, tree.list_of_runs))
         self.splits = {
             (name, seed): opened(read_split, tree.split(name, seed))
             for name in names
             for seed in seeds
         }
-        self.common_tests = {
-            seed: opened(read_common_test, tree.common_test(seed)) for seed in seeds
-        }
+        self.common_tests = {seed: opened(read_image_ids, tree.common_test(seed)) for seed in seeds}
 
     def checks(self) -> Iterator[Check]:
         """Yield the checks of the files and of how splits divide partitions."""
@@ -217,9 +214,10 @@ def number_checks(
     labels, classes = shared.index.labels, shared.index.classes
     common = shared.common_tests[run.seed]
     again = run_metrics(predictions, labels, classes, common, shared.pairs)
-    path, remake = str(run.folder / "metrics.json"), f"{run.folder / 'metrics.json'}"
-    problem = first_difference(opened(read_json, run.folder / "metrics.json"), again)
-    yield Check("metrics follow from the logits", path, problem, remake if problem else "")
+    path = run.folder / "metrics.json"
+    problem = first_difference(opened(read_json, path), again)
+    remake = str(path) if problem else ""
+    yield Check("metrics follow from the logits", str(path), problem, remake)
     if row is None:
         return
     history = opened(read_history, run.folder / "history.csv")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
+from study.data.index import read_image_ids
 from study.data.names import OFFICIAL
-from study.data.splits import read_common_test
 from study.runs.calibration import equal_width_edges, reliability
 from study.runs.metrics import losses
 from study.runs.predictions import Predictions
@@ -218,7 +218,7 @@ def read_study(path: str | Path, labels: np.ndarray, partitions: Sequence[str]) 
             test = np.flatnonzero(predictions.has_role("test"))
         else:
             if run.seed not in tests:
-                tests[run.seed] = read_common_test(tree.common_test(run.seed))
+                tests[run.seed] = read_image_ids(tree.common_test(run.seed))
             test = tests[run.seed]
         answered.append(answers(run, predictions, test, labels, run.metrics["temperature"]))
     return Study(runs, answered, partitions)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from study.errors import StudyError
-from study.files import read_csv
+from study.files import read_csv, write_csv
 
 
 class Index(NamedTuple):
@@ -46,3 +46,13 @@ def read_index(path: str | Path) -> Index:
         [row["file"] for row in rows],
         np.array([row["source_split"] for row in rows]),
     )
+
+
+def write_image_ids(path: str | Path, image_ids: np.ndarray) -> None:
+    """Write a list of images, such as a partition or a common test, as CSV: image_id."""
+    write_csv(path, ["image_id"], ([image_id] for image_id in image_ids))
+
+
+def read_image_ids(path: str | Path) -> np.ndarray:
+    """Read what `write_image_ids` wrote: int64, n."""
+    return np.array([row["image_id"] for row in read_csv(path)], np.int64)

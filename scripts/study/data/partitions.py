@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from study.data.index import Index
+from study.data.index import Index, read_image_ids
 from study.data.stratify import stratified_groups
 from study.errors import StudyError
-from study.files import file_digest, read_csv, write_csv
+from study.files import file_digest
 
 
 def image_counts(sizes: Mapping[str, float], n: int) -> dict[str, int]:
@@ -104,7 +104,7 @@ def joined(partitions: Iterable[np.ndarray]) -> np.ndarray:
 
 def partition_record(path: str | Path, index: Index, seed: int | str) -> dict[str, Any]:
     """Return what is recorded of a written partition: seed, size, class counts and sha256."""
-    image_ids = read_partition(path)
+    image_ids = read_image_ids(path)
     counts = np.bincount(index.labels[image_ids], minlength=len(index.classes)).tolist()
     return {
         "seed": seed,
@@ -112,13 +112,3 @@ def partition_record(path: str | Path, index: Index, seed: int | str) -> dict[st
         "class_counts": dict(zip(index.classes, counts, strict=True)),
         "sha256": file_digest(path),
     }
-
-
-def write_partition(path: str | Path, image_ids: np.ndarray) -> None:
-    """Write a list of image_ids as CSV."""
-    write_csv(path, ["image_id"], ([image_id] for image_id in image_ids))
-
-
-def read_partition(path: str | Path) -> np.ndarray:
-    """Read what `write_partition` wrote: int64, n."""
-    return np.array([row["image_id"] for row in read_csv(path)], np.int64)

@@ -145,13 +145,3 @@ def read_split(path: str | Path) -> dict[str, np.ndarray]:
 def common_test(splits: Iterable[Mapping[str, np.ndarray]]) -> np.ndarray:
     """Return a seed's common test, int64, sorted: the union of all partitions' test images."""
     return union(splits, "test")
-
-
-def write_common_test(path: str | Path, image_ids: np.ndarray) -> None:
-    """Write the common test of a seed as CSV: image_id."""
-    write_csv(path, ["image_id"], ([image_id] for image_id in image_ids))
-
-
-def read_common_test(path: str | Path) -> np.ndarray:
-    """Read what `write_common_test` wrote: int64, n."""
-    return np.array([row["image_id"] for row in read_csv(path)], np.int64)

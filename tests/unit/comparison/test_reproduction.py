@@ -12,8 +12,7 @@ from small_trainings import facts, make_image_set, trainer
 from study.comparison.reproduction import difference, leak, published_values, verdict
 from study.config.recipe_checks import resolve_recipe
 from study.config.study import why_not_comparable
-from study.data.index import read_index
-from study.data.partitions import write_partition
+from study.data.index import read_index, write_image_ids
 from study.data.splits import read_split, split_afresh, split_partition, write_split
 from study.files import read_yaml, write_csv, write_json
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
@@ -262,7 +261,7 @@ def test_the_leak_is_measured_from_stored_predictions(decoded, tmp_path):
     ratios = {"train": 0.7, "val": 0.15, "test": 0.15}
     random = np.random.default_rng(0)
     for partition, image_ids in {"v1": v1, "v2": np.arange(100, 200)}.items():
-        write_partition(tmp_path / f"{partition}.csv", image_ids)
+        write_image_ids(tmp_path / f"{partition}.csv", image_ids)
         write_split(
             tmp_path / f"splits/{partition}/seed5.csv",
             split_partition(image_ids, labels, ratios, 5),

@@ -11,7 +11,7 @@ import pytest
 from conftest import run_script
 
 from study.comparison.answers import answers
-from study.data.splits import write_common_test
+from study.data.index import write_image_ids
 from study.runs.calibration import equal_width_edges, reliability
 from study.runs.predictions import (
     Predictions,
@@ -66,7 +66,7 @@ class Study:
                 (folder / name / f"seed{seed}.csv").write_text(text)
             tests = [self.splits[name, seed]["test"] for name in PARTITIONS]
             (folder / "splits/common").mkdir(parents=True, exist_ok=True)
-            write_common_test(
+            write_image_ids(
                 folder / f"splits/common/seed{seed}.csv", np.sort(np.concatenate(tests))
             )
         with (folder / "runs.csv").open("w") as file:

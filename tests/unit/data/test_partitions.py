@@ -6,7 +6,8 @@ from conftest import assert_one_clear_line, run_script
 from hypothesis import given, settings
 from image_pools import RATIOS, assert_stratified, pools, seeds
 
-from study.data.partitions import draw_partitions, read_partition, write_partition
+from study.data.index import read_image_ids, write_image_ids
+from study.data.partitions import draw_partitions
 from study.data.splits import split_partition
 from study.errors import StudyError
 from study.files import file_digest, read_json, write_csv
@@ -95,8 +96,8 @@ def test_partitions_larger_than_the_pool_are_refused_with_both_numbers():
 
 def test_a_list_reads_back_as_written(tmp_path):
     image_ids = np.array([3, 5, 8])
-    write_partition(tmp_path / "v.csv", image_ids)
-    assert np.array_equal(read_partition(tmp_path / "v.csv"), image_ids)
+    write_image_ids(tmp_path / "v.csv", image_ids)
+    assert np.array_equal(read_image_ids(tmp_path / "v.csv"), image_ids)
 
 
 def test_shares_divide_all_images_and_leave_none(tmp_path):
@@ -128,7 +129,7 @@ def test_the_script_draws_shares(tmp_path):
 
     draw("v1", "--sizes", "v1=0.25")
     draw("v2", "--sizes", "v1=0.25", "v2=0.5", "--before", tmp_path / "v1.csv")
-    v1, v2 = (read_partition(tmp_path / f"{name}.csv") for name in ("v1", "v2"))
+    v1, v2 = (read_image_ids(tmp_path / f"{name}.csv") for name in ("v1", "v2"))
     assert (len(v1), len(v2)) == (10, 20) and not np.intersect1d(v1, v2).size
     assert read_json(tmp_path / "v2.json") == {
         "seed": "1", "size": 20, "class_counts": {"a": 10, "b": 10},

@@ -8,11 +8,11 @@ from conftest import run_script
 from hypothesis import given, settings
 from image_pools import RATIOS, assert_stratified, pools, seeds
 
-from study.data.partitions import draw_partitions, write_partition
+from study.data.index import read_image_ids, write_image_ids
+from study.data.partitions import draw_partitions
 from study.data.splits import (
     ROLES,
     common_test,
-    read_common_test,
     read_split,
     require_every_class,
     split_afresh,
@@ -112,7 +112,7 @@ def index(tmp_path):
     path = tmp_path / "index.csv"
     write_csv(path, ["image_id", "label", "class", "source_split", "file"], rows)
     for name, ids in (("v1", range(20)), ("v2", range(20, 40))):
-        write_partition(tmp_path / f"{name}.csv", np.array(ids))
+        write_image_ids(tmp_path / f"{name}.csv", np.array(ids))
     return path
 
 
@@ -153,6 +153,6 @@ def test_the_common_test_is_the_test_of_all_partitions(index, tmp_path):
         splits.append(split_by_script(index, name, *options)[0])
     paths = [tmp_path / f"{name}.split.csv" for name in ("v1", "v2")]
     run_script("common_test.py", "--splits", *paths, "--output", tmp_path / "common.csv")
-    image_ids = read_common_test(tmp_path / "common.csv")
+    image_ids = read_image_ids(tmp_path / "common.csv")
     assert image_ids.tolist() == sorted([*splits[0]["test"], *splits[1]["test"]])
     assert np.array_equal(image_ids, common_test(splits)) and len(image_ids) == 6

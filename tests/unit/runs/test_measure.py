@@ -7,8 +7,7 @@ from conftest import ROOT, run_script
 from scipy.special import softmax
 
 from study.code import code_files
-from study.data.index import read_index
-from study.data.splits import write_common_test
+from study.data.index import read_index, write_image_ids
 from study.files import read_json, write_json
 from study.runs.predictions import ROLE_CODES, Predictions, save_predictions
 
@@ -28,7 +27,7 @@ def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, t
     logits = np.random.default_rng(0).normal(0, 2, (len(labels), 10)).astype(np.float32)
     save_predictions(tmp_path / "predictions.npz", Predictions(logits, roles))
     split = {name: np.flatnonzero(roles == ROLE_CODES[name]) for name in ("train", "val", "test")}
-    write_common_test(tmp_path / "common.csv", split["test"])
+    write_image_ids(tmp_path / "common.csv", split["test"])
     lacking = {f"val_{measure}": np.nan for measure in ("loss", "accuracy") if without}
     history(**lacking).to_csv(tmp_path / "history.csv", index=False)
     write_json(tmp_path / "run.json", {"kept_epoch": 4})

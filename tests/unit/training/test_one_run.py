@@ -9,15 +9,9 @@ from made_up_run import MadeUpRun
 from safetensors.torch import load_file
 from small_trainings import flags
 
-from study.data.index import read_index
+from study.data.index import read_index, write_image_ids
 from study.data.partitions import draw_partitions
-from study.data.splits import (
-    common_test,
-    read_split,
-    split_partition,
-    write_common_test,
-    write_split,
-)
+from study.data.splits import common_test, read_split, split_partition, write_split
 from study.files import read_csv, read_json
 from study.hardness.judgements import read_judgements
 from study.hardness.scores import hardness_table
@@ -107,7 +101,7 @@ def run_folder(decoded, tmp_path_factory):
             split_partition(image_ids, labels, {"train": 0.7, "val": 0.15, "test": 0.15}, 5),
         )
     parts = [read_split(folder / f"{name}.csv") for name in ("v1", "v2")]
-    write_common_test(folder / "common.csv", common_test(parts))
+    write_image_ids(folder / "common.csv", common_test(parts))
     (folder / "recipe.yaml").write_text(RECIPE)
     (folder / "none.csv").write_text("image_id,other_id\n")
     for attempt in ("a", "b"):
