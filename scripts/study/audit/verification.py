@@ -22,9 +22,8 @@ from study.audit.checks import (
     roles_hold,
     splits_hold,
 )
-from study.data.index import read_image_ids, read_index
+from study.data.index import read_duplicates, read_image_ids, read_index
 from study.data.names import OFFICIAL
-from study.data.near_duplicates import read_duplicates
 from study.data.splits import common_test, read_split
 from study.files import read_json, read_table
 from study.runs.history import read_history

@@ -19,8 +19,7 @@ from study.cli.diff_cells import (
 )
 from study.cli.terminal import console, say, table
 from study.comparison.two_runs import changed_images, differing, paired_answers, seed_noise
-from study.data.index import read_index
-from study.data.near_duplicates import read_duplicates
+from study.data.index import read_duplicates, read_index
 from study.errors import StudyError
 from study.report.tables import write_table
 from study.runs.run import Run

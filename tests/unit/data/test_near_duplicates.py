@@ -13,7 +13,8 @@ from scipy.fft import dctn, idctn
 
 from study.config.checks import check_config
 from study.data.datasets import Source, dataset
-from study.data.near_duplicates import near_duplicates, read_duplicates
+from study.data.index import read_duplicates
+from study.data.near_duplicates import near_duplicates
 from study.errors import StudyError
 from study.files import read_yaml
 from study.report.plots.images import image_pairs_figure
