@@ -81,7 +81,8 @@ def _check_models(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, 
     side = config["dataset"]["image_size"] if is_own else dataset(name).side
     key = "dataset.image_size" if is_own else ""
     for model in config["models"]:
-        check_image_size(model, recipes[model], side, key)
+        seen = recipes[model].get("input_size", side)
+        check_image_size(model, recipes[model], seen, key)
         check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)
 
 

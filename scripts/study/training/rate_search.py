@@ -90,11 +90,11 @@ def range_test(
     rates = start * (end / start) ** (np.arange(steps) / max(1, steps - 1))
     losses: list[float] = []
     smoothed: list[float] = []
-    trainer.model.train()
+    trainer.step.train_mode()
     batches = _batches(trainer)
     for rate in rates:
         for group in groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("head_lr", 1)
         epoch, positions = next(batches)
         # The loss decides whether to go on, so it is read at each step: in a hundred steps that
         # costs little.
