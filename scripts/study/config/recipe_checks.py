@@ -48,7 +48,7 @@ def resolve_recipe(
     check_recipe(recipe, schema, str(path))
     resolved = merged(recipe, overrides)
     check_recipe(resolved, schema, f"config: overrides.{path.stem}")
-    check_start(resolved, f"config: the model {path.stem}")
+    check_start(resolved, f"{path}{f' with overrides.{path.stem}' if overrides else ''}")
     # The description may not fit the overrides, and another wording should run nothing again.
     del resolved["description"]
     return resolved

@@ -60,6 +60,7 @@ def build_recipe_model(
     if "input_size" in recipe:
         # No layer of its own: weights keep the names that the network gave them.
         model.register_forward_pre_hook(_Scaled(size))
+        model.scaled_to = size
     name = recipe["architecture"]["name"]
     try:
         logits = _probe(model, height, width, channels)

@@ -87,6 +87,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
         f"each seed. {_DESIGN[0]}",
         *_DESIGN[1:],
     ]
+    texts += [start for model in config["models"] if (start := started(model, records))]
     rows = []
     for model in config["models"]:
         of_model = [record for record in records if record["model"] == model]
@@ -104,6 +105,27 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
             )
         )
     return f"{listed(texts)}\n\n{table(_MODELS, rows)}"
+
+
+def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what follows from weights that were trained elsewhere, None for a model without."""
+    first = next(record for record in records if record["model"] == model)
+    weights = first["recipe"].get("trained_weights")
+    if not weights:
+        return None
+    train = first["recipe"].get("train", "all")
+    frozen = {"all": "", "head": " Only its head was trained here; the rest is frozen."}
+    part = (
+        frozen[train]
+        if train in frozen
+        else f" Only its head and the last {train['last']} blocks were trained here."
+    )
+    return (
+        f"{model} starts from weights that were trained elsewhere (sha256 "
+        f"{weights['sha256'][:16]}…).{part} Images of this study may have been among those that "
+        "they were trained on, test images too. Its seeds vary its head, the order of the images "
+        "and the augmentation, so its intervals leave out how such weights vary themselves."
+    )
 
 
 def data(
