@@ -205,8 +205,20 @@ def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file as dictionaries of strings, keyed by its header line."""
-    with Path(path).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    with Path(path).open(newline="", encoding="utf-8-sig") as stream:
+        return list(table_rows(stream))
+
+
+def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
+    """Return a reader of a table's rows: by commas, else by semicolons or tabs, as its header is.
+
+    Args:
+        stream: open, without its byte-order mark: spreadsheets begin UTF-8 with one, and separate
+            by semicolons where a comma is in numbers.
+    """
+    header = stream.readline()
+    stream.seek(0)
+    return csv.DictReader(stream, delimiter=next((mark for mark in ",;\t" if mark in header), ","))
 
 
 def write_array(path: str | Path, array: "np.ndarray") -> None:
