@@ -19,10 +19,10 @@ from study.config.recipes import merged
 from study.config.study import check_study
 from study.data.datasets.folder_parts import images_and_tests, parts_in
 from study.data.datasets.image_kinds import HEIF, reads_heif
-from study.data.datasets.listing import Listing, list_images, named, place
+from study.data.datasets.listing import Listing, list_images, named
 from study.data.datasets.pictures import size_of
 from study.errors import StudyError
-from study.files import read_yaml, write_text
+from study.files import read_yaml, with_home, write_text
 
 _SAMPLE = 200  # images whose sizes are looked at
 _PROJECT = Path(__file__).resolve().parents[3]
@@ -85,7 +85,7 @@ def _parts_taken(images: str, tests: str) -> tuple[str, str, list[str]]:
 
     They are as given, but for a folder of parts, train/ and test/, which is no folder of classes.
     """
-    parts = parts_in(place(images))
+    parts = parts_in(with_home(images))
     found, found_tests = images_and_tests(parts)
     if not found:
         return images, tests, []

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from study.data.datasets.listing import Listing, place
+from study.data.datasets.listing import Listing
 from study.errors import escaped
+from study.files import with_home
 from study.wording import counted
 
 # Images of each class that each partition gets at least, so that 0.15 of them, for testing, are at
@@ -139,7 +140,7 @@ def configuration(
         n_classes=len(counts),
         spread=spread,
         ignored=f" {_left_alone(listing.ignored)}" if listing.ignored else "",
-        name="csv" if place(images).is_file() else "folder",
+        name="csv" if with_home(images).is_file() else "folder",
         path=_quoted(images),
         test=_TEST.format(_quoted(test_images)) if test_images else "",
         image_size=plan.image_size,

@@ -22,6 +22,7 @@ import pandas as pd
 from scipy.fft import dctn
 
 from study.errors import StudyError
+from study.files import read_table
 
 _LOW = 8  # frequencies along each axis
 # Cosines of float32 vectors of length 1 are this good or better; pairs are measured in float64.
@@ -97,7 +98,9 @@ def read_duplicates(path: str | Path) -> np.ndarray:
     """
     columns = ["image_id", "other_id"]
     try:
-        pairs = pd.read_csv(path, usecols=columns, dtype=np.int64)[columns].to_numpy()
+        pairs = read_table(path, usecols=columns)[columns].to_numpy()
+        if len(pairs) and not np.issubdtype(pairs.dtype, np.integer):
+            raise ValueError(pairs.dtype)
     except ValueError as error:
         raise StudyError(
             f"{path}: expected whole numbers in columns image_id and other_id; "
@@ -107,7 +110,7 @@ def read_duplicates(path: str | Path) -> np.ndarray:
         raise StudyError(
             f"{path}: expected image_id < other_id in every row; find the near-duplicates again"
         )
-    return pairs
+    return pairs.astype(np.int64)
 
 
 def _identical_pairs(images: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from study.data.datasets import Source
 from study.data.datasets.cifar import Cifar, expected_md5s, read_member, verified
 from study.errors import StudyError
+from study.files import with_home
 
 
 def fetch(cifar: Cifar, raw: Path, source: Source) -> None:
@@ -62,7 +63,7 @@ def _report(cifar: Cifar, origin: object) -> None:
 
 def _path_from_environment(cifar: Cifar) -> Path | None:
     value = os.environ.get(cifar.variable)
-    return Path(value).expanduser() if value else None
+    return with_home(value) if value else None
 
 
 def _read_local(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:

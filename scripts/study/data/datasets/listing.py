@@ -15,6 +15,7 @@ from study.data.datasets.image_kinds import HEIF, is_image, reads_heif
 from study.data.datasets.image_names import Listed, check_label, composed
 from study.data.datasets.image_table import images_in_table
 from study.errors import StudyError
+from study.files import with_home
 
 
 class Listing(NamedTuple):
@@ -44,16 +45,16 @@ def list_images(path: str | Path, test_path: str | Path = "") -> Listing:
             test images have other classes.
     """
     ignored: Counter[str] = Counter()
-    images = sorted(_listed("dataset.path", place(path), "train", ignored))
+    images = sorted(_listed("dataset.path", with_home(path), "train", ignored))
     classes = sorted({image.label for image in images})
     if len(classes) < 2:
         content = f"one class, {classes[0]!r}" if classes else "no images"
         raise StudyError(
             f"dataset.path: {path} holds {content}; expected at least two classes, "
-            f"each a sub-folder (or label) with images in it{_deeper(place(path), classes)}"
+            f"each a sub-folder (or label) with images in it{_deeper(with_home(path), classes)}"
         )
     if str(test_path):
-        tests = sorted(_listed("dataset.test_path", place(test_path), "test", ignored))
+        tests = sorted(_listed("dataset.test_path", with_home(test_path), "test", ignored))
         tested = {image.label for image in tests}
         for label in sorted(tested.symmetric_difference(classes)):
             where, lacks = (test_path, path) if label in tested else (path, test_path)
@@ -70,14 +71,6 @@ def _deeper(root: Path, classes: list[str]) -> str:
     deeper = root / classes[0] if classes else root
     has_folders = deeper != root and deeper.is_dir() and any(map(Path.is_dir, deeper.iterdir()))
     return f"; did you mean {deeper}?" if has_folders else ""
-
-
-def place(path: str | Path) -> Path:
-    """Return a path with ~ replaced by the home folder, where there is one of that name."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
 
 
 def _listed(key: str, path: Path, split: str, ignored: Counter[str]) -> Iterator[Listed]:
