@@ -1,10 +1,11 @@
 """Figures of what trainings take: accuracy for its cost, and time and memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.data.names import OFFICIAL
@@ -36,14 +37,7 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
     with plt.rc_context(STYLE):
         figure, row = plt.subplots(1, len(panels), figsize=(11, 4.2), sharey=True)
         for axes, (column, name) in zip(row, panels.items(), strict=True):
-            for model, points in costs.sort_values(column).groupby("model", sort=False):
-                own_test = points["combo"] == OFFICIAL  # another test, so no line leads there
-                # The combos of a model differ in time alone, along which a line leads.
-                line = {"linewidth": 0.8} if column == "train_seconds" else {"linestyle": ""}
-                hollow = {"linestyle": "", "markerfacecolor": "none"}
-                for drawn, look in ((points[~own_test], line), (points[own_test], hollow)):
-                    if len(drawn):
-                        axes.plot(drawn[column], drawn["accuracy"], **looks[model], **look)
+            _draw_points(axes, costs.sort_values(column), column, looks)
             # A decade at least, so that models of like size are not torn apart.
             least, most = costs[column].min(), costs[column].max()
             widen = max(1.5, (10 * least / most) ** 0.5)
@@ -85,6 +79,20 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
         )
         set_title(figure, title)
     return figure
+
+
+def _draw_points(
+    axes: Axes, costs: pd.DataFrame, column: str, looks: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Draw accuracy over one cost, each model in its look."""
+    # The combos of a model differ in time alone, along which a line leads; but not to another test.
+    line = {"linewidth": 0.8} if column == "train_seconds" else {"linestyle": ""}
+    hollow = {"linestyle": "", "markerfacecolor": "none"}
+    for model, points in costs.groupby("model", sort=False):
+        own_test = points["combo"] == OFFICIAL
+        for drawn, look in ((points[~own_test], line), (points[own_test], hollow)):
+            if len(drawn):
+                axes.plot(drawn[column], drawn["accuracy"], **looks[model], **look)
 
 
 def resources_table(summary: pd.DataFrame) -> pd.DataFrame:
