@@ -16,6 +16,7 @@ from study.runs.calibration import (
     expected_calibration_error,
     fit_temperature,
 )
+from study.runs.chance import status_by_accuracy
 from study.runs.predictions import Predictions
 
 
@@ -201,13 +202,14 @@ def run_metrics(
 
     # The combo official trains on images of the common test: its score there would say nothing.
     comparable = not predictions.has_role("train", "val")[common_test].any()
+    judged = predictions.may_judge(near_duplicates)
     return {
-        "status": "ok",
+        "status": status_by_accuracy(correct[judged], labels[judged], len(classes)),
         **measured(test),
         "common_test": measured(common_test) if comparable else NOT_MEASURED,
         "train": accuracy(predictions.has_role("train")),
         "val": accuracy(predictions.has_role("val")),
-        "out_of_sample": accuracy(predictions.may_judge(near_duplicates)),
+        "out_of_sample": accuracy(judged),
         "temperature": temperature,
     }
 

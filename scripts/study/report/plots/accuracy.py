@@ -141,7 +141,7 @@ def class_accuracy_table(summary: pd.DataFrame) -> pd.DataFrame:
 def mean_by_model_and_combo(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return means over the seeds that are ok, in the study's order: models first, then combos."""
     order = {model: number for number, model in enumerate(summary["model"].unique())}
-    ok = summary[summary["status"] == "ok"].sort_values(
+    ok = summary[summary["status"] != "diverged"].sort_values(
         "model", key=lambda column: column.map(order), kind="stable"
     )
     return ok.groupby(["model", "combo"], sort=False)[list(columns)].mean()
