@@ -108,7 +108,13 @@ def shown_start_page(categories):
     chapters = [category.name for category in categories]
     page, record = Path("results/overview.rst"), Path("results/study.json")
     with end_in_one_line():
-        return shown_page(page, chapters, record, lock_digest(SCRIPTS.parent))
+        return shown_page(
+            page,
+            chapters,
+            record,
+            lock_digest(SCRIPTS.parent),
+            Path("results/figures/accuracy_by_combo.svg"),
+        )
 
 
 def notify(outcome):
