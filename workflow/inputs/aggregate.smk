@@ -2,7 +2,7 @@ import subprocess
 
 from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
-from study.files import file_digest
+from study.files import file_digest, with_home
 
 
 def digests(*paths):
@@ -10,7 +10,7 @@ def digests(*paths):
 
     Snakemake by itself does not see that an older file is another one.
     """
-    files = [Path(path).expanduser() for path in paths if path]
+    files = [with_home(path) for path in paths if path]
     return [file_digest(path) for path in files if path.is_file()]
 
 
@@ -21,7 +21,7 @@ def human_votes_files(wildcards):
             "error: config: human_votes is empty, so there is nothing to compare hardness with; "
             "write for example human_votes: [{kind: cifar10h, path: cifar10h-counts.npy}]"
         )
-    files = [Path(votes["path"]).expanduser() for votes in config["human_votes"]]
+    files = [with_home(votes["path"]) for votes in config["human_votes"]]
     for position, path in enumerate(files):
         if not path.is_file():
             sys.exit(
@@ -78,7 +78,7 @@ def claims_file(wildcards):
             "error: config: claims is empty, so there is nothing to judge; "
             "write for example claims: config/claims.yaml"
         )
-    return local(config["claims"])
+    return local(with_home(config["claims"]))
 
 
 # What the configuration asks for; jobs that depend on all of it take it as this text. Where results
@@ -108,7 +108,13 @@ def shown_start_page(categories):
     chapters = [category.name for category in categories]
     page, record = Path("results/overview.rst"), Path("results/study.json")
     with end_in_one_line():
-        return shown_page(page, chapters, record, lock_digest(SCRIPTS.parent))
+        return shown_page(
+            page,
+            chapters,
+            record,
+            lock_digest(SCRIPTS.parent),
+            Path("results/figures/accuracy_by_combo.svg"),
+        )
 
 
 def notify(outcome):

@@ -228,7 +228,7 @@ def number_checks(
     remake = str(shared.tree / "summary.csv")
     kind = "the summary follows from the runs"
     yield Check(kind, str(run.folder), problem, remake if problem else "")
-    if again["status"] == "ok":
+    if again["status"] != "diverged":
         measured = again["common_test"] if again["common_test"]["n"] else again
         test = common if again["common_test"]["n"] else np.flatnonzero(predictions.has_role("test"))
         judged = predictions.may_judge(shared.pairs)

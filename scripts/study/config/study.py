@@ -15,7 +15,7 @@ from study.config.recipe_checks import (
 from study.config.schema import check_schema
 from study.data.datasets import dataset
 from study.data.names import OWN
-from study.files import read_yaml
+from study.files import read_yaml, with_home
 
 
 class Study(NamedTuple):
@@ -66,7 +66,7 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
         check_search(model, recipes[model], search, schema)
     _check_models(config, recipes)
     if config["claims"]:
-        claims = read_yaml(config["claims"])
+        claims = read_yaml(with_home(config["claims"]))
         check_schema(claims, read_yaml(schemas / "claims.schema.yaml"), config["claims"])
         check_claims(claims, config["models"], config["combos"])
     reported = {system["model"]: resolved(system["model"], {}) for system in systems.values()}

@@ -13,6 +13,7 @@ from study.report.rst import heading, listed, literal, plain, table
 from study.runs.run import n_of
 from study.wording import counted, duration
 
+FINDINGS = "Main findings"
 _HOW_TO_READ = """\
 The chapters in the menu hold the figures and tables; the circled i beside each says what is seen
 and how it was computed. The page gallery.html in the folder results shows what this report is too
@@ -41,7 +42,7 @@ def start_page(
         heading(title, "="),
         plain(question),
         _HOW_TO_READ,
-        heading("Main findings"),
+        heading(FINDINGS),
         items,
     ]
     for name, text in sections.items():
@@ -157,7 +158,7 @@ def data(
         f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
         f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in "
         f"{counted(len(pairs), 'pair')}. A run may train on one and be tested on the other; "
-        "`snakemake verify` says what accuracies are without such test images.",
+        "The command snakemake verify says what accuracies are without such test images.",
         f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
     ]
     if problems:

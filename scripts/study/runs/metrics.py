@@ -14,6 +14,7 @@ from study.runs.calibration import (
     expected_calibration_error,
     fit_temperature,
 )
+from study.runs.chance import status_by_accuracy
 from study.runs.confusion import confusion
 from study.runs.predictions import Predictions, log_softmax
 
@@ -211,13 +212,14 @@ def run_metrics(
 
     # The combo official trains on images of the common test: its score there would say nothing.
     comparable = not predictions.has_role("train", "val")[common_test].any()
+    judged = predictions.may_judge(near_duplicates)
     return {
-        "status": "ok",
+        "status": status_by_accuracy(correct[judged], labels[judged], len(classes)),
         **measured(test),
         "common_test": measured(common_test) if comparable else NOT_MEASURED,
         "train": accuracy(predictions.has_role("train")),
         "val": accuracy(predictions.has_role("val")),
-        "out_of_sample": accuracy(predictions.may_judge(near_duplicates)),
+        "out_of_sample": accuracy(judged),
         "temperature": temperature,
     }
 

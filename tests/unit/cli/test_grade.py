@@ -40,3 +40,21 @@ def test_an_id_is_text_in_the_table_and_on_the_screen(tmp_path, monkeypatch, cap
     (row,) = read_csv("grades.csv")
     assert row["student"] == cell and row["submission"] == "'-x.tar.gz"
     assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["results/study.json"], "."),
+        (["study.json"], "."),
+        (["study.tar.gz", "notes.pdf"], "study.tar.gz"),
+        (["study/results/study.json", ".DS_Store"], "study"),
+        (["a.tar", "b.tar"], "."),
+        (["notes.pdf"], "."),
+    ],
+)
+def test_a_study_is_found_in_the_folder_that_a_course_system_made(tmp_path, files, found):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert grade.handed_in(tmp_path) == tmp_path / found

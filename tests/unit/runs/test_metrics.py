@@ -10,6 +10,7 @@ from sklearn import metrics as skm
 from statsmodels.stats.proportion import proportion_confint
 
 from study.runs import predictions as predictions_module
+from study.runs.chance import NO_BETTER, status_by_accuracy
 from study.runs.confusion import confusion
 from study.runs.metrics import (
     METRICS,
@@ -133,6 +134,25 @@ def test_a_run_is_measured_on_its_own_test_the_common_one_and_all_that_it_may_ju
     assert metrics["out_of_sample"] == {"n": 3, "overall_accuracy": pytest.approx(1 / 3)}
     assert metrics["temperature"] > 1 and metrics["nll_scaled"] < metrics["nll"]
     assert [name for name in metrics if name in METRICS] == list(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("right", "labels", "status"),
+    [
+        (55, [0, 1] * 50, NO_BETTER),
+        (65, [0, 1] * 50, "ok"),
+        (90, [0] * 90 + [1] * 10, NO_BETTER),  # the largest class's share
+        (99, [0] * 90 + [1] * 10, "ok"),
+        (12, list(range(10)) * 10, NO_BETTER),
+        (20, list(range(10)) * 10, "ok"),
+        (0, [0, 1, 2], "ok"),  # too few to say
+        (30, [0] * 30, NO_BETTER),
+    ],
+)
+def test_a_run_that_learnt_nothing_is_no_better_than_chance(right, labels, status):
+    correct = np.arange(len(labels)) < right
+    n_classes = max(2, max(labels) + 1)
+    assert status_by_accuracy(correct, np.array(labels), n_classes) == status
 
 
 def test_a_run_that_saw_the_common_test_has_no_score_there():
