@@ -105,10 +105,12 @@ def _unzipped(path: Path, name: str) -> IO[bytes]:
         beginning = stream.read(tarfile.BLOCKSIZE)
     if beginning[257:262] == b"ustar":
         return path.open("rb")
-    others = {b"PK": "a .zip archive", b"7z": "a .7z archive", b"Rar!": "a .rar archive"}
+    others = {b"PK": "zip", b"7z": "7z", b"Rar!": "rar", b"\xfd7zXZ": "xz", b"BZh": "bz2"}
     for start, kind in others.items():
         if beginning.startswith(start):
-            raise _Disagreed(f"{name}: is {kind}; unpack it and give the study.tar.gz in it")
+            raise _Disagreed(
+                f"{name}: is a .{kind} archive; unpack it and give the study.tar.gz in it"
+            )
     if beginning.lstrip().startswith(b"<"):
         raise _Disagreed(f"{name}: is a web page; download the file itself, study.tar.gz")
     return cast(IO[bytes], gzip.open(path))

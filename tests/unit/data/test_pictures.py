@@ -89,6 +89,12 @@ def test_other_modes_become_rgb(image, expected, remark):
     assert (found.pixels == np.array(expected)).all() and found.remark == remark
 
 
+@pytest.mark.parametrize("kind", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", None])
+def test_a_tiff_of_eight_bits_is_told_as_such_whatever_its_compression(kind):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    assert picture(encoded(Image.fromarray(pixels), "TIFF", compression=kind)).remark == ""
+
+
 def test_a_transparent_colour_of_a_palette_lies_on_white():
     content = encoded(Image.new("P", (8, 8), 0), transparency=0)
     assert (picture(content).pixels == 255).all()

@@ -25,6 +25,7 @@ _BEGINNINGS = {
     b"%PDF": "PDF",
     b"PK\3\4": "ZIP",
     b"<svg": "SVG",
+    b"<?xml": "XML (as SVG is)",
     b"<!doctype": "HTML (a web page)",
     b"<html": "HTML (a web page)",
     b"version https://git-lfs": "Git LFS (`git lfs pull` gets the file itself)",

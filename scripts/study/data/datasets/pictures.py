@@ -124,7 +124,9 @@ def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Picture:
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format not in _STILL:
         raise Unusable(f"has {frames} frames; expected one image")
-    deep = any("16" in str(tile[3]) for tile in image.tile if len(tile) > 3)
+    # Beside the raw mode, a tile of a TIFF has numbers.
+    modes = [tile[3][0] if isinstance(tile[3], tuple) else tile[3] for tile in image.tile]
+    deep = any("16" in str(mode) for mode in modes)
     image.load()
     try:
         image = ImageOps.exif_transpose(image)
