@@ -5,6 +5,7 @@ that it names, no HTML or script of its own, and no link but to a chapter of the
 """
 
 import base64
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,8 @@ def _picture(figure: Path | None) -> str:
     """Return the HTML of a figure; nothing where there is none that is small enough."""
     if figure is None or not figure.is_file() or figure.stat().st_size > _LARGEST:
         return ""
-    content = base64.b64encode(figure.read_bytes()).decode()
+    # docutils takes no lines over 10,000 characters, and browsers pass over blanks here.
+    content = "\n".join(textwrap.wrap(base64.b64encode(figure.read_bytes()).decode(), 5000))
     return f'<img alt="accuracy by combo" src="data:image/svg+xml;base64,{content}">'
 
 

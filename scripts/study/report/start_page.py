@@ -156,7 +156,7 @@ def data(
         f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
         f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in "
         f"{counted(len(pairs), 'pair')}. A run may train on one and be tested on the other; "
-        "The command snakemake verify says what accuracies are without such test images.",
+        "snakemake verify says what accuracies are without such test images.",
         f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
     ]
     if problems:

@@ -116,13 +116,14 @@ def test_the_main_figure_stands_above_the_findings_as_a_picture(tmp_path):
     for name in ("page.rst", "study.json"):
         (tmp_path / name).write_text(start_page("T", "Q?", [Finding("Best", "x", "Results")], {}))
     given = tmp_path / "page.rst", ["1. Results"], tmp_path / "study.json", None
-    (tmp_path / "f.svg").write_text("<svg><script>SPRUNG</script></svg>")
+    (tmp_path / "f.svg").write_text(f"<svg><script>SPRUNG</script>{'x' * 20_000}</svg>")
     page = shown_page(*given, tmp_path / "f.svg")
     assert (
         page.index("Main findings")
         < page.index('src="data:image/svg+xml;base64,')
         < page.index("Best")
     )
+    assert max(map(len, page.splitlines())) < 10_000  # what docutils takes
     assert "SPRUNG" not in page and "system-message" not in page
     assert "<img" not in shown_page(*given, tmp_path / "none.svg")
 
