@@ -16,7 +16,6 @@ from study.data.index import Index
 from study.devices import device_name, memory_advice
 from study.files import atomic_path, write_csv
 from study.models.build import count_parameters
-from study.seeds import stream_seed
 from study.training.checkpoints import (
     growing_history,
     identity,
@@ -90,12 +89,6 @@ class TrainedRun(NamedTuple):
             "images": {role: self.digests[role] for role in ("train", "val")},
             "initial_weights": trainer.initial_weights,
         }
-
-
-def streams_of(seed: int) -> dict[str, int]:
-    """Return the seeds of the streams that a run with this seed draws from."""
-    streams = ("init", "order", "augmentation", "dropout")
-    return {stream: stream_seed(seed, stream) for stream in streams}
 
 
 def train_run(
