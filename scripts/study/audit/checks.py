@@ -76,7 +76,7 @@ def problems(checks: Iterable[Check]) -> list[Check]:
 
 
 # What a file raises whose content is of another form than the project writes.
-MALFORMED = (LookupError, TypeError, ValueError, AttributeError)
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, StudyError)
 
 
 def malformed(path: Path, error: Exception) -> Check:

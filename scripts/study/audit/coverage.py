@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +63,14 @@ def not_covered(results: Path, recorded: Collection[str]) -> Counter[str]:
         recorded: paths of the record, such as "results/summary.csv".
 
     Returns:
-        How many by folder, such as "logs/", or by name where they lie in no folder.
+        How many by the folder that they lie in; all logs together, and all of `scratch`.
     """
     known = {in_results(name) for name in recorded} | {"study.json"}
-    return Counter(
-        f"{name.split('/')[0]}/" if "/" in name else name
-        for name in _below(results)
-        if name not in known
-    )
-
-
-def _below(results: Path) -> Iterator[str]:
+    counts: Counter[str] = Counter()
     for folder, _, files in os.walk(results):
-        yield from sorted(Path(folder, name).relative_to(results).as_posix() for name in files)
+        place = Path(folder).relative_to(results)
+        top = place.parts[0] if place.parts else ""
+        if top != "reference":  # the project's own
+            n = sum((place / name).as_posix() not in known for name in files)
+            counts[f"{top if top in ('logs', 'scratch') else place}/"] += n
+    return +counts

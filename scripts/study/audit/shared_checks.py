@@ -90,7 +90,7 @@ def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
         yield check
         if not check.problem:
             described = _equal_to(
-                partition_record(path, expected.index, seed), "does not describe the partition"
+                partition_record(path, expected.index, str(seed)), "does not describe the partition"
             )
             yield looked_at(kind, tree.partition_record(name), read_json, described)
     names = [*expected.partitions, *{OFFICIAL}.intersection(config["combos"])]

@@ -53,7 +53,7 @@ def answers_again(
             with torch.inference_mode():
                 batches = torch.from_numpy(images).split(64)
                 logits = torch.cat([classifier(batch)[0] for batch in batches]).numpy()
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             raise StudyError(f"{weights}: its network cannot be computed here ({error})") from error
     if count_parameters(classifier.model) != record["parameters"]:
         raise StudyError(
