@@ -6,7 +6,6 @@ import importlib.util
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -30,8 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
             "type its command first"
         )
     if arguments.config:
-        asked, recipes = json.loads(arguments.config), json.loads(arguments.recipes)
-        require_configuration(results / "study.json", asked, recipes)
+        require_configuration(results / "study.json", arguments)
     verification = Verification(results, answer=answers_of_weights())
     made = list(verification.checks())
     table = pd.DataFrame(made)
@@ -49,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"all {len(made)} checks passed")
 
 
-def require_configuration(study: Path, asked: dict[str, Any], recipes: dict[str, Any]) -> None:
+def require_configuration(study: Path, arguments: argparse.Namespace) -> None:
     """Insist that results are of the configuration that is asked about.
 
     Raises:
@@ -57,15 +55,19 @@ def require_configuration(study: Path, asked: dict[str, Any], recipes: dict[str,
     """
     try:
         record = read_json(study)
+        asked, recipes = json.loads(arguments.config), json.loads(arguments.recipes)
         problem = other_configuration(record, asked, recipes)
-        files = " ".join(record["configfiles"])
+        files = record["configfiles"]
     except MALFORMED as error:
         raise StudyError(f"{study}: {malformed(study, error).problem}; make it again") from error
     if problem:
-        given = f"--configfile {files}" if files else "no --configfile"
+        made_with = f"--configfile {' '.join(files)}" if files else "no --configfile"
+        how = f"they were made with {made_with}, so verify them with that"
+        if files == arguments.configfiles:
+            how = "it has changed since they were made, so undo that"
         raise StudyError(
-            f"the results are of another configuration: {problem}; they were made with {given}, "
-            "so verify them with that, or type the study's command with this one first"
+            f"the results are of another configuration: {problem}; {how}, or type the study's "
+            "command with this one first"
         )
 
 
