@@ -93,28 +93,18 @@ def read_submission(
             results, data, digest, theirs["near_duplicates"] == config["near_duplicates"]
         )
         # By what was asked: runs and splits of other seeds or partitions are none of the study's.
-        fixed = {key: config[key] for key in _FIXED if key != "dataset"}
+        asked_for = {**theirs, **{key: config[key] for key in _FIXED if key != "dataset"}}
         images = data / "images.npy"
-        verification = Verification(
-            results, {**theirs, **fixed}, images=images, answer=answer, digest=digest
-        )
+        verification = Verification(results, asked_for, images=images, answer=answer, digest=digest)
         accuracies, predicted = verification.scores, verification.predicted
         made += verification.checks()
     except (
         Exception
     ) as error:  # a submission may hold anything, and the others are to be graded too
         made.append(Check("files can be read", str(results), reason(error)))
-    columns = ["combo", "model", "seed", "accuracy"]
-    return Submission(
-        name or handed_in.name,
-        student,
-        made,
-        pd.DataFrame(accuracies, columns=columns),
-        asked,
-        changed,
-        weights,
-        predicted,
-    )
+    table = pd.DataFrame(accuracies, columns=["combo", "model", "seed", "accuracy"])
+    name = name or handed_in.name
+    return Submission(name, student, made, table, asked, changed, weights, predicted)
 
 
 def reason(error: Exception) -> str:
