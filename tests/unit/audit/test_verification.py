@@ -311,6 +311,17 @@ def test_what_was_tampered_with_is_found(study, tamper):
     assert any(TAMPERED[tamper] in problem for problem in found_by(study)), found_by(study)
 
 
+def test_what_cannot_be_predicted_again_is_said_and_no_check(study):
+    for answer, reason in (
+        (None, "torch is not installed here"),
+        (lambda *_: None, "there is no network 'cnn2' here"),
+    ):
+        verification = Verification(study.tree.folder, answer=answer)
+        kinds = [check.check for check in verification.checks()]
+        assert "predictions are those of the weights" not in kinds and "roles" in " ".join(kinds)
+        assert set(verification.predicted.values()) == {reason}
+
+
 def test_a_student_is_held_against_what_was_asked(study):
     assert found_by(study, CONFIG) == []
     (problem,) = [text for text in found_by(study, CONFIG | {"seeds": [1]}) if "runs.csv" in text]
