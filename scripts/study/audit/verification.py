@@ -104,8 +104,9 @@ class Verification:
         figures = expected.config.get("figures", {}).get("runs", True)
         needed = files_of_runs(expected.runs(results), figures)
         needed += files_of_every_study(self.tree, expected.config)
-        names = {f"results/{path.relative_to(results).as_posix()}": path for path in needed}
-        for name, digest in {**dict.fromkeys(names, ""), **record["files"]}.items():
+        names = [f"results/{path.relative_to(results).as_posix()}" for path in needed]
+        missing = {name: "" for name in names if name not in record["files"]}
+        for name, digest in {**record["files"], **missing}.items():
             below = in_results(name)
             path, problem = results / below, ""
             if not below:

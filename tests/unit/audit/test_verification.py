@@ -272,7 +272,12 @@ def not_in_the_record(study):
     change_json(study.tree.study, files=files)
 
 
+def a_file_elsewhere_is_in_the_record(study):
+    change_json(study.tree.study, files={"/dev/zero": "0", "results/../x": "0"})
+
+
 TAMPERED = {
+    a_file_elsewhere_is_in_the_record: "/dev/zero lies outside the study",
     a_run_is_listed_twice: "lists p/cnn2/1, p/cnn2/2, p+q/cnn2/1, p+q/cnn2/1, the configuration",
     a_run_is_taken_out: "runs.csv lists p/cnn2/1, p+q/cnn2/1",
     one_model_is_shown_as_two_seeds: "answers as p+q/cnn2/1 does: one model is shown as two",
