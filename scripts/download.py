@@ -7,14 +7,14 @@ from pathlib import Path
 from study.data.datasets import Source, dataset
 from study.data.datasets.download import read_checksums
 from study.data.datasets.pictures import FITS
-from study.files import atomic_path
+from study.files import atomic_path, with_home
 from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Fetch into a temporary folder and rename it when everything in it is verified."""
     source = Source(
-        archive=Path(arguments.archive).expanduser() if arguments.archive else None,
+        archive=with_home(arguments.archive) if arguments.archive else None,
         urls=tuple(" ".join(arguments.urls).split()),
         checksums=read_checksums(arguments.checksums),
         scratch=Path(arguments.scratch),

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.data.index import Index, read_image_ids, read_index
-from study.data.near_duplicates import read_duplicates
+from study.data.index import Index, read_duplicates, read_image_ids, read_index
 from study.files import read_table, write_text
 from study.hardness.human_votes import human_columns
 from study.hardness.judgements import Judgements, RunRanks, read_judgements

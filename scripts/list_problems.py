@@ -4,10 +4,8 @@
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from study.data.datasets.own import PROBLEMS, UNUSABLE
-from study.files import read_json, write_text
+from study.files import read_json, read_table, write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
 
@@ -15,7 +13,7 @@ from study.report.tables import html_page, write_table
 def main(arguments: argparse.Namespace) -> None:
     """Write the list as a table and as a page."""
     raw = Path(arguments.raw)
-    table = pd.read_csv(raw / PROBLEMS, dtype=str, keep_default_na=False)
+    table = read_table(raw / PROBLEMS, na_filter=False)
     ignored = read_json(raw / "description.json")["ignored"]
     others = ", ".join(f"{count:,} {what}" for what, count in ignored.items()) or "none"
     unusable = int((table["kind"] == UNUSABLE).sum())

@@ -6,6 +6,7 @@ import sys
 import time
 
 from study.data.index import read_index
+from study.data.pixel_statistics import with_normalization
 from study.data.splits import read_split, union
 from study.devices import device_name, take_device, trains_in_bf16
 from study.errors import StudyError
@@ -35,6 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     from study.training.rate_search import search_rate, search_recipe, suggestions
 
     images = np.load(arguments.images, mmap_mode="r")
+    recipe = with_normalization(recipe, images, train_ids)
     train_set = ImageSet.taken(images, index.labels, train_ids, device)
     recipe = search_recipe(recipe, arguments.start)
     names = ("start", "end", "steps", "smoothing", "divergence")

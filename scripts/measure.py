@@ -5,8 +5,7 @@ import argparse
 
 import numpy as np
 
-from study.data.index import Index, read_image_ids, read_index
-from study.data.near_duplicates import read_duplicates
+from study.data.index import Index, read_duplicates, read_image_ids, read_index
 from study.errors import StudyError
 from study.files import file_digest, write_csv, write_json, write_text
 from study.job import run_script
@@ -52,8 +51,8 @@ def main(arguments: argparse.Namespace) -> None:
         log_probabilities = predictions.log_probabilities()
         test, predicted = predictions.has_role("test"), log_probabilities.argmax(axis=1)
         labels, answers = index.labels[test], predicted[test]
-        report = text_report(metrics, confusion(labels, answers, len(index.classes)))
-        by_class = report_by_class(labels, answers, index.classes)
+        matrix = confusion(labels, answers, len(index.classes))
+        report, by_class = text_report(metrics, matrix), report_by_class(matrix, index.classes)
         for i in predictions.confident_mistakes(index.labels, "test"):
             names = index.classes[index.labels[i]], index.classes[predicted[i]]
             confidence = np.exp(log_probabilities[i].max())

@@ -6,20 +6,24 @@ import json
 
 import yaml
 
-from study.files import write_text
+from study.config.recipes import with_taken_weights
+from study.files import read_json, write_text
 from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the resolved recipe as YAML."""
-    write_text(
-        arguments.output,
-        yaml.safe_dump(json.loads(arguments.recipe), sort_keys=False, allow_unicode=True),
-    )
+    recipe = json.loads(arguments.recipe)
+    if arguments.weights:
+        recipe = with_taken_weights(recipe, arguments.weights, read_json(arguments.taken))
+    text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    write_text(arguments.output, text)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", required=True, help="the resolved recipe as JSON")
+    parser.add_argument("--weights", help="weights to start from, .safetensors")
+    parser.add_argument("--taken", help="record of these weights, .json")
     parser.add_argument("--output", required=True, help="recipe to write, .yaml")
     run_script(parser, main)

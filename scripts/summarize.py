@@ -93,7 +93,7 @@ def main(arguments: argparse.Namespace) -> None:
     groups = group_table(summary, arguments.compared)
     write_table(arguments.groups, groups, "%.6f")
     draw(summary, groups, Path(arguments.figure))
-    n_runs = n_of(int((summary["status"] == "ok").sum()), len(summary))
+    n_runs = n_of(int((summary["status"] != "diverged").sum()), len(summary))
     write_text(arguments.page, html_page(summary[_SHOWN], n_runs, _ABOUT_RUNS))
     title = f"{len(groups)} combos and models over seeds: {n_runs}"
     write_text(arguments.groups_page, html_page(groups[_SHOWN_OF_GROUPS], title, _ABOUT_GROUPS))

@@ -10,6 +10,7 @@ from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import complete_recipe
 from study.data.index import read_index
+from study.data.pixel_statistics import with_normalization
 from study.data.splits import ROLES, read_split, union
 from study.devices import gpu_versions, take_device
 from study.files import file_digest, read_json, read_yaml, write_json
@@ -36,6 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     images = np.load(arguments.images, mmap_mode="r")
     image_ids = {role: union(splits, role) for role in ROLES}
+    recipe = with_normalization(recipe, images, image_ids["train"])
     code = code_digest(Path(__file__), *component_modules(recipe))
     trained = train_run(
         *(recipe, arguments.seed, images, index, image_ids, device),

@@ -11,6 +11,7 @@ from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import canonical, complete_recipe, merged, overlay
 from study.data.index import read_index
+from study.data.pixel_statistics import with_normalization
 from study.data.splits import read_split, union
 from study.devices import take_device
 from study.errors import StudyError
@@ -43,6 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
     from study.training.trainer import ImageSet, Trainer, new_trainer
 
     images = np.load(arguments.images, mmap_mode="r")
+    recipe = with_normalization(recipe, images, train_ids)
     train_set, val_set = (
         ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, val_ids)
     )

@@ -19,10 +19,16 @@ if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy 
     import numpy as np
     import pandas as pd
 
-# Columns of words, which may read like numbers or like "NA".
-_WORDS = (
-    "a", "b", "case", "claim", "class", "combo", "compared", "consensus", "file", "label", "model",
-    "name", "other_class", "partition", "pred", "second", "true", "within",
+# Columns of words, which may read like numbers or like "NA"; all others hold numbers, truths
+# or words that can be neither.
+WORDS = (
+    "a", "b", "between", "case", "case_verdict", "chain", "claim", "class", "combo", "compared",
+    "consensus", "device", "expected", "file", "judged", "kind", "label",
+    "letters_of_combos", "letters_of_models", "measure", "measured_on", "method", "metric", "model",
+    "name", "note", "other_class", "other_source_split", "partition", "pred", "reason",
+    "role", "score", "second", "shape", "source", "source_split", "split", "state", "status",
+    "system", "tested_on", "torch", "trained_on", "true", "verdict", "within",
+    "Predicted Label", "True Label",
 )  # fmt: skip
 # What a spreadsheet takes for a formula; a plain number such as -1 is none.
 _FORMULA = re.compile(r"[=@＝＠]|[+＋－-](?!\d+(\.\d+)?\Z)")
@@ -85,6 +91,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def with_home(path: str | Path) -> Path:
+    """Return a path with ~ replaced by the home folder, where there is one of that name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:
@@ -114,7 +128,20 @@ def read_json(path: str | Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a mapping with one key twice, of which YAML's readers silently take the last."""
+    """Refuses what YAML's readers silently make something else of.
+
+    These are a mapping with one key twice, of which they take the last, and 0123 and 1:30, which
+    they take for 83 and 90.
+    """
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Return the whole number."""
+        if not re.fullmatch(r"[+-]?(0|[1-9][0-9_]*|0[xb].*)", node.value):
+            raise yaml.YAMLError(
+                f"{node.value} in line {node.start_mark.line + 1} is read as the number "
+                f"{super().construct_yaml_int(node)}; write it in quotes"
+            )
+        return super().construct_yaml_int(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """Return the mapping."""
@@ -127,6 +154,9 @@ class _Loader(yaml.SafeLoader):
                     f"{line}: write its values in one place"
                 )
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -199,14 +229,27 @@ def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    words = dict.fromkeys(_WORDS, str)
-    return pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""], **options)
+    words = dict.fromkeys(WORDS, str)
+    reading = {"dtype": words, "keep_default_na": False, "na_values": [""], **options}
+    return pd.read_csv(path, **reading)
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file as dictionaries of strings, keyed by its header line."""
-    with Path(path).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    with Path(path).open(newline="", encoding="utf-8-sig") as stream:
+        return list(table_rows(stream))
+
+
+def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
+    """Return a reader of a table's rows: by commas, else by semicolons or tabs, as its header is.
+
+    Args:
+        stream: open, without its byte-order mark: spreadsheets begin UTF-8 with one, and separate
+            by semicolons where a comma is in numbers.
+    """
+    header = stream.readline()
+    stream.seek(0)
+    return csv.DictReader(stream, delimiter=next((mark for mark in ",;\t" if mark in header), ","))
 
 
 def write_array(path: str | Path, array: "np.ndarray") -> None:

@@ -1,8 +1,12 @@
 """Files are whole or absent and read back as written; an error has their name."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from study import files
 from study.errors import StudyError
 from study.files import (
     atomic_path,
@@ -45,6 +49,21 @@ def test_a_key_that_stands_twice_is_refused_though_yaml_takes_the_last(tmp_path)
         read_yaml(tmp_path / "twice.yaml")
 
 
+@pytest.mark.parametrize(
+    ("written", "read"), [("0123456", 42798), ("1:30", 90), ("+07", 7), ("-010", -8)]
+)
+def test_a_number_that_yaml_reads_as_another_one_is_refused(tmp_path, written, read):
+    (tmp_path / "id.yaml").write_text(f"x: 1\npartition_seed: {written}\n")
+    said = rf"id.yaml: .*{re.escape(written)} in line 2 is read as the number {read}; write it in"
+    with pytest.raises(StudyError, match=said):
+        read_yaml(tmp_path / "id.yaml")
+
+
+def test_numbers_and_quoted_numbers_stay_what_they_are(tmp_path):
+    (tmp_path / "x.yaml").write_text("[0, -1, 1_000, 0x1F, '007', 1.50]")
+    assert read_yaml(tmp_path / "x.yaml") == [0, -1, 1000, 31, "007", 1.5]
+
+
 def test_a_file_that_is_not_yaml_is_named(tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text("a: [1,\nb: {")
@@ -57,18 +76,25 @@ NAMES = ["NA", "null", "nan", "None", "N/A", "0", "1", "007", "1e3", "True", "in
 BROKEN = ["a\rb.png", "a\nb.png", "a\r\nb.png", 'a"b,c.png', "\r", " a ", "\ufeffa"]
 
 
+def test_there_is_one_reader_of_tables():
+    scripts = Path(files.__file__).parents[1]
+    calls = {path.name for path in scripts.rglob("*.py") if "pd.read_csv(" in path.read_text()}
+    assert calls == {"files.py"}
+
+
+@pytest.mark.parametrize("column", ["combo", "chain", "torch", "metric", "score", "reason"])
 @pytest.mark.parametrize("names", [NAMES, BROKEN], ids=["like values", "with line breaks"])
-def test_names_come_back_from_tables_as_they_were_written(tmp_path, names):
-    table = pd.DataFrame({"combo": names, "seed": range(len(names)), "score": 0.5})
-    table.loc[0, "score"] = float("nan")
+def test_names_come_back_from_tables_as_they_were_written(tmp_path, names, column):
+    table = pd.DataFrame({column: names, "seed": range(len(names)), "share": 0.5})
+    table.loc[0, "share"] = float("nan")
     write_table(tmp_path / "pandas.csv", table, "%.6f")
     write_csv(tmp_path / "csv.csv", list(table), table.fillna("").to_numpy())
     for path in (tmp_path / "pandas.csv", tmp_path / "csv.csv"):
-        assert [row["combo"] for row in read_csv(path)] == names
+        assert [row[column] for row in read_csv(path)] == names
         read = read_table(path)
-        assert read["combo"].tolist() == names
+        assert read[column].tolist() == names
         assert read["seed"].tolist() == list(range(len(names)))
-        assert read["score"].isna().tolist() == [True] + [False] * (len(names) - 1)
+        assert read["share"].isna().tolist() == [True] + [False] * (len(names) - 1)
 
 
 def test_plain_tables_have_the_bytes_that_they_had(tmp_path):

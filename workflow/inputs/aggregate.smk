@@ -3,7 +3,7 @@ import subprocess
 from study.audit.coverage import RUN_FIGURES, RUN_FILES
 from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
-from study.files import file_digest
+from study.files import file_digest, with_home
 
 
 def digests(*paths):
@@ -11,7 +11,7 @@ def digests(*paths):
 
     Snakemake by itself does not see that an older file is another one.
     """
-    files = [Path(path).expanduser() for path in paths if path]
+    files = [with_home(path) for path in paths if path]
     return [file_digest(path) for path in files if path.is_file()]
 
 
@@ -22,7 +22,7 @@ def human_votes_files(wildcards):
             "error: config: human_votes is empty, so there is nothing to compare hardness with; "
             "write for example human_votes: [{kind: cifar10h, path: cifar10h-counts.npy}]"
         )
-    files = [Path(votes["path"]).expanduser() for votes in config["human_votes"]]
+    files = [with_home(votes["path"]) for votes in config["human_votes"]]
     for position, path in enumerate(files):
         if not path.is_file():
             sys.exit(
@@ -105,6 +105,10 @@ def files_of_study(wildcards):
         ),
         *made_by("common_test", seed=SEEDS),
         *made_by("resolve_recipe", "describe_model", model=MODELS),
+        *made_by(
+            "take_weights",
+            model=[m for m in MODELS if "weights" in RECIPES[m]["architecture"]],
+        ),
         *beside(searches(), "losses.csv", "suggestion.json", "lr_find.svg"),
         *made_by(
             *["collect_trials"], combo=COMBOS, model=list(config["tune"]), seed=SEEDS
@@ -129,7 +133,7 @@ def claims_file(wildcards):
             "error: config: claims is empty, so there is nothing to judge; "
             "write for example claims: config/claims.yaml"
         )
-    return local(config["claims"])
+    return local(with_home(config["claims"]))
 
 
 # What the configuration asks for; jobs that depend on all of it take it as this text. Where results
@@ -159,7 +163,13 @@ def shown_start_page(categories):
     chapters = [category.name for category in categories]
     page, record = Path("results/overview.rst"), Path("results/study.json")
     with end_in_one_line():
-        return shown_page(page, chapters, record, lock_digest(SCRIPTS.parent))
+        return shown_page(
+            page,
+            chapters,
+            record,
+            lock_digest(SCRIPTS.parent),
+            Path("results/figures/accuracy_by_combo.svg"),
+        )
 
 
 def notify(outcome):

@@ -1,5 +1,6 @@
 from study.data.datasets import dataset_modules
 from study.data.datasets.planning import digest_of_own
+from study.files import with_home
 
 # Of the user's own images, "" for other data. It is a parameter of the job that reads them, so that
 # another image runs it again.
@@ -16,7 +17,7 @@ def problems_table():
 
 def checksums(wildcards):
     """Return the user's list of md5 digests as an input, if there is one."""
-    return [local(DATASET["checksums"])] if DATASET["checksums"] else []
+    return [local(with_home(DATASET["checksums"]))] if DATASET["checksums"] else []
 
 
 def own_options():

@@ -12,8 +12,55 @@ def option(name, files):
 
 
 def recipe_json(wildcards):
-    """Return the resolved recipe of a model as text that does not depend on the order of keys."""
-    return canonical(RECIPES[wildcards.model])
+    """Return the resolved recipe of a model as text that does not depend on the order of keys.
+
+    Where its trained weights come from does not matter.
+    """
+    recipe = dict(RECIPES[wildcards.model])
+    recipe["architecture"] = recipe["architecture"] | taken_from("weights", wildcards)
+    return canonical(recipe)
+
+
+def taken_from(place, wildcards):
+    """Return `weights: place` for a model that starts from trained weights, else nothing."""
+    starts = "weights" in RECIPES[wildcards.model]["architecture"]
+    return {"weights": place} if starts else {}
+
+
+def weights_file(wildcards):
+    """Return the file of a model's trained weights; nothing where they are a library's."""
+    place = RECIPES[wildcards.model]["architecture"]["weights"]
+    return [] if place == "library" else [os.path.expanduser(place)]
+
+
+def start_json(wildcards):
+    """Return what decides which weights are taken, as text."""
+    recipe = RECIPES[wildcards.model]
+    start = {"architecture": recipe["architecture"], "normalize": recipe["normalize"]}
+    return canonical(start)
+
+
+def taken_weights(wildcards):
+    """Return the trained weights that a model starts from as an input, if it does."""
+    return list(
+        taken_from(f"results/weights/{wildcards.model}.safetensors", wildcards).values()
+    )
+
+
+def taken_record(wildcards):
+    """Return the record of these weights as an input: by it, other weights run again."""
+    return list(
+        taken_from(f"results/weights/{wildcards.model}.json", wildcards).values()
+    )
+
+
+# Matches no model where all start from their seed's weights.
+STARTED = "|".join(
+    re.escape(model)
+    for model, recipe in RECIPES.items()
+    if "weights" in recipe["architecture"]
+)
+STARTED = STARTED or "(?!)"
 
 
 def largest_combo():

@@ -1,7 +1,45 @@
 include: "../inputs/models.smk"
 
 
+# Weights that were trained elsewhere, at a place of their own: moved, they are the same.
+rule take_weights:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        file=weights_file,
+    output:
+        weights="results/weights/{model}.safetensors",
+        record="results/weights/{model}.json",
+    log:
+        "results/logs/take_weights/{model}.log",
+    wildcard_constraints:
+        model=STARTED,
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("take_weights.py", by_model=True),
+        recipe=start_json,
+        file=lambda wildcards, input: option("--file", input.file),
+    shell:
+        "python scripts/take_weights.py"
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --recipe {params.recipe:q}"
+        " {params.file:q}"
+        " --output {output.weights:q}"
+        " --record {output.record:q}"
+        " > {log:q} 2>&1"
+
+
 rule resolve_recipe:
+    input:
+        weights=ancient(taken_weights),
+        taken=taken_record,
     output:
         recipe="results/recipes/{model}.yaml",
     log:
@@ -15,10 +53,14 @@ rule resolve_recipe:
     params:
         code=code("resolve_recipe.py"),
         recipe=recipe_json,
+        weights=lambda wildcards, input: option("--weights", input.weights),
+        taken=lambda wildcards, input: option("--taken", input.taken),
     shell:
         "python scripts/resolve_recipe.py"
         " --code {params.code:q}"
         " --recipe {params.recipe:q}"
+        " {params.weights:q}"
+        " {params.taken:q}"
         " --output {output.recipe:q}"
         " > {log:q} 2>&1"
 
@@ -92,6 +134,7 @@ rule lr_find:
             wildcards.combo, wildcards.seed, ".development"
         ),
         recipe="results/recipes/{model}.yaml",
+        weights=ancient(taken_weights),
     output:
         table="results/lr_find/{combo}/{model}/seed{seed}/losses.csv",
         suggestion="results/lr_find/{combo}/{model}/seed{seed}/suggestion.json",
@@ -158,6 +201,7 @@ rule tune:
             wildcards.combo, wildcards.seed, ".development"
         ),
         recipe="results/recipes/{model}.yaml",
+        weights=ancient(taken_weights),
         lr_find=lambda wildcards: search_of(
             wildcards.model, wildcards.combo, wildcards.seed
         ),

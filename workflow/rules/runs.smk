@@ -9,6 +9,7 @@ rule train:
         index="results/data/index.csv",
         splits=combo_splits,
         recipe="results/recipes/{model}.yaml",
+        weights=ancient(taken_weights),
         lr_find=lambda wildcards: search_of(
             wildcards.model, wildcards.combo, wildcards.seed
         ),

@@ -15,7 +15,7 @@ import tarfile
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any, cast
 
 from study.audit.bundle_places import may_hold
 from study.errors import StudyError
@@ -36,7 +36,7 @@ Manifest = dict[str, Any]
 class _Bounded:
     """A stream of which only so much is read as was allowed: `left` bytes."""
 
-    def __init__(self, stream: gzip.GzipFile):
+    def __init__(self, stream: IO[bytes]):
         self._stream, self.left = stream, 0
 
     def read(self, size: int) -> bytes:
@@ -74,7 +74,7 @@ def unpack(
         kind = "is no regular file" if Path(path).exists() else "no such file"
         raise StudyError(f"{name}: {kind}; expected what `snakemake bundle` wrote")
     most = max(_ALWAYS_ALLOWED, _TIMES_LARGER * Path(path).stat().st_size)
-    with _told_in_one_line(name), gzip.open(path) as unbounded:
+    with _told_in_one_line(name), _unzipped(Path(path), name) as unbounded:
         stream = _Bounded(unbounded)
         manifest, members = _opened(stream)
         _agreed(name, agree, manifest)
@@ -95,8 +95,29 @@ def unpack(
     return manifest
 
 
+def _unzipped(path: Path, name: str) -> IO[bytes]:
+    """Open a bundle, which a browser may have unzipped on its way.
+
+    Raises:
+        _Disagreed: it is whole, but something else.
+    """
+    with path.open("rb") as stream:
+        beginning = stream.read(tarfile.BLOCKSIZE)
+    if beginning[257:262] == b"ustar":
+        return path.open("rb")
+    others = {b"PK": "zip", b"7z": "7z", b"Rar!": "rar", b"\xfd7zXZ": "xz", b"BZh": "bz2"}
+    for start, kind in others.items():
+        if beginning.startswith(start):
+            raise _Disagreed(
+                f"{name}: is a .{kind} archive; unpack it and give the study.tar.gz in it"
+            )
+    if beginning.lstrip().startswith(b"<"):
+        raise _Disagreed(f"{name}: is a web page; download the file itself, study.tar.gz")
+    return cast(IO[bytes], gzip.open(path))
+
+
 class _Disagreed(Exception):
-    """Carries what `agree` raised past the advice on damaged files."""
+    """Carries what is no damage past the advice on damaged files."""
 
 
 def _agreed(name: str, agree: Callable[[Manifest], None], manifest: Manifest) -> None:

@@ -20,6 +20,7 @@ from study.audit.checks import (
 from study.audit.expected import Expected
 from study.config.recipes import complete_recipe, epochs_of, searches_rate
 from study.data.index import images_digest
+from study.data.pixel_statistics import with_normalization
 from study.data.splits import union
 from study.errors import StudyError
 from study.files import read_table, read_yaml
@@ -129,9 +130,9 @@ class RunChecks:
         ):
             if record[name] != value:
                 return f"{name} are {record[name]}, expected {value}"
-        return self._parents_differ(run)
+        return self._parents_differ(run, ids["train"])
 
-    def _parents_differ(self, run: Run) -> str:
+    def _parents_differ(self, run: Run, train_ids: np.ndarray) -> str:
         """Return how what run.json says it was made from differs from what is there, or ""."""
         config, tree = self.expected.config, self.tree
         recipe = opened(read_yaml, tree.recipe(run.model))
@@ -160,6 +161,7 @@ class RunChecks:
         if missing := below - found:
             return f"does not say that it was made from {min(missing)}"
         complete = complete_recipe(tree.recipe(run.model), rate, tuned and tree / tuned)
+        complete = with_normalization(complete, self.images, train_ids)
         return "" if run.record["recipe"] == complete else "was trained by another recipe"
 
     def _digest_checks(self, run: Run) -> Iterator[Check]:
@@ -178,7 +180,7 @@ class RunChecks:
         labels, classes = self.expected.index.labels, self.expected.index.classes
         common = self.expected.common_test(run.seed)
         again = run_metrics(predictions, labels, classes, common, self.pairs)
-        if again["status"] == "ok":
+        if again["status"] != "diverged":
             is_common = bool(again["common_test"]["n"])
             measured = again["common_test"] if is_common else again
             test = common if is_common else np.flatnonzero(predictions.has_role("test"))
@@ -208,9 +210,9 @@ class RunChecks:
             problem = "epochs are not 1, 2, 3, …"
         elif n > wanted or (n < wanted and not may_be_short):
             problem = f"has {n} epochs, the recipe {wanted}"
-        elif metrics["status"] == "ok" and not 1 <= record["kept_epoch"] <= n:
+        elif metrics["status"] != "diverged" and not 1 <= record["kept_epoch"] <= n:
             problem = f"has no epoch {record['kept_epoch']}, which was kept"
-        elif not problem and metrics["status"] == "ok" and record["n_val"]:
+        elif not problem and metrics["status"] != "diverged" and record["n_val"]:
             was = float(history["val_accuracy"].iloc[record["kept_epoch"] - 1])
             is_now = metrics["val"]["overall_accuracy"]
             allowed = 1 / record["n_val"] + _JUDGED_OTHERWISE[record["precision"]]

@@ -20,6 +20,8 @@ from study.runs.tree import ResultsTree
 # Where data lie and what computes is no part of what a study is.
 _NO_PART = ("storage", "device")
 _SOURCES = ("archive", "urls", "path", "test_path", "checksums")
+# What a recipe writes for a normalisation that is found in its training images or its weights.
+_FOUND = ("data", "weights")
 
 
 def other_configuration(
@@ -45,9 +47,12 @@ def other_configuration(
         # What a search adds to the recipes of its runs is no part of the configuration.
         if model not in recipes or model in asked["tune"]:
             continue
-        mine, wanted = dict(record["recipes"][model]), dict(recipes[model])
+        mine, wanted = dict(record["recipes"][model]), _without_weights(recipes[model])
+        mine.pop("trained_weights", None)
         if searches_rate(wanted):
             del mine["optimizer"], wanted["optimizer"]
+        if wanted["normalize"] in _FOUND:
+            del mine["normalize"], wanted["normalize"]
         if different := [key for key in {**wanted, **mine} if mine.get(key) != wanted.get(key)]:
             key = different[0]
             return f"{model} has {key} {mine.get(key)}, asked about is {wanted.get(key)}"
@@ -109,10 +114,23 @@ def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
         yield looked_at(kind, tree.common_test(seed), read_image_ids, union)
 
 
+def _without_weights(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe without the place of its trained weights, which results do not name."""
+    wanted = dict(recipe)
+    if "architecture" in wanted:
+        architecture = wanted["architecture"]
+        wanted["architecture"] = {
+            key: architecture[key] for key in architecture if key != "weights"
+        }
+    return wanted
+
+
 def recipe_checks(tree: ResultsTree, config: Mapping[str, Any]) -> Iterator[Check]:
     """Yield the checks that the resolved recipes have the values of the study's overrides."""
     for model in config["models"]:
-        over = config["overrides"].get(model, {})
+        over = _without_weights(config["overrides"].get(model, {}))
+        if over.get("normalize") in _FOUND[1:]:
+            del over["normalize"]
 
         def judge(found: dict[str, Any], over: Mapping[str, Any] = over) -> str:
             return "" if merged(found, over) == found else "does not have the overrides' values"

@@ -32,8 +32,7 @@ from study.audit.manifest import study_manifest
 from study.audit.run_checks import Answer, RunChecks
 from study.audit.shared_checks import data_checks, draw_checks, recipe_checks
 from study.comparison.groups import group_row
-from study.data.index import read_index
-from study.data.near_duplicates import read_duplicates
+from study.data.index import read_duplicates, read_index
 from study.files import file_digest, read_json, read_table
 from study.runs.run import Run
 from study.runs.tree import ResultsTree

@@ -19,10 +19,10 @@ from study.cli.diff_cells import (
 )
 from study.cli.terminal import console, say, table
 from study.comparison.two_runs import changed_images, differing, paired_answers, seed_noise
-from study.data.index import read_index
-from study.data.near_duplicates import read_duplicates
+from study.data.index import read_duplicates, read_index
 from study.errors import StudyError
 from study.report.tables import write_table
+from study.runs.chance import MEASURED
 from study.runs.run import Run
 from study.runs.summary import RESOURCES, run_row
 from study.runs.table import run_table
@@ -61,7 +61,7 @@ class ComparedRun(NamedTuple):
         if self.table is None:
             return None
         same = (self.table["combo"] == self.run.combo) & (self.table["model"] == self.run.model)
-        return self.table[same & (self.table["status"] == "ok")]
+        return self.table[same & self.table["status"].isin(MEASURED)]
 
 
 def compared_run(name: str, folder: Path) -> ComparedRun:

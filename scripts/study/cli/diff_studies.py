@@ -21,6 +21,7 @@ from study.comparison.two_runs import differing, groups_of_studies
 from study.errors import StudyError
 from study.files import read_json
 from study.report.tables import write_table
+from study.runs.chance import MEASURED
 from study.runs.run import Run, run_of
 from study.runs.summary import RESOURCES
 from study.runs.table import KEYS, RECIPE, flat, run_table
@@ -67,7 +68,7 @@ def compare_studies(a: Path, b: Path, *, measure: str, output: str | None) -> No
     where = console()
     studies = [ComparedStudy.read(results) for results in (a, b)]
     for letter, one in zip("AB", studies, strict=True):
-        measured = int(one.table["status"].isin(["ok", "diverged"]).sum())
+        measured = int(one.table["status"].isin([*MEASURED, "diverged"]).sum())
         not_all = f", {measured} of them measured" if measured < len(one.table) else ""
         say(where, f"{letter}  {one.results.folder}  {len(one.table)} runs{not_all}")
     _print_facts(where, *studies)
@@ -159,7 +160,7 @@ def _groups(
             raise StudyError(
                 f"there is no measure {measure!r}; `study show --columns all --csv` has all of them"
             )
-        runs = runs[runs["status"] == "ok"]
+        runs = runs[runs["status"].isin(MEASURED)]
         if measure == "common_test_accuracy":  # the combo official has its own test only
             accuracy = runs["common_test_accuracy"].fillna(runs["test_accuracy"])
             runs = runs.assign(common_test_accuracy=accuracy)

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.audit.provenance import repository
-from study.data.index import read_index
-from study.data.near_duplicates import read_duplicates
+from study.data.index import read_duplicates, read_index
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, file_digest, read_json, write_text

@@ -93,11 +93,28 @@ def _read(path: Path, data: Path, config: dict, code: dict[str, str]) -> Submiss
     # After the cheap checks: importing torch takes seconds.
     from study.models.answers_again import answers_again
 
-    if path.is_dir():
-        return read_submission(path, data, config, code, answer=answers_again)
+    study = handed_in(path)
+    if study.is_dir():
+        return read_submission(study, data, config, code, path.name, answers_again)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            read_bundle(path, Path(folder))
+            read_bundle(study, Path(folder))
         except Exception as error:  # the others are to be graded too
-            return unreadable(path.name, reason(error).removeprefix(f"{path}: "))
+            return unreadable(path.name, reason(error).removeprefix(f"{study}: "))
         return read_submission(Path(folder), data, config, code, path.name, answers_again)
+
+
+def handed_in(path: Path) -> Path:
+    """Return the bundle or the folder of a study: `path`, or the only one in a folder around it.
+
+    Course systems put each file that was handed in into a folder, and so do programs that unpack.
+    """
+    if not path.is_dir() or any((path / name).exists() for name in ("results", "study.json")):
+        return path
+    inside = [
+        entry
+        for entry in path.iterdir()
+        if not entry.is_symlink()
+        and (entry.name.endswith((".tar.gz", ".tgz", ".tar")) or (entry / "results").is_dir())
+    ]
+    return inside[0] if len(inside) == 1 else path

@@ -4,102 +4,28 @@ The images are a folder with a sub-folder for each class, or a CSV file of paths
 """
 
 import argparse
-import json
 import os
-import re
 import shlex
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import yaml
-from PIL import Image
 
+from study.cli.proposal import LEAST, configuration, planned, shown
 from study.config.recipes import merged
 from study.config.study import check_study
-from study.data.datasets.listing import Listing, list_images, place
+from study.data.datasets.folder_parts import images_and_tests, parts_in
+from study.data.datasets.image_kinds import HEIF, reads_heif
+from study.data.datasets.listing import Listing, list_images, named
+from study.data.datasets.pictures import size_of
 from study.errors import StudyError
-from study.files import read_yaml, write_text
-from study.wording import counted
+from study.files import read_yaml, with_home, write_text
 
-# Images of each class that each partition gets at least, so that 0.15 of them, for testing, are at
-# least one image, however it is rounded.
-_LEAST = 8
-_PARTITIONS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.34, 0.33, 0.33)}
-# How many images it takes for so many partitions, each with more than some twenty to test on.
-_WORTH = {3: 2000, 2: 150, 1: 0}
-# Of each partition; of a small one more is for testing: an accuracy on 30 images says little.
-_SPLIT, _SMALL_SPLIT = (
-    {"train": 0.7, "val": 0.15, "test": 0.15},
-    {"train": 0.55, "val": 0.15, "test": 0.3},
-)
-_FEW_TESTS = 100
-_SIZES = (32, 48, 64)
 _SAMPLE = 200  # images whose sizes are looked at
-# What these small networks need to settle, in batches of 32; more epochs where an epoch is short.
-_MODELS, _STEPS, _BATCH = ("cnn2", "cnn3"), 1000, 32
-_EPOCHS = (5, 40)
 _PROJECT = Path(__file__).resolve().parents[3]
-
-
-_TEST = "\n  test_path: {}   # test images of the combo `official`"
-_CONFIGURATION = """\
-# A study of {n_images} images of {n_classes} classes, {spread}.{ignored}
-# Keys that are not here are as in config/config.yaml; config/README.md describes all of them.
-dataset:
-  name: {name}
-  path: {path}{test}
-  # Images have {sizes}.
-  # Twice the size takes four times as long.
-  image_size: {image_size}
-  {fit:<20} # resize: to a square, whatever their ratio; crop: the largest square in the middle
-  skip_broken: false   # true: go on without broken files; results/data/problems.csv lists them
-
-# Disjoint parts of the images, drawn by class; shares of all, or numbers of images such as 500.
-partitions:
-{partitions}
-combos: [{combos}]   # what models are trained on
-split: {{{split}}}   # of each partition, for each seed
-seeds: [42, 100, 2025]
-
-# Two small networks, which need no GPU. Better ones, for a GPU or with time: resnet9_tuned and
-# resnet18_tuned. Others: config/models/.
-models: [{models}]
-overrides:
-{overrides}
-
-# Pairs that count as nearly the same: 0.1 is the same picture saved or sized again. Pictures as
-# varied as CIFAR-10's stand 0.35, which finds crops too; results/figures/near_duplicates.svg shows
-# what is taken for the same.
-near_duplicates: {{threshold: 0.1}}
-
-# The report says how many seeds it takes to know a difference to ± so much, a share of 1.
-compare: {{precision: {precision}}}
-
-device: auto   # a GPU where there is one
-"""
-
-
-class Plan(NamedTuple):
-    """What the configuration says of the images, apart from where they are.
-
-    Attributes:
-        image_size: height and width, pixels.
-        fit: how images get it.
-        shares: of the partitions.
-        split: shares of each partition for training, validation and testing.
-        epochs: of each model.
-        precision: of differences, that is worth planning for with so many test images.
-    """
-
-    image_size: int
-    fit: str
-    shares: tuple[float, ...]
-    split: dict[str, float]
-    epochs: int
-    precision: float
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -124,24 +50,28 @@ def answer(arguments: argparse.Namespace) -> None:
         raise StudyError(f"{target} exists already; give another name, or take it away")
     if target.suffix not in (".yaml", ".yml"):
         raise StudyError(f"{target} should end in .yaml, as Snakemake wants configuration files to")
-    listing = list_images(arguments.images, arguments.test_images)
+    images, tests, notes = _parts_taken(arguments.images, arguments.test_images)
+    listing = list_images(images, tests)
     counts = Counter(image.label for image in listing.images)
     scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
-    if fewest < _LEAST:
+    if fewest < LEAST:
         raise StudyError(
-            f"{arguments.images}: the class {scarce!r} has {fewest} images, "
-            f"expected at least {_LEAST} to train, validate and test with; "
+            f"{images}: the class {scarce!r} has {fewest} images, "
+            f"expected at least {LEAST} to train, validate and test with; "
             "add some, or take it out"
         )
     sizes = _sizes(listing)
     plan = planned(len(listing.images), fewest, sizes)
-    text = configuration(arguments.images, arguments.test_images, listing, counts, sizes, plan)
+    text = configuration(images, tests, listing, counts, sizes, plan)
     config = merged(read_yaml(_PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
     check_study(config, _PROJECT / "workflow" / "schemas", _PROJECT / "config")
     write_text(target, text)
     given = shlex.quote(str(target))
+    for note in [*notes, *_unread(listing)]:
+        print(f"note: {note}", file=sys.stderr)
     print(
-        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes; "
+        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes "
+        f"({_names(listing.classes)}); "
         "decoding says whether one of them is broken. Read it, then:\n\n"
         f"  study plan --configfile {given}                              # how long it takes here\n"
         f"  snakemake --dry-run --configfile {given}                     # what would run\n"
@@ -150,85 +80,44 @@ def answer(arguments: argparse.Namespace) -> None:
     )
 
 
-def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
-    """Return what suits some images.
+def _parts_taken(images: str, tests: str) -> tuple[str, str, list[str]]:
+    """Return where the images and test images are, and what to say of it.
 
-    Args:
-        n_images: in all.
-        fewest: images of the smallest class.
-        sizes: int, n×2; width and height of some of them, pixels.
+    They are as given, but for a folder of parts, train/ and test/, which is no folder of classes.
     """
-    wanted = next(n for n, worth in _WORTH.items() if n_images >= worth)
-    shares = _PARTITIONS[min(fewest // _LEAST, wanted)]
-    split = _SPLIT if _SPLIT["test"] * shares[-1] * n_images >= _FEW_TESTS else _SMALL_SPLIT
-    side = float(np.median(sizes.min(axis=1))) if len(sizes) else _SIZES[0]
-    image_size = max([size for size in _SIZES if size <= side], default=_SIZES[0])
-    ratio = float(np.median(sizes.max(axis=1) / sizes.min(axis=1))) if len(sizes) else 1.0
-    n_train = max(int(split["train"] * sum(shares) * n_images), 1)
-    epochs = int(np.clip(round(_STEPS * _BATCH / n_train), *_EPOCHS))
-    precision = 0.005 if split["test"] * n_images >= 2000 else 0.02
-    return Plan(image_size, "crop" if ratio > 1.1 else "resize", shares, split, epochs, precision)
-
-
-def configuration(
-    images: str,
-    test_images: str,
-    listing: Listing,
-    counts: Mapping[str, int],
-    sizes: np.ndarray,
-    plan: Plan,
-) -> str:
-    """Return the text of the configuration."""
-    names = [f"v{number}" for number in range(1, len(plan.shares) + 1)]
-    partitions = "\n".join(
-        f"  - {{name: {name}, size: {share}}}"
-        for name, share in zip(names, plan.shares, strict=True)
+    parts = parts_in(with_home(images))
+    found, found_tests = images_and_tests(parts)
+    if not found:
+        return images, tests, []
+    taken = {"the study": str(Path(images) / found.name)}
+    if found_tests and not tests:
+        taken["testing alone (the combo `official`)"] = str(Path(images) / found_tests.name)
+    used = [Path(path).name for path in taken.values()]
+    left = {part: folder for part, folder in parts.items() if folder.name not in used}
+    note = f"{images} holds {named(parts)}, not classes: took " + " and ".join(
+        f"{path} for {what}" for what, path in taken.items()
     )
-    unions = ["+".join(names[:n]) for n in range(2, len(names) + 1)]
-    combos = ", ".join([*names, *unions, *(["official"] if test_images else [])])
-    (most, many), (least, few) = (
-        choose(counts.items(), key=lambda item: (item[1], item[0])) for choose in (max, min)
-    )
-    spread = (
-        f"{few} each" if many == few else f"{few} ({_shown(least)}) to {many} ({_shown(most)}) each"
-    )
-    by_area = sizes[np.lexsort((sizes[:, 0], sizes.prod(axis=1)))]
-    low, middle, high = (
-        "×".join(map(str, by_area[rank])) if len(sizes) else "?"
-        for rank in (0, len(sizes) // 2, -1)
-    )
-    return _CONFIGURATION.format(
-        n_images=f"{len(listing.images):,}",
-        n_classes=len(counts),
-        spread=spread,
-        ignored=f" {_left_alone(listing.ignored.total())}" if listing.ignored else "",
-        name="csv" if place(images).is_file() else "folder",
-        path=_quoted(images),
-        test=_TEST.format(_quoted(test_images)) if test_images else "",
-        image_size=plan.image_size,
-        sizes=f"{low} to {high} pixels, {middle} in the middle ({len(sizes):,} looked at)",
-        fit=f"fit: {plan.fit}",
-        partitions=partitions,
-        combos=combos,
-        split=", ".join(f"{role}: {share:g}" for role, share in plan.split.items()),
-        models=", ".join(_MODELS),
-        overrides="\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS),
-        precision=plan.precision,
-    )
+    if left:
+        note += f"; {named(left)} left out" + (
+            " (the study draws its own validation images)" if "val" in left else ""
+        )
+    return *[*taken.values(), tests][:2], [note]
 
 
-def _left_alone(n: int) -> str:
-    return f"{counted(n, 'other file')} {'is' if n == 1 else 'are'} left alone."
+def _unread(listing: Listing) -> list[str]:
+    kinds = Counter(image.path.suffix.lower() for image in listing.images)
+    unread = [f"{kinds[kind]:,} {kind}" for kind in sorted(HEIF & kinds.keys())]
+    if not unread or reads_heif():
+        return []
+    return [
+        f"{' and '.join(unread)} (photographs of a phone) cannot be read here: install pillow-heif "
+        "(pip install pillow-heif), save them as JPEG, or write skip_broken: true"
+    ]
 
 
-def _shown(name: str) -> str:
-    return name if len(name) <= 40 else f"{name[:39]}…"
-
-
-def _quoted(path: str) -> str:
-    """Return a path as YAML takes it for text: in quotes, as JSON has them, unless it is plain."""
-    plain = re.fullmatch(r"[A-Za-z./][A-Za-z0-9_./-]*", path) and yaml.safe_load(path) == path
-    return path if plain else json.dumps(path, ensure_ascii=False)
+def _names(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
+    return ", ".join(map(shown, classes[:5])) + more
 
 
 def _sizes(listing: Listing) -> np.ndarray:
@@ -237,8 +126,7 @@ def _sizes(listing: Listing) -> np.ndarray:
     sizes = []
     for image in listing.images[::step]:
         try:
-            with Image.open(image.path) as opened:
-                sizes.append(opened.size)
+            sizes.append(size_of(image.path))
         except Exception:  # a broken one says nothing here; the study lists it
             continue
     return np.array(sizes, np.int64).reshape(-1, 2)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.cli.terminal import exact, mean_and_sd
 from study.errors import StudyError
+from study.runs.chance import MEASURED
 from study.runs.table import KEYS, RECIPE
 
 if TYPE_CHECKING:  # a command with a wrong option answers without waiting for pandas
@@ -91,7 +92,7 @@ def by_group(runs: "pd.DataFrame", columns: Sequence[str]) -> tuple["pd.DataFram
     ]
     rows = []
     for (combo, model), group in runs.groupby(["combo", "model"], sort=False):
-        ok = group[group["status"] == "ok"]
+        ok = group[group["status"].isin(MEASURED)]
         row: dict[str, Any] = {"combo": combo, "model": model, "n": len(ok), "n_runs": len(group)}
         for name in wanted:
             if name not in measures:

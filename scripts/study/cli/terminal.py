@@ -17,7 +17,9 @@ from study.errors import escaped
 
 # Numbers that are names.
 _NOMINAL = {"seed"}
-_STYLES = {"failed": "red", "diverged": "yellow", "interrupted": "yellow", "running": "green"}
+_STYLES = {"failed": "red", "running": "green"} | dict.fromkeys(
+    ("diverged", "no better than chance", "interrupted"), "yellow"
+)
 
 
 def console() -> Console:

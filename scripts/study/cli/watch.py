@@ -20,6 +20,7 @@ from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, locked
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError, escaped
+from study.runs.chance import MEASURED, NO_BETTER
 from study.runs.progress import Progress, read_progress, state_of_run
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
@@ -102,7 +103,7 @@ def _view(project: Project, now: float) -> "Group":
         elif state == "failed":
             failures.append(f"failed: {run.name}: {reason}")
         states[state] += run in asked
-    done = states["ok"] + states["diverged"] + states["trained"]
+    done = sum(states[state] for state in (*MEASURED, "diverged", "trained"))
     words = [f"{done} of {len(asked)} runs trained"]
     words += [f"{states[state]} {word}" for state, word in _WORDS.items() if states[state]]
     words += [f"{len(others)} more run that are not part of the study"] if others else []
@@ -124,6 +125,7 @@ _WORDS = {
     "interrupted": "interrupted",
     "failed": "failed",
     "diverged": "of the trained diverged",
+    NO_BETTER: "of the trained no better than chance",
     "trained": "of the trained not measured yet",
 }
 _COLUMNS = ["run", "epoch", "val_accuracy", "s/epoch", "time left", "device"]

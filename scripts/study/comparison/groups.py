@@ -12,12 +12,12 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """Return mean, sd and 95 % t interval over seeds of each metric of one combo and model.
 
     Args:
-        runs: a row a run, with its `status`; only those that are `ok` count.
+        runs: a row a run, with its `status`; those that diverged do not count.
 
     Returns:
         `n` runs count, of `n_runs`; then the statistics.
     """
-    ok = runs[runs["status"] == "ok"]
+    ok = runs[runs["status"] != "diverged"]
     row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
     for metric in _METRICS:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])

@@ -23,7 +23,6 @@ _GIVEN = {"num_classes", "in_channels", "image_size"}
 # Likewise for a library's models, by the names that these have for it.
 _GIVEN_LIBRARY = _GIVEN | {"in_chans", "img_size", "input_size", "progress"}
 _WEIGHTS = {
-    "weights",
     "pretrained",
     "pretrained_cfg",
     "pretrained_cfg_overlay",
@@ -133,7 +132,7 @@ def check_architecture(wanted: Mapping[str, Any]) -> None:
     Raises:
         StudyError: in one line, what is wrong and what there is.
     """
-    name, options = wanted["name"], [key for key in wanted if key != "name"]
+    name, options = wanted["name"], [key for key in wanted if key not in ("name", "weights")]
     if "/" in name:
         _check_library_model(name, options)
         return
@@ -163,8 +162,8 @@ def _check_library_model(name: str, options: Iterable[str]) -> None:
     for option in options:
         if option in _WEIGHTS:
             raise StudyError(
-                f"architecture {name!r}: every model is trained from scratch, "
-                f"with weights of its seed; take {option!r} out"
+                f"architecture {name!r}: trained weights are asked for by weights: library, or "
+                f"weights: and the path of a file; write that instead of {option!r}"
             )
         if option in _GIVEN_LIBRARY:
             raise StudyError(

@@ -11,9 +11,9 @@ from study.config.partition_checks import check_partitions
 from study.config.schema import check_schema, yaml_text
 from study.config.texts import check_names, check_texts
 from study.data.datasets import check_dataset_name
-from study.data.datasets.listing import place
 from study.data.names import OWN
 from study.errors import StudyError
+from study.files import with_home
 
 # Stands in config/assignment.yaml where a student's id belongs.
 PLACEHOLDER = "student-id"
@@ -110,7 +110,7 @@ def _repeated(values: Iterable[Any]) -> list[Any]:
 
 
 def _check_own_images(dataset: Mapping[str, Any]) -> None:
-    name, path = dataset["name"], place(dataset["path"])
+    name, path = dataset["name"], with_home(dataset["path"])
     if name not in OWN:
         given = [key for key in ("path", "test_path") if dataset[key]]
         if given:

@@ -14,6 +14,8 @@ from study.data.names import OFFICIAL
 from study.errors import StudyError
 from study.files import read_yaml
 
+# Only tensors are read from a .pth or .pt file, see `study.models.trained_weights`.
+_WEIGHT_FILES = (".safetensors", ".pth", ".pt")
 # Height and width of the smallest images that leave an architecture something to classify by.
 SMALLEST = {
     "cnn2": 4,
@@ -46,6 +48,7 @@ def resolve_recipe(
     check_recipe(recipe, schema, str(path))
     resolved = merged(recipe, overrides)
     check_recipe(resolved, schema, f"config: overrides.{path.stem}")
+    check_start(resolved, f"{path}{f' with overrides.{path.stem}' if overrides else ''}")
     # The description may not fit the overrides, and another wording should run nothing again.
     del resolved["description"]
     return resolved
@@ -62,6 +65,40 @@ def check_recipe(recipe: Any, schema: Mapping[str, Any], name: str) -> None:
         check_architecture(recipe["architecture"])
     except StudyError as error:
         raise StudyError(f"{name}: {error}") from None
+
+
+def check_start(recipe: Mapping[str, Any], where: str) -> None:
+    """Check that the weights which a recipe starts from exist, and that what it freezes has some.
+
+    Args:
+        recipe: one that fits the schema.
+        where: what the line begins with.
+
+    Raises:
+        StudyError: in one line, what does not fit.
+    """
+    weights, name = recipe["architecture"].get("weights"), recipe["architecture"]["name"]
+    if weights is None:
+        frozen, normalized = recipe.get("train", "all") != "all", recipe["normalize"] == "weights"
+        if frozen or normalized:
+            key, instead = ("train", "all") if frozen else ("normalize", "data")
+            raise StudyError(
+                f"{where} has {key}: {recipe[key]}, which needs trained weights; "
+                f"write architecture: {{weights: <path of a file>}} or {key}: {instead}"
+            )
+    elif weights == "library":
+        if "/" not in name:
+            raise StudyError(
+                f"{where} has weights: library, and {name} is of no library; "
+                "write the path of a file"
+            )
+    elif Path(weights).suffix not in _WEIGHT_FILES:
+        raise StudyError(
+            f"{where} has weights: {weights}, expected a {' or '.join(_WEIGHT_FILES)} file, or the "
+            "word library"
+        )
+    elif not Path(weights).expanduser().is_file():
+        raise StudyError(f"{where} has weights: {weights}, and there is no such file")
 
 
 def check_search(

@@ -95,6 +95,26 @@ def complete_recipe(
     return recipe
 
 
+def with_taken_weights(
+    recipe: Mapping[str, Any], weights: str | Path, record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a recipe that starts from weights which `take_weights.py` has taken.
+
+    The place that they came from is left out: moved, they are the same weights.
+
+    Args:
+        recipe: with `weights` in its architecture.
+        weights: what was written, .safetensors.
+        record: what was written beside it: `sha256`, and `normalize` where the recipe wants that of
+            the weights.
+    """
+    taken = {"file": str(weights), "sha256": record["sha256"]}
+    architecture = {key: value for key, value in recipe["architecture"].items() if key != "weights"}
+    normalize = record.get("normalize", recipe["normalize"])
+    changed = {"architecture": architecture, "normalize": normalize, "trained_weights": taken}
+    return {**recipe, **changed}
+
+
 def canonical(value: Any) -> str:
     """Return `value` as one line of JSON that does not depend on the order of keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 import yaml
@@ -93,7 +94,7 @@ def _explain(error: ValidationError) -> str:
         return f"{where} has no {missing!r}: add it"
     if error.validator == "type":
         names = " or ".join(_ARTICLE.get(name, name) for name in _as_list(wanted))
-        return f"{is_shown}, expected {names}{_number_hint(error, where)}"
+        return f"{is_shown}, expected {names}{_number_hint(error, where)}{_text_hint(error)}"
     if error.validator == "enum":
         return f"{is_shown}, expected one of {', '.join(map(str, wanted))}"
     if error.validator == "uniqueItems":
@@ -135,6 +136,14 @@ def _number_hint(error: ValidationError, where: str) -> str:
         "(in YAML 1e-3 is text but 0.001 and 1.0e-3 are numbers; --config passes lists as text, "
         "so put them into a YAML file and give it by --configfile)"
     )
+
+
+def _text_hint(error: ValidationError) -> str:
+    """Return what to do where YAML took a text for something else."""
+    other = isinstance(error.instance, int | float | date | None)
+    if "string" not in _as_list(error.validator_value) or not other:
+        return ""
+    return "; write it in quotes (YAML takes 1, no, null and 2026-01-15 for other things than text)"
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from study.config.recipe_checks import (
 from study.config.schema import check_schema
 from study.data.datasets import dataset
 from study.data.names import OWN
-from study.files import read_yaml
+from study.files import read_yaml, with_home
 
 
 class Study(NamedTuple):
@@ -66,7 +66,7 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
         check_search(model, recipes[model], search, schema)
     _check_models(config, recipes)
     if config["claims"]:
-        claims = read_yaml(config["claims"])
+        claims = read_yaml(with_home(config["claims"]))
         check_schema(claims, read_yaml(schemas / "claims.schema.yaml"), config["claims"])
         check_claims(claims, config["models"], config["combos"])
     reported = {system["model"]: resolved(system["model"], {}) for system in systems.values()}
@@ -81,7 +81,8 @@ def _check_models(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, 
     side = config["dataset"]["image_size"] if is_own else dataset(name).side
     key = "dataset.image_size" if is_own else ""
     for model in config["models"]:
-        check_image_size(model, recipes[model], side, key)
+        seen = recipes[model].get("input_size", side)
+        check_image_size(model, recipes[model], seen, key)
         check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)
 
 

@@ -65,3 +65,26 @@ def images_digest(images: np.ndarray, labels: np.ndarray) -> str:
     for array in (images, labels):
         content.update(np.ascontiguousarray(array).data)
     return content.hexdigest()
+
+
+def read_duplicates(path: str | Path) -> np.ndarray:
+    """Return the pairs of a table of near-duplicates, int64, P×2: image_id < other_id.
+
+    Raises:
+        StudyError: the file is not such a table.
+    """
+    try:
+        if not Path(path).stat().st_size:
+            raise KeyError("image_id")
+        rows = [(row["image_id"], row["other_id"]) for row in read_csv(path)]
+        pairs = np.array(rows, np.int64).reshape(-1, 2)
+    except (KeyError, ValueError) as error:
+        raise StudyError(
+            f"{path}: expected whole numbers in columns image_id and other_id; "
+            "find the near-duplicates again"
+        ) from error
+    if not (pairs[:, 0] < pairs[:, 1]).all():
+        raise StudyError(
+            f"{path}: expected image_id < other_id in every row; find the near-duplicates again"
+        )
+    return pairs

@@ -15,7 +15,6 @@ left of an image at 8×8 pixels; small shifts, scaling and compression change th
 import hashlib
 from collections import defaultdict
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -87,27 +86,6 @@ def near_duplicates(images: np.ndarray, threshold: float, block: int = 2048) -> 
             "low_frequency_distance": distances[order, 1],
         }
     )
-
-
-def read_duplicates(path: str | Path) -> np.ndarray:
-    """Return the pairs of a table of near-duplicates, int64, P×2: image_id < other_id.
-
-    Raises:
-        StudyError: the file is not such a table.
-    """
-    columns = ["image_id", "other_id"]
-    try:
-        pairs = pd.read_csv(path, usecols=columns, dtype=np.int64)[columns].to_numpy()
-    except ValueError as error:
-        raise StudyError(
-            f"{path}: expected whole numbers in columns image_id and other_id; "
-            "find the near-duplicates again"
-        ) from error
-    if not (pairs[:, 0] < pairs[:, 1]).all():
-        raise StudyError(
-            f"{path}: expected image_id < other_id in every row; find the near-duplicates again"
-        )
-    return pairs
 
 
 def _identical_pairs(images: np.ndarray) -> np.ndarray:

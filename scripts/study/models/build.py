@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from study.config.architectures import architecture, check_architecture
 from study.errors import StudyError, one_line
@@ -46,13 +47,20 @@ def build_recipe_model(
 ) -> nn.Module:
     """Return the recipe's model, as `build_model` does, for images of the shape (H, W, C).
 
+    It scales them to the recipe's `input_size` first, if there is one.
+
     Raises:
         StudyError: as there; or the model does not return logits for such images.
     """
     height, width, channels = image_shape
+    size = recipe.get("input_size", height)
     model = build_model(
-        num_classes=num_classes, in_channels=channels, image_size=height, **recipe["architecture"]
+        num_classes=num_classes, in_channels=channels, image_size=size, **recipe["architecture"]
     )
+    if "input_size" in recipe:
+        # No layer of its own: weights keep the names that the network gave them.
+        model.register_forward_pre_hook(_Scaled(size))
+        model.scaled_to = size
     name = recipe["architecture"]["name"]
     try:
         logits = _probe(model, height, width, channels)
@@ -73,6 +81,18 @@ def build_recipe_model(
         )
         raise StudyError(f"{name} returns {kind} for two images, expected logits, 2×{num_classes}")
     return model
+
+
+class _Scaled:
+    """Scales a network's input, float B×C×H×W, to a square of `size` pixels, bilinearly."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def __call__(self, model: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        shrinks = self.size < min(given[0].shape[2:])
+        options = {"mode": "bilinear", "align_corners": False, "antialias": shrinks}
+        return F.interpolate(given[0], (self.size, self.size), **options), *given[1:]
 
 
 def _probe(model: nn.Module, height: int, width: int, channels: int) -> Tensor:
@@ -113,5 +133,5 @@ def _smallest_side(model: nn.Module, refused: int, channels: int) -> int | None:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return the number of trainable parameters."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    """Return the number of parameters, trained or frozen."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -16,6 +16,8 @@ from study.devices import memory_advice
 from study.errors import StudyError
 from study.models.build import build_recipe_model
 
+_PIXELS_AT_ONCE = 500 * 32 * 32
+
 
 class Normalize(nn.Module):
     """Turn images B×H×W×C with values 0–255 into floats B×C×H×W: (x/255 − mean) / std per channel.
@@ -76,7 +78,7 @@ def predict(
     normalize: Normalize,
     images: Tensor,
     *,
-    batch_size: int = 500,
+    batch_size: int | None = None,
     views: str = "plain",
     bf16: bool = False,
 ) -> Tensor:
@@ -86,11 +88,13 @@ def predict(
         model: takes float B×C×H×W, returns logits B×K.
         normalize: what the model's input went through in training.
         images: uint8, N×H×W×C, on the model's device.
-        batch_size: how many at once.
+        batch_size: how many at once; 500 of 32×32 pixels and fewer of larger ones unless said.
         views: test-time augmentation, a key of `VIEWS`; logits are means over the views.
         bf16: compute in bfloat16 instead of float32: faster where the hardware has it.
     """
     model.eval()
+    side = getattr(model, "scaled_to", images.shape[1])
+    batch_size = batch_size or max(8, min(500, _PIXELS_AT_ONCE // side**2))
     with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         return torch.cat(
             [VIEWS[views](model, normalize(batch)) for batch in images.split(batch_size)]

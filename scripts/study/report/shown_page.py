@@ -4,6 +4,7 @@ The page may be somebody else's, who was sent a bundle. It is read as data: no t
 that it names, no HTML or script of its own, and no link but to a chapter of the report.
 """
 
+import base64
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from docutils.transforms import Transform
 
 from study.errors import StudyError
 from study.files import read_json
+from study.report.start_page import FINDINGS
 
 _LARGEST = 1 << 22  # bytes; the page of a large study has some ten thousand
 # What the page is made of, see `study.report.start_page`; all else is taken out before it is shown.
@@ -45,23 +47,32 @@ _WARNING = (
 class _AsData(standalone.Reader):
     """Reads reStructuredText and keeps what a start page is made of."""
 
-    def __init__(self, chapters: dict[str, str]):
+    def __init__(self, chapters: dict[str, str], picture: str):
         super().__init__()
-        self._chapters = chapters
+        self._chapters, self._picture = chapters, picture
 
     def get_transforms(self) -> list[type[Transform]]:
-        chapters = self._chapters
+        chapters, picture = self._chapters, self._picture
 
         class KeepData(Transform):
             default_priority = 990  # after all that docutils does itself
 
             def apply(self, **_: Any) -> None:
                 _keep_data(self.document, chapters)
+                for section in list(self.document.findall(nodes.section)):
+                    if picture and section[0].astext() == FINDINGS:
+                        section.insert(1, nodes.raw("", picture, format="html"))
 
         return [*super().get_transforms(), KeepData]
 
 
-def shown_page(page: Path, chapters: Iterable[str], record: Path, lock: str | None) -> str:
+def shown_page(
+    page: Path,
+    chapters: Iterable[str],
+    record: Path,
+    lock: str | None,
+    figure: Path | None = None,
+) -> str:
     """Return the HTML that shows a start page, in lines that a block of raw HTML may hold.
 
     Args:
@@ -69,13 +80,14 @@ def shown_page(page: Path, chapters: Iterable[str], record: Path, lock: str | No
         chapters: of the report; one that a partial report lacks is no link.
         record: of the study, study.json; the page warns if its runs had another lock.
         lock: sha256 of the project's requirements.lock.
+        figure: shown above the findings, .svg; as a picture, in which no script runs.
     """
     try:
         if page.stat().st_size > _LARGEST:
             raise StudyError(f"{page} is no start page: it is too large")
         parts = publish_parts(
             page.read_text(encoding="utf-8"),
-            reader=_AsData({name.partition(". ")[2]: name for name in chapters}),
+            reader=_AsData({name.partition(". ")[2]: name for name in chapters}, _picture(figure)),
             writer_name="html",
             settings_overrides=_SETTINGS,
         )
@@ -101,6 +113,14 @@ def _keep_data(document: nodes.document, chapters: dict[str, str]) -> None:
                 node.replace_self(link)
             else:
                 node.replace_self(text)
+
+
+def _picture(figure: Path | None) -> str:
+    """Return the HTML of a figure; nothing where there is none that is small enough."""
+    if figure is None or not figure.is_file() or figure.stat().st_size > _LARGEST:
+        return ""
+    content = base64.b64encode(figure.read_bytes()).decode()
+    return f'<img alt="accuracy by combo" src="data:image/svg+xml;base64,{content}">'
 
 
 def _warning(record: Path, lock: str | None) -> str:

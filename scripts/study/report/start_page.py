@@ -13,6 +13,7 @@ from study.report.rst import heading, listed, literal, plain, table
 from study.runs.run import n_of
 from study.wording import counted, duration
 
+FINDINGS = "Main findings"
 _HOW_TO_READ = """\
 The chapters in the menu hold the figures and tables; the circled i beside each says what is seen
 and how it was computed. The page gallery.html in the folder results shows what this report is too
@@ -41,7 +42,7 @@ def start_page(
         heading(title, "="),
         plain(question),
         _HOW_TO_READ,
-        heading("Main findings"),
+        heading(FINDINGS),
         items,
     ]
     for name, text in sections.items():
@@ -87,6 +88,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
         f"each seed. {_DESIGN[0]}",
         *_DESIGN[1:],
     ]
+    texts += [start for model in config["models"] if (start := started(model, records))]
     rows = []
     for model in config["models"]:
         of_model = [record for record in records if record["model"] == model]
@@ -104,6 +106,27 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
             )
         )
     return f"{listed(texts)}\n\n{table(_MODELS, rows)}"
+
+
+def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what follows from weights that were trained elsewhere, None for a model without."""
+    first = next(record for record in records if record["model"] == model)
+    weights = first["recipe"].get("trained_weights")
+    if not weights:
+        return None
+    train = first["recipe"].get("train", "all")
+    frozen = {"all": "", "head": " Only its head was trained here; the rest is frozen."}
+    part = (
+        frozen[train]
+        if train in frozen
+        else f" Only its head and the last {train['last']} blocks were trained here."
+    )
+    return (
+        f"{model} starts from weights that were trained elsewhere (sha256 "
+        f"{weights['sha256'][:16]}…).{part} Images of this study may have been among those that "
+        "they were trained on, test images too. Its seeds vary its head, the order of the images "
+        "and the augmentation, so its intervals leave out how such weights vary themselves."
+    )
 
 
 def data(
@@ -135,7 +158,7 @@ def data(
         f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
         f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in "
         f"{counted(len(pairs), 'pair')}. A run may train on one and be tested on the other; "
-        "`snakemake verify` says what accuracies are without such test images.",
+        "The command snakemake verify says what accuracies are without such test images.",
         f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
     ]
     if problems:

@@ -2,9 +2,9 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from study.errors import StudyError
+from study.runs.predictions import log_softmax
 
 _BINS = 15
 # Standard deviation of log T before any image is seen: temperatures between a third and three.
@@ -86,7 +86,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     rows = np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
-        likelihood = log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].sum()
+        likelihood = log_softmax(logits / np.exp(log_temperature))[rows, labels].sum()
         return (log_temperature / _PRIOR_SD) ** 2 / 2 - likelihood
 
     return float(

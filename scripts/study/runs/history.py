@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.files import read_table
+
 SPLITS, MEASURES = ("train", "val", "test"), ("loss", "accuracy")
 
 
 def read_history(path: str | Path) -> pd.DataFrame:
     """Return the content of a run's history.csv: a row an epoch."""
-    # A digest such as 8e83582924077314 reads like a number, and pandas 2.3 crashes on its exponent.
-    return pd.read_csv(path, dtype={"chain": str})
+    return read_table(path, na_values=["", "nan"])
 
 
 def seed_bands(histories: pd.DataFrame) -> pd.DataFrame:

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax
-from scipy.stats import binomtest
-from sklearn.metrics import classification_report, precision_recall_fscore_support
 
 from study.runs.calibration import (
     adaptive_edges,
@@ -16,7 +14,9 @@ from study.runs.calibration import (
     expected_calibration_error,
     fit_temperature,
 )
-from study.runs.predictions import Predictions
+from study.runs.chance import status_by_accuracy
+from study.runs.confusion import confusion
+from study.runs.predictions import Predictions, log_softmax
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,26 @@ class Answers:
         return self.log_probabilities[np.arange(len(self.labels)), self.labels]
 
     @cached_property
-    def macro(self) -> tuple[float, float, float, None]:
-        """Unweighted means of precision, recall and F1 over the classes with images or predictions.
+    def macro(self) -> np.ndarray:
+        """Unweighted means of precision, recall and F1, float64 3.
 
-        An undefined one counts as 0.
+        Over the classes with images or predictions.
         """
-        return precision_recall_fscore_support(
-            self.labels,
-            self.predicted,
-            labels=np.union1d(self.labels, self.predicted),
-            average="macro",
-            zero_division=0,
-        )
+        n_classes = self.log_probabilities.shape[1]
+        matrix = confusion(self.labels, self.predicted, n_classes)
+        present = (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0
+        return precision_recall_f1(matrix)[:, present].mean(axis=1)
+
+
+def precision_recall_f1(matrix: np.ndarray) -> np.ndarray:
+    """Return precision, recall and F1 of each class, float64 3×K; an undefined one is 0.
+
+    Args:
+        matrix: int64, K×K; numbers of images, true classes in rows and predicted ones in columns.
+    """
+    hits, predicted, true = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
+    parts = (hits, predicted), (hits, true), (2 * hits, predicted + true)
+    return np.stack([part / np.maximum(whole, 1) for part, whole in parts])
 
 
 def class_accuracy(answers: Answers, classes: Sequence[str]) -> dict[str, float | None]:
@@ -88,8 +96,11 @@ def top2_accuracy(answers: Answers) -> float:
 
 def accuracy_interval(answers: Answers) -> tuple[float, float]:
     """Return the ends of Wilson's 95 % interval: what other test images might give this model."""
-    n_correct, n = int(answers.correct.sum()), len(answers.labels)
-    return binomtest(n_correct, n).proportion_ci(0.95, method="wilson")
+    n, p, z = len(answers.labels), answers.correct.mean(), NormalDist().inv_cdf(0.975)
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    # At 0 and n right images the ends are 0 and 1 but for rounding.
+    return max(middle - half, 0.0) if p else 0.0, min(middle + half, 1.0) if p < 1 else 1.0
 
 
 def losses(log_probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +170,7 @@ def calibrated_metrics(
     logits: np.ndarray, labels: np.ndarray, temperature: float
 ) -> dict[str, float]:
     """Return `nll_scaled` and `ece_scaled`: after dividing the logits, n×K, by a temperature."""
-    answers = Answers(log_softmax(logits.astype(np.float64) / temperature, axis=1), labels)
+    answers = Answers(log_softmax(logits / np.float64(temperature)), labels)
     return {f"{name}_scaled": float(_MEASURES[name](answers)) for name in _SCALED}
 
 
@@ -201,13 +212,14 @@ def run_metrics(
 
     # The combo official trains on images of the common test: its score there would say nothing.
     comparable = not predictions.has_role("train", "val")[common_test].any()
+    judged = predictions.may_judge(near_duplicates)
     return {
-        "status": "ok",
+        "status": status_by_accuracy(correct[judged], labels[judged], len(classes)),
         **measured(test),
         "common_test": measured(common_test) if comparable else NOT_MEASURED,
         "train": accuracy(predictions.has_role("train")),
         "val": accuracy(predictions.has_role("val")),
-        "out_of_sample": accuracy(predictions.may_judge(near_duplicates)),
+        "out_of_sample": accuracy(judged),
         "temperature": temperature,
     }
 
@@ -225,19 +237,25 @@ def text_report(metrics: dict[str, Any], matrix: np.ndarray) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report_by_class(
-    labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
-) -> dict[str, Any]:
-    """Return accuracy and scikit-learn's report by class (precision, recall, F1, support)."""
-    report = classification_report(
-        labels,
-        predicted,
-        labels=range(len(classes)),
-        target_names=classes,
-        output_dict=True,
-        zero_division=0,
-    )
-    accuracy = float((labels == predicted).mean())
-    # scikit-learn leaves "accuracy" out when a class is absent from both; readers expect it always.
-    report.setdefault("accuracy", accuracy)
+def report_by_class(matrix: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Return accuracy, and precision, recall, F1 and support by class and averaged.
+
+    The keys are those of scikit-learn's `classification_report`.
+
+    Args:
+        matrix: see `precision_recall_f1`.
+        classes: K names in label order.
+    """
+    support, scores = matrix.sum(axis=1), precision_recall_f1(matrix)
+    n = int(support.sum())
+    accuracy = float(np.trace(matrix) / n)
+
+    def row(values: np.ndarray, count: int) -> dict[str, float]:
+        names = ("precision", "recall", "f1-score")
+        return dict(zip(names, map(float, values), strict=True)) | {"support": float(count)}
+
+    report = {name: row(scores[:, k], support[k]) for k, name in enumerate(classes)}
+    report["accuracy"] = accuracy
+    report["macro avg"] = row(scores.mean(axis=1), n)
+    report["weighted avg"] = row(np.average(scores, axis=1, weights=support), n)
     return {"accuracy": accuracy, "classification_report": report}

@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax
 
 from study.errors import StudyError
 from study.files import atomic_path
 
 # The codes in the role array; an image outside the run's combo is unseen.
 ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3}
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the log of the softmax of each row, float64, n×K: exact also near p = 1.
+
+    As scipy.special.log_softmax, whose import takes longer than measuring a run.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True).astype(np.float64)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 class Predictions(NamedTuple):
@@ -33,8 +41,8 @@ class Predictions(NamedTuple):
         return bool(np.isnan(self.logits).all())
 
     def log_probabilities(self) -> np.ndarray:
-        """Return the log of the softmax of the logits, float64, N×K: exact also near p = 1."""
-        return log_softmax(self.logits.astype(np.float64), axis=1)
+        """Return the log of the softmax of the logits, float64, N×K."""
+        return log_softmax(self.logits)
 
     def has_role(self, *roles: str) -> np.ndarray:
         """Return a mask, bool N, of the images that have one of `roles` in this run."""
@@ -69,7 +77,7 @@ class Predictions(NamedTuple):
         if self.diverged:
             return np.zeros(0, np.int64)
         image_ids = np.flatnonzero(self.has_role(*roles))
-        log_probabilities = log_softmax(self.logits[image_ids].astype(np.float64), axis=1)
+        log_probabilities = log_softmax(self.logits[image_ids])
         wrong = log_probabilities.argmax(axis=1) != labels[image_ids]
         return image_ids[wrong][np.argsort(-log_probabilities[wrong].max(axis=1), kind="stable")]
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from study.files import read_csv
 from study.job import INTERRUPTED, has_ended
+from study.runs.chance import NO_BETTER
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
 
@@ -19,9 +20,9 @@ def state_of_run(results: str | Path, run: Run) -> tuple[str, str]:
         run: of this study.
 
     Returns:
-        `ok` or `diverged` (measured), `trained` (not measured yet), `failed` (a job ended with an
-        error), `training`, `interrupted` (its training was stopped by Ctrl-C, or ended without a
-        word) or `waiting`; and the reason, or "".
+        `ok`, `no better than chance` or `diverged` (measured), `trained` (not measured yet),
+        `failed` (a job ended with an error), `training`, `interrupted` (its training was stopped by
+        Ctrl-C, or ended without a word) or `waiting`; and the reason, or "".
     """
     tree = ResultsTree(Path(results))
     if (run.folder / "run.json").exists():
@@ -41,9 +42,10 @@ def state_of_run(results: str | Path, run: Run) -> tuple[str, str]:
 
 def _state_when_trained(tree: ResultsTree, run: Run) -> tuple[str, str]:
     if (run.folder / "metrics.json").exists():
-        epoch = run.record["epochs"] + 1 if run.diverged else None
-        reason = f"the loss was not finite in epoch {epoch}" if run.diverged else ""
-        return run.record["status"], reason
+        if run.diverged:
+            return "diverged", f"the loss was not finite in epoch {run.record['epochs'] + 1}"
+        status = run.metrics["status"]
+        return status, _accuracy(run) if status == NO_BETTER else ""
     trained = (run.folder / "run.json").stat().st_mtime
     for job in _JOBS[1:]:
         log = tree.log(job, *run.key)
@@ -51,6 +53,14 @@ def _state_when_trained(tree: ResultsTree, run: Run) -> tuple[str, str]:
         if log.exists() and log.stat().st_mtime >= trained and (error := _error(log)):
             return "failed", f"{job}: {error}"
     return "trained", ""
+
+
+def _accuracy(run: Run) -> str:
+    seen = run.metrics["out_of_sample"]
+    return (
+        f"{seen['overall_accuracy']:.1%} of {seen['n']:,} images that it never saw are right, "
+        "no more than by guessing or always naming the largest class; look at its learning rate"
+    )
 
 
 def _error(log: Path) -> str:

@@ -24,7 +24,7 @@ def run_row(run: Run) -> dict[str, Any]:
     recipe, common = record["recipe"], metrics["common_test"]
     judged = common if common["n"] else metrics
     row = {
-        "status": record["status"],
+        "status": metrics["status"],
         "n_train": record["n_train"],
         "n_val": record["n_val"],
         "n_test": metrics["n"],

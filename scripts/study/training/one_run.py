@@ -74,6 +74,11 @@ class TrainedRun(NamedTuple):
             "n_train": len(trainer.train_set),
             "n_val": len(trainer.val_set),
             "parameters": count_parameters(trainer.model),
+            "trained_parameters": sum(
+                parameter.numel()
+                for parameter in trainer.model.parameters()
+                if parameter.requires_grad
+            ),
             "epochs": len(history),
             "kept_epoch": trainer.kept_epoch.epoch if self.status == "ok" else len(history),
             "train_seconds": seconds,
@@ -88,6 +93,7 @@ class TrainedRun(NamedTuple):
             ),
             "images": {role: self.digests[role] for role in ("train", "val")},
             "initial_weights": trainer.initial_weights,
+            "taken_weights": trainer.taken and trainer.taken._asdict(),
         }
 
 

@@ -19,6 +19,7 @@ from study.training.trainer import Trainer, new_trainer
 
 _SKIPPED_START, _SKIPPED_END = 10, 5
 _SLOPE_OVER = 9  # steps
+_BLOWN_UP, _LEAST_FALL = 1.25, 0.01  # shares of the first smoothed losses
 
 
 class RangeTest(NamedTuple):
@@ -90,11 +91,11 @@ def range_test(
     rates = start * (end / start) ** (np.arange(steps) / max(1, steps - 1))
     losses: list[float] = []
     smoothed: list[float] = []
-    trainer.model.train()
+    trainer.step.train_mode()
     batches = _batches(trainer)
     for rate in rates:
         for group in groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("head_lr", 1)
         epoch, positions = next(batches)
         # The loss decides whether to go on, so it is read at each step: in a hundred steps that
         # costs little.
@@ -117,6 +118,26 @@ def _batches(trainer: Trainer) -> Iterator[tuple[int, Tensor]]:
         order = torch.randperm(len(trainer.train_set), generator=trainer.order).to(trainer.device)
         for positions in order.split(trainer.batch_size):
             yield epoch, positions
+
+
+def usable(test: RangeTest) -> RangeTest:
+    """Return the steps before the smoothed loss rises for good: up to its lowest value.
+
+    What comes after the loss has climbed far above its first values does not count: a network that
+    was blown up falls once more, to the loss of guessing.
+
+    Raises:
+        StudyError: the loss has not fallen by then, so no rate of this search can be trained with.
+    """
+    losses = test.smoothed
+    above = losses > _BLOWN_UP * losses[:_SKIPPED_START].max(initial=0)
+    end = int(losses[: int(above.argmax()) if above.any() else None].argmin()) + 1
+    if losses[0] - losses[end - 1] < _LEAST_FALL * abs(losses[0]):
+        raise StudyError(
+            "the loss never falls in the learning-rate search before it rises for good; "
+            "set 'lr_find.start' lower, or write a number for optimizer.lr"
+        )
+    return RangeTest(test.learning_rates[:end], test.losses[:end], losses[:end], test.diverged)
 
 
 def steepest(test: RangeTest) -> int:
@@ -170,11 +191,14 @@ RULES = {"steepest": steepest, "valley": valley}
 
 
 def suggestions(test: RangeTest) -> tuple[dict[str, int], dict[str, str]]:
-    """Return the step that each rule suggests, and why the other rules suggest none."""
+    """Return the step that each rule suggests of the usable ones, and why the others suggest none.
+
+    See `usable`.
+    """
     steps, failures = {}, {}
     for name, rule in RULES.items():
         try:
-            steps[name] = rule(test)
+            steps[name] = rule(usable(test))
         except StudyError as error:
             failures[name] = str(error)
     return steps, failures

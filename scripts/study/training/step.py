@@ -11,9 +11,11 @@ from torch.nn import functional as F
 from study.devices import trains_in_bf16
 from study.errors import StudyError, one_line
 from study.models.inference import Normalize
+from study.models.trained_weights import head_of
 from study.training.augment import Draw, augmented, make_transforms, partner
 from study.training.dynamics import Dynamics
 from study.training.ema import MovingAverage
+from study.training.frozen import freeze, speed_up_head
 from study.training.image_set import ImageSet
 from study.training.optimizers import make_optimizer
 
@@ -29,6 +31,7 @@ class TrainingStep:
 
     Attributes:
         normalize: makes the model's input of pixels.
+        frozen: modules of the model that keep their weights.
         optimizer: changes the weights.
         average: of the weights over the steps, or None.
         dynamics: statistics of the training images.
@@ -53,10 +56,22 @@ class TrainingStep:
             spread = max(1, len(train_set) // 5000)
             model.fit_to_data(self.normalize(train_set.images[::spread]))
         self.forward = torch.compile(model) if recipe.get("compile") else model
+        self.frozen: list[nn.Module] = []
+        if recipe.get("train", "all") != "all" or "head_lr" in recipe:
+            head = head_of(model, train_set.images.shape[1:])
+            self.frozen = freeze(model, recipe.get("train", "all"), head)
         self.optimizer = make_optimizer(model, **recipe["optimizer"])
+        if "head_lr" in recipe:
+            speed_up_head(self.optimizer, model.get_submodule(head), recipe["head_lr"])
         decay = recipe.get("ema")
         self.average = None if decay is None else MovingAverage(model, decay)
         self.dynamics = Dynamics(len(train_set), self.device)
+
+    def train_mode(self) -> None:
+        """Make the model ready for steps: what keeps its weights stays in evaluation mode."""
+        self.model.train()
+        for module in self.frozen:
+            module.eval()
 
     def __call__(self, positions: Tensor, epoch: int | Tensor) -> Tensor:
         """Change the weights by one batch, without waiting for the device.

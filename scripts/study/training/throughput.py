@@ -58,7 +58,7 @@ def measure(
     labels = torch.randint(0, num_classes, (count,), generator=random).to(device)
     image_set = ImageSet(images, labels)
     trainer = new_trainer(recipe, 0, num_classes, image_set, image_set.empty())
-    trainer.model.train()
+    trainer.step.train_mode()
     take_step = trainer.stepper()
     now = time.process_time if device.type == "cpu" else time.perf_counter
 

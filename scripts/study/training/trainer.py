@@ -12,6 +12,7 @@ from study.config.recipes import epochs_of
 from study.errors import StudyError
 from study.models.build import build_recipe_model
 from study.models.inference import evaluate
+from study.models.trained_weights import Taken, head_of, read_weights, take
 from study.seeds import stream_seed
 from study.training.cuda_graphs import CudaRecorder, GraphedStep, Recorder
 from study.training.epoch import Epoch, weights_digest
@@ -35,18 +36,25 @@ def new_trainer(
     """Return a trainer with a fresh model, all of whose randomness comes from the run's seed.
 
     Args:
-        recipe: a resolved recipe.
+        recipe: a resolved recipe; the file of its `trained_weights` is read.
         seed: the run's seed.
         num_classes: number of logits.
         train_set: see `Trainer`, as the others; the model goes to its device.
         val_set: may be empty.
         test_set: may be left out.
+
+    Raises:
+        StudyError: see `Trainer`; or the trained weights are damaged or of another network.
     """
     device = train_set.labels.device
     torch.manual_seed(stream_seed(seed, "init"))
     model = build_recipe_model(
         recipe, num_classes=num_classes, image_shape=train_set.images.shape[1:]
     )
+    start, taken = recipe.get("trained_weights"), None
+    if start:
+        head = head_of(model, train_set.images.shape[1:])
+        taken = take(model, read_weights(start["file"]), head, start["file"])
     model.to(device, memory_format=torch.channels_last)
     trainer = Trainer(
         model,
@@ -57,6 +65,7 @@ def new_trainer(
         order=torch.Generator().manual_seed(stream_seed(seed, "order")),
         augmentation=torch.Generator(device).manual_seed(stream_seed(seed, "augmentation")),
     )
+    trainer.taken = taken
     # Dropout draws from torch's own generator.
     torch.manual_seed(stream_seed(seed, "dropout"))
     return trainer
@@ -81,6 +90,7 @@ class Trainer:
 
     Attributes:
         step: takes one training step.
+        taken: which weights the model took from elsewhere before the first step; None: none.
         recorded: whether steps were replayed from a CUDA graph.
         unfinished: an epoch in progress: order, images done, totals and seconds; or None.
 
@@ -123,6 +133,7 @@ class Trainer:
             CudaRecorder(augmentation) if records and self.device.type == "cuda" else None
         )
         self.recorded = False
+        self.taken: Taken | None = None
         self.initial_weights = weights_digest(model)
         self.history: list[Epoch] = []
         self.best: dict[str, Any] | None = None
@@ -238,7 +249,7 @@ class Trainer:
         Args:
             take_step: what `stepper` returned.
         """
-        self.model.train()
+        self.step.train_mode()
         count = len(self.train_set)
         if self.unfinished is None:
             self.unfinished = {

@@ -136,6 +136,26 @@ def test_a_bundle_made_on_purpose_is_refused_in_one_line(kind, tmp_path):
     assert not list(there.iterdir())
 
 
+def test_a_bundle_that_a_browser_unzipped_is_as_good(tmp_path):
+    packed = bundle(tmp_path / "s.tar.gz", manifest(f"{RUN}/a"), (f"{RUN}/a", b"x", {}))
+    (tmp_path / "s.tar").write_bytes(gzip.decompress(packed.read_bytes()))
+    assert unpack(tmp_path / "s.tar") == unpack(packed)
+    (tmp_path / "cut.tar").write_bytes((tmp_path / "s.tar").read_bytes()[:1100])
+    with pytest.raises(StudyError, match=f"{RUN}/a is missing in it"):
+        unpack(tmp_path / "cut.tar")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"PK\3\4...", r"a \.zip"), (b"7z\xbc\xaf", r"a \.7z"), (b"\n<!DOCTYPE html>", "a web page")],
+)
+def test_what_is_whole_but_no_bundle_is_called_what_it_is(content, kind, tmp_path):
+    (tmp_path / "s.tar.gz").write_bytes(content)
+    with pytest.raises(StudyError, match=rf"s\.tar\.gz: is {kind}.*study\.tar\.gz") as said:
+        unpack(tmp_path / "s.tar.gz")
+    assert "once more" not in str(said.value)
+
+
 def test_what_unpacks_to_far_more_than_a_study_has_is_refused(tmp_path, monkeypatch):
     content = bytes(1 << 20)
     files = {f"{RUN}{n}": hashlib.sha256(content).hexdigest() for n in range(5)}

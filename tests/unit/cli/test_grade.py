@@ -44,3 +44,21 @@ def test_an_id_is_text_in_the_table_and_on_the_screen(tmp_path, monkeypatch, cap
     printed = capsys.readouterr().out
     assert all(line.isprintable() for line in printed.split("\n"))
     assert "predictions of 1 run not made again: there is no network 'x'" in printed
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["results/study.json"], "."),
+        (["study.json"], "."),
+        (["study.tar.gz", "notes.pdf"], "study.tar.gz"),
+        (["study/results/study.json", ".DS_Store"], "study"),
+        (["a.tar", "b.tar"], "."),
+        (["notes.pdf"], "."),
+    ],
+)
+def test_a_study_is_found_in_the_folder_that_a_course_system_made(tmp_path, files, found):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert grade.handed_in(tmp_path) == tmp_path / found

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from study.cli import new
+from study.cli import proposal
 from study.cli.main import main
 
 SIZES = [(40, 33), (48, 40), (33, 52)]
@@ -58,5 +58,5 @@ def test_the_sizes_that_it_names_are_those_of_images(proposed):
 
 def test_every_number_of_images_gets_shares_that_add_up():
     for n in (16, 100, 389, 2_000, 50_000):
-        plan = new.planned(n, n // 2, np.array([[32, 32]]))
+        plan = proposal.planned(n, n // 2, np.array([[32, 32]]))
         assert sum(plan.split.values()) == pytest.approx(1) and sum(plan.shares) == pytest.approx(1)

@@ -6,7 +6,7 @@ import yaml
 from conftest import ROOT, assert_one_clear_line
 from made_images import coloured
 
-from study.cli import new
+from study.cli import proposal
 from study.cli.main import main
 from study.data.datasets.listing import list_images
 from study.files import write_csv
@@ -46,9 +46,9 @@ def test_a_new_study_fits_its_images(tmp_path, monkeypatch):
     assert study["dataset"]["name"] == "csv" and study["combos"] == ["v1", "official"]
     assert study["partitions"] == [{"name": "v1", "size": 1.0}]
     sizes = np.array([[500, 400], [640, 480], [800, 800]])
-    assert new.planned(90_000, 900, sizes)[:2] == (64, "crop")
-    assert new.planned(90_000, 900, np.array([[50, 50]]))[:2] == (48, "resize")
-    many, some, few = (new.planned(n, n // 10, sizes) for n in (90_000, 1_600, 100))
+    assert proposal.planned(90_000, 900, sizes)[:2] == (64, "crop")
+    assert proposal.planned(90_000, 900, np.array([[50, 50]]))[:2] == (48, "resize")
+    many, some, few = (proposal.planned(n, n // 10, sizes) for n in (90_000, 1_600, 100))
     assert [len(plan.shares) for plan in (many, some, few)] == [3, 2, 1]
     assert many.epochs < some.epochs < few.epochs
     # Where partitions are small, more of them is for testing.
@@ -60,3 +60,21 @@ def test_a_new_study_of_too_few_images_is_refused(tmp_path, capsys):
         main(["new", str(tmp_path / "s.yaml"), "--images", str(coloured(tmp_path / "images", 3))])
     assert_one_clear_line(capsys.readouterr().err, "has 3 images, expected at least 8")
     assert not (tmp_path / "s.yaml").exists()
+
+
+def test_a_new_study_takes_train_and_test_for_what_they_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("study.cli.new.reads_heif", lambda: False)
+    for part in ("train", "valid", "test"):
+        coloured(tmp_path / "set" / part, 9)
+    (tmp_path / "set" / "train" / "été" / "a.heic").touch()
+    (tmp_path / "set" / "train" / "été" / "film.mov").touch()
+    main(["new", str(tmp_path / "s.yaml"), "--images", str(tmp_path / "set")])
+    text, told = (tmp_path / "s.yaml").read_text(), capsys.readouterr()
+    study = yaml.safe_load(text)
+    assert study["dataset"]["path"] == str(tmp_path / "set" / "train")
+    assert study["dataset"]["test_path"] == str(tmp_path / "set" / "test")
+    assert "official" in study["combos"]
+    assert "holds train/, valid/ and test/, not classes" in told.err
+    assert "valid/ left out" in told.err and "Straße 1" in told.out
+    assert "1 .heic (photographs of a phone) cannot be read here" in told.err
+    assert "left alone (1 .mov)" in text

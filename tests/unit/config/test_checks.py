@@ -2,6 +2,7 @@
 
 import re
 from copy import deepcopy
+from datetime import date
 
 import pytest
 import yaml
@@ -108,6 +109,18 @@ WRONG = [
     (
         changed(split={"train": 0.7, "val": 0.2, "test": 0.2}),
         ["sum to 1.1, expected 1", "split: {train: 0.6364, val: 0.1818, test: 0.1818}"],
+    ),
+    *(
+        (changed(**{key: value}), [f"expected {kind}; write it in quotes"])
+        for key, kind, value in (
+            ("combos", "text", [1]),
+            ("combos", "text", [False]),
+            ("models", "text", [None]),
+            ("combos", "text", [date(2026, 1, 15)]),
+            ("partition_seed", "a whole number or text", date(2026, 1, 15)),
+            ("partition_seed", "a whole number or text", 1.5),
+            ("claims", "text", True),
+        )
     ),
 ]  # fmt: skip
 

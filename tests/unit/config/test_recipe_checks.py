@@ -32,6 +32,12 @@ def recipe_complaint(tmp_path, **changes) -> str:
             {"architecture": {"name": "cnn2", "hidden": 3}},
             ["'cnn2' has no option 'hidden'", "it has: filters"],
         ),
+        ({"train": "head"}, ["train: head", "needs trained weights"]),
+        ({"train": {"last": 2}}, ["needs trained weights"]),
+        ({"normalize": "weights"}, ["normalize: weights", "normalize: data"]),
+        ({"architecture": {"name": "cnn2", "weights": "library"}}, ["cnn2 is of no library"]),
+        ({"architecture": {"name": "cnn2", "weights": "x.pkl"}}, ["x.pkl", ".safetensors"]),
+        ({"architecture": {"name": "cnn2", "weights": "x.pth"}}, ["x.pth", "no such file"]),
         (
             {"optimizer": {"name": "adamm", "lr": 0.1}},
             ['optimizer.name is "adamm"', "expected one of adam"],

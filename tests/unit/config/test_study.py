@@ -1,6 +1,7 @@
 """The configurations that come with the project are studies."""
 
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -8,7 +9,8 @@ from conftest import ROOT
 from study.config.checks import check_config
 from study.config.recipe_checks import resolve_recipe
 from study.config.study import check_study
-from study.files import read_yaml
+from study.errors import StudyError
+from study.files import read_yaml, with_home
 
 CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
@@ -25,6 +27,18 @@ def test_the_configurations_that_come_with_the_project_pass(overlay):
         resolve_recipe(
             ROOT / f"config/models/{model}.yaml", config["overrides"].get(model, {}), RECIPE_SCHEMA
         )
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "claims.yaml").write_text("- {claim: x, accuracy_at_least: 0.1}\n")
+    (tmp_path / "photos").touch()
+    config = CONFIG | {"claims": "~/claims.yaml"}
+    check_study(config, ROOT / "workflow/schemas", ROOT / "config")
+    own = config["dataset"] | {"name": "folder", "path": "~/photos"}
+    with pytest.raises(StudyError, match="photos is a file, expected a folder"):
+        check_study(config | {"dataset": own}, ROOT / "workflow/schemas", ROOT / "config")
+    assert with_home("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
 
 
 def test_the_assignment_passes_with_an_id_and_its_example_of_claims():

@@ -4,6 +4,7 @@ import functools
 import os
 import pickle
 import resource
+import shutil
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -51,6 +52,22 @@ def test_a_repacked_archive_with_the_right_members_passes(tmp_path, archive):
     )
     fetch(tmp_path, repacked, archive.checksums, check=True)
     assert (tmp_path / "raw" / "test_batch").read_bytes() == archive.members["test_batch"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_of_another_kind_with_the_right_members_passes(tmp_path, archive, kind):
+    folder = tmp_path / "all" / "cifar-10-batches-py"
+    write_members(folder, archive.members)
+    other = shutil.make_archive(str(tmp_path / "other"), kind, folder.parent)
+    fetch(tmp_path, other, archive.checksums, check=True)
+    assert (tmp_path / "raw" / "test_batch").read_bytes() == archive.members["test_batch"]
+    shutil.rmtree(tmp_path / "raw")
+    whole = Path(other).read_bytes()
+    Path(other).write_bytes(whole[: len(whole) // 2])
+    result = fetch(tmp_path, other, archive.checksums)
+    assert_refused_then_good_archive_passes(
+        tmp_path, result, archive, f"other.{kind}: truncated or damaged"
+    )
 
 
 @pytest.mark.parametrize("nested", [True, False])

@@ -47,15 +47,30 @@ def test_a_table_lists_the_same_as_a_folder_in_any_order_of_rows(tmp_path):
     rows = [(image.file, image.label, 1) for image in list_images(tmp_path).images]
     write_csv(tmp_path / "labels.csv", ["path", "label", "other"], reversed(rows))
     assert list_images(tmp_path / "labels.csv").images == list_images(tmp_path).images
-    marked = b"\xef\xbb\xbf" + (tmp_path / "labels.csv").read_bytes()
-    (tmp_path / "labels.csv").write_bytes(marked)
-    assert len(list_images(tmp_path / "labels.csv").images) == 6
+
+
+def test_a_table_of_a_spreadsheet_on_windows_lists_the_same(tmp_path):
+    images = coloured(tmp_path, 2, {"été": (1, 2, 3), "b": (3, 2, 1)})
+    files = [(image.file, image.label) for image in list_images(images).images]
+    lines = [f"{file.replace('/', chr(92))};{label}" for file, label in files]
+    (images / "labels.csv").write_text("\r\n".join(["path;label", *lines, ""]), "utf-8-sig")
+    assert list_images(images / "labels.csv") == list_images(images)._replace(ignored={})
+
+
+def test_absolute_paths_below_the_table_are_the_same(tmp_path):
+    images = coloured(tmp_path, 1)
+    rows = [(image.path, image.label) for image in list_images(images).images]
+    write_csv(tmp_path / "labels.csv", ["path", "label"], rows)
+    assert list_images(tmp_path / "labels.csv").images == list_images(images).images
 
 
 @pytest.mark.parametrize(
     ("text", "fragment"),
     [
-        ("path;label\na.png;x\n", "no column path and no column label.*found path;label"),
+        ("path:label\na.png:x\n", "no column path and no column label.*found path:label"),
+        ("path;label\na.png;x\nb.png;\n", "labels.csv:3: the label is empty"),
+        ("path,label\nC:\\a\\b.png,x\n", "leads out of the table's folder"),
+        ("path,label\ncats\\b.png,x\n", "none of the 1 files .* is there; .*/cats/b.png; paths"),
         ("", "found none"),
         ("path,label\na.png,x\nb.png,\n", "labels.csv:3: the label is empty"),
         ("path,label\n,x\n", "labels.csv:2: the path is empty"),
@@ -75,6 +90,7 @@ def test_a_table_lists_the_same_as_a_folder_in_any_order_of_rows(tmp_path):
 )
 def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, fragment):
     table = tmp_path / "labels.csv"
+    (tmp_path / "a.png").touch()
     table.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(StudyError, match=fragment) as refused:
         list_images(table)
@@ -84,6 +100,20 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, fr
 def without_images(folder):
     shutil.rmtree(folder)
     folder.mkdir()
+
+
+def below(folder):
+    """Return the same folder one deeper, as archives are often unpacked."""
+    moved = folder.rename(folder.with_name("moved"))
+    folder.mkdir()
+    moved.rename(folder / "unpacked")
+    return folder / "unpacked"
+
+
+def photographs(folder, *names):
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(b"\0\0\0 ftypheic" + bytes(20))
 
 
 def with_one_class(folder):
@@ -99,6 +129,8 @@ def with_one_class(folder):
         (without_images, "holds no images; expected at least two classes"),
         (with_one_class, "one class, 'Straße 1'; expected at least two classes"),
         (lambda folder: (folder / "empty").mkdir(), "empty holds no image"),
+        (lambda folder: photographs(folder / "b", "x.MOV"), r"b holds no image, only 1 \.mov;"),
+        (below, r"one class, 'unpacked'.*did you mean"),
         (lambda folder: (folder / " x").mkdir(), "' x' cannot be the name of a class"),
         (lambda folder: (folder / os.fsdecode(b"\xff")).mkdir(), r"'\\udcff' cannot be the name"),
     ],
@@ -123,7 +155,65 @@ def test_test_images_have_the_same_classes(tmp_path):
 
 
 def test_classes_may_be_called_like_values(tmp_path):
-    names = ["+1", "-1", "0", "NA", "None", "nan", "null"]
+    names = ["+1", "-1", "0", "007", "NA", "None", "nan", "null"]
+    (tmp_path / "0.png").touch()
     rows = "".join(f"{number}.png,{name}\n" for number, name in enumerate(names))
     (tmp_path / "labels.csv").write_text(f"path,label\n{rows}")
     assert list_images(tmp_path / "labels.csv").classes == names
+
+
+def test_photographs_of_a_phone_are_images_but_no_class_is_of_these_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("study.data.datasets.listing.reads_heif", lambda: False)
+    images = coloured(tmp_path, 2)
+    photographs(images / "zoo", "1.HEIC", "2.heic", "3.heif", "film.mov")
+    with pytest.raises(StudyError, match=r"only 2 \.heic, 1 \.heif .*pip install pillow-heif"):
+        list_images(images)
+    coloured(images, 1, {"zoo": (1, 2, 3)})
+    listing = list_images(images)
+    assert [image.label for image in listing.images].count("zoo") == 4
+    assert listing.ignored == {".mov": 1}
+
+
+def test_photographs_are_another_data_set_once_they_can_be_read(tmp_path, monkeypatch):
+    images = coloured(tmp_path, 2)
+    shutil.copy(images / "été" / "bild 0.png", images / "été" / "x.heic")
+    digests = set()
+    for installed in (True, False):
+        monkeypatch.setattr("study.data.datasets.digest.reads_heif", lambda it=installed: it)
+        digests.add(digest_of_images(list_images(images)))
+    assert len(digests) == 2
+
+
+def test_a_file_without_ending_is_what_it_begins_like(tmp_path):
+    images = coloured(tmp_path, 1)
+    shutil.copy(images / "été" / "bild 0.png", images / "été" / "picture")
+    (images / "été" / "LICENSE").write_text("none")
+    listing = list_images(images)
+    assert "été/picture" in [image.file for image in listing.images]
+    assert listing.ignored == {"without suffix": 1}
+
+
+@pytest.mark.parametrize(
+    ("parts", "advice"),
+    [
+        (["train", "test"], "write path: .*/train and test_path: .*/test "),
+        (["Training", "Testing", "VALID"], "write path: .*/Training and test_path: .*/Testing "),
+        (["train", "val"], "write path: .*/train and test_path: .*/val "),
+        (["seg_train", "seg_test"], "write path: .*/seg_train and test_path"),
+        (["train_images", "test_images/all"], "write path: .*/train_images \\("),
+        (["train/a/b/c", "test"], "expected a folder with"),
+    ],
+)
+def test_parts_of_a_data_set_are_no_classes(tmp_path, parts, advice):
+    for part in parts:
+        coloured(tmp_path / part, 1)
+    if "train/a/b/c" in parts:
+        shutil.rmtree(tmp_path / "train"), photographs(tmp_path / "train", "a.jpg")
+    with pytest.raises(StudyError, match=f"{parts[0].split('/')[0]}/.* look like parts.*{advice}"):
+        list_images(tmp_path)
+
+
+@pytest.mark.parametrize("classes", [["train", "bus"], ["test", "tram", "train"], ["dev", "ops"]])
+def test_a_class_may_be_called_train(tmp_path, classes):
+    coloured(tmp_path, 1, dict.fromkeys(classes, (1, 2, 3)))
+    assert list_images(tmp_path).classes == sorted(classes)

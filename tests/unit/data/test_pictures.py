@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 from made_images import encoded
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from study.data.datasets.pictures import Unusable, read_picture
 
@@ -89,6 +89,12 @@ def test_other_modes_become_rgb(image, expected, remark):
     assert (found.pixels == np.array(expected)).all() and found.remark == remark
 
 
+@pytest.mark.parametrize("kind", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", None])
+def test_a_tiff_of_eight_bits_is_told_as_such_whatever_its_compression(kind):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    assert picture(encoded(Image.fromarray(pixels), "TIFF", compression=kind)).remark == ""
+
+
 def test_a_transparent_colour_of_a_palette_lies_on_white():
     content = encoded(Image.new("P", (8, 8), 0), transparency=0)
     assert (picture(content).pixels == 255).all()
@@ -145,7 +151,12 @@ WHOLE = encoded(
     ("content", "reason"),
     [
         (b"", r"empty \(0 bytes\)"),
-        (b"hello", "is no PNG"),
+        (b"hello", "is no PNG.*HEIC image$"),
+        (b"<!DOCTYPE html><title>404</title>", "but a file of the kind HTML"),
+        (b"%PDF-1.7 ...", "of the kind PDF"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"\0\0\0 ftypmp42" + bytes(20), "of the kind video"),
+        (b"II*\0" + bytes(9), "is a TIFF file that cannot be read"),
         (WHOLE[: len(WHOLE) // 2], "truncated"),
         (encoded(Image.open(io.BytesIO(WHOLE)))[:5000], "damaged|truncated"),
         (encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]), "3 frames"),
@@ -158,6 +169,45 @@ WHOLE = encoded(
 def test_what_is_no_image_says_why(content, reason):
     with pytest.raises(Unusable, match=reason):
         picture(content)
+
+
+def in_png(**texts) -> bytes:
+    info = PngImagePlugin.PngInfo()
+    for name, text in texts.items():
+        info.add_text(name, text, zip=True)
+    return encoded(Image.new("RGB", (8, 8), "red"), pnginfo=info)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        in_png(workflow="x" * 3_000_000),
+        in_png(**{f"k{i}": "x" * 1_000_000 for i in range(70)}),
+        encoded(Image.new("RGB", (8, 8), "red"), icc_profile=bytes(2_000_000)),
+        encoded(Image.new("RGB", (8, 8), "red"), "JPEG", icc_profile=bytes(2_000_000)),
+        encoded(Image.new("RGB", (8, 8), "red"), "WEBP", xmp=b"x" * 3_000_000),
+        encoded(Image.new("RGB", (8, 8), "red"), "AVIF"),
+    ],
+    ids=["text", "many texts", "profile", "JPEG's profile", "WebP's metadata", "AVIF"],
+)
+def test_what_is_written_beside_the_pixels_does_not_cost_the_image(content):
+    assert picture(content).pixels[0, 0, 0] > 240
+
+
+def test_text_that_would_fill_the_memory_is_refused():
+    with pytest.raises(Unusable, match="has over 268,435,456 bytes of text"):
+        picture(in_png(bomb="x" * (2**28 + 1)))
+
+
+def test_a_photograph_of_a_phone_says_what_reads_it(monkeypatch):
+    monkeypatch.setattr("study.data.datasets.pictures._formats", lambda: ["PNG"])
+    with pytest.raises(Unusable, match=r"is a HEIC photograph.*pip install pillow-heif"):
+        picture(b"\0\0\0\x1cftypheic" + bytes(20))
+
+
+def test_a_photograph_of_a_phone_is_read_where_pillow_heif_is_installed():
+    pytest.importorskip("pillow_heif", reason="needs pillow-heif").register_heif_opener()
+    assert picture(encoded(Image.new("RGB", (64, 64), "red"), "HEIF")).pixels[0, 0, 0] > 240
 
 
 def test_an_image_that_would_fill_the_memory_is_refused_before_it_is_read(monkeypatch):

@@ -111,6 +111,21 @@ def test_a_page_that_somebody_else_wrote_is_shown_and_does_nothing(text, tmp_pat
     assert "last words" in page
 
 
+def test_the_main_figure_stands_above_the_findings_as_a_picture(tmp_path):
+    for name in ("page.rst", "study.json"):
+        (tmp_path / name).write_text(start_page("T", "Q?", [Finding("Best", "x", "Results")], {}))
+    given = tmp_path / "page.rst", ["1. Results"], tmp_path / "study.json", None
+    (tmp_path / "f.svg").write_text("<svg><script>SPRUNG</script></svg>")
+    page = shown_page(*given, tmp_path / "f.svg")
+    assert (
+        page.index("Main findings")
+        < page.index('src="data:image/svg+xml;base64,')
+        < page.index("Best")
+    )
+    assert "SPRUNG" not in page and "system-message" not in page
+    assert "<img" not in shown_page(*given, tmp_path / "none.svg")
+
+
 def test_a_page_that_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(StudyError, match="cannot be shown"):
         shown("x" * (5 << 20), ())

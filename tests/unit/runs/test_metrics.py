@@ -3,14 +3,19 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import log_softmax
 from sklearn import metrics as skm
 from statsmodels.stats.proportion import proportion_confint
 
+from study.runs import predictions as predictions_module
+from study.runs.chance import NO_BETTER, status_by_accuracy
 from study.runs.confusion import confusion
 from study.runs.metrics import (
     METRICS,
+    Answers,
+    accuracy_interval,
     classification_metrics,
     report_by_class,
     run_metrics,
@@ -52,22 +57,34 @@ def test_the_text_report_has_the_form_of_the_first_study():
     )
 
 
-def test_the_report_by_class_has_the_form_of_the_second_study():
-    report = report_by_class(LABELS, PREDICTED, CLASSES)
-    assert set(report) == {"accuracy", "classification_report"}
-    assert set(report["classification_report"]) == {
-        *CLASSES,
-        "accuracy",
-        "macro avg",
-        "weighted avg",
-    }
-    assert set(report["classification_report"]["cat"]) == {
-        "precision",
-        "recall",
-        "f1-score",
-        "support",
-    }
-    assert report["classification_report"]["dog"]["recall"] == pytest.approx(2 / 3)
+@pytest.mark.parametrize("classes", [CLASSES, [*CLASSES, "absent"]])
+def test_the_report_by_class_is_that_of_scikit_learn(classes):
+    report = report_by_class(confusion(LABELS, PREDICTED, len(classes)), classes)
+    theirs = skm.classification_report(
+        *(LABELS, PREDICTED),
+        labels=range(len(classes)),
+        target_names=classes,
+        output_dict=True,
+        zero_division=0,
+    )
+    # Theirs is called "micro avg" where a class is absent.
+    if "micro avg" in theirs:
+        theirs["accuracy"] = theirs.pop("micro avg")["precision"]
+    assert report["accuracy"] == report["classification_report"]["accuracy"] == 4 / 6
+    ours = pd.json_normalize(report["classification_report"])
+    pd.testing.assert_frame_equal(ours, pd.json_normalize(theirs), check_like=True)
+
+
+@pytest.mark.parametrize("n_correct", [0, 1, 7])
+def test_the_interval_of_an_accuracy_is_wilsons_also_at_its_ends(n_correct):
+    answers = Answers(log_probabilities(1 * (np.arange(7) >= n_correct), 2), np.zeros(7, int))
+    theirs = proportion_confint(n_correct, 7, method="wilson")
+    assert accuracy_interval(answers) == pytest.approx(theirs)
+
+
+def test_the_log_of_the_softmax_is_scipys():
+    logits = np.random.default_rng(0).normal(0, 30, (50, 4)).astype(np.float32)
+    assert (predictions_module.log_softmax(logits) == log_softmax(logits.astype(float), 1)).all()
 
 
 def test_metrics_agree_with_scikit_learn():
@@ -117,6 +134,25 @@ def test_a_run_is_measured_on_its_own_test_the_common_one_and_all_that_it_may_ju
     assert metrics["out_of_sample"] == {"n": 3, "overall_accuracy": pytest.approx(1 / 3)}
     assert metrics["temperature"] > 1 and metrics["nll_scaled"] < metrics["nll"]
     assert [name for name in metrics if name in METRICS] == list(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("right", "labels", "status"),
+    [
+        (55, [0, 1] * 50, NO_BETTER),
+        (65, [0, 1] * 50, "ok"),
+        (90, [0] * 90 + [1] * 10, NO_BETTER),  # the largest class's share
+        (99, [0] * 90 + [1] * 10, "ok"),
+        (12, list(range(10)) * 10, NO_BETTER),
+        (20, list(range(10)) * 10, "ok"),
+        (0, [0, 1, 2], "ok"),  # too few to say
+        (30, [0] * 30, NO_BETTER),
+    ],
+)
+def test_a_run_that_learnt_nothing_is_no_better_than_chance(right, labels, status):
+    correct = np.arange(len(labels)) < right
+    n_classes = max(2, max(labels) + 1)
+    assert status_by_accuracy(correct, np.array(labels), n_classes) == status
 
 
 def test_a_run_that_saw_the_common_test_has_no_score_there():

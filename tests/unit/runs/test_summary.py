@@ -154,7 +154,9 @@ def finish_run(folder, accuracy):
     measured |= {"n": 10 if accuracy else 0, "class_accuracy": {"cat": accuracy}}
     part = {"n": 5, "overall_accuracy": accuracy}
     metrics = measured | dict.fromkeys(("train", "val", "out_of_sample"), part)
-    write_json(folder / "metrics.json", metrics | {"common_test": measured, "temperature": None})
+    status = "no better than chance" if accuracy == 0.5 else "ok" if accuracy else "diverged"
+    metrics |= {"status": status, "common_test": measured, "temperature": None}
+    write_json(folder / "metrics.json", metrics)
     numbers = (
         "n_train", "n_val", "parameters", "epochs", "kept_epoch", "train_seconds", "total_seconds",
         "images_per_s",
@@ -198,7 +200,7 @@ def test_the_summary_has_a_row_a_run(summarized):
     runs = pd.read_csv(summarized / "s.csv")
     assert runs["test_accuracy"].tolist()[:2] == [0.5, 0.7] and runs["seed"].tolist() == [1, 2, 3]
     assert math.isnan(runs["test_accuracy"][2])
-    assert runs["status"].tolist() == ["ok", "ok", "diverged"]
+    assert runs["status"].tolist() == ["no better than chance", "ok", "diverged"]
     assert runs["steps"].tolist() == [6, 6, 6]  # two steps an epoch
     assert runs["images_seen"].tolist() == [9, 9, 9]
     assert runs["measured_on"].tolist() == ["common_test", "common_test", "test"]

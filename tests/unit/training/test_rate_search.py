@@ -13,7 +13,14 @@ from study.data.index import read_index
 from study.data.splits import split_partition, write_split
 from study.errors import StudyError
 from study.files import read_csv
-from study.training.rate_search import RangeTest, range_test, search_recipe, steepest, valley
+from study.training.rate_search import (
+    RangeTest,
+    range_test,
+    search_recipe,
+    steepest,
+    suggestions,
+    valley,
+)
 
 
 def search(**settings):
@@ -90,6 +97,27 @@ def test_a_search_without_a_fall_is_refused(losses, advice):
         steepest(seen(losses))
 
 
+def exploding(bottom, dead):
+    """A fall to `bottom`, an explosion, and a steep fall of the dead network to `dead`."""
+    return np.concatenate(
+        [np.linspace(2.3, bottom, 60), np.linspace(bottom, 9, 8), np.linspace(9, dead, 12)]
+    )
+
+
+@pytest.mark.parametrize("dead", [2.3, 1.0])
+def test_suggestions_come_from_before_the_loss_rises_for_good(dead):
+    found, failures = suggestions(seen(exploding(1.5, dead)))
+    assert found.keys() == {"steepest", "valley"} and not failures
+    assert all(step < 60 for step in found.values())
+
+
+@pytest.mark.parametrize("losses", [exploding(2.295, 1.0), np.linspace(2, 9, 60), np.full(60, 2.3)])
+def test_a_search_without_a_usable_fall_suggests_nothing(losses):
+    found, failures = suggestions(seen(losses))
+    assert not found and failures.keys() == {"steepest", "valley"}
+    assert all("never falls in the" in reason for reason in failures.values())
+
+
 def test_the_script_sees_training_images_only_and_its_rate_is_trained_with(decoded, tmp_path):
     labels = read_index(decoded / "index.csv").labels
     split = split_partition(np.arange(300), labels, {"train": 0.7, "val": 0.15, "test": 0.15}, 5)
@@ -146,7 +174,7 @@ def test_the_suggestion_for_s4_is_within_a_factor_of_three_of_its_authors(seed):
         *(losses[name].to_numpy() for name in ("learning_rate", "loss", "smoothed_loss")),
         diverged=True,
     )
-    found = seen.learning_rates[steepest(seen)]
+    found = seen.learning_rates[suggestions(seen)[0]["steepest"]]
     assert 1 / 3 < found / 5.21e-4 < 3
     assert json.loads((place / f"resnet9_official_seed{seed}.json").read_text())[
         "learning_rate"

@@ -3,13 +3,16 @@
 import os
 import sys
 import tarfile
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from study.data.datasets import Source
 from study.data.datasets.cifar import Cifar, expected_md5s, read_member, verified
 from study.errors import StudyError
+from study.files import with_home
 
 
 def fetch(cifar: Cifar, raw: Path, source: Source) -> None:
@@ -62,7 +65,7 @@ def _report(cifar: Cifar, origin: object) -> None:
 
 def _path_from_environment(cifar: Cifar) -> Path | None:
     value = os.environ.get(cifar.variable)
-    return Path(value).expanduser() if value else None
+    return with_home(value) if value else None
 
 
 def _read_local(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
@@ -82,15 +85,13 @@ def _read_archive(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[s
     """Return the verified content of the member files; nothing is extracted to disk."""
     contents: dict[str, bytes] = {}
     try:
-        with tarfile.open(path) as archive:
-            for member in _safe_members(cifar, path, archive):
-                name = PurePosixPath(member.name).name
-                if name in cifar.members and member.isfile() and name not in contents:
-                    stream = archive.extractfile(member)
-                    contents[name] = verified(
-                        cifar, name, stream.read() if stream else b"", checksums
-                    )
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        members = _members_of_zip if zipfile.is_zipfile(path) else _members_of_tar
+        for member, read in members(path):
+            _check_inside(cifar, path, member)
+            name = PurePosixPath(member).name
+            if name in cifar.members and name not in contents:
+                contents[name] = verified(cifar, name, read(), checksums)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise StudyError(
@@ -102,15 +103,28 @@ def _read_archive(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[s
     return contents
 
 
-def _safe_members(cifar: Cifar, path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    for member in archive:
-        name = PurePosixPath(member.name)
-        if name.is_absolute() or ".." in name.parts:
-            raise StudyError(
-                f"{path}: refused, the archive has a member outside its own folder "
-                f"({member.name!r}), which the official one has not; {cifar.advice}"
-            )
-        yield member
+def _members_of_tar(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield the name of each file and what reads it."""
+    with tarfile.open(path) as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isfile() else None
+            yield member.name, stream.read if stream else bytes
+
+
+def _members_of_zip(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield the same of a .zip, as which copies of the data set go round."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            yield member.filename, partial(archive.read, member)
+
+
+def _check_inside(cifar: Cifar, path: Path, member: str) -> None:
+    name = PurePosixPath(member)
+    if name.is_absolute() or ".." in name.parts:
+        raise StudyError(
+            f"{path}: refused, the archive has a member outside its own folder "
+            f"({member!r}), which the official one has not; {cifar.advice}"
+        )
 
 
 def _store(raw: Path, members: dict[str, bytes]) -> None:

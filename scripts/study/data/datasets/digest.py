@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from study.data.datasets.listing import Listed, Listing
+from study.data.datasets.image_kinds import HEIF, reads_heif
+from study.data.datasets.image_names import Listed
+from study.data.datasets.listing import Listing
 from study.files import write_text
 
 # A file system may not tell two changes apart that are closer than so many seconds.
@@ -63,7 +65,9 @@ def combined_digest(contents: Iterator[tuple[Listed, str | None]]) -> str:
     """Return the digest of images with the sha256 of their contents; None if not readable."""
     whole = hashlib.sha256()
     for image, content in contents:
-        whole.update(json.dumps([*image[:3], content]).encode() + b"\n")
+        # Once pillow-heif is installed, a phone's photographs are read, which is another data set.
+        unread = ["unread"] if image.path.suffix.lower() in HEIF and not reads_heif() else []
+        whole.update(json.dumps([*image[:3], content, *unread]).encode() + b"\n")
     return whole.hexdigest()
 
 

@@ -4,51 +4,18 @@ A folder has a sub-folder for each class. A table is a CSV file with the columns
 whose paths start at its own folder. The workflow asks at every start, so numpy is not imported.
 """
 
-import csv
 import os
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
+from study.data.datasets.folder_parts import images_and_tests, parts_in
+from study.data.datasets.image_kinds import HEIF, is_image, reads_heif
+from study.data.datasets.image_names import Listed, check_label, composed
+from study.data.datasets.image_table import images_in_table
 from study.errors import StudyError
-from study.files import is_formula
-
-# What a file of these kinds holds is looked at; all other files are left alone.
-SUFFIXES = {
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".webp",
-    ".bmp",
-    ".dib",
-    ".tif",
-    ".tiff",
-    ".gif",
-    ".apng",
-}
-_COLUMNS = ("path", "label")
-# Bytes of a class's name, which is a folder's.
-_LONGEST = 255
-
-
-class Listed(NamedTuple):
-    """One image as it is listed.
-
-    Attributes:
-        split: "train", or "test" for the images of a test folder.
-        label: name of its class.
-        file: its path below the folder, or as in the table; with "/", in Unicode's composed form.
-        path: where it is.
-    """
-
-    split: str
-    label: str
-    file: str
-    path: Path
+from study.files import with_home
 
 
 class Listing(NamedTuple):
@@ -78,16 +45,16 @@ def list_images(path: str | Path, test_path: str | Path = "") -> Listing:
             test images have other classes.
     """
     ignored: Counter[str] = Counter()
-    images = sorted(_listed("dataset.path", place(path), "train", ignored))
+    images = sorted(_listed("dataset.path", with_home(path), "train", ignored))
     classes = sorted({image.label for image in images})
     if len(classes) < 2:
         content = f"one class, {classes[0]!r}" if classes else "no images"
         raise StudyError(
             f"dataset.path: {path} holds {content}; expected at least two classes, "
-            "each a sub-folder (or label) with images in it"
+            f"each a sub-folder (or label) with images in it{_deeper(with_home(path), classes)}"
         )
     if str(test_path):
-        tests = sorted(_listed("dataset.test_path", place(test_path), "test", ignored))
+        tests = sorted(_listed("dataset.test_path", with_home(test_path), "test", ignored))
         tested = {image.label for image in tests}
         for label in sorted(tested.symmetric_difference(classes)):
             where, lacks = (test_path, path) if label in tested else (path, test_path)
@@ -99,19 +66,18 @@ def list_images(path: str | Path, test_path: str | Path = "") -> Listing:
     return Listing(classes, images, ignored)
 
 
-def place(path: str | Path) -> Path:
-    """Return a path with ~ replaced by the home folder, where there is one of that name."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
+def _deeper(root: Path, classes: list[str]) -> str:
+    """Return a hint at the folder of classes in the only folder that there is, if any."""
+    deeper = root / classes[0] if classes else root
+    has_folders = deeper != root and deeper.is_dir() and any(map(Path.is_dir, deeper.iterdir()))
+    return f"; did you mean {deeper}?" if has_folders else ""
 
 
 def _listed(key: str, path: Path, split: str, ignored: Counter[str]) -> Iterator[Listed]:
     if path.is_dir():
         return _in_folder(key, path, split, ignored)
     if path.is_file():
-        return _in_table(key, path, split)
+        return images_in_table(key, path, split)
     raise StudyError(
         f"{key}: {path} does not exist; expected a folder with a sub-folder of images for each "
         "class, or a CSV file with the columns path,label"
@@ -119,31 +85,69 @@ def _listed(key: str, path: Path, split: str, ignored: Counter[str]) -> Iterator
 
 
 def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Iterator[Listed]:
+    _check_parts(key, root)
     names: dict[str, str] = {}
     for entry in _entries(root, key):
         if not entry.is_dir():
             ignored["beside the folders of classes"] += 1
             continue
-        label = _composed(entry.name)
-        _check_label(label, f"{key}: {root}")
+        label = composed(entry.name)
+        check_label(label, f"{key}: {root}")
         if label in names:
             raise StudyError(
                 f"{key}: {root} has two folders that read {label!r}, in different Unicode forms; "
                 "rename one"
             )
         names[label] = entry.name
-        n_images = 0
+        kinds: Counter[str] = Counter()
+        others: Counter[str] = Counter()
         for path in _files(Path(entry.path), key, ()):
-            if path.suffix.lower() not in SUFFIXES:
-                ignored[path.suffix.lower() or "without suffix"] += 1
+            kind = path.suffix.lower() or "without suffix"
+            if not is_image(path):
+                others[kind] += 1
                 continue
-            n_images += 1
-            yield Listed(split, label, _composed(path.relative_to(root).as_posix()), path)
-        if not n_images:
-            raise StudyError(
-                f"{key}: {entry.path} holds no image; put images of this class in, "
-                "or take the folder out"
-            )
+            kinds[kind] += 1
+            yield Listed(split, label, composed(path.relative_to(root).as_posix()), path)
+        _check_kinds(f"{key}: {entry.path}", kinds, others)
+        ignored.update(others)
+
+
+def _check_parts(key: str, root: Path) -> None:
+    """Refuse a folder of train/ and test/, which would be taken for classes."""
+    parts = parts_in(root)
+    if not parts:
+        return
+    images, tests = images_and_tests(parts)
+    if images:
+        advice = f"write path: {images}" + (f" and test_path: {tests}" if tests else "")
+    else:
+        advice = "expected a folder with a sub-folder of images for each class"
+    raise StudyError(
+        f"{key}: {root} holds {named(parts)}, which look like parts of a data set and not like "
+        f"classes; {advice} (if they are your classes, give a table: name: csv)"
+    )
+
+
+def named(parts: dict[str, Path]) -> str:
+    """Return the names of folders as a text, such as "train/ and test/"."""
+    *first, last = (f"{folder.name}/" for folder in parts.values())
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _check_kinds(where: str, kinds: Counter[str], others: Counter[str]) -> None:
+    """Refuse a class that has no image which can be read here."""
+    if not kinds:
+        found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
+        raise StudyError(
+            f"{where} holds no image{f', only {found}' if found else ''}; "
+            "put images of this class in, or take the folder out"
+        )
+    if kinds.keys() <= HEIF and not reads_heif():
+        found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+        raise StudyError(
+            f"{where} holds no image that can be read here, only {found} (photographs of a phone); "
+            "install pillow-heif, which reads them (pip install pillow-heif), or save them as JPEG"
+        )
 
 
 def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
@@ -170,79 +174,3 @@ def _files(folder: Path, key: str, above: tuple[tuple[int, int], ...]) -> Iterat
             yield from _files(Path(entry.path), key, (*above, identity))
         else:
             yield Path(entry.path)
-
-
-def _in_table(key: str, table: Path, split: str) -> Iterator[Listed]:
-    lines: dict[str, int] = {}
-    try:
-        # A byte-order mark is what spreadsheets begin UTF-8 with.
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            _check_columns(key, table, reader.fieldnames or [])
-            for row in reader:
-                where = f"{key}: {table}:{reader.line_num}"
-                file, label = ((row[name] or "").strip() for name in _COLUMNS)
-                file, label = _checked_row(where, table, file, label)
-                if file in lines:
-                    raise StudyError(
-                        f"{where}: {file} is in line {lines[file]} already; "
-                        "expected each image once, with one label"
-                    )
-                lines[file] = reader.line_num
-                yield Listed(split, label, _composed(file), table.parent / file)
-    except UnicodeDecodeError as error:
-        raise StudyError(
-            f"{key}: {table} is no text in UTF-8 ({error.reason}); save it as CSV in UTF-8"
-        ) from error
-    except csv.Error as error:
-        raise StudyError(
-            f"{key}: {table} is no CSV file ({error}); expected the columns path,label"
-        ) from error
-
-
-def _check_columns(key: str, table: Path, columns: Sequence[str]) -> None:
-    missing = [name for name in _COLUMNS if name not in columns]
-    if missing:
-        raise StudyError(
-            f"{key}: {table} has no column {' and no column '.join(missing)}; expected the columns "
-            f"path,label separated by commas, found {', '.join(columns) or 'none'}"
-        )
-
-
-def _checked_row(where: str, table: Path, file: str, label: str) -> tuple[str, str]:
-    """Return the path and label of a row in their usual form."""
-    if not file or not label:
-        raise StudyError(
-            f"{where}: the {'label' if file else 'path'} is empty; expected path,label"
-        )
-    path = PurePosixPath(file)
-    if path.is_absolute() or ".." in path.parts:
-        raise StudyError(
-            f"{where}: {file} leads out of the table's folder; "
-            f"expected paths below {table.parent}, where the table lies"
-        )
-    label = _composed(label)
-    _check_label(label, where)
-    return str(path), label
-
-
-def _composed(text: str) -> str:
-    # macOS stores names decomposed: é as e and an accent.
-    return unicodedata.normalize("NFC", text)
-
-
-def _check_label(label: str, where: str) -> None:
-    # Names of classes become names of folders and of columns, and cells of spreadsheets.
-    if (
-        not label.isprintable()
-        or "/" in label
-        or label in (".", "..")
-        or label != label.strip()
-        or len(label.encode()) > _LONGEST
-        or is_formula(label)
-    ):
-        raise StudyError(
-            f"{where}: {label[:40]!a} cannot be the name of a class; expected readable text of at "
-            f"most {_LONGEST} bytes without / and without spaces at its ends, that begins with "
-            "none of = + - @ (but a number may)"
-        )

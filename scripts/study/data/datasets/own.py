@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from study.data.datasets import Dataset, Decoded, Source
 from study.data.datasets.digest import combined_digest
-from study.data.datasets.listing import Listed, Listing, list_images
+from study.data.datasets.image_names import Listed
+from study.data.datasets.listing import Listing, list_images
 from study.data.datasets.pictures import Unusable, read_picture
 from study.errors import StudyError
 from study.files import file_cell, read_csv, read_json, write_csv, write_json

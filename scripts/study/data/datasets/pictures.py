@@ -2,19 +2,22 @@
 
 import io
 import warnings
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from study.data.datasets.image_kinds import READ, kind_of, reads_heif
 from study.errors import one_line
 
 FITS = ("resize", "crop")
-# What Pillow may try. Its other readers are for formats that nobody trains on, and some of them
-# start other programs.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF")
 # A camera's second picture in the same file is no animation.
-_STILL = ("MPO",)
+_STILL = ("MPO", "HEIF")
+# Bytes of text and colour profile in a PNG: microscopes, renderers and image generators write
+# megabytes of it, which Pillow refuses. No more than the pixels of a large picture take.
+_MOST_TEXT = 2**28
 _EIGHT_BITS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 
 
@@ -44,7 +47,8 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
     become RGB exactly.
 
     Args:
-        content: of the file: PNG, JPEG, WebP, BMP, TIFF or GIF, whatever its name says.
+        content: of the file: PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF or, where pillow-heif is
+            installed, HEIF; whatever its name says.
         height: of the result, pixels.
         width: of the result, pixels.
         fit: "resize" scales height and width each, whatever their ratio; "crop" takes the largest
@@ -60,10 +64,10 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
         # Pillow warns of what is refused or told here.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=_formats()) as image:
                 return _fitted(image, (width, height), fit)
         except UnidentifiedImageError:
-            raise Unusable("is no PNG, JPEG, WebP, BMP, TIFF or GIF image") from None
+            raise Unusable(_why_unread(kind_of(content))) from None
         except Image.DecompressionBombError:
             raise Unusable(_too_large()) from None
         except MemoryError:
@@ -71,7 +75,33 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
         except Unusable:
             raise
         except Exception as error:  # damaged files fail in any way; all mean the same here
+            if "MAX_TEXT" in str(error):
+                raise Unusable(f"has over {_MOST_TEXT:,} bytes of text; save it without") from None
             raise Unusable(f"is damaged ({one_line(error) or type(error).__name__})") from error
+
+
+@cache
+def _formats() -> list[str]:
+    """Return the formats that this Pillow reads, and set its limits."""
+    if reads_heif():
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _MOST_TEXT
+    Image.init()
+    return [name for name in READ if name in Image.OPEN]
+
+
+def _why_unread(kind: str) -> str:
+    if kind == "HEIF" and kind not in _formats():
+        return (
+            "is a HEIC photograph, which pillow-heif reads: install it (pip install pillow-heif) "
+            "and let the file end in .heic, or save it as JPEG"
+        )
+    if kind in _formats():
+        return f"is a {kind} file that cannot be read: its beginning is damaged, or its kind rare"
+    what = f", but a file of the kind {kind}" if kind else ""
+    return f"is no PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF or HEIC image{what}"
 
 
 def _too_large(size: tuple[int, int] | None = None) -> str:
@@ -82,13 +112,21 @@ def _too_large(size: tuple[int, int] | None = None) -> str:
     )
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Return width and height of an image file in pixels; what Pillow raises, if it is none."""
+    with Image.open(path, formats=_formats()) as image:
+        return image.size
+
+
 def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Picture:
     if image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise Unusable(_too_large(image.size))
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format not in _STILL:
         raise Unusable(f"has {frames} frames; expected one image")
-    deep = any("16" in str(tile[3]) for tile in image.tile if len(tile) > 3)
+    # Beside the raw mode, a tile of a TIFF has numbers.
+    modes = [tile[3][0] if isinstance(tile[3], tuple) else tile[3] for tile in image.tile]
+    deep = any("16" in str(mode) for mode in modes)
     image.load()
     try:
         image = ImageOps.exif_transpose(image)

@@ -8,9 +8,10 @@ from typing import Any
 
 from study.data.datasets import dataset
 from study.data.datasets.digest import digest_of_images
-from study.data.datasets.listing import list_images, place
+from study.data.datasets.listing import list_images
 from study.data.names import OWN
 from study.errors import StudyError
+from study.files import with_home
 
 
 def digest_of_own(config: Mapping[str, Any], manifest: str | Path, remembered: str | Path) -> str:
@@ -30,7 +31,7 @@ def digest_of_own(config: Mapping[str, Any], manifest: str | Path, remembered: s
     wanted = config["dataset"]
     if wanted["name"] not in OWN:
         return ""
-    path = place(wanted["path"])
+    path = with_home(wanted["path"])
     recorded = _recorded(Path(manifest), wanted["name"])
     if recorded and not path.exists():
         print(

@@ -1,6 +1,6 @@
 """What a study found, in plain words with numbers and intervals, and what it cannot say."""
 
-from study.report.findings.accuracy import best, diverged, more_data, published
+from study.report.findings.accuracy import best, diverged, more_data, no_better, published
 from study.report.findings.data import near_duplicates
 from study.report.findings.differences import claims, differences, little_to_go_by, power
 from study.report.findings.finding import Finding, Results
@@ -12,13 +12,14 @@ __all__ = ["Finding", "Results", "main_findings"]
 
 def main_findings(results: Results) -> list[Finding]:
     """Return the findings, most important first, and what the study is too small to say."""
-    if not (results.runs["status"] == "ok").any():
+    if (results.runs["status"] == "diverged").all():
         text = (
             "All runs diverged, so there is nothing to report. Lower optimizer.lr in the recipes."
         )
         return [Finding("Diverged runs", text, "Results")]
     return [
         *diverged(results.runs),
+        *no_better(results.runs),
         *best(results),
         *differences(results),
         *more_data(results.scaling),

@@ -12,11 +12,12 @@ from study.report.findings.finding import (
     of_accuracy,
     percent,
 )
+from study.runs.chance import NO_BETTER
 
 
 def diverged(runs: pd.DataFrame) -> list[Finding]:
     """Return which runs diverged, if any did."""
-    lost = runs[runs["status"] != "ok"]
+    lost = runs[runs["status"] == "diverged"]
     if lost.empty:
         return []
     names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
@@ -25,6 +26,19 @@ def diverged(runs: pd.DataFrame) -> list[Finding]:
         "They count in no mean or comparison and judge no image."
     )
     return [Finding("Diverged runs", text, "Results")]
+
+
+def no_better(runs: pd.DataFrame) -> list[Finding]:
+    """Return which runs learnt nothing, if any did."""
+    lost = runs[runs["status"] == NO_BETTER]
+    if lost.empty:
+        return []
+    names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
+    text = (
+        f"{len(lost)} of {len(runs)} runs are not found better than guessing or than always naming "
+        f"the largest class ({names}). They count in all means: look at their learning rates."
+    )
+    return [Finding("No better than chance", text, "Results")]
 
 
 def best(results: Results) -> list[Finding]:

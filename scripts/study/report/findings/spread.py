@@ -28,6 +28,11 @@ def partitions(variance: pd.DataFrame) -> list[Finding]:
     return [Finding("Partitions", text, "Comparisons")]
 
 
+def _interval_of_sd(low: float, high: float) -> str:
+    """Return the interval of an accuracy's standard deviation, which is below 50 points."""
+    return interval(low, high) if high <= 0.5 else "so few seeds tell little more than its size"
+
+
 def seeds(results: Results) -> list[Finding]:
     """Return how far accuracies differ from seed to seed."""
     return [Finding("Seeds", _seeds(results), "Comparisons")]
@@ -41,8 +46,8 @@ def _seeds(results: Results) -> str:
     if len(seed):
         chance = variance[variance["source"] == "finite test"].set_index("model")["sd"]
         spreads = ", ".join(
-            f"{100 * row.sd:.1f} points with {row.model} ({interval(row.low, row.high)}; the size "
-            f"of the test set alone would make it {100 * chance[row.model]:.1f})"
+            f"{100 * row.sd:.1f} points with {row.model} ({_interval_of_sd(row.low, row.high)}; "
+            f"the size of the test set alone would make it {100 * chance[row.model]:.1f})"
             for row in seed.itertuples()
         )
         return (

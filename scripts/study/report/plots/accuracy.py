@@ -8,7 +8,17 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.plots.style import STYLE, legend_below, message_figure, model_looks, percent
+from study.report.plots.confusion import MOST_NUMBERED, name_classes
+from study.report.plots.style import (
+    STYLE,
+    legend_below,
+    message_figure,
+    model_looks,
+    percent,
+    set_ticks,
+    set_title,
+)
+from study.report.plots.texts import shortened, text_inches, wrapped
 
 
 def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
@@ -34,7 +44,7 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
         figure, row = plt.subplots(1, 2, figsize=(11, 4.9), sharey=True)
         for axes, (metric, title) in zip(row, panels.items(), strict=True):
             _draw_groups(axes, summary, groups, metric, limits)
-            axes.set_xticks(range(len(combos)), combos)
+            set_ticks(axes, combos, 4.5)
             axes.set_xlim(-0.6, len(combos) - 0.4)
             axes.grid(axis="y", color="0.9")
             axes.set_axisbelow(True)
@@ -48,8 +58,8 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
         )
         if (summary.groupby(["combo", "model"])[list(panels)].nunique() == 1).any(axis=None):
             how += " No line where there is one seed, or seeds that agree by chance."
-        legend_below(figure, row[1].get_legend_handles_labels()[0], how)
-        figure.suptitle(_finding(groups, combos), x=0.01, ha="left", fontsize=12)
+        legend_below(figure, row[1].get_legend_handles_labels()[0], wrapped(how, 10, 9))
+        set_title(figure, _finding(groups))
     return figure
 
 
@@ -80,6 +90,7 @@ def _draw_groups(
             axes.hlines(mean, x - 0.12, x + 0.12, **bar)
             if not np.isfinite(low):
                 continue
+            low, high = max(low, 0), min(high, 1)  # no accuracy is beyond these
             axes.vlines(x, low, high, color=look["color"], linewidth=1, zorder=1)
             for beyond, edge, arrow in (
                 (low < limits[0], limits[0], 7),
@@ -97,20 +108,24 @@ def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, f
     spread = max(highest - lowest, 0.04)
     low = np.nanmin([lowest - spread / 20, max(np.nanmin(ends, initial=1), lowest - spread / 2)])
     high = np.nanmax([highest + spread / 20, min(np.nanmax(ends, initial=0), highest + spread / 2)])
-    return max(0, low - spread / 20), min(1.005, high + spread / 20)
+    low = max(0, low - spread / 20)
+    # Room for the upper half of a marker at 100 %, and for no tick beyond.
+    return low, min(1 + (1 - low) / 50, high + spread / 20)
 
 
-def _finding(groups: pd.DataFrame, combos: list[str]) -> str:
-    means = groups.groupby("combo")["common_test_accuracy_mean"].mean().reindex(combos).dropna()
-    if means.empty:
-        return f"{combos[0]} reaches {groups['test_accuracy_mean'].mean():.1%} on its test"
-    if len(means) < 2:
-        return f"{means.index[0]} reaches {means.iloc[0]:.1%} on the common test"
-    best, worst = means.idxmax(), means.idxmin()
-    gap = 100 * (means[best] - means[worst])
-    return (
-        f"{best} leads {worst} by {gap:.1f} points on the common test (mean over models and seeds)"
-    )
+def _finding(groups: pd.DataFrame) -> str:
+    """Return which combo and model has the highest mean; whether it is really best, others say."""
+    for metric, where in (
+        ("common_test_accuracy_mean", "the common test"),
+        ("test_accuracy_mean", "its own test"),
+    ):
+        if groups[metric].notna().any():
+            best = groups.loc[groups[metric].idxmax()]
+            return (
+                f"Highest mean accuracy on {where}: "
+                f"{best['model']} on {best['combo']}, {best[metric]:.1%}"
+            )
+    return "No run has an accuracy"
 
 
 def class_accuracy_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +141,7 @@ def class_accuracy_table(summary: pd.DataFrame) -> pd.DataFrame:
 def mean_by_model_and_combo(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return means over the seeds that are ok, in the study's order: models first, then combos."""
     order = {model: number for number, model in enumerate(summary["model"].unique())}
-    ok = summary[summary["status"] == "ok"].sort_values(
+    ok = summary[summary["status"] != "diverged"].sort_values(
         "model", key=lambda column: column.map(order), kind="stable"
     )
     return ok.groupby(["model", "combo"], sort=False)[list(columns)].mean()
@@ -140,30 +155,34 @@ def class_accuracy_figure(recalls: pd.DataFrame) -> Figure:
             no images.
     """
     values = recalls.to_numpy(float)
+    n_groups, n_classes = values.shape
+    names = [shortened(" on ".join(name), 5) for name in recalls.index]
+    few = n_classes <= MOST_NUMBERED
+    width = 1.8 + max(text_inches(name, 10) for name in names)
+    slant = 0.7 * max(text_inches(str(name), 10 if few else 7) for name in recalls.columns)
+    width += 0.75 * n_classes if few else min(0.2 * n_classes, 14)
+    height = 1.2 + min(slant, 2) + 0.36 * n_groups
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            figsize=(max(3.2 + 0.75 * values.shape[1], 8), 1.7 + 0.36 * len(values))
-        )
-        image = axes.imshow(values, cmap="cividis", aspect="auto")
+        figure, axes = plt.subplots(figsize=(max(width, 8), height))
+        image = axes.imshow(values, cmap="cividis", aspect="auto", interpolation="none")
         middle = (image.norm.vmin + image.norm.vmax) / 2
-        for (row, column), value in np.ndenumerate(values):
+        for (row, column), value in np.ndenumerate(values) if few else ():
             if np.isfinite(value):
                 colour = "white" if value < middle else "black"
                 axes.text(
                     column, row, f"{value:.0%}", ha="center", va="center", color=colour, fontsize=9
                 )
-        axes.set_xticks(
-            range(values.shape[1]), recalls.columns, rotation=35, ha="right", rotation_mode="anchor"
-        )
-        axes.set_yticks(range(len(values)), [" on ".join(name) for name in recalls.index])
+        name_classes(axes, list(recalls.columns), "x")
+        axes.set_yticks(range(n_groups), names)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        bar = figure.colorbar(image, ax=axes, label="Recall, mean over seeds")
+        bar = figure.colorbar(image, ax=axes, label="Recall")
         bar.ax.yaxis.set_major_formatter(percent)
-        means = recalls.mean().sort_values()
-        title = (
-            f"{means.index[0]} is recognised least ({means.iloc[0]:.0%}), "
-            f"{means.index[-1]} best ({means.iloc[-1]:.0%}): mean recall"
+        means = recalls.mean().dropna().sort_values()
+        least, best = (shortened(str(means.index[place]), 3, 12) for place in (0, -1))
+        set_title(
+            figure,
+            f"{least} is recognised least ({means.iloc[0]:.0%}), {best} best "
+            f"({means.iloc[-1]:.0%}): mean recall over seeds",
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure

@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent
+from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent, set_title
+from study.report.plots.texts import wrapped
 from study.runs.calibration import error_of_bins
 
 
@@ -37,7 +38,7 @@ def calibration_figure(bins: pd.DataFrame) -> Figure:
         figure.supxlabel("Confidence")
         figure.supylabel("Accuracy")
         title = "Accuracy of answers by their confidence: all runs of a model, on test images"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 
@@ -53,8 +54,9 @@ def _draw_reliability(axes: plt.Axes, model: str, bins: pd.DataFrame) -> None:
         area = 12 + 160 * count / count.sum()
         axes.scatter(confidence, accuracy, area, color=colour, marker=marker, label=state)
         errors.append(error_of_bins(count, confidence, accuracy))
-    axes.set_title(f"{model}: calibration error {' → '.join(f'{error:.1%}' for error in errors)}")
-    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    text = f"{model}: calibration error {' → '.join(f'{error:.1%}' for error in errors)}"
+    axes.set_title(wrapped(text, 3.2, 11))
+    axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(color="0.92")
     axes.set_axisbelow(True)
     for axis in (axes.xaxis, axes.yaxis):

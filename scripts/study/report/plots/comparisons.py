@@ -9,13 +9,22 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from study.comparison.scaling import Scaling
-from study.report.plots.style import STYLE, legend_below, message_figure, model_looks, percent
+from study.report.plots.style import (
+    STYLE,
+    legend_below,
+    message_figure,
+    model_looks,
+    percent,
+    set_title,
+)
+from study.report.plots.texts import shortened, text_inches, wrapped
 
 
 def comparisons_figure(pairs: pd.DataFrame) -> Figure:
     """Return the differences of accuracy in points: a matrix of combos a model, one of all models.
 
-    Decided differences are bold, undecided ones in brackets.
+    Colour follows the verdict: decided differences are coloured and bold, undecided ones are grey
+    and in brackets.
 
     Args:
         pairs: rows of `study.comparison.tables.comparisons` with `compared`, `within`, `a`, `b`,
@@ -30,14 +39,20 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
     lines = -(-len(panels) // columns)
     with plt.rc_context(STYLE):
         widest = max(values.shape[1] for _, values, _ in panels)
+        beside, below = (
+            min(max(text_inches(name, 10) for _, table, _ in panels for name in names(table)), 4.5)
+            for names in (lambda table: table.index, lambda table: table.columns)
+        )
         heights = [
-            1.3 + 0.55 * max(len(v) for _, v, _ in panels[i * columns : (i + 1) * columns])
+            0.9
+            + 0.6 * below
+            + 0.55 * max(len(v) for _, v, _ in panels[i * columns : (i + 1) * columns])
             for i in range(lines)
         ]
         figure, grid = plt.subplots(
             lines,
             columns,
-            figsize=(columns * (1.7 + 0.75 * widest) + 1, sum(heights) + 0.5),
+            figsize=(columns * max(0.3 + beside + 0.75 * widest, 3.6) + 1, sum(heights) + 0.5),
             height_ratios=heights,
             squeeze=False,
         )
@@ -46,8 +61,10 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
         for axes, panel in zip(grid.flat, panels, strict=False):
             image = _draw_panel(axes, *panel, most)
         figure.colorbar(image, ax=grid, label="Difference of accuracy, points", shrink=0.8)
-        title = f"{decided} of {len(pairs)} differences are real (bold: p ≤ 5 %, Holm)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        title = (
+            f"{decided} of {len(pairs)} differences are real (bold: p ≤ 5 %, Holm; grey: undecided)"
+        )
+        set_title(figure, title)
     return figure
 
 
@@ -73,21 +90,25 @@ def _draw_panel(
 ) -> AxesImage:
     """Draw a matrix of differences, in colours from -`most` to `most` points."""
     points = 100 * values.to_numpy()
-    image = axes.imshow(points, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+    decided = np.where(real, points, np.nan)
+    axes.imshow(
+        np.where(np.isnan(points), np.nan, 0.08), cmap="Greys", vmin=0, vmax=1, aspect="auto"
+    )
+    image = axes.imshow(decided, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
     for cell, value in np.ndenumerate(points):
         if not np.isnan(value):
             text = _signed(value) if real.iat[cell] else f"({_signed(value)})"
             look = {
-                "color": "white" if abs(value) > 0.6 * most else "black",
+                "color": "white" if real.iat[cell] and abs(value) > 0.6 * most else "black",
                 "weight": "bold" if real.iat[cell] else None,
             }
             axes.text(*cell[::-1], text, ha="center", va="center", **look)
-    names = values.columns
+    names = [shortened(name, 4.5) for name in values.columns]
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(values)), values.index)
+    axes.set_yticks(range(len(values)), [shortened(name, 4.5) for name in values.index])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    axes.set_title(title)
+    axes.set_title(wrapped(title, 0.6 + 0.75 * max(len(names), 3), 11))
     return image
 
 
@@ -126,11 +147,9 @@ def variance_figure(components: pd.DataFrame) -> Figure:
         )
     models, sources = (list(dict.fromkeys(components[column])) for column in ("model", "source"))
     looks = model_looks(models)
-    # Chi-square intervals of two degrees of freedom are so wide that nothing else would be seen:
+    # Chi-square intervals of few degrees of freedom are so wide that nothing else would be seen:
     # their ends leave the picture.
-    most = 100 * max(
-        components["sd"].max(), components.loc[components["source"] == "seed", "high"].max()
-    )
+    most = 170 * components["sd"].max()
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(8, 1.4 + 0.28 * len(components)))
         for row in components.itertuples():
@@ -154,7 +173,7 @@ def variance_figure(components: pd.DataFrame) -> Figure:
             axes.plot([], [], linestyle="", **looks[model], label=model)
         axes.set_yticks(range(len(sources)), sources)
         axes.invert_yaxis()
-        axes.set_xlim(0, 1.15 * most if most > 0 else 1)
+        axes.set_xlim(0, most if most > 0 else 1)
         axes.set(
             xlabel="Standard deviation of accuracy, points "
             "(lines: 95 % intervals, cut off at the right edge)"
@@ -162,7 +181,7 @@ def variance_figure(components: pd.DataFrame) -> Figure:
         axes.grid(axis="x", color="0.9")
         axes.set_axisbelow(True)
         legend_below(figure, axes.get_legend_handles_labels()[0])
-        figure.suptitle(_variance_title(components), x=0.01, ha="left", fontsize=12)
+        set_title(figure, _variance_title(components))
     return figure
 
 
@@ -203,13 +222,16 @@ def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
         ticks = np.unique(drawn["n_train"])
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.xaxis.minorticks_off()
-        for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            formatter(percent)
+        axes.yaxis.set_major_formatter(percent)
+        if drawn["error"].max() < 10 * drawn["error"].min():  # else labels lie on each other
+            axes.yaxis.set_minor_formatter(percent)
+        else:
+            axes.yaxis.set_minor_formatter("")
         axes.set(
             xlabel="Training images",
             ylabel="Error on the common test",
-            title=f"Twice the training images: less error by {gains}",
         )
+        set_title(figure, f"Twice the training images: less error by {gains}")
         axes.grid(color="0.9", which="both")
         axes.legend(frameon=False)
     return figure

@@ -1,15 +1,17 @@
 """Figures of what trainings take: accuracy for its cost, and time and memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.data.names import OFFICIAL
 from study.report.plots.accuracy import mean_by_model_and_combo
-from study.report.plots.style import STYLE, legend_below, model_looks, percent
-from study.wording import duration
+from study.report.plots.style import STYLE, legend_below, model_looks, percent, set_ticks, set_title
+from study.wording import counted, duration
 
 
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -35,13 +37,13 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
     with plt.rc_context(STYLE):
         figure, row = plt.subplots(1, len(panels), figsize=(11, 4.2), sharey=True)
         for axes, (column, name) in zip(row, panels.items(), strict=True):
-            for model, points in costs.sort_values(column).groupby("model", sort=False):
-                axes.plot(points[column], points["accuracy"], **looks[model], linewidth=0.8)
+            _draw_points(axes, costs.sort_values(column), column, looks)
             # A decade at least, so that models of like size are not torn apart.
             least, most = costs[column].min(), costs[column].max()
             widen = max(1.5, (10 * least / most) ** 0.5)
             axes.set(xscale="log", xlim=(least / widen, most * widen), xlabel=name)
-            axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+            subs = (1, 2, 5) if most < 60 * least else (1,)
+            axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=subs, numticks=12))
             engineering = (
                 matplotlib.ticker.EngFormatter(sep="") if column != "train_seconds" else "{x:,g}"
             )  # 500m would be minutes
@@ -49,7 +51,9 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
             axes.xaxis.minorticks_off()
             axes.grid(color="0.9")
             axes.set_axisbelow(True)
-        best = costs.loc[costs.groupby("model")["accuracy"].idxmax()]
+        comparable = costs[costs["combo"] != OFFICIAL]
+        comparable = comparable if len(comparable) else costs
+        best = comparable.loc[comparable.groupby("model")["accuracy"].idxmax()]
         for point in best.itertuples():
             place = {
                 "xy": (point.train_seconds, point.accuracy),
@@ -62,14 +66,33 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
         handles = [
             plt.Line2D([], [], **looks[model], linewidth=0.8, label=model) for model in models
         ]
-        legend_below(figure, handles, "Model")
-        best = costs.loc[costs["accuracy"].idxmax()]
+        hollow = (
+            ". Hollow: the combo official, on its own test"
+            if OFFICIAL in set(costs["combo"])
+            else ""
+        )
+        legend_below(figure, handles, f"Model{hollow}")
+        best = comparable.loc[comparable["accuracy"].idxmax()]
         title = (
             f"Most accurate: {best['model']} on {best['combo']}, {best['accuracy']:.1%} "
             f"after {best['train_seconds']:,.0f} s of training"
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
+
+
+def _draw_points(
+    axes: Axes, costs: pd.DataFrame, column: str, looks: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Draw accuracy over one cost, each model in its look."""
+    # The combos of a model differ in time alone, along which a line leads; but not to another test.
+    line = {"linewidth": 0.8} if column == "train_seconds" else {"linestyle": ""}
+    hollow = {"linestyle": "", "markerfacecolor": "none"}
+    for model, points in costs.groupby("model", sort=False):
+        own_test = points["combo"] == OFFICIAL
+        for drawn, look in ((points[~own_test], line), (points[own_test], hollow)):
+            if len(drawn):
+                axes.plot(drawn[column], drawn["accuracy"], **looks[model], **look)
 
 
 def resources_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -99,13 +122,15 @@ def resources_figure(runs: pd.DataFrame) -> Figure:
                     models
                 )
                 axes.plot(place, of[column], linestyle="", **looks[model], alpha=0.75, label=model)
-            axes.set_xticks(range(len(combos)), combos)
+            set_ticks(axes, combos, 4.4)
             axes.set(xlim=(-0.6, len(combos) - 0.4), xlabel="Combo of partitions", ylabel=name)
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.08 * of_all if (of_all := runs[column].max()) > 0 else 1)
             axes.grid(axis="y", color="0.9")
             axes.set_axisbelow(True)
         legend_below(figure, row[0].get_legend_handles_labels()[0], "Model")
         total, most = runs["train_seconds"].sum(), runs["peak_memory_mb"].max()
-        title = f"{len(runs)} trainings: {duration(total)} in all, at most {most:,.0f} MB"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        title = (
+            f"{counted(len(runs), 'training')}: {duration(total)} in all, at most {most:,.0f} MB"
+        )
+        set_title(figure, title)
     return figure

@@ -6,7 +6,14 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, STYLE, legend_below, message_figure, percent
+from study.report.plots.style import (
+    COLOURS,
+    STYLE,
+    legend_below,
+    message_figure,
+    percent,
+    set_title,
+)
 from study.runs.history import MEASURES, SPLITS
 
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
@@ -43,9 +50,9 @@ def learning_curves_figure(bands: pd.DataFrame, model: str) -> Figure:
             axes.set_title(_NAMES[split])
         for axes in grid[1]:
             axes.set_xlabel("Epoch")
-            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
         legend_below(figure, grid[0, 0].get_legend_handles_labels()[0], "Combo")
-        figure.suptitle(_finding(bands, model), x=0.01, ha="left", fontsize=12)
+        set_title(figure, _finding(bands, model))
     return figure
 
 

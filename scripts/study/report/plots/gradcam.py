@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from study.report.plots.images import in_colour, sheet
 from study.report.plots.style import STYLE
+from study.report.plots.texts import wrapped
 from study.runs.gradcam_maps import GradcamMaps
 from study.runs.predictions import ROLE_CODES
 
@@ -16,6 +17,8 @@ from study.runs.predictions import ROLE_CODES
 MAP_COLOURS = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256))[:, :3]).astype(
     np.uint8
 )
+
+_CAPTION = 1.35  # inches
 
 
 def gradcam_figure(
@@ -35,13 +38,19 @@ def gradcam_figure(
     images = in_colour(images)
     n, height, width = images.shape[:3]
     pixel = 0.95 / width  # inches
-    gap, head, caption_width = max(1, width // 16), round(0.45 / pixel), round(1.4 / pixel)
+    gap, head = max(1, width // 16), round(0.45 / pixel)
+    captions = [wrapped(text, _CAPTION, 7.5) for text in _captions(maps, classes)]
+    lines = 1 + max(text.count("\n") for text in captions)
+    caption_width = round((_CAPTION + 0.1) / pixel)
     blocks = 1 if n <= 4 else 2
     rows = -(-n // blocks)
     # The image stands apart from the maps, and the layers from each other.
     steps = [0, *(width + (3 if turn == 0 else 1) * gap for _ in maps.layers for turn in range(2))]
     columns = (caption_width + np.cumsum(steps)).tolist()
-    block_width, down = columns[-1] + width + 4 * gap, height + gap
+    block_width, down = (
+        columns[-1] + width + 4 * gap,
+        gap + max(height, round(0.125 * lines / pixel)),
+    )
     starts = [(head + down * (i % rows), block_width * (i // rows)) for i in range(n)]
     over = overlay(images[:, None], maps.maps.reshape(n, -1, height, width))
     shown = np.concatenate([images[:, None], over], axis=1).reshape(-1, height, width, 3)
@@ -50,7 +59,7 @@ def gradcam_figure(
         figure, axes = sheet(
             shown, places, pixel, title, size=(head + down * rows, block_width * blocks)
         )
-        for (top, left), caption in zip(starts, _captions(maps, classes), strict=True):
+        for (top, left), caption in zip(starts, captions, strict=True):
             axes.text(left, top + height / 2, caption, va="center", fontsize=7.5)
         names = ["image", *["predicted", "true"] * len(maps.layers)]
         heads = [f"{layer}, {h}×{w}" for layer, (h, w) in zip(maps.layers, maps.sizes, strict=True)]
@@ -69,7 +78,10 @@ def _captions(maps: GradcamMaps, classes: Sequence[str]) -> Iterator[str]:
         maps.image_ids, maps.predicted, maps.true, maps.confidence, maps.roles, strict=True
     ):
         known = "\ntrained on it" if role == ROLE_CODES["train"] else ""
-        names = f"true {classes[true]}\npredicted {classes[predicted]}"
+        names = "\n".join(
+            wrapped(f"{what} {classes[label]}", _CAPTION, 7.5, 3)
+            for what, label in (("true", true), ("predicted", predicted))
+        )
         yield f"image {image_id}\n{names}\n{p:.1%}{known}"
 
 

@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, MARKERS, STYLE, percent
+from study.report.plots.style import COLOURS, MARKERS, STYLE, log_label, percent, set_title
+from study.report.plots.texts import shortened
 
 
 def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
@@ -23,7 +24,7 @@ def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
         wrong = right.hexbin(
             x, y, judged["error_rate"], cmap="cividis", vmin=0, vmax=1, mincnt=1, **grid
         )
-        figure.colorbar(dense, ax=left, label="Images")
+        figure.colorbar(dense, ax=left, label="Images", format=log_label).minorticks_off()
         bar = figure.colorbar(wrong, ax=right, label="Share of runs that are wrong")
         bar.ax.yaxis.set_major_formatter(percent)
         for axes in (left, right):
@@ -31,7 +32,7 @@ def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
         left.set_ylabel("Mean of p(label) over runs")
         for height, word in ((0.97, "easy"), (0.03, "hard")):
             left.text(0.49, height, word, ha="right", va="center", color="0.3", style="italic")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 
@@ -61,7 +62,8 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
         axes.xaxis.minorticks_off()
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(percent)
-        axes.set(xlabel="Runs", ylabel="Share of the whole study's list", title=title)
+        axes.set(xlabel="Runs", ylabel="Share of the whole study's list")
+        set_title(figure, title)
         axes.grid(color="0.9")
         axes.legend(frameon=False)
     return figure
@@ -75,12 +77,18 @@ def confusion_pairs_figure(pairs: pd.DataFrame, title: str) -> Figure:
         title: what is shown.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(7, 0.9 + 0.3 * max(1, len(pairs))))
-        names = [f"{row.label} → {row.consensus}" for row in pairs.itertuples()]
-        bars = axes.barh(names, pairs["n"], color=COLOURS[0])
+        figure, axes = plt.subplots(figsize=(8, 0.9 + 0.3 * max(1, len(pairs))))
+        names = [
+            " → ".join(shortened(str(name), 1.8) for name in (row.label, row.consensus))
+            for row in pairs.itertuples()
+        ]
+        bars = axes.barh(range(len(pairs)), pairs["n"], color=COLOURS[0])
+        axes.set_yticks(range(len(pairs)), names)
         axes.bar_label(bars, padding=3)
+        axes.margins(x=0.1)
         axes.invert_yaxis()
-        axes.set(xlabel="Images", title=title)
+        axes.set(xlabel="Images")
+        set_title(figure, title)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
     return figure

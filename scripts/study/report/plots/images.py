@@ -1,6 +1,5 @@
 """Sheets of images."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,7 +7,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.plots.style import STYLE
+from study.report.plots.style import STYLE, set_title
+from study.report.plots.texts import text_inches, wrapped
 
 
 def image_grid_figure(rows: Mapping[str, np.ndarray], columns: Sequence[str], title: str) -> Figure:
@@ -19,19 +19,21 @@ def image_grid_figure(rows: Mapping[str, np.ndarray], columns: Sequence[str], ti
         columns: n names, shown above the first row.
         title: what is shown.
     """
+    names = [wrapped(name, 0.95, 9, 4) for name in columns]
+    lines = max((name.count("\n") for name in names), default=0)
+    left = max(text_inches(name, 10) for name in rows)
+    size = (max(len(columns) + left, 5), 1.05 * len(rows) + 0.6 + 0.15 * lines)
     with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(
-            len(rows), len(columns), figsize=(len(columns), 1.05 * len(rows) + 0.6), squeeze=False
-        )
+        figure, grid = plt.subplots(len(rows), len(columns), figsize=size, squeeze=False)
         for line, (name, images) in zip(grid, rows.items(), strict=True):
             for axes, image in zip(line, images, strict=True):
                 axes.imshow(image, interpolation="nearest")
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_visible(False)
             line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-        for axes, name in zip(grid[0], columns, strict=True):
+        for axes, name in zip(grid[0], names, strict=True):
             axes.set_title(name, fontsize=9, loc="center")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 
@@ -48,10 +50,10 @@ def image_pairs_figure(
     across = 3  # pairs in a row of a panel
     down = max(-(-len(pairs) // across) for pairs in panels.values())
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(2.1 * across * len(panels), 1.45 * down + 0.8))
+        figure = plt.figure(figsize=(2.1 * across * len(panels), 1.6 * down + 0.8))
         parts = figure.subfigures(1, len(panels), wspace=0.04, squeeze=False)[0]
         for part, (name, pairs) in zip(parts, panels.items(), strict=True):
-            part.suptitle(name, x=0.01, ha="left", fontsize=11)
+            part.suptitle(wrapped(name, 2.0 * across, 11), x=0.01, ha="left", fontsize=11)
             grid = list(part.subplots(down, across, squeeze=False).flat)
             for axes in grid:
                 axes.axis("off")
@@ -62,11 +64,8 @@ def image_pairs_figure(
                 both = np.concatenate([left, gap, right], axis=1)
                 both = both if both.shape[2] == 3 else both.mean(axis=2)
                 axes.imshow(both, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                axes.set_title(caption, fontsize=7, loc="left")
-        # One panel is narrower than what is said of it.
-        figure.suptitle(
-            textwrap.fill(title, int(11 * figure.get_figwidth())), x=0.01, ha="left", fontsize=12
-        )
+                axes.set_title(wrapped(caption, 1.95, 7, 4), fontsize=7, loc="left")
+        set_title(figure, title)
     return figure
 
 
@@ -75,13 +74,16 @@ def captioned_images_figure(images: np.ndarray, captions: Sequence[str], title: 
 
     Args:
         images: uint8 n×H×W×C, n ≥ 1; in grey unless C is 3.
-        captions: n, of up to three lines.
+        captions: n; their lines are wrapped.
         title: what is shown.
     """
     images = in_colour(images)
     n, height, width = images.shape[:3]
     pixel = 1.2 / width  # inches
-    down, right = height + round(0.55 / pixel), width + round(0.5 / pixel)
+    across = 1.6  # inches that a caption may take
+    captions = [wrapped(caption, across, 7.5, 7) for caption in captions]
+    lines = 1 + max(caption.count("\n") for caption in captions)
+    down, right = height + round((0.15 + 0.13 * lines) / pixel), round((across + 0.1) / pixel)
     tops, lefts = [down * row for row in range(-(-n // 5))], [right * column for column in range(5)]
     places = [(top, left) for top in tops for left in lefts][:n]
     with plt.rc_context(STYLE):
@@ -123,8 +125,8 @@ def sheet(
     for image, (top, left) in zip(images, places, strict=True):
         picture[top : top + height, left : left + width] = image
     margin = 0.12 / pixel
-    lines = textwrap.wrap(title, int(11 * pixel * size[1]))
-    above = (0.1 + 0.2 * len(lines)) / pixel + margin
+    title = wrapped(title, pixel * size[1], 11)
+    above = (0.3 + 0.2 * title.count("\n")) / pixel + margin
     inches = (pixel * (size[1] + 2 * margin), pixel * (size[0] + above + margin))
     figure = plt.figure(figsize=inches, layout="none")
     axes = figure.add_axes((0, 0, 1, 1))
@@ -132,5 +134,5 @@ def sheet(
     # "none" puts the pixels themselves into an .svg, to be enlarged unsmoothed.
     axes.imshow(picture, interpolation="none", extent=(0, size[1], size[0], 0), aspect="auto")
     axes.set(xlim=(-margin, size[1] + margin), ylim=(size[0] + margin, -above))
-    axes.text(0, margin - above, "\n".join(lines), va="top", fontsize=11)
+    axes.text(0, margin - above, title, va="top", fontsize=11)
     return figure, axes

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, MARKERS, STYLE
+from study.report.plots.style import COLOURS, MARKERS, STYLE, log_label, set_title
 
 
 def schedule_figure(
@@ -33,7 +33,7 @@ def schedule_figure(
         rows[0].ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
         rows[1].set_xlabel("Epochs done")
         rows[1].ticklabel_format(axis="y", useOffset=False)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 
@@ -71,10 +71,13 @@ def lr_find_figure(
                 label=label,
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(log_label)
         # A diverged end would press everything else flat.
-        low, high = smoothed.min(), smoothed[: smoothed.argmin() + 1].max()
+        shown = [*smoothed[: smoothed.argmin() + 1], *smoothed[list(places.values())]]
+        low, high = min(shown), max(shown)
         axes.set_ylim(low - 0.15 * (high - low) - 0.01, high + 0.25 * (high - low) + 0.01)
-        axes.set(xlabel="Learning rate", ylabel="Loss", title=title)
+        axes.set(xlabel="Learning rate", ylabel="Loss")
+        set_title(figure, title)
         axes.grid(color="0.9")
         axes.legend(frameon=False)
     return figure

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, STYLE, percent
+from study.report.plots.style import COLOURS, STYLE, percent, set_title
 
 
 def reproduction_figure(
@@ -48,7 +48,7 @@ def reproduction_figure(
                 fontsize=8.5,
             )
         row[0][0].set_ylabel("Accuracy")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 

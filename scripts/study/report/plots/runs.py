@@ -9,64 +9,13 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.report.plots.confusion import confusion_matrix_figure
 from study.report.plots.images import captioned_images_figure
-from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent
+from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent, set_title
+from study.report.plots.texts import shortened
 
-# Cells and names of more classes than these would be too small to read.
-_MOST_NUMBERED = 30
-_MOST_NAMED = 100
+__all__ = ["confusion_matrix_figure", "curves_figure", "learning_finding", "mistakes_figure"]
 _LINES = ("-", "--", ":")
-
-
-def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], name: str) -> Figure:
-    """Return two heat maps of a confusion matrix: counts, and percentages of the true class.
-
-    Both are coloured by the percentages. Of many classes the numbers are left out, and of very many
-    some of the names.
-
-    Args:
-        matrix: int, K×K; rows are true classes, columns predicted ones.
-        classes: K names.
-        name: of the run.
-    """
-    totals = matrix.sum(axis=1, keepdims=True)
-    share = np.divide(matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
-    n, correct = matrix.sum(), np.trace(matrix)
-    with plt.rc_context(STYLE):
-        size = min(max(0.6 * len(classes), 3), 0.6 * _MOST_NUMBERED)
-        figure, panels = plt.subplots(1, 2, figsize=(2 * size + 1.4, size + 1.7), sharey=True)
-        for axes, heading, values in zip(
-            panels, ("Images", "% of the true class"), (matrix, 100 * share), strict=True
-        ):
-            axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
-            if len(classes) <= _MOST_NUMBERED:
-                _write_cells(axes, values, share)
-            _name_classes(axes, classes)
-            axes.set(xlabel="Predicted", title=heading)
-            axes.spines[:].set_visible(False)
-        panels[0].set_ylabel("True")
-        panels[1].tick_params(axis="y", length=0)
-        title = f"{name}: {correct / n:.1%} of {n:,} test images right"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    return figure
-
-
-def _write_cells(axes: Axes, values: np.ndarray, share: np.ndarray) -> None:
-    """Write each value into its cell, in a colour that shows on the cell's."""
-    for (row, column), value in np.ndenumerate(values):
-        colour = "white" if share[row, column] > 0.5 else "black"
-        whole = np.issubdtype(values.dtype, np.integer)
-        text = str(value) if whole else "–" if np.isnan(value) else f"{value:.1f}"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
-
-
-def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
-    """Name the classes at both axes, of very many every so manieth."""
-    ticks = range(0, len(classes), -(-len(classes) // _MOST_NAMED))
-    names = [classes[tick] for tick in ticks]
-    font = {"fontsize": 7} if len(classes) > _MOST_NUMBERED else {}
-    axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", **font)
-    axes.set_yticks(ticks, names, **font)
 
 
 def curves_figure(history: pd.DataFrame, kept_epoch: int | None, name: str) -> Figure:
@@ -102,7 +51,7 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, name: str) -> F
         rows[2].ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useOffset=False)
         rows[2].set_xlabel("Epoch")
         rows[2].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 
@@ -153,7 +102,8 @@ def mistakes_figure(
         return message_figure(f"{name}: no mistakes on {n_test:,} test images")
     shown = wrong.head(count)
     captions = [
-        f"image {row.image_id}\ntrue {row.true}\npredicted {row.pred} {row.confidence:.1%}"
+        f"image {row.image_id}\ntrue {shortened(row.true, 2.5, 7.5)}\n"
+        f"predicted {shortened(row.pred, 2.5, 7.5)} {row.confidence:.1%}"
         for row in shown.itertuples()
     ]
     title = (

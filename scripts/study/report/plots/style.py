@@ -1,5 +1,6 @@
 """How every figure looks, and how it is written."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,11 @@ matplotlib.use("svg")
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.files import atomic_path
+from study.report.plots.texts import shortened, text_inches, wrapped
 
 # Okabe & Ito's palette: told apart with colour-blindness and, with the markers, in grey print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -24,6 +27,9 @@ _EAST_ASIAN = (
     *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo"),  # macOS
     *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),  # Windows, by way of WSL
 )
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def font_families(installed: Sequence[str]) -> list[str]:
@@ -66,6 +72,38 @@ def percent(share: float, position: int | None = None) -> str:
     return f"{100 * share:.6g}%"
 
 
+def log_label(value: float, position: int | None = None) -> str:
+    """Return a power of ten as text, "" for other numbers; a formatter for logarithmic axes.
+
+    Matplotlib's own writes a formula, which `STYLE` shows as it is written.
+    """
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if value <= 0 or not math.isclose(value, 10.0**exponent, rel_tol=1e-6):
+        return ""
+    return "10" + str(exponent).translate(_RAISED) if abs(exponent) > 2 else f"{value:g}"
+
+
+def set_title(figure: Figure, text: str) -> None:
+    """Write what a figure says above it, in as many lines as its width takes."""
+    text = wrapped(text, 0.97 * figure.get_figwidth(), 12)
+    figure.set_figheight(figure.get_figheight() + 0.19 * text.count("\n"))
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12)
+
+
+def set_ticks(axes: Axes, names: Sequence[str], inches: float) -> None:
+    """Name the places 0, 1, … of the x axis, aslant where the names have no room side by side.
+
+    Args:
+        axes: to be named.
+        names: of the places.
+        inches: width of the axes.
+    """
+    names = [shortened(name, 3) for name in names]
+    beside = max(text_inches(name, 10) for name in names) < 0.9 * inches / len(names)
+    aslant = {} if beside else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(names)), names, **aslant)
+
+
 def legend_below(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
     """Explain labelled artists below all axes of the figure, where the legend hides no data."""
     figure.legend(
@@ -88,8 +126,9 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 
 def message_figure(message: str) -> Figure:
-    """Return a figure that holds nothing but a line of text, where there is nothing to draw."""
+    """Return a figure that holds nothing but a text, where there is nothing to draw."""
+    text = wrapped(message, 7.7, 10)
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(8, 1))
-        figure.text(0.02, 0.5, message, va="center")
+        figure = plt.figure(figsize=(8, 0.8 + 0.2 * (text.count("\n") + 1)))
+        figure.text(0.02, 0.5, text, va="center")
     return figure

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, STYLE, percent
+from study.report.plots.style import COLOURS, STYLE, percent, set_title
 
 
 def trials_figure(trials: pd.DataFrame, keys: Sequence[str], title: str) -> Figure:
@@ -30,7 +30,7 @@ def trials_figure(trials: pd.DataFrame, keys: Sequence[str], title: str) -> Figu
             figure = _trials_heat_map(trials, keys)
         else:
             figure = _trials_lines(trials, keys)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 

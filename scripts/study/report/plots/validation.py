@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, STYLE, percent
+from study.report.plots.style import COLOURS, STYLE, percent, set_title
+from study.report.plots.texts import wrapped
 
 
 def precision_recall_figure(
@@ -42,9 +43,8 @@ def precision_recall_figure(
         for line, (source, images) in zip(grid, sources.items(), strict=True):
             for axes, (target, meaning) in zip(line, targets.items(), strict=True):
                 prevalence = highest = images[target].mean()
-                axes.set_title(
-                    f"{source}: {images[target].sum()} of {len(images)} images {meaning}"
-                )
+                text = f"{source}: {images[target].sum()} of {len(images)} images {meaning}"
+                axes.set_title(wrapped(text, 4.4, 11))
                 for score, colour, dashes in zip(
                     scores, COLOURS, ("-", "--", "-.", ":"), strict=False
                 ):
@@ -64,7 +64,7 @@ def precision_recall_figure(
                 look = {"framealpha": 0.85, "edgecolor": "none", "loc": "upper right", "ncols": 2}
                 axes.legend(title="Average precision", **look)
             line[0].set_ylabel("Precision")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure
 
 
@@ -115,5 +115,5 @@ def human_error_figure(
             axes.yaxis.set_major_formatter(percent)
             axes.grid(color="0.9")
             axes.legend(frameon=False, loc="upper left")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        set_title(figure, title)
     return figure

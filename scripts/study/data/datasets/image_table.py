@@ -1,0 +1,87 @@
+"""Which images a table of yours names: a CSV file with the columns path and label.
+
+Its paths start at its own folder.
+"""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from study.data.datasets.image_names import Listed, check_label, composed
+from study.errors import StudyError
+from study.files import table_rows
+
+_COLUMNS = ("path", "label")
+
+
+def images_in_table(key: str, table: Path, split: str) -> list[Listed]:
+    """Return the images of a table in its order.
+
+    Raises:
+        StudyError: it has another form, leads out of its folder, or none of its files is there.
+    """
+    images = list(_rows(key, table, split))
+    if images and not any(os.path.lexists(image.path) for image in images):
+        raise StudyError(
+            f"{key}: none of the {len(images):,} files of {table} is there; the first would be "
+            f"{images[0].path}; paths begin in the table's folder"
+        )
+    return images
+
+
+def _rows(key: str, table: Path, split: str) -> Iterator[Listed]:
+    lines: dict[str, int] = {}
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            reader = table_rows(stream)
+            _check_columns(key, table, reader.fieldnames or [])
+            for row in reader:
+                where = f"{key}: {table}:{reader.line_num}"
+                file, label = ((row[name] or "").strip() for name in _COLUMNS)
+                file, label = _checked_row(where, table, file, label)
+                if file in lines:
+                    raise StudyError(
+                        f"{where}: {file} is in line {lines[file]} already; "
+                        "expected each image once, with one label"
+                    )
+                lines[file] = reader.line_num
+                yield Listed(split, label, composed(file), table.parent / file)
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{key}: {table} is no text in UTF-8 ({error.reason}); save it as CSV in UTF-8"
+        ) from error
+    except csv.Error as error:
+        raise StudyError(
+            f"{key}: {table} is no CSV file ({error}); expected the columns path,label"
+        ) from error
+
+
+def _check_columns(key: str, table: Path, columns: Sequence[str]) -> None:
+    missing = [name for name in _COLUMNS if name not in columns]
+    if missing:
+        raise StudyError(
+            f"{key}: {table} has no column {' and no column '.join(missing)}; expected the columns "
+            f"path,label, found {', '.join(columns) or 'none'}"
+        )
+
+
+def _checked_row(where: str, table: Path, file: str, label: str) -> tuple[str, str]:
+    """Return the path and label of a row in their usual form."""
+    if not file or not label:
+        raise StudyError(
+            f"{where}: the {'label' if file else 'path'} is empty; expected path,label"
+        )
+    if "\\" in file and not os.path.lexists(table.parent / file):  # a path as Windows has it
+        file = file.replace("\\", "/")
+    path = PurePosixPath(file)
+    if path.is_absolute() and path.is_relative_to(table.parent.absolute()):
+        path = path.relative_to(table.parent.absolute())
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(file).drive:
+        raise StudyError(
+            f"{where}: {file} leads out of the table's folder; "
+            f"expected paths below {table.parent}, where the table lies"
+        )
+    label = composed(label)
+    check_label(label, where)
+    return str(path), label

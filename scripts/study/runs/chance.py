@@ -1,0 +1,45 @@
+"""Whether a run learnt anything: is it better than guessing, or than always the largest class?"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `study show` and `watch` want the names alone
+    import numpy as np
+
+NO_BETTER = "no better than chance"
+# The statuses of runs that have a model which was measured.
+MEASURED = ("ok", NO_BETTER)
+# Of fewer images nothing is said: few runs would be found better than guessing.
+_FEWEST = 20
+_LEVEL = 0.05
+
+
+def chance_level(labels: "np.ndarray", n_classes: int) -> float:
+    """Return the accuracy of guessing, or of always naming the most frequent class if it is more.
+
+    Args:
+        labels: int, n; n ≥ 1.
+        n_classes: K.
+    """
+    import numpy as np
+
+    return float(max(1 / n_classes, np.bincount(labels).max() / len(labels)))
+
+
+def status_by_accuracy(correct: "np.ndarray", labels: "np.ndarray", n_classes: int) -> str:
+    """Return "ok", or `NO_BETTER` for answers that are not found better than the chance level.
+
+    That is by a one-sided binomial test at 5 %.
+
+    Args:
+        correct: bool, n; of images that the run never saw.
+        labels: int, n.
+        n_classes: K.
+    """
+    from scipy.stats import binomtest
+
+    n = len(labels)
+    if n < _FEWEST:
+        return "ok"
+    level = chance_level(labels, n_classes)
+    p = binomtest(int(correct.sum()), n, level, alternative="greater").pvalue if level < 1 else 1.0
+    return "ok" if p <= _LEVEL else NO_BETTER
