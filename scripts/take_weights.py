@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the weights, with what the network takes of them."""
     recipe, index = json.loads(arguments.recipe), read_index(arguments.index)
     architecture = dict(recipe["architecture"])
-    source = architecture.pop("weights")
+    architecture.pop("weights")
     image_shape = np.load(arguments.images, mmap_mode="r").shape[1:]
     # After the cheap checks: importing torch takes seconds.
     from safetensors.torch import save_file
@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
         {"architecture": architecture}, num_classes=len(index.classes), image_shape=image_shape
     )
     head = head_of(model, image_shape)
-    taken = take(model, tensors, head, arguments.file or f"{source} of {name}")
+    taken = take(model, tensors, head, arguments.file or f"the library's weights of {name}")
     print(
         f"{len(taken.loaded)} tensors loaded; left out: {', '.join(taken.left_out) or 'none'}; "
         f"new, for {len(index.classes)} classes: {', '.join(taken.new)}"
@@ -53,7 +53,7 @@ if __name__ == "__main__":
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--recipe", required=True, help="the recipe with its weights, as JSON")
-    parser.add_argument("--file", help="the weights; those of the library unless given")
+    parser.add_argument("--file", help="the weights; empty: those of the library")
     parser.add_argument("--output", required=True, help="weights to write, .safetensors")
     parser.add_argument("--record", required=True, help="what was taken, .json")
     run_script(parser, main)

@@ -27,15 +27,21 @@ def taken_from(place, wildcards):
     return {"weights": place} if starts else {}
 
 
-def weights_file(wildcards):
-    """Return the file of a model's trained weights; nothing where they are a library's."""
-    place = RECIPES[wildcards.model]["architecture"]["weights"]
-    return [] if place == "library" else [os.path.expanduser(place)]
+def weights_file(model):
+    """Return the path of a model's trained weights, "" where they are a library's."""
+    place = RECIPES[model]["architecture"]["weights"]
+    return "" if place == "library" else os.path.expanduser(place)
+
+
+def weights_digest(model):
+    """Return what a model's trained weights are known by: their content, or the library's name."""
+    path = weights_file(model)
+    return file_digest(path) if path else "library"
 
 
 def start_json(wildcards):
-    """Return what decides which weights are taken, as text."""
-    recipe = RECIPES[wildcards.model]
+    """Return what decides what is taken of the weights, as text."""
+    recipe = json.loads(recipe_json(wildcards))
     start = {"architecture": recipe["architecture"], "normalize": recipe["normalize"]}
     return canonical(start)
 

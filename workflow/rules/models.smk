@@ -6,7 +6,6 @@ rule take_weights:
     input:
         images="results/data/images.npy",
         index="results/data/index.csv",
-        file=weights_file,
     output:
         weights="results/weights/{model}.safetensors",
         record="results/weights/{model}.json",
@@ -20,17 +19,19 @@ rule take_weights:
     resources:
         mem_mb=2000,
         runtime=30,
+        # Where they come from. No parameter: moved, they are the same.
+        file=lambda wildcards: weights_file(wildcards.model),
     params:
         code=code("take_weights.py", by_model=True),
         recipe=start_json,
-        file=lambda wildcards, input: option("--file", input.file),
+        sha256=lambda wildcards: weights_digest(wildcards.model),
     shell:
         "python scripts/take_weights.py"
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
         " --recipe {params.recipe:q}"
-        " {params.file:q}"
+        " --file {resources.file:q}"
         " --output {output.weights:q}"
         " --record {output.record:q}"
         " > {log:q} 2>&1"

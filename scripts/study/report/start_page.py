@@ -115,12 +115,10 @@ def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:
     if not weights:
         return None
     train = first["recipe"].get("train", "all")
-    frozen = {"all": "", "head": " Only its head was trained here; the rest is frozen."}
-    part = (
-        frozen[train]
-        if train in frozen
-        else f" Only its head and the last {train['last']} blocks were trained here."
-    )
+    part = ""
+    if train != "all":
+        rest = "" if train == "head" else f" and the last {train['last']} blocks"
+        part = f" Only its head{rest} were trained here." if rest else " Only its head was trained."
     return (
         f"{model} starts from weights that were trained elsewhere (sha256 "
         f"{weights['sha256'][:16]}…).{part} Images of this study may have been among those that "

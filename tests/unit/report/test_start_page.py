@@ -20,6 +20,7 @@ from study.report.start_page import (
     literal,
     plain,
     start_page,
+    started,
     table,
 )
 
@@ -198,3 +199,18 @@ def test_plain_text_is_never_markup(text):
     page = shown(f"{plain(text)}\n\n{literal(text)}", ())
     assert f"<p>{text.replace('>', '&gt;')}</p>" in page.replace("\u2019", "'")
     assert "system-message" not in page and "<li>" not in page
+
+
+@pytest.mark.parametrize(
+    ("train", "says"),
+    [
+        ("all", "Images of this study"),
+        ("head", "Only its head was trained."),
+        ({"last": 4}, "Only its head and the last 4 blocks were trained here."),
+    ],
+)
+def test_the_page_says_what_follows_from_weights_trained_elsewhere(train, says):
+    recipe = {"train": train, "trained_weights": {"sha256": "2b4a" * 16}}
+    text = started("tuned", [{"model": "plain"}, {"model": "tuned", "recipe": recipe}])
+    assert says in text and "intervals leave out" in text and "2b4a2b4a2b4a2b4a…" in text
+    assert started("tuned", [{"model": "tuned", "recipe": {}}]) is None
