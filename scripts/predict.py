@@ -2,6 +2,7 @@
 """Score every image of the data set with one run's model."""
 
 import argparse
+import sys
 
 from study.data.splits import ROLES, read_split, union
 from study.devices import memory_advice, take_device
@@ -36,7 +37,12 @@ def main(arguments: argparse.Namespace) -> None:
             torch.from_numpy(np.array(images)).to(device),
             views=recipe.get("test_time", "plain"),
         )
-    save_predictions(arguments.output, Predictions(logits.cpu().numpy(), roles))
+    predictions = Predictions(logits.cpu().numpy(), roles)
+    if not np.isfinite(predictions.logits).all():
+        # As after a last step that was too large: no answer of such a model counts.
+        print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)
+        predictions = no_predictions(roles, len(record["classes"]))
+    save_predictions(arguments.output, predictions)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import argparse
 import json
 from pathlib import Path
 
+from study.audit.coverage import files_of_runs
 from study.audit.manifest import study_manifest
 from study.audit.provenance import repository
 from study.code import digests_of_scripts
@@ -15,16 +16,16 @@ from study.runs.run import read_runs
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the record."""
+    config, listed = json.loads(arguments.config), read_runs(arguments.runs)
     runs = (
         ({"combo": run.combo, "model": run.model, "seed": run.seed}, run.record, run.metrics)
-        for run in read_runs(arguments.runs)
+        for run in listed
     )
     # By their paths in the project, also where a job reads copies of them that lie elsewhere.
     project = Path(arguments.runs).parents[1]
-    files = {
-        Path(path).relative_to(project).as_posix(): file_digest(path) for path in arguments.files
-    }
-    # Those of the large array and of the partitions are recorded where they were made.
+    paths = [*map(Path, arguments.files), *files_of_runs(listed, config["figures"]["runs"])]
+    files = {path.relative_to(project).as_posix(): file_digest(path) for path in paths}
+    # Those of the large array and of its table are recorded where they were made.
     files |= {
         Path(arguments.data).with_name(name).relative_to(project).as_posix(): digest
         for name, digest in read_json(arguments.data)["sha256"].items()
@@ -32,9 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     code = digests_of_scripts(Path(__file__).parent)
     write_json(
         arguments.output,
-        study_manifest(
-            json.loads(arguments.config), runs, files, code, repository(), arguments.configfiles
-        ),
+        study_manifest(config, runs, files, code, repository(), arguments.configfiles),
     )
 
 
@@ -47,7 +46,7 @@ if __name__ == "__main__":
     parser.add_argument("--runs", required=True, help="list of runs, .csv, beside the folder runs")
     parser.add_argument("--data", required=True, help="manifest of the images, .json")
     parser.add_argument(
-        "--files", required=True, nargs="+", help="further files that all runs share"
+        "--files", required=True, nargs="+", help="further files whose digests are recorded"
     )
     parser.add_argument("--output", required=True, help="record to write, .json")
     run_script(parser, main)

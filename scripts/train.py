@@ -15,6 +15,7 @@ from study.data.splits import ROLES, read_split, union
 from study.devices import gpu_versions, take_device
 from study.files import file_digest, read_json, read_yaml, write_json
 from study.job import device_options, hold_log, run_script, stop_with_ancestors
+from study.seeds import streams_of
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -32,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from study.training.checkpoints import remove_checkpoints
-    from study.training.one_run import streams_of, train_run
+    from study.training.one_run import train_run
 
     images = np.load(arguments.images, mmap_mode="r")
     image_ids = {role: union(splits, role) for role in ROLES}

@@ -12,3 +12,9 @@ def stream_seed(run_seed: int, stream: str) -> int:
     """
     digest = hashlib.blake2b(f"{run_seed}/{stream}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def streams_of(run_seed: int) -> dict[str, int]:
+    """Return the seeds of the streams that a run with this seed draws from."""
+    streams = ("init", "order", "augmentation", "dropout")
+    return {stream: stream_seed(run_seed, stream) for stream in streams}

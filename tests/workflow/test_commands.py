@@ -17,6 +17,7 @@ import yaml
 from cli_study import printed
 from conftest import FULL, ROOT, Project, assert_one_clear_line, run_script
 
+from study.audit.coverage import not_covered
 from study.code import code_digest
 from study.files import file_digest
 from study.runs.chance import MEASURED
@@ -163,12 +164,19 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     summary = (results / "summary.csv").read_text()
     record = (results / "study.json").read_text()
     assert str(finished.folder) not in record and json.loads(record)["totals"]["ok"] == 4
+    assert "predictions made again: 256 images drawn at random, or all, of 4 of 4 runs" in output
+    # Every file that a job made is in the record, but for those that `verify` names.
+    left_out = not_covered(results, json.loads(record)["files"])
+    assert all(name.startswith(("./", "logs/", "scratch/", "data/raw")) for name in left_out)
+    named = {path.name for path in results.glob("*.*")} - {"study.json"}
+    named -= {Path(name).name for name in json.loads(record)["files"]}
+    assert named <= {"README.md", "verification.csv", "verification_near_duplicates.csv"}
     for path, content, message in (
         (results / "summary.csv", summary.replace("ok,70,15,15,45,", "ok,70,15,15,44,", 1).encode(),
-            "n_common_test is 44"),
+            "summary.csv: is not the file that was recorded"),
         (run / "model.safetensors", weights[:-1] + bytes([weights[-1] ^ 1]), "sha256 differs"),
         (results / "splits" / "v1" / "seed42.csv", b"image_id,role\n1,train\n",
-            "does not divide its partition"),
+            "is not the split that seed 42 draws"),
         (results / "hard_examples.csv", b"image_id\n1\n",
             "hard_examples.csv: is not the file that was recorded"),
         (results / "study.json", record.replace('"weights": "', '"weights": "0').encode(),
@@ -187,6 +195,13 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
         assert_one_clear_line(refused.stderr, message, "checks failed")
     for name in ("t.csv", "v.csv"):
         (results / name).unlink()
+
+
+def test_results_of_another_configuration_do_not_verify(finished):
+    refused = finished.snakemake("verify", "--config", "partition_seed=7")
+    assert refused.returncode != 0
+    message = "another configuration: partition_seed is 42, asked about is 7"
+    assert message in refused.stdout + refused.stderr
 
 
 def test_the_second_command_then_finds_nothing_to_do(finished):

@@ -177,6 +177,7 @@ def test_verify_names_the_command_that_makes_damaged_files_anew(whole, finished)
     assert set(command[1:]) == {
         f"{RUN}/predictions.npz", "results/runs/v1/cnn2/seed42/metrics.json",
         "results/runs/v1+v2/cnn2/seed42/confusion_matrix.svg", "results/summary.csv",
+        "results/study.json",
     }  # fmt: skip
     whole.succeeds(*command)
     whole.succeeds(*FULL)

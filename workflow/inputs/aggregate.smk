@@ -1,5 +1,6 @@
 import subprocess
 
+from study.audit.coverage import RUN_FIGURES, RUN_FILES
 from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
 from study.files import file_digest, with_home
@@ -68,6 +69,60 @@ def figures_of_runs(wildcards):
     return [
         *of_all_runs("curves.svg")(wildcards),
         *of_all_runs("gradcam.npz")(wildcards),
+    ]
+
+
+def files_of_runs(wildcards):
+    """Return every file of each run."""
+    names = (*RUN_FILES, *RUN_FIGURES) if config["figures"]["runs"] else RUN_FILES
+    return [path for name in names for path in of_all_runs(name)(wildcards)]
+
+
+def files_of_study(wildcards):
+    """Return every file that a job makes for the study and for no single run.
+
+    Of the array of images and their table the manifest has the digests.
+    """
+
+    def made_by(*names, **values):
+        patterns = [
+            pattern for name in names for pattern in getattr(rules, name).output
+        ]
+        return expand(patterns, **values)
+
+    def beside(paths, *names):
+        return [str(Path(path).with_name(name)) for path in paths for name in names]
+
+    return [
+        *[
+            "results/data/manifest.json",
+            *made_by("find_duplicates", "draw_near_duplicates"),
+        ],
+        *made_by("count_classes", *(["list_problems"] if OWN_DIGEST else [])),
+        *made_by("partition", partition=PARTITIONS),
+        *made_by(
+            "split", part=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)], seed=SEEDS
+        ),
+        *made_by("common_test", seed=SEEDS),
+        *made_by("resolve_recipe", "describe_model", model=MODELS),
+        *made_by(
+            "take_weights",
+            model=[m for m in MODELS if "weights" in RECIPES[m]["architecture"]],
+        ),
+        *beside(searches(), "losses.csv", "suggestion.json", "lr_find.svg"),
+        *made_by(
+            *["collect_trials"], combo=COMBOS, model=list(config["tune"]), seed=SEEDS
+        ),
+        *made_by("list_runs", "compare", "find_hard_examples", "build_gallery"),
+        *made_by("plot_curves", "gradcam_hard_examples", model=MODELS),
+        *made_by("describe_study", "summarize"),
+        *made_by(
+            "find_hard_to_learn",
+            partition=[name for name in PARTITIONS if name in COMBOS],
+        ),
+        *made_by(*["judge_claims"] if config["claims"] else []),
+        *made_by(*["validate_hardness"] if config["human_votes"] else []),
+        *made_by(*["compare_published"] if reproduction_of_the_study() else []),
     ]
 
 

@@ -269,7 +269,6 @@ rule summarize:
         compared="results/comparisons/groups.csv",
         claims=["results/claims.csv"] if config["claims"] else [],
         overview="results/overview.rst",
-        manifest="results/study.json",
         class_counts="results/data/class_counts.html",
         near_duplicates="results/figures/near_duplicates.svg",
         hard_examples="results/hard_examples.html",
@@ -563,28 +562,14 @@ rule build_gallery:
         " > {log:q} 2>&1"
 
 
-# What the study was. The summary waits for it, and `verify` and `bundle` read it.
+# What the study was, and the digest of every file that jobs made for it. It is written last;
+# `verify` and `bundle` read it.
 rule record_study:
     input:
         runs="results/runs.csv",
-        records=of_all_runs("run.json"),
-        metrics=of_all_runs("metrics.json"),
         data="results/data/manifest.json",
-        files=[
-            *expand(
-                "results/partitions/{partition}.{suffix}",
-                partition=PARTITIONS,
-                suffix=["csv", "json"],
-            ),
-            *expand(
-                "results/splits/{partition}/seed{seed}.csv",
-                partition=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)],
-                seed=SEEDS,
-            ),
-            "results/data/near_duplicates.csv",
-            "results/hard_examples.csv",
-            "results/comparisons/comparisons.csv",
-        ],
+        files_of_runs=files_of_runs,
+        files=files_of_study,
     output:
         manifest="results/study.json",
     log:

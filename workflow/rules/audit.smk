@@ -8,15 +8,16 @@ rule verify:
     log:
         "results/logs/verify.log",
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=60,
     params:
         code=code("verify.py"),
         study=[
-            *("--results", "results", "--partitions", *PARTITIONS),
+            *("--results", "results", "--config", WHOLE_CONFIG),
+            *("--recipes", canonical({model: RECIPES[model] for model in MODELS})),
             *("--configfiles", *given_configfiles()),
             *("--near-duplicates", "results/verification_near_duplicates.csv"),
             *("--output", "results/verification.csv"),
@@ -94,15 +95,14 @@ rule certify:
 # that it does so each time.
 rule bundle:
     input:
-        summary="results/summary.csv",
-        duplicates="results/data/near_duplicates.csv",
+        record="results/study.json",
     log:
         "results/logs/bundle.log",
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=60,
     params:
         code=code("bundle.py"),
@@ -125,8 +125,7 @@ rule bundle:
 # it to the storage that the configuration names.
 use rule bundle as push with:
     input:
-        summary="results/summary.csv",
-        duplicates="results/data/near_duplicates.csv",
+        record="results/study.json",
         storage=storage_to_push,
     log:
         "results/logs/push.log",

@@ -25,6 +25,7 @@ _FILES = {
 _FOLDERS = {
     "certify", "comparisons", "data", "figures", "hard_examples", "hard_to_learn", "logs",
     "lr_find", "models", "partitions", "recipes", "runs", "splits", "tensorboard", "tune",
+    "weights",
 }  # fmt: skip
 # What can be fetched or made again, or is written while the bundle is.
 _LEFT_OUT = re.compile(r"results/(data/raw(/.*)?|logs/(bundle|push|pull)\.log)", re.DOTALL)

@@ -3,18 +3,23 @@
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from study.errors import StudyError, one_line
-from study.files import file_digest
 from study.runs.predictions import Predictions, roles_in_run
 
 # The summary has six decimals.
 TOLERANCE = 2e-6
+# Logits that are computed again may differ from the stored ones by this share of their standard
+# deviation. Another number of threads or processor changes them by less than a thousandth of it,
+# a GPU that multiplies in TF32 by two thousandths.
+LOGIT_TOLERANCE = 0.01
+# Answers of two trainings never correlate so closely.
+_SAME_MODEL = 0.9999
 
 T = TypeVar("T")
 
@@ -70,56 +75,35 @@ def problems(checks: Iterable[Check]) -> list[Check]:
     return [check for check in checks if check.problem]
 
 
-def recorded_digests(records: Mapping[str, str], folder: Path, check: str) -> Iterator[Check]:
-    """Check files of a folder against their recorded sha256, by name; "" if none was recorded."""
-    for name, digest in records.items():
-        path = folder / name
-        problem = ""
-        if Path(name).is_absolute() or ".." in Path(name).parts:  # a record may be somebody else's
-            problem = "lies outside the study"
-        elif not path.is_file():
-            problem = "is missing"
-        elif not digest:
-            problem = "has no recorded sha256: an earlier version of the project made it"
-        elif file_digest(path) != digest:
-            problem = "is not the file that was recorded: its sha256 differs"
-        yield Check(check, str(path), problem, str(path) if problem else "")
+# What a file raises whose content is of another form than the project writes.
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, StudyError)
 
 
-def splits_hold(
-    partitions: Mapping[str, np.ndarray],
-    splits: Mapping[tuple[str, int], Mapping[str, np.ndarray]],
-    n: int,
-) -> Iterator[Check]:
-    """Check that partitions are disjoint, and that each split divides its partition completely.
-
-    From that follows that no test image of a seed is in any training or validation set of it.
-
-    Args:
-        partitions: image_ids by name.
-        splits: image_ids by role, by name of the partition and seed.
-        n: images of the data set.
-    """
-    owner: dict[int, str] = {}
-    for name, ids in partitions.items():
-        shared = [image for image in ids.tolist() if image in owner]
-        foreign = [image for image in ids.tolist() if not 0 <= image < n]
-        problem = f"no image has number {foreign[0]}" if foreign else ""
-        if shared:
-            problem = f"image {shared[0]} is in {owner[shared[0]]} too"
-        yield Check("partitions are disjoint", name, problem)
-        owner |= dict.fromkeys(ids.tolist(), name)
-    for (name, seed), roles in splits.items():
-        members = [image for ids in roles.values() for image in ids.tolist()]
-        problem = ""
-        if len(members) != len(set(members)):
-            problem = "an image has two roles"
-        elif set(members) != set(partitions[name].tolist()):
-            problem = "does not divide its partition"
-        yield Check("splits divide partitions", f"{name}, seed {seed}", problem)
+def malformed(path: Path, error: Exception) -> Check:
+    """Return the failed check of a file that lacks what it must hold."""
+    reason = f"is not what the project writes ({type(error).__name__}: {one_line(str(error))})"
+    return held("files can be read", path, reason)
 
 
-def roles_hold(predictions: Predictions, combo: Sequence[Mapping[str, np.ndarray]]) -> str:
+def looked_at(
+    check: str, path: Path, read: Callable[[Path], T], judge: Callable[[T], str]
+) -> Check:
+    """Return the check of a file by what `judge` says of what `read` makes of it, "" if right."""
+    try:
+        return held(check, path, judge(opened(read, path)))
+    except Unreadable as error:
+        return error.check
+    except MALFORMED as error:
+        return malformed(path, error)
+
+
+def held(check: str, path: Path, problem: str, *others: Path) -> Check:
+    """Return a check of a file, which is to be made again with `others` if there is a problem."""
+    remake = " ".join(map(str, (path, *others))) if problem else ""
+    return Check(check, str(path), problem, remake)
+
+
+def roles_hold(predictions: Predictions, combo: Iterable[Mapping[str, np.ndarray]]) -> str:
     """Return how the roles stored with a run's logits differ from its splits, or ""."""
     expected = np.zeros(len(predictions.roles), np.uint8)
     for split in combo:
@@ -128,6 +112,39 @@ def roles_hold(predictions: Predictions, combo: Sequence[Mapping[str, np.ndarray
     if not len(wrong):
         return ""
     return f"image {wrong[0]} and {len(wrong) - 1} more have another role than in the splits"
+
+
+def answers_differ(stored: np.ndarray, again: np.ndarray) -> str:
+    """Return how logits, n×K, differ from those that the stored weights give again, or ""."""
+    if stored.shape != again.shape:
+        return "the weights answer for another number of classes"
+    if np.isnan(stored).all() or not np.isfinite(again).all():
+        both = np.isnan(stored).all() and not np.isfinite(again).all()
+        return "" if both else "either predictions or weights are of a training that diverged"
+    spread = float(stored.std()) or 1.0
+    far = (np.abs(stored - again) > LOGIT_TOLERANCE * spread).any(axis=1)
+    if not far.any():
+        return ""
+    other = int((stored.argmax(axis=1) != again.argmax(axis=1)).sum())
+    return (
+        f"are not those of the weights: predicted again, {far.sum()} of {len(far)} images have "
+        f"other logits, {other} another most probable class"
+    )
+
+
+def same_answers(logits: np.ndarray) -> list[tuple[int, int]]:
+    """Return the positions of runs that answer alike, as those of one model would.
+
+    Args:
+        logits: R×n×K, of R runs for the same images.
+    """
+    centred = (logits - logits.mean(axis=1, keepdims=True)).reshape(len(logits), -1)
+    lengths = np.linalg.norm(centred, axis=1)
+    # A model that says the same of each image tells nothing of whose it is.
+    varied = np.flatnonzero(lengths > 1e-6)
+    vectors = centred[varied] / lengths[varied, None]
+    pairs = np.argwhere(np.triu(vectors @ vectors.T > _SAME_MODEL, 1))
+    return [(int(varied[one]), int(varied[other])) for one, other in pairs]
 
 
 def first_difference(found: Any, computed: Any, name: str = "") -> str:

@@ -1,29 +1,32 @@
 """What a teacher knows of a study that a student handed in, without running any of its code.
 
-Only arrays without pickles, tables and JSON are read. Partitions and splits are drawn anew from the
-student's id, every accuracy is computed anew from the logits, and files are held against their
-digests; who gives wrong answers in logits and files that agree with each other is not found out.
+Only arrays without pickles, weights, tables, YAML and JSON are read. Runs, partitions and splits
+are derived anew from the assignment and the student's id, every accuracy is computed anew from the
+logits, some hundred of these anew from the weights by the teacher's code, and files are held
+against their digests. Whether the weights were trained as recorded is not found out.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from study.audit.checks import Check, problems
+from study.audit.run_checks import Answer
 from study.audit.submission_files import check_files, check_runs
-from study.audit.verification import study_checks
-from study.data.index import read_image_ids, read_index
-from study.data.partitions import draw_partitions
-from study.data.splits import read_split, split_partition
+from study.audit.verification import Verification
 from study.errors import StudyError, one_line
 from study.files import file_digest, read_json
 
 # What students may not change, because tasks and grades rest on it.
-_FIXED = ("dataset", "partitions", "combos", "split", "seeds")
+_FIXED = ("dataset", "partitions", "combos", "split", "official", "seeds")
+# Characters of a problem that are shown; its text may be a student's.
+_SHOWN = 500
 
 
 class Submission(NamedTuple):
@@ -38,6 +41,7 @@ class Submission(NamedTuple):
         asked: how many runs its configuration should have.
         changed: scripts whose code is not the teacher's.
         weights: sha256 of each run's weights.
+        predicted: "" by the name of each run whose predictions were made again, else why not.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Submission(NamedTuple):
     asked: int
     changed: list[str]
     weights: frozenset[str]
+    predicted: Mapping[str, str] = MappingProxyType({})
 
 
 def read_submission(
@@ -55,6 +60,7 @@ def read_submission(
     config: Mapping[str, Any],
     code: Mapping[str, str],
     name: str = "",
+    answer: Answer | None = None,
 ) -> Submission:
     """Check a study that was handed in; what is wrong with its files is a failed check, no error.
 
@@ -64,10 +70,12 @@ def read_submission(
         config: the assignment's configuration.
         code: digest of each of the teacher's scripts.
         name: of what was handed in, that of the folder unless given.
+        answer: computes logits from weights; None: predictions are not made again.
     """
     results = handed_in / "results" if (handed_in / "results").is_dir() else handed_in
     made: list[Check] = []
     accuracies: list[dict[str, Any]] = []
+    predicted: dict[str, str] = {}
     student, asked, changed, weights = "", 0, [], frozenset()
     try:
         check_files(handed_in, results, read_json(data / "manifest.json"))
@@ -80,22 +88,23 @@ def read_submission(
         weights = frozenset(run["sha256"]["weights"] for run in record["runs"])
         asked = len(config["combos"]) * len(theirs["models"]) * len(config["seeds"])
         made += _as_asked(theirs, config)
-        made += _own_draw(results, data, config, student)
-        made += study_checks(results, [part["name"] for part in config["partitions"]], accuracies)
+        digest = cache(file_digest)
+        made += _own_data(
+            results, data, digest, theirs["near_duplicates"] == config["near_duplicates"]
+        )
+        # By what was asked: runs and splits of other seeds or partitions are none of the study's.
+        asked_for = {**theirs, **{key: config[key] for key in _FIXED if key != "dataset"}}
+        images = data / "images.npy"
+        verification = Verification(results, asked_for, images=images, answer=answer, digest=digest)
+        accuracies, predicted = verification.scores, verification.predicted
+        made += verification.checks()
     except (
         Exception
     ) as error:  # a submission may hold anything, and the others are to be graded too
         made.append(Check("files can be read", str(results), reason(error)))
-    columns = ["combo", "model", "seed", "accuracy"]
-    return Submission(
-        name or handed_in.name,
-        student,
-        made,
-        pd.DataFrame(accuracies, columns=columns),
-        asked,
-        changed,
-        weights,
-    )
+    table = pd.DataFrame(accuracies, columns=["combo", "model", "seed", "accuracy"])
+    name = name or handed_in.name
+    return Submission(name, student, made, table, asked, changed, weights, predicted)
 
 
 def reason(error: Exception) -> str:
@@ -124,32 +133,19 @@ def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[
         )
 
 
-def _own_draw(
-    results: Path, data: Path, config: Mapping[str, Any], student: str
+def _own_data(
+    results: Path, data: Path, digest: Callable[[Path], str], same_threshold: bool
 ) -> Iterator[Check]:
-    """Check that the data are the teacher's, and the draws those of the student's id."""
-    for name, digest in read_json(data / "manifest.json")["sha256"].items():
-        mine, theirs = data / name, results / "data" / name
-        same = theirs.stat().st_size == mine.stat().st_size and file_digest(theirs) == digest
-        yield Check(
-            "the data are the teacher's", name, "" if same else "differs from the teacher's"
-        )
-    labels = read_index(data / "index.csv").labels
-    sizes = {part["name"]: part["size"] for part in config["partitions"]}
-    for name, image_ids in draw_partitions(labels, sizes, student).items():
-        same = np.array_equal(read_image_ids(results / "partitions" / f"{name}.csv"), image_ids)
-        yield Check(
-            "partitions are the student's own", name, "" if same else f"is not what {student} draws"
-        )
-        for seed in config["seeds"]:
-            expected = split_partition(image_ids, labels, config["split"], seed)
-            found = read_split(results / "splits" / name / f"seed{seed}.csv")
-            same = all(np.array_equal(found[role], expected[role]) for role in expected)
-            yield Check(
-                "splits are the student's own",
-                f"{name}, seed {seed}",
-                "" if same else "is another split",
-            )
+    """Yield the checks that the data are the teacher's, and near-duplicates if they are known."""
+    digests = dict(read_json(data / "manifest.json")["sha256"])
+    pairs = data / "near_duplicates.csv"
+    if pairs.is_file() and same_threshold:
+        digests[pairs.name] = file_digest(pairs)
+    for name, wanted in digests.items():
+        path = results / "data" / name
+        same = path.stat().st_size == (data / name).stat().st_size and digest(path) == wanted
+        problem = "" if same else "differs from the teacher's"
+        yield Check("the data are the teacher's", name, problem)
 
 
 def grades(submissions: Sequence[Submission], combos: Sequence[str]) -> pd.DataFrame:
@@ -160,10 +156,11 @@ def grades(submissions: Sequence[Submission], combos: Sequence[str]) -> pd.DataF
         combos: of the assignment, the largest last.
 
     Returns:
-        `student`, `submission`; `passed` of `checks`; `runs` of `asked` that did not diverge; the
-        `model` that is best on the largest combo, its `accuracy` there (mean over seeds, on the
-        common test) with its `sd`, and the `gain` over the first combo; `changed_code`, scripts
-        that differ from the teacher's; `same_as`, submissions with the same weights or the same id;
+        `student`, `submission`; `passed` of `checks`; `runs` of `asked` that did not diverge, and
+        of how many the weights gave the predictions again (`predicted_again`); the `model` that is
+        best on the largest combo, its `accuracy` there (mean over seeds, on the common test) with
+        its `sd`, and the `gain` over the first combo; `changed_code`, scripts that differ from the
+        teacher's; `same_as`, submissions with the same weights or the same id;
         `problem`, the first failed check.
     """
     owners = defaultdict(set)
@@ -183,10 +180,11 @@ def grades(submissions: Sequence[Submission], combos: Sequence[str]) -> pd.DataF
                 "checks": len(one.checks),
                 "runs": len(one.accuracies),
                 "asked": one.asked,
+                "predicted_again": sum(not reason for reason in one.predicted.values()),
                 **_best(one.accuracies, combos),
                 "changed_code": " ".join(one.changed),
                 "same_as": " ".join(shared),
-                "problem": f"{wrong[0].subject}: {wrong[0].problem}" if wrong else "",
+                "problem": f"{wrong[0].subject}: {wrong[0].problem}"[:_SHOWN] if wrong else "",
             }
         )
     return pd.DataFrame(rows)

@@ -50,12 +50,15 @@ def check_files(handed_in: Path, results: Path, manifest: Mapping[str, Any]) -> 
 
 
 def check_runs(results: Path, record: Mapping[str, Any]) -> None:
-    """Insist on runs whose folders lie in the results, by the record and the list of runs.
+    """Insist on runs whose folders lie in the results, by the record, its models and runs.csv.
 
     Raises:
         StudyError: one has a name that leads elsewhere.
     """
     named = [run_of(results, run["combo"], run["model"], run["seed"]) for run in record["runs"]]
+    named += [
+        run_of(results, "v1", model, 0) for model in record.get("config", {}).get("models", [])
+    ]
     listed = results / "runs.csv"
     for run in [*named, *(read_runs(listed) if listed.is_file() else ())]:
         inside = run.folder.is_relative_to(results)

@@ -1,239 +1,189 @@
-"""Whether a study's files are what they were, hold together, and say what its summary says.
+"""Whether a study is what its configuration asks for, and its files are what its record says.
 
-Every number of a run is computed again from its stored logits by the code that made it, and the
-rows of the summary from the runs' files. That the code itself is right is what the tests show, with
-other implementations of each metric (`tests/oracle.py`).
+What can be derived is derived anew and compared: runs, partitions, splits and common tests from
+the configuration and the labels, the record's rows and the summary from the runs. Everything else
+is held against its digest in the record. The code is that which made it; that it is right is what
+the tests show, with other implementations (`tests/oracle.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from study.audit.checks import (
+    MALFORMED,
     Check,
     Unreadable,
-    accuracy_without_near_duplicates,
     first_difference,
+    held,
+    malformed,
     opened,
     problems,
-    recorded_digests,
-    roles_hold,
-    splits_hold,
+    same_answers,
 )
-from study.data.index import read_duplicates, read_image_ids, read_index
-from study.data.names import OFFICIAL
-from study.data.splits import common_test, read_split
-from study.files import read_json, read_table
-from study.runs.history import read_history
-from study.runs.metrics import run_metrics
-from study.runs.predictions import Predictions, load_predictions
-from study.runs.run import Run, read_runs, run_of
-from study.runs.summary import run_row
+from study.audit.coverage import files_of_every_study, files_of_runs, in_results, not_covered
+from study.audit.expected import Expected
+from study.audit.manifest import study_manifest
+from study.audit.run_checks import Answer, RunChecks
+from study.audit.shared_checks import data_checks, draw_checks, recipe_checks
+from study.comparison.groups import group_row
+from study.data.index import read_duplicates, read_index
+from study.files import file_digest, read_json, read_table
+from study.runs.run import Run
 from study.runs.tree import ResultsTree
 
-# What the folder of a run holds.
-_FILES = (
-    "model.safetensors", "history.csv", "dynamics.npz", "run.json", "predictions.npz",
-    "metrics.json", "report.txt", "classification_report.json", "misclassified.csv", "gradcam.npz",
-    "gradcam.svg",
-)  # fmt: skip
-# And where the configuration does not leave them out.
-_FIGURES = ("confusion_matrix.svg", "curves.svg", "misclassified.svg")
+# The parts of the record that follow from the runs.
+_OF_RUNS = ("recipes", "totals", "repositories", "versions", "machines")
 
 
-def study_checks(
-    results: Path, partitions: Sequence[str], scores: list[dict[str, Any]]
-) -> Iterator[Check]:
-    """Yield all checks of a study, in the order in which its files were made.
-
-    Runs are looked at only where what they share is as it was.
+class Verification:
+    """The checks of one study, and what they found out.
 
     Args:
         results: folder of a finished study.
-        partitions: their names.
-        scores: gets a row a run that did not diverge: `combo`, `model`, `seed`; `accuracy`, on the
-            common test where there is one, computed again; `n_seen_near_duplicates` and
-            `accuracy_without`, see `accuracy_without_near_duplicates`.
+        config: by which it must have been made; default: that of its record.
+        images: array of all images; default: the study's own.
+        answer: computes logits from a run's weights; None: predictions are not made again.
+        digest: returns the sha256 of a file.
+
+    Attributes:
+        scores: once checked, a row a run that did not diverge: `combo`, `model`, `seed`;
+            `accuracy`, on the common test where there is one, computed again;
+            `n_seen_near_duplicates` and `accuracy_without`, see `accuracy_without_near_duplicates`.
+        predicted: "" by the name of each run whose predictions were made again, else why not.
+        not_covered: files that the record says nothing of, see `coverage.not_covered`.
     """
-    tree = ResultsTree(results)
-    try:
-        shared = Shared(tree, partitions)
-        found = list(shared.checks())
-        yield from found
-        if problems(found):
-            return
-        runs = opened(read_runs, tree.list_of_runs)
-        summary = opened(read_table, tree / "summary.csv").to_dict("records")
-        record = opened(read_json, tree.study)
-        if record["config"].get("figures", {}).get("runs", True):
-            shared.files += _FIGURES
-    except Unreadable as error:
-        yield error.check
-        return
-    rows = {(row["combo"], row["model"], row["seed"]): row for row in summary}
-    for run in runs:
-        row = rows.get(run.key)
-        path = str(tree / "summary.csv")
-        missing = "" if row else f"has no row for {run.name}"
-        yield Check("the summary has every run", path, missing, path if missing else "")
-        try:
-            yield from run_checks(shared, run, row, scores)
-        except Unreadable as error:
-            yield error.check
-    yield from record_checks(results, record)
 
-
-def record_checks(results: Path, record: Mapping[str, Any]) -> Iterator[Check]:
-    """Yield the checks of a study's files and runs against its record."""
-    kind = "shared files are those of the study's record"
-    remake = str(ResultsTree(results).study)
-    for check in recorded_digests(record["files"], results.parent, kind):
-        yield check._replace(remake=f"{check.remake} {remake}" if check.problem else "")
-    for row in record["runs"]:
-        run = run_of(results, row["combo"], row["model"], row["seed"])
-        try:
-            found = {
-                "weights": opened(read_json, run.folder / "run.json")["sha256"]["weights"],
-                "predictions": _recorded_predictions(run),
-            }
-        except Unreadable:  # said above
-            continue
-        problem = "" if found == row["sha256"] else "is not the run that study.json records"
-        kind = "runs are those of the study's record"
-        yield Check(kind, str(run.folder), problem, remake if problem else "")
-
-
-def _recorded_predictions(run: Run) -> str:
-    metrics = opened(read_json, run.folder / "metrics.json")
-    return metrics.get("sha256", {}).get("predictions", "")
-
-
-class Shared:
-    """What all runs of a study share: images, partitions, splits and common tests."""
-
-    def __init__(self, tree: ResultsTree, names: Sequence[str]):
-        self.tree = tree
-        self.files = _FILES
-        self.manifest = opened(read_json, tree.data_manifest)
-        self.index = opened(read_index, tree.index)
-        self.pairs = opened(read_duplicates, tree.near_duplicates)
-        self.digests = {
-            f"{name}.csv": opened(read_json, tree.partition_record(name))["sha256"]
-            for name in names
-        }
-        self.partitions = {name: opened(read_image_ids, tree.partition(name)) for name in names}
-        seeds = dict.fromkeys(run.seed for run in opened(read_runs, tree.list_of_runs))
-        self.splits = {
-            (name, seed): opened(read_split, tree.split(name, seed))
-            for name in names
-            for seed in seeds
-        }
-        self.common_tests = {seed: opened(read_image_ids, tree.common_test(seed)) for seed in seeds}
+    def __init__(
+        self,
+        results: Path,
+        config: Mapping[str, Any] | None = None,
+        *,
+        images: Path | None = None,
+        answer: Answer | None = None,
+        digest: Callable[[Path], str] = file_digest,
+    ):
+        self.tree = ResultsTree(results)
+        self.config = config
+        self.images, self.answer = images or self.tree.images, answer
+        self.digest = cache(digest)
+        self.scores: list[dict[str, Any]] = []
+        self.predicted: dict[str, str] = {}
+        self.not_covered: Counter[str] = Counter()
 
     def checks(self) -> Iterator[Check]:
-        """Yield the checks of the files and of how splits divide partitions."""
+        """Yield all checks; runs are looked at only where what they share is as it must be."""
+        try:
+            record = opened(read_json, self.tree.study)
+            expected = Expected(
+                self.config or record["config"], opened(read_index, self.tree.index)
+            )
+            shared = [
+                *data_checks(self.tree, expected, self.images, self.digest),
+                *draw_checks(self.tree, expected),
+                *recipe_checks(self.tree, expected.config),
+            ]
+            yield from shared
+            yield from self._file_checks(record, expected)
+            if not problems(shared):
+                yield from self._checks_of_runs(record, expected)
+        except Unreadable as error:
+            yield error.check
+        except MALFORMED as error:
+            yield malformed(self.tree.study, error)
+
+    def _file_checks(self, record: Mapping[str, Any], expected: Expected) -> Iterator[Check]:
+        results, study = self.tree.folder, self.tree.study
+        self.not_covered = not_covered(results, record["files"])
+        figures = expected.config.get("figures", {}).get("runs", True)
+        needed = files_of_runs(expected.runs(results), figures)
+        needed += files_of_every_study(self.tree, expected.config)
+        names = [f"results/{path.relative_to(results).as_posix()}" for path in needed]
+        missing = {name: "" for name in names if name not in record["files"]}
+        for name, digest in {**record["files"], **missing}.items():
+            below = in_results(name)
+            path, problem = results / below, ""
+            if not below:
+                path, problem = Path(name), "lies outside the study"
+            elif not path.is_file():
+                problem = "is missing"
+            elif not digest:
+                problem = "has no recorded sha256"
+            elif self.digest(path) != digest:
+                problem = "is not the file that was recorded: its sha256 differs"
+            yield held("files are those of the study's record", path, problem, study)
+
+    def _checks_of_runs(self, record: Mapping[str, Any], expected: Expected) -> Iterator[Check]:
         tree = self.tree
-        yield from recorded_digests(
-            self.manifest["sha256"], tree / "data", "data is what was decoded"
+        summary = opened(read_table, tree / "summary.csv").to_dict("records")
+        pairs = opened(read_duplicates, tree.near_duplicates)
+        runs, rows = expected.runs(tree.folder), {}
+        of_run = RunChecks(self, expected, pairs)
+        for run in runs:
+            try:
+                yield from of_run.checks(run)
+                rows[run.key] = of_run.summary_row(run)
+            except Unreadable as error:
+                yield error.check
+            except MALFORMED as error:
+                yield malformed(run.folder / "run.json", error)
+        if len(rows) < len(runs):
+            return
+        asked = [run.key for run in runs]
+        listed = [(row["combo"], row["model"], row["seed"]) for row in summary]
+        problem = "" if listed == asked else "does not have a row for each run, in their order"
+        yield held("the summary has every run", tree / "summary.csv", problem)
+        for row, run in zip(summary, runs, strict=False):
+            problem = first_difference(row, rows[run.key])
+            check = held("the summary follows from the runs", tree / "summary.csv", problem)
+            yield check._replace(subject=str(run.folder))
+        yield self._group_check(rows)
+        yield from self._same_model_checks(of_run.answers)
+        yield from self._record_checks(record, runs)
+
+    def _group_check(self, rows: Mapping[tuple, Mapping[str, Any]]) -> Check:
+        path = self.tree / "summary_by_group.csv"
+        table = pd.DataFrame(
+            [dict(zip(("combo", "model"), key, strict=False)) | row for key, row in rows.items()]
         )
-        yield from recorded_digests(
-            self.digests, tree / "partitions", "partitions are what was drawn"
+        again = [
+            {"combo": combo, "model": model} | group_row(group)
+            for (combo, model), group in table.groupby(["combo", "model"], sort=False)
+        ]
+        found = opened(read_table, path).to_dict("records")
+        problem = "" if len(found) == len(again) else "does not have a row for each group"
+        for row, one in zip(found, again, strict=False):
+            problem = problem or first_difference(row, one)
+        return held("the summary follows from the runs", path, problem)
+
+    def _same_model_checks(self, answers: Mapping[Run, np.ndarray]) -> Iterator[Check]:
+        """Check that no two runs answer as one model does; those of one combo and seed may."""
+        runs, problem_of = list(answers), {}
+        for one, other in same_answers(np.array(list(answers.values()))):
+            first, second = runs[one], runs[other]
+            if (first.combo, first.seed) != (second.combo, second.seed):
+                problem_of[second] = f"answers as {first.name} does: one model is shown as two runs"
+        for run in runs:
+            path = run.folder / "model.safetensors"
+            yield held("each run has a model of its own", path, problem_of.get(run, ""))
+
+    def _record_checks(self, record: Mapping[str, Any], runs: list[Run]) -> Iterator[Check]:
+        """Check that the record's rows are what the files of the runs say."""
+        named = ((dict(zip(("combo", "model", "seed"), run.key, strict=True)), run) for run in runs)
+        again = study_manifest(
+            record["config"], ((name, run.record, run.metrics) for name, run in named), {}, {}, {}
         )
-        files = [tree.partition(name) for name in self.partitions]
-        files += [tree.split(name, seed) for name, seed in self.splits]
-        held = splits_hold(self.partitions, self.splits, len(self.index.labels))
-        for check, path in zip(held, files, strict=True):
-            yield check._replace(remake=str(path) if check.problem else "")
-        for seed, image_ids in self.common_tests.items():
-            path = str(tree.common_test(seed))
-            union = common_test(self.splits[name, seed] for name in self.partitions)
-            problem = "" if np.array_equal(union, image_ids) else "is not the splits' test images"
-            kind = "common tests are the partitions' test images"
-            yield Check(kind, path, problem, path if problem else "")
-
-    def splits_of(self, run: Run) -> list[Mapping[str, np.ndarray]]:
-        """Return the splits that a run was trained on."""
-        if run.combo == OFFICIAL:
-            return [opened(read_split, self.tree.split(OFFICIAL, run.seed))]
-        return [self.splits[part, run.seed] for part in run.combo.split("+")]
-
-
-def run_checks(
-    shared: Shared, run: Run, row: Mapping[str, Any] | None, scores: list[dict[str, Any]]
-) -> Iterator[Check]:
-    """Yield the checks of one run; numbers are computed again only from files that were recorded.
-
-    Args:
-        shared: what all runs share.
-        run: as the list of runs has it.
-        row: of the summary; None if that has none.
-        scores: where a row is added, see `study_checks`.
-    """
-    lost = [run.folder / name for name in shared.files if not (run.folder / name).exists()]
-    yield from (Check("files are there", str(path), "is missing", str(path)) for path in lost)
-    if not lost:
-        yield Check("files are there", str(run.folder), "")
-    record = opened(read_json, run.folder / "run.json")
-    digests = {
-        "model.safetensors": record["sha256"]["weights"],
-        "predictions.npz": _recorded_predictions(run),
-    }
-    # splits/<partition>/seed<seed>.csv: what comes before it is another place where the run was
-    # trained on a copy.
-    parents = {
-        "/".join(Path(path).parts[-3:]): digest
-        for path, digest in record.get("parents", {}).items()
-        if path.endswith(".csv")
-    }
-    found = [
-        *recorded_digests(digests, run.folder, "weights and predictions are what was made"),
-        *recorded_digests(parents, shared.tree.folder, "splits are those that were trained on"),
-    ]
-    yield from found
-    if problems(found):
-        return
-    predictions = opened(load_predictions, run.folder / "predictions.npz")
-    problem = roles_hold(predictions, shared.splits_of(run))
-    remake = str(run.folder / "predictions.npz")
-    kind = "roles are those of the splits"
-    yield Check(kind, str(run.folder), problem, remake if problem else "")
-    yield from number_checks(shared, run, predictions, row, scores)
-
-
-def number_checks(
-    shared: Shared,
-    run: Run,
-    predictions: Predictions,
-    row: Mapping[str, Any] | None,
-    scores: list[dict[str, Any]],
-) -> Iterator[Check]:
-    """Yield the checks that a run's metrics follow from its logits, and the summary from these."""
-    labels, classes = shared.index.labels, shared.index.classes
-    common = shared.common_tests[run.seed]
-    again = run_metrics(predictions, labels, classes, common, shared.pairs)
-    path = run.folder / "metrics.json"
-    problem = first_difference(opened(read_json, path), again)
-    remake = str(path) if problem else ""
-    yield Check("metrics follow from the logits", str(path), problem, remake)
-    if row is None:
-        return
-    history = opened(read_history, run.folder / "history.csv")
-    expected = run_row(run) | {
-        "epochs": len(history),
-        "train_seconds": float(history["seconds"].sum()),
-    }
-    problem = first_difference(row, expected)
-    remake = str(shared.tree / "summary.csv")
-    kind = "the summary follows from the runs"
-    yield Check(kind, str(run.folder), problem, remake if problem else "")
-    if again["status"] != "diverged":
-        measured = again["common_test"] if again["common_test"]["n"] else again
-        test = common if again["common_test"]["n"] else np.flatnonzero(predictions.has_role("test"))
-        judged = predictions.may_judge(shared.pairs)
-        n, without = accuracy_without_near_duplicates(predictions, labels, test, judged)
-        scores.append(
-            {"combo": run.combo, "model": run.model, "seed": run.seed, "n_seen_near_duplicates": n}
-            | {"accuracy_without": without, "accuracy": measured["overall_accuracy"]}
-        )
+        study, kind = self.tree.study, "the record follows from the runs"
+        different = [key for key in _OF_RUNS if record[key] != again[key]]
+        problem = f"{different[0]} differ from those of the runs" if different else ""
+        if len(record["runs"]) != len(runs):
+            problem = f"records {len(record['runs'])} runs of {len(runs)}"
+        yield held(kind, study, problem)
+        for run, found, row in zip(runs, record["runs"], again["runs"], strict=False):
+            problem = "" if found == row else "is not the run that study.json records"
+            yield held(kind, study, problem)._replace(subject=str(run.folder))

@@ -1,8 +1,8 @@
 """Grade studies that students handed in: bundles or folders. No code of theirs is run.
 
-Partitions and splits are drawn again from each student's id, accuracies are computed again from the
-logits, and files are compared with their digests. The data must be decoded here first:
-snakemake results/data/index.csv
+Runs, partitions and splits are derived again from the assignment and each student's id, accuracies
+are computed again from the logits, some of these from the weights by your own code, and files are
+compared with their digests. The data must be decoded here first: snakemake results/data/index.csv
 """
 
 import argparse
@@ -17,6 +17,7 @@ from study.code import digests_of_scripts
 from study.errors import StudyError
 from study.files import text_cell
 from study.report.tables import write_table
+from study.wording import counted
 
 _SHOWN = [
     "student",
@@ -81,18 +82,26 @@ def answer(arguments: argparse.Namespace) -> None:
         ):
             if text:
                 say(screen, f"{row['submission']}: {text}")
+    for one in found:
+        left_out = list(filter(None, one.predicted.values()))
+        for why in dict.fromkeys(left_out):
+            runs = counted(left_out.count(why), "run")
+            say(screen, f"{one.name}: predictions of {runs} not made again: {why}")
 
 
 def _read(path: Path, data: Path, config: dict, code: dict[str, str]) -> Submission:
+    # After the cheap checks: importing torch takes seconds.
+    from study.models.answers_again import answers_again
+
     study = handed_in(path)
     if study.is_dir():
-        return read_submission(study, data, config, code, path.name)
+        return read_submission(study, data, config, code, path.name, answers_again)
     with tempfile.TemporaryDirectory() as folder:
         try:
             read_bundle(study, Path(folder))
         except Exception as error:  # the others are to be graded too
             return unreadable(path.name, reason(error).removeprefix(f"{study}: "))
-        return read_submission(Path(folder), data, config, code, path.name)
+        return read_submission(Path(folder), data, config, code, path.name, answers_again)
 
 
 def handed_in(path: Path) -> Path:

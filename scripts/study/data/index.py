@@ -1,5 +1,6 @@
 """The table of all images that `decode` writes: image_id, label, class, source_split, file."""
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,14 @@ def write_image_ids(path: str | Path, image_ids: np.ndarray) -> None:
 def read_image_ids(path: str | Path) -> np.ndarray:
     """Read what `write_image_ids` wrote: int64, n."""
     return np.array([row["image_id"] for row in read_csv(path)], np.int64)
+
+
+def images_digest(images: np.ndarray, labels: np.ndarray) -> str:
+    """Return the sha256 of the content of images, uint8 N×H×W×C, and their labels, int64 N."""
+    content = hashlib.sha256()
+    for array in (images, labels):
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()
 
 
 def read_duplicates(path: str | Path) -> np.ndarray:

@@ -202,11 +202,11 @@ def mean_probabilities(
         batch_size: how many images at once.
 
     Raises:
-        StudyError: there is too little memory.
+        StudyError: there is too little memory, or an answer is no finite number.
     """
     batches = torch.from_numpy(images).split(batch_size)
     with torch.inference_mode(), memory_advice():
-        return np.concatenate(
+        means = np.concatenate(
             [
                 torch.stack([classify(batch.to(device))[1].double() for classify in classifiers])
                 .mean(0)
@@ -215,3 +215,6 @@ def mean_probabilities(
                 for batch in batches
             ]
         )
+    if not np.isfinite(means).all():
+        raise StudyError("a model's answers are no finite numbers; take another run")
+    return means

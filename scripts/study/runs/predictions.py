@@ -105,13 +105,31 @@ def load_predictions(path: str | Path) -> Predictions:
     """Read what `save_predictions` wrote.
 
     Raises:
-        StudyError: the file is cut off or otherwise damaged.
+        StudyError: the file is cut off or otherwise damaged, or a logit is no finite number.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return Predictions(archive["logits"], archive["roles"])
+            predictions = Predictions(archive["logits"], archive["roles"])
+        problem = _malformed(predictions)
     except (EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        problem = str(error)
+    if problem:
         raise StudyError(
-            f"{path}: damaged predictions ({error}); "
+            f"{path}: damaged predictions ({problem}); "
             "delete this file and run the same command again"
-        ) from error
+        )
+    return predictions
+
+
+def _malformed(predictions: Predictions) -> str:
+    """Return what no run's predictions are like, or ""."""
+    logits, roles = predictions
+    if logits.dtype != np.float32 or logits.ndim != 2 or 0 in logits.shape:
+        return f"logits are {logits.dtype} of shape {logits.shape}, expected float32, N×K"
+    if roles.dtype != np.uint8 or roles.shape != logits.shape[:1] or roles.max() > 3:
+        return "expected for each image the code of a role, 0 to 3"
+    # argmax would take NaN for the largest.
+    wrong = ~np.isfinite(logits).all(axis=1)
+    if wrong.any() and not predictions.diverged:
+        return f"a logit of image {wrong.argmax()} is no finite number"
+    return ""

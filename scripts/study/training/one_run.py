@@ -16,7 +16,6 @@ from study.data.index import Index
 from study.devices import device_name, memory_advice
 from study.files import atomic_path, write_csv
 from study.models.build import count_parameters
-from study.seeds import stream_seed
 from study.training.checkpoints import (
     growing_history,
     identity,
@@ -96,12 +95,6 @@ class TrainedRun(NamedTuple):
             "initial_weights": trainer.initial_weights,
             "taken_weights": trainer.taken and trainer.taken._asdict(),
         }
-
-
-def streams_of(seed: int) -> dict[str, int]:
-    """Return the seeds of the streams that a run with this seed draws from."""
-    streams = ("init", "order", "augmentation", "dropout")
-    return {stream: stream_seed(seed, stream) for stream in streams}
 
 
 def train_run(

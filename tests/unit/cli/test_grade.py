@@ -23,7 +23,8 @@ from study.files import read_csv
 )
 def test_an_id_is_text_in_the_table_and_on_the_screen(tmp_path, monkeypatch, capsys, student, cell):
     runs = pd.DataFrame(columns=["combo", "model", "seed", "accuracy"])
-    handed_in = Submission("-x.tar.gz", student, [], runs, 1, [], frozenset())
+    predicted = {"v1/x/1": "there is no network 'x' here", "v1/cnn2/1": ""}
+    handed_in = Submission("-x.tar.gz", student, [], runs, 1, [], frozenset(), predicted)
     (tmp_path / "manifest.json").touch()
     (tmp_path / "-x.tar.gz").touch()
     monkeypatch.chdir(tmp_path)
@@ -39,7 +40,10 @@ def test_an_id_is_text_in_the_table_and_on_the_screen(tmp_path, monkeypatch, cap
     )
     (row,) = read_csv("grades.csv")
     assert row["student"] == cell and row["submission"] == "'-x.tar.gz"
-    assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
+    assert row["predicted_again"] == "1"
+    printed = capsys.readouterr().out
+    assert all(line.isprintable() for line in printed.split("\n"))
+    assert "predictions of 1 run not made again: there is no network 'x'" in printed
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Logits on disk, and what follows from them."""
 
 import numpy as np
+import pytest
 
+from study.errors import StudyError
 from study.runs.predictions import (
     Predictions,
     load_predictions,
@@ -20,6 +22,24 @@ def test_predictions_read_back_to_the_bit(tmp_path):
     first = (tmp_path / "p.npz").read_bytes()
     save_predictions(tmp_path / "p.npz", saved)
     assert (tmp_path / "p.npz").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("logits", "roles", "complaint"),
+    [
+        ([[1, np.nan], [1, 2]], [3, 3], "a logit of image 0 is no finite number"),
+        ([[1, 2], [np.inf, 2]], [3, 3], "a logit of image 1 is no finite number"),
+        ([[1, 2], [-np.inf, 2]], [0, 3], "a logit of image 1 is no finite number"),
+        ([1, 2], [3, 3], "expected float32, N×K"),
+        ([[1, 2]], [3, 3], "the code of a role"),
+        ([[1, 2]], [4], "the code of a role"),
+    ],
+)
+def test_predictions_that_no_run_has_are_refused(tmp_path, logits, roles, complaint):
+    made = Predictions(np.array(logits, np.float32), np.array(roles, np.uint8))
+    save_predictions(tmp_path / "p.npz", made)
+    with pytest.raises(StudyError, match=complaint):
+        load_predictions(tmp_path / "p.npz")
 
 
 def test_probabilities_near_one_keep_their_order():

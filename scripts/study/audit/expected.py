@@ -1,0 +1,59 @@
+"""What a study's runs, partitions, splits and common tests must be, derived anew.
+
+From its configuration and the labels of its images alone: what lies in results/ is compared with
+this, and not with itself.
+"""
+
+import itertools
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.data.index import Index
+from study.data.names import OFFICIAL
+from study.data.partitions import draw_partitions
+from study.data.splits import common_test, split_official, split_partition
+from study.runs.run import Run, run_of
+
+
+class Expected:
+    """A study as its configuration asks for it.
+
+    Attributes:
+        config: the whole configuration.
+        index: of all images.
+    """
+
+    def __init__(self, config: Mapping[str, Any], index: Index):
+        self.config, self.index = config, index
+        self.split = cache(self._split)  # a run of each model asks for it
+        self.common_test = cache(self._common_test)
+
+    def runs(self, results: Path) -> list[Run]:
+        """Return the runs, which lie in a folder of results, in their order."""
+        keys = (self.config[key] for key in ("combos", "models", "seeds"))
+        return [run_of(results, *key) for key in itertools.product(*keys)]
+
+    @cached_property
+    def partitions(self) -> dict[str, np.ndarray]:
+        """The sorted image_ids of each partition, int64."""
+        sizes = {part["name"]: part["size"] for part in self.config["partitions"]}
+        return draw_partitions(self.index.labels, sizes, self.config["partition_seed"])
+
+    def _split(self, name: str, seed: int) -> dict[str, np.ndarray]:
+        """Return the sorted image_ids of each role of a partition, or of `official`, int64."""
+        labels, config = self.index.labels, self.config
+        if name == OFFICIAL:
+            val = config["official"]["val"]
+            return split_official(self.index.source_split, labels, val, seed)
+        return split_partition(self.partitions[name], labels, config["split"], seed)
+
+    def _common_test(self, seed: int) -> np.ndarray:
+        return common_test(self.split(name, seed) for name in self.partitions)
+
+    def splits_of(self, run: Run) -> dict[str, dict[str, np.ndarray]]:
+        """Return the splits that a run is trained on, by their names."""
+        return {name: self.split(name, run.seed) for name in run.combo.split("+")}

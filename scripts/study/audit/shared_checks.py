@@ -1,0 +1,154 @@
+"""Whether what all runs of a study share is what its configuration and its images give."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.audit.checks import Check, held, looked_at, opened
+from study.audit.expected import Expected
+from study.config.recipes import merged, searches_rate
+from study.data.index import read_image_ids
+from study.data.names import OFFICIAL
+from study.data.partitions import partition_record
+from study.data.splits import read_split
+from study.files import read_json, read_yaml
+from study.runs.run import Run, read_runs
+from study.runs.tree import ResultsTree
+
+# Where data lie and what computes is no part of what a study is.
+_NO_PART = ("storage", "device")
+_SOURCES = ("archive", "urls", "path", "test_path", "checksums")
+# What a recipe writes for a normalisation that is found in its training images or its weights.
+_FOUND = ("data", "weights")
+
+
+def other_configuration(
+    record: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    recipes: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """Return in what results are of another configuration than is asked about, or "".
+
+    Args:
+        record: of the study.
+        asked: the configuration that is asked about.
+        recipes: resolved ones of the models, as far as they are known.
+    """
+    found = dict(record["config"])
+    for key in (key for key in asked if key not in _NO_PART):
+        mine, wanted = found.get(key), asked[key]
+        if key == "dataset":
+            mine, wanted = ({**(one or {}), **dict.fromkeys(_SOURCES)} for one in (mine, wanted))
+        if mine != wanted:
+            return f"{key} is {mine}, asked about is {wanted}"
+    for model in asked["models"]:
+        # What a search adds to the recipes of its runs is no part of the configuration.
+        if model not in recipes or model in asked["tune"]:
+            continue
+        mine, wanted = dict(record["recipes"][model]), _without_weights(recipes[model])
+        mine.pop("trained_weights", None)
+        if searches_rate(wanted):
+            del mine["optimizer"], wanted["optimizer"]
+        if wanted["normalize"] in _FOUND:
+            del mine["normalize"], wanted["normalize"]
+        if different := [key for key in {**wanted, **mine} if mine.get(key) != wanted.get(key)]:
+            key = different[0]
+            return f"{model} has {key} {mine.get(key)}, asked about is {wanted.get(key)}"
+    return ""
+
+
+def data_checks(
+    tree: ResultsTree, expected: Expected, images: Path, digest: Callable[[Path], str]
+) -> Iterator[Check]:
+    """Yield the checks of the images, their table and the list of runs."""
+    manifest = opened(read_json, tree.data_manifest)
+    for path in (tree.images, tree.index):
+        problem = "is not what was decoded: its sha256 differs"
+        recorded = _equal_to(manifest["sha256"].get(path.name), problem)
+        yield looked_at("data are what was decoded", path, digest, recorded)
+    shape = opened(lambda path: np.load(path, mmap_mode="r").shape, images)
+    fits = list(shape) == manifest["images"] and shape[0] == len(expected.index.labels)
+    problem = "" if fits else "is not of as many images as the array and their table"
+    yield held("data are what was decoded", tree.data_manifest, problem)
+    wanted = [run.name for run in expected.runs(tree.folder)]
+
+    def listed(runs: list[Run]) -> str:
+        names = [run.name for run in runs]
+        if names == wanted:
+            return ""
+        return f"lists {', '.join(names)}, the configuration asks for {', '.join(wanted)}"
+
+    yield looked_at("runs are those asked for", tree.list_of_runs, read_runs, listed)
+
+
+def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
+    """Yield the checks of partitions, splits and common tests, drawn anew."""
+    config = expected.config
+    seed = config["partition_seed"]
+    kind = "partitions are those that are drawn"
+    for name, image_ids in expected.partitions.items():
+        path = tree.partition(name)
+        drawn = _equal_to(image_ids, f"{name}: is not what {seed} draws")
+        check = looked_at(kind, path, read_image_ids, drawn)
+        yield check
+        if not check.problem:
+            described = _equal_to(
+                partition_record(path, expected.index, str(seed)), "does not describe the partition"
+            )
+            yield looked_at(kind, tree.partition_record(name), read_json, described)
+    names = [*expected.partitions, *{OFFICIAL}.intersection(config["combos"])]
+    for seed in config["seeds"]:
+        for name in names:
+            drawn, path = expected.split(name, seed), tree.split(name, seed)
+            without_test = {**drawn, "test": drawn["test"][:0]}
+            for file, roles in (
+                (path, drawn),
+                (path.with_suffix(".development.csv"), without_test),
+            ):
+                judge = _equal_to(roles, f"is not the split that seed {seed} draws")
+                yield looked_at("splits are those that are drawn", file, read_split, judge)
+        kind = "common tests are the partitions' test images"
+        union = _equal_to(expected.common_test(seed), "is not the splits' test images")
+        yield looked_at(kind, tree.common_test(seed), read_image_ids, union)
+
+
+def _without_weights(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe without the place of its trained weights, which results do not name."""
+    wanted = dict(recipe)
+    if "architecture" in wanted:
+        architecture = wanted["architecture"]
+        wanted["architecture"] = {
+            key: architecture[key] for key in architecture if key != "weights"
+        }
+    return wanted
+
+
+def recipe_checks(tree: ResultsTree, config: Mapping[str, Any]) -> Iterator[Check]:
+    """Yield the checks that the resolved recipes have the values of the study's overrides."""
+    for model in config["models"]:
+        over = _without_weights(config["overrides"].get(model, {}))
+        if over.get("normalize") in _FOUND[1:]:
+            del over["normalize"]
+
+        def judge(found: dict[str, Any], over: Mapping[str, Any] = over) -> str:
+            return "" if merged(found, over) == found else "does not have the overrides' values"
+
+        kind = "recipes are those of the configuration"
+        yield looked_at(kind, tree.recipe(model), read_yaml, judge)
+
+
+def _equal_to(wanted: Any, complaint: str) -> Callable[[Any], str]:
+    """Return what judges whether something read is a value, an array or arrays by name."""
+
+    def judge(found: Any) -> str:
+        if isinstance(wanted, dict):
+            same = found.keys() == wanted.keys() and all(
+                np.array_equal(found[key], value) for key, value in wanted.items()
+            )
+        else:
+            same = np.array_equal(found, wanted)
+        return "" if same else complaint
+
+    return judge
