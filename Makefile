@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What activating .venv does: jobs call `python`.
+# What activating .venv does.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Tests of one file share what they make.
 TEST_PROCESSES ?= -n 2 --dist loadfile
@@ -16,8 +16,9 @@ PLATFORM := $(shell uname -sm)
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 10
 
-setup: ## make .venv from requirements.lock, anew when the lock has changed
-	@cmp -s requirements.lock $(VENV)/requirements.lock || $(MAKE) --no-print-directory $(VENV)
+setup: ## make .venv from requirements.lock, anew when it does not fit: another lock, a moved folder, a Python that is gone
+	@{ cmp -s requirements.lock $(VENV)/requirements.lock && pwd -P | cmp -s - $(VENV)/made-in && \
+		$(BIN)/python -I -c 'import snakemake, partition_study' 2>/dev/null; } || $(MAKE) --no-print-directory $(VENV)
 
 .PHONY: $(VENV)
 $(VENV):
@@ -42,6 +43,7 @@ $(VENV):
 	fi; \
 	install --no-deps --no-build-isolation -e .
 	@cp requirements.lock $(VENV)/requirements.lock
+	@pwd -P > $(VENV)/made-in
 
 .PHONY: spare
 spare: # refuse before the long set-up, not after it

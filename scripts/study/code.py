@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+# The folder of the project that this library belongs to.
+PROJECT = Path(__file__).resolve().parents[2]
 # What pages are put together from; such files belong to the package that they lie in.
 _PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt"}
 

@@ -2,16 +2,6 @@ import subprocess
 
 from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
-from study.files import file_digest
-
-
-def digests(*paths):
-    """Return digests of those of the user's files that exist, a parameter of jobs that read them.
-
-    Snakemake by itself does not see that an older file is another one.
-    """
-    files = [Path(path).expanduser() for path in paths if path]
-    return [file_digest(path) for path in files if path.is_file()]
 
 
 def human_votes_files(wildcards):
@@ -108,7 +98,7 @@ def shown_start_page(categories):
     chapters = [category.name for category in categories]
     page, record = Path("results/overview.rst"), Path("results/study.json")
     with end_in_one_line():
-        return shown_page(page, chapters, record, lock_digest(SCRIPTS.parent))
+        return shown_page(page, chapters, record, lock_digest(PROJECT))
 
 
 def notify(outcome):

@@ -1,21 +1,17 @@
+include: "../inputs/common.smk"
+
+
 import gc
 import itertools
 import math
-import os
 import re
-import sys
-from pathlib import Path
-
-# The library beside these rules comes first: a copy of the workflow never runs another copy's code.
-SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
 
 from study.audit.clock import date_back
 from study.code import code_digest
 from study.config.architectures import architecture_modules
 from study.config.components import component_modules
-from study.config.recipes import canonical, searches_rate
-from study.config.study import check_study
+from study.config.recipes import canonical, merged, searches_rate
+from study.config.study import check_study, found_in
 from study.data.names import OFFICIAL
 from study.devices import wants_gpu
 from study.files import read_yaml
@@ -30,7 +26,9 @@ with end_in_one_line():
     # Snakemake has read these files, but takes the last of two equal keys.
     for path in workflow.configfiles:
         read_yaml(path)
-    STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
+    # What a study in a folder of its own, or a module's, does not say is as in the project's.
+    config = merged(read_yaml(PROJECT / "config" / "config.yaml"), config)
+    STUDY = check_study(config, PROJECT)
 
 # Snakemake goes by time first, and would keep results from the future whatever changes.
 if workflow.is_main_process and (n_late := date_back("results")):

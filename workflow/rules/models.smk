@@ -16,7 +16,7 @@ rule resolve_recipe:
         code=code("resolve_recipe.py"),
         recipe=recipe_json,
     shell:
-        "python scripts/resolve_recipe.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/resolve_recipe.py"'
         " --code {params.code:q}"
         " --recipe {params.recipe:q}"
         " --output {output.recipe:q}"
@@ -67,7 +67,7 @@ rule describe_model:
         code=code("describe_model.py", by_recipe=True),
         lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
     shell:
-        "python scripts/describe_model.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/describe_model.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -127,7 +127,7 @@ rule lr_find:
         rule=config["lr_find"]["rule"],
         title=run_title,
     shell:
-        "python scripts/lr_find.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/lr_find.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -183,7 +183,7 @@ rule tune:
         journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
         lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
     shell:
-        "python scripts/tune.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/tune.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -240,7 +240,7 @@ rule collect_trials:
         title=run_title,
         journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
     shell:
-        "python scripts/collect_trials.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/collect_trials.py"'
         " --code {params.code:q}"
         " --trials {input.trials:q}"
         " --title {params.title:q}"

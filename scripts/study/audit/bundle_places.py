@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from study.code import PROJECT
 from study.errors import StudyError
 from study.files import read_yaml
 
@@ -32,7 +33,7 @@ _RECORD = re.compile(rf"{re.escape(RECORDS)}/(@[\w-]+/)*[\w-]+=*", re.ASCII)
 # Where the project's own YAML lies, and profiles, by which Snakemake runs commands.
 _NO_CONFIGURATION = {"docs", "envs", "profiles", "results", "scripts", "tests", "workflow"}
 _MOST_OF_CONFIGURATION = 1 << 20
-_SCHEMA = Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml"
+_SCHEMA = PROJECT / "workflow/schemas/config.schema.yaml"
 
 
 def may_hold(name: str, configfiles: Collection[str] = ()) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from study.code import PROJECT
 from study.devices import system_text
 
 
@@ -39,7 +40,7 @@ def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
         `commit` and `dirty` (tracked files differ), None without git; `lock`, the sha256 of
         requirements.lock, None without one.
     """
-    root = Path(root) if root else Path(__file__).resolve().parents[3]
+    root = Path(root) if root else PROJECT
     commit, changes = (
         _git(root, *command)
         for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))

@@ -17,6 +17,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from study.code import PROJECT
 from study.config.recipes import merged
 from study.config.study import check_study
 from study.data.datasets.listing import Listing, list_images, place
@@ -41,7 +42,6 @@ _SAMPLE = 200  # images whose sizes are looked at
 # What these small networks need to settle, in batches of 32; more epochs where an epoch is short.
 _MODELS, _STEPS, _BATCH = ("cnn2", "cnn3"), 1000, 32
 _EPOCHS = (5, 40)
-_PROJECT = Path(__file__).resolve().parents[3]
 
 
 _TEST = "\n  test_path: {}   # test images of the combo `official`"
@@ -136,8 +136,8 @@ def answer(arguments: argparse.Namespace) -> None:
     sizes = _sizes(listing)
     plan = planned(len(listing.images), fewest, sizes)
     text = configuration(arguments.images, arguments.test_images, listing, counts, sizes, plan)
-    config = merged(read_yaml(_PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
-    check_study(config, _PROJECT / "workflow" / "schemas", _PROJECT / "config")
+    config = merged(read_yaml(PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
+    check_study(config, PROJECT)
     write_text(target, text)
     given = shlex.quote(str(target))
     print(

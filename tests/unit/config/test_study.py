@@ -30,6 +30,4 @@ def test_the_configurations_that_come_with_the_project_pass(overlay):
 def test_the_assignment_passes_with_an_id_and_its_example_of_claims():
     changes = {"partition_seed": "s1234567", "claims": str(ROOT / "config/assignment_claims.yaml")}
     config = CONFIG | read_yaml(ROOT / "config/assignment.yaml") | changes
-    assert check_study(config, ROOT / "workflow/schemas", ROOT / "config").recipes.keys() >= {
-        "cnn2"
-    }
+    assert check_study(config, ROOT).recipes.keys() >= {"cnn2"}

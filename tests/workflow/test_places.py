@@ -1,0 +1,69 @@
+"""Where the workflow may lie and be called from, and which Python and library its jobs run with."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import clean_environment
+
+from study.config.recipes import merged
+
+pytestmark = pytest.mark.workflow
+
+TINY = {
+    "dataset": {"name": "digits"},
+    "partitions": [{"name": "v1", "size": 300}],
+    "combos": ["v1"],
+    "seeds": [1],
+    "models": ["cnn2"],
+    "overrides": {"cnn2": {"epochs": 1, "architecture": {"filters": 4}}},
+    "compare": {"draws": 100},
+    "reproduce": {"systems": []},
+    "device": "cpu",
+}
+# Of little work.
+FIRST, SECOND = "results/recipes/cnn2.yaml", "results/runs.csv"
+
+
+def snakemake(*words: object, folder: Path, **environment: str) -> str:
+    """Run Snakemake in a folder, which must succeed, and return what it prints."""
+    done = subprocess.run(
+        [Path(sys.executable).parent / "snakemake", "--cores", "1", *map(str, words)],
+        cwd=folder, capture_output=True, text=True, env=clean_environment() | environment,
+    )  # fmt: skip
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return done.stdout + done.stderr
+
+
+def test_jobs_run_with_the_python_and_the_library_of_the_workflow(project, tmp_path):
+    project.configure(merged(project.study, TINY))
+    (tmp_path / "study.py").write_text("raise RuntimeError('not the library')\n")
+    (tmp_path / "python").write_text("#!/bin/sh\necho not the interpreter >&2\nexit 3\n")
+    (tmp_path / "python").chmod(0o755)
+    (tmp_path / "profile").write_text(f"PATH='{tmp_path}:/usr/bin:/bin'\n")
+    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "BASH_ENV": str(tmp_path / "profile")}
+    library = {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    snakemake(FIRST, folder=project.folder, **variables, **library)
+
+
+def test_a_study_lies_in_a_folder_of_its_own_and_either_folder_may_move(project, tmp_path):
+    study = tmp_path / "it's a study"
+    (study / "config/models").mkdir(parents=True)
+    recipe = yaml.safe_load((project.folder / "config/models/cnn2.yaml").read_text())
+    (study / "config/models/mine.yaml").write_text(yaml.safe_dump(recipe | {"epochs": 3}))
+    tiny = TINY | {"models": ["cnn2", "mine"], "overrides": {}}
+    (study / "config/config.yaml").write_text(yaml.safe_dump(tiny))
+    targets = [FIRST, SECOND, "results/recipes/mine.yaml"]
+    elsewhere = ("--snakefile", project.folder / "workflow/Snakefile", "--directory", study)
+    snakemake(*targets, *elsewhere, folder=tmp_path)
+    assert all((study / target).is_file() for target in targets)
+    assert not (project.folder / "results/recipes").exists()
+    assert not (tmp_path / "results").exists() and not (tmp_path / ".snakemake").exists()
+
+    project.folder.rename(tmp_path / "moved")
+    study.rename(tmp_path / "study")
+    snakefile = tmp_path / "moved/workflow/Snakefile"
+    said = snakemake("-n", *targets, "-s", snakefile, folder=tmp_path / "study")
+    assert "Nothing to be done" in said
