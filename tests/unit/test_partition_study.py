@@ -7,16 +7,14 @@ import sys
 
 from conftest import ROOT
 
-COMMAND = (
-    "import sys; from partition_study import main; sys.argv = ['study', *sys.argv[1:]]; main()"
-)
+SCRIPTS = ROOT / "scripts"
+COMMAND = f"import sys; sys.path.append({str(SCRIPTS)!r}); import partition_study as p; p.main()"
 
 
 def study(folder, *path) -> str:
     """Return what the installed command prints in a folder."""
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.append({str(ROOT / 'scripts')!r}); {COMMAND}",
-         "--help"], cwd=folder, capture_output=True, text=True,
+        [sys.executable, "-c", COMMAND, "--help"], cwd=folder, capture_output=True, text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONSAFEPATH": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -29,7 +27,7 @@ def test_a_module_of_that_name_elsewhere_does_not_take_its_place(tmp_path):
 
 
 def test_a_copy_of_the_project_has_its_own(tmp_path):
-    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    shutil.copytree(SCRIPTS, tmp_path / "scripts")
     with (tmp_path / "scripts/study/cli/main.py").open("a") as stream:
         stream.write("\n\ndef main():\n    print('the copy')\n")
     assert study(tmp_path) == "the copy\n"
