@@ -38,6 +38,12 @@ def device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
 
 
+def print_what_the_terminal_can() -> None:
+    """Print ? for letters that a terminal which is not UTF-8 lacks, instead of failing."""
+    with contextlib.suppress(AttributeError):  # not a stream of the system's, as in a notebook
+        sys.stdout.reconfigure(errors="replace")
+
+
 @contextlib.contextmanager
 def end_in_one_line() -> Iterator[None]:
     """Turn failures within that a user can mend into one line on stderr and exit 1."""
@@ -92,6 +98,7 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         metavar="DIGEST[:MODULE…]",
         help="refuse to run unless this is the digest of the code",
     )
+    print_what_the_terminal_can()
     arguments = parser.parse_args()
     with end_in_one_line():
         # By its absolute path, as `__file__` is: a script that asks again gets the digest from the
@@ -146,7 +153,7 @@ def hold_log() -> None:
 def has_ended(log: Path) -> bool:
     """Tell whether the job that wrote a log is certain to be no longer running."""
     try:
-        with log.open() as stream:
+        with log.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:  # held, or a file system without locks
         return False

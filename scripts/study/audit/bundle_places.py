@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from study.code import PROJECT
-from study.errors import StudyError
+from study.errors import StudyError, escaped
 from study.files import read_yaml
 
 RECORDS = ".snakemake/metadata"
@@ -47,7 +47,7 @@ def may_hold(name: str, configfiles: Collection[str] = ()) -> bool:
         return True
     top, *parts = name.split("/")
     hidden = any(part == "" or part.startswith(".") for part in (top, *parts))
-    if hidden or not name.isprintable() or "\\" in name or ".partial" in name:
+    if hidden or escaped(name) != name or "\\" in name or ".partial" in name:
         return False
     if top == "results" and parts:
         is_there = parts[0] in (_FOLDERS if parts[1:] else _FILES)

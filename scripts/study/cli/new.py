@@ -20,6 +20,7 @@ from PIL import Image
 from study.code import PROJECT
 from study.config.recipes import merged
 from study.config.study import check_study
+from study.config.texts import check_path
 from study.data.datasets.listing import Listing, list_images, place
 from study.errors import StudyError
 from study.files import read_yaml, write_text
@@ -124,6 +125,8 @@ def answer(arguments: argparse.Namespace) -> None:
         raise StudyError(f"{target} exists already; give another name, or take it away")
     if target.suffix not in (".yaml", ".yml"):
         raise StudyError(f"{target} should end in .yaml, as Snakemake wants configuration files to")
+    check_path("--images", arguments.images)
+    check_path("--test-images", arguments.test_images)
     listing = list_images(arguments.images, arguments.test_images)
     counts = Counter(image.label for image in listing.images)
     scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))

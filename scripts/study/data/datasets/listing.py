@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from study.errors import StudyError
+from study.errors import StudyError, escaped
 from study.files import is_formula
 
 # What a file of these kinds holds is looked at; all other files are left alone.
@@ -233,9 +233,15 @@ def _composed(text: str) -> str:
 
 def _check_label(label: str, where: str) -> None:
     # Names of classes become names of folders and of columns, and cells of spreadsheets.
+    hidden = next((c for c in label if escaped(label) != label and not c.isprintable()), "")
+    if hidden:
+        name = unicodedata.name(hidden, "a control character, or no UTF-8")
+        raise StudyError(
+            f"{where}: the class {label[:40]!a} has the character U+{ord(hidden):04X} in its name "
+            f"({name.lower()}), which nobody sees; take it out, or put a plain space there"
+        )
     if (
-        not label.isprintable()
-        or "/" in label
+        "/" in label
         or label in (".", "..")
         or label != label.strip()
         or len(label.encode()) > _LONGEST
