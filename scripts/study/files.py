@@ -223,6 +223,11 @@ def write_array(path: str | Path, array: "np.ndarray") -> None:
         stream.write(np.ascontiguousarray(array).data)
 
 
+def unix_text(path: str | Path) -> bytes:
+    """Return the content of a text file with the line ends of Unix, which Windows may change."""
+    return Path(path).read_bytes().replace(b"\r\n", b"\n")
+
+
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:
     """Return the hexadecimal digest of a file's content."""
     with Path(path).open("rb") as stream:

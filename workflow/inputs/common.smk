@@ -1,4 +1,5 @@
 import contextlib
+import hashlib
 import io
 import os
 import subprocess
@@ -40,7 +41,7 @@ SCRIPTS = PROJECT / "scripts"
 # and what is called `study` elsewhere takes nothing's place.
 sys.path.insert(0, str(SCRIPTS))
 
-from study.files import file_digest
+from study.files import unix_text
 
 # Where jobs find their scripts and which Python runs them: the one that runs Snakemake, or that of
 # a job's own environment. They are variables because paths in a rule would be part of what results
@@ -58,7 +59,9 @@ os.environ.pop("PYTHONSAFEPATH", None)
 def digests(*paths):
     """Return digests of those of the user's files that exist, a parameter of jobs that read them.
 
-    Snakemake by itself does not see that an older file is another one.
+    Snakemake by itself does not see that an older file is another one. Line ends do not count.
     """
     files = [Path(path).expanduser() for path in paths if path]
-    return [file_digest(path) for path in files if path.is_file()]
+    return [
+        hashlib.sha256(unix_text(path)).hexdigest() for path in files if path.is_file()
+    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from study.code import PROJECT
 from study.devices import system_text
+from study.files import unix_text
 
 
 def library_versions() -> dict[str, str]:
@@ -27,7 +28,7 @@ def library_versions() -> dict[str, str]:
 def lock_digest(root: str | Path) -> str | None:
     """Return the sha256 of a project's requirements.lock, None without one."""
     lock = Path(root) / "requirements.lock"
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
+    return hashlib.sha256(unix_text(lock)).hexdigest() if lock.is_file() else None
 
 
 def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
