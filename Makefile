@@ -51,7 +51,7 @@ spare: # refuse before the long set-up, not after it
 		echo "error: results/ holds a study of other data, which the demo would overwrite; move it away first" >&2; exit 1; fi
 
 demo: spare setup ## run the whole workflow on the embedded digits and build report.html (minutes, no download)
-	$(IN_VENV) snakemake --configfile config/demo.yaml --quiet rules
+	$(IN_VENV) snakemake --configfile config/demo.yaml
 	$(IN_VENV) snakemake --configfile config/demo.yaml --report report.html --quiet
 	@echo
 	@echo "Done. Look at:"

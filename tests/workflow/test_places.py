@@ -67,3 +67,12 @@ def test_a_study_lies_in_a_folder_of_its_own_and_either_folder_may_move(project,
     snakefile = tmp_path / "moved/workflow/Snakefile"
     said = snakemake("-n", *targets, "-s", snakefile, folder=tmp_path / "study")
     assert "Nothing to be done" in said
+
+
+def test_a_job_that_fails_says_why_last(project):
+    project.configure(merged(project.study, TINY))
+    with (project.folder / "scripts/resolve_recipe.py").open("a") as stream:
+        stream.write("raise RuntimeError('the reason')\n")
+    done = project.snakemake("--quiet", "rules", "--cores", "1", FIRST)
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).splitlines()[-1] == "RuntimeError: the reason"

@@ -8,6 +8,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
+
 
 def project_of(place):
     """Return the folder of the project that rules belong to.
@@ -41,6 +44,7 @@ SCRIPTS = PROJECT / "scripts"
 # and what is called `study` elsewhere takes nothing's place.
 sys.path.insert(0, str(SCRIPTS))
 
+from study.cli.run_log import show_run
 from study.files import unix_text
 
 # Where jobs find their scripts and which Python runs them: the one that runs Snakemake, or that of
@@ -54,6 +58,10 @@ os.environ.update(
 )
 # A script's own folder comes first in its path, whatever the user's shell says.
 os.environ.pop("PYTHONSAFEPATH", None)
+
+# Whoever asks for Snakemake's own account of jobs gets it: `--quiet host`.
+if workflow.is_main_process and Quietness.RULES in workflow.output_settings.quiet:
+    show_run(logger)
 
 
 def digests(*paths):
