@@ -54,8 +54,11 @@ class RunLog(logging.Handler):
             "JOB_FINISHED": self._finish,
             "JOB_ERROR": self._fail,
         }.get(getattr(event, "name", ""))
-        if react:
-            react(record)
+        try:
+            if react:
+                react(record)
+        except Exception:  # what is printed must not end a study
+            self.handleError(record)
 
     def _plan(self, record: logging.LogRecord) -> None:
         self._to_do.update({rule: n for rule, n in record.stats.items() if rule != "total"})
@@ -83,7 +86,7 @@ class RunLog(logging.Handler):
     def _left(self) -> str:
         """Return how long the rest takes, once a job of each long rule has shown it."""
         measured = {rule: sum(times) / len(times) for rule, times in self._seconds.items()}
-        rest = {rule: n - len(self._seconds[rule]) for rule, n in self._to_do.items()}
+        rest = {rule: n - len(self._seconds.get(rule, ())) for rule, n in self._to_do.items()}
         unknown = {rule for rule, n in rest.items() if n > 0 and rule not in measured}
         if not any(n > 0 for n in rest.values()) or unknown & {"train", "tune", "lr_find"}:
             return ""

@@ -77,3 +77,10 @@ def test_what_snakemake_says_of_every_study_alike_is_left_out():
     assert for_a_reader(record(Event.ERROR, "WorkflowError:\nno such rule"))
     assert not for_a_reader(record(None, "Select jobs to execute..."))
     assert not for_a_reader(record(Event.PROGRESS))
+
+
+def test_a_second_kind_of_job_is_waited_for_without_a_time():
+    records = [record(Event.RUN_INFO, stats={"a": 2, "b": 1, "train": 1, "total": 4})]
+    for number in (1, 2):
+        records += [job(number, "a"), record(Event.JOB_FINISHED, job_id=number)]
+    assert [line.split(",")[0] for line in said(*records)[1:]] == ["   1 of 4  a", "   2 of 4  a"]
