@@ -26,6 +26,7 @@ _WORDS = (
 )  # fmt: skip
 # What a spreadsheet takes for a formula; a plain number such as -1 is none.
 _FORMULA = re.compile(r"[=@＝＠]|[+＋－-](?!\d+(\.\d+)?\Z)")
+_SIGNED_WORD = re.compile(r"[+＋－-][^\W\d_][\w -]*")
 
 
 @contextlib.contextmanager
@@ -186,8 +187,8 @@ def file_cell(path: str | Path) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Tell whether a spreadsheet would compute this text."""
-    return bool(_FORMULA.match(text))
+    """Tell whether a spreadsheet would compute this text; -cat is a name that it has not."""
+    return bool(_FORMULA.match(text) and not _SIGNED_WORD.fullmatch(text))
 
 
 def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":

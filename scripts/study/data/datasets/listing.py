@@ -250,5 +250,5 @@ def _check_label(label: str, where: str) -> None:
         raise StudyError(
             f"{where}: {label[:40]!a} cannot be the name of a class; expected readable text of at "
             f"most {_LONGEST} bytes without / and without spaces at its ends, that begins with "
-            "none of = + - @ (but a number may)"
+            "none of = + - @ (but a number and a word may, as -cat)"
         )
