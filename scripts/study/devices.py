@@ -1,7 +1,6 @@
 """Which device a job trains on; found without torch, because the workflow asks at every start."""
 
 import fcntl
-import getpass
 import os
 import platform
 import re
@@ -105,7 +104,7 @@ def lease_gpus(
         raise StudyError(
             f"this job asks for {count} GPUs but sees {len(devices)} ({', '.join(devices)})"
         )
-    folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{getpass.getuser()}"
+    folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{os.getuid()}"
     locks = _open_own_folder(folder)
     taken: list[str] = []
     depth = 0

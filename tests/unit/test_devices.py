@@ -1,9 +1,11 @@
 """Which GPU a job gets, with made-up devices; and that a job ends with its workflow."""
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 
@@ -202,3 +204,12 @@ def test_a_job_ends_when_its_workflow_is_killed(tmp_path):
             break
         assert time.monotonic() < deadline, "the job outlived its workflow"
         time.sleep(0.05)
+
+
+def test_a_user_without_a_name_gets_a_gpu(tmp_path, monkeypatch):
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert lease_gpus(1) == ["0"]

@@ -125,7 +125,7 @@ def test_test_images_have_the_same_classes(tmp_path):
 
 
 def test_classes_may_be_called_like_values(tmp_path):
-    names = ["+1", "-1", "0", "NA", "None", "nan", "null"]
+    names = ["+1", "-1", "-cat", "0", "NA", "None", "nan", "null"]
     rows = "".join(f"{number}.png,{name}\n" for number, name in enumerate(names))
     (tmp_path / "labels.csv").write_text(f"path,label\n{rows}")
     assert list_images(tmp_path / "labels.csv").classes == names
