@@ -46,8 +46,10 @@ def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
         _git(root, *command)
         for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
     )
+    # A commit that Snakemake fetched is unpacked into a folder of its name.
+    unpacked = root.name if re.fullmatch("[0-9a-f]{40}", root.name) else None
     return {
-        "commit": commit,
+        "commit": commit or unpacked,
         "dirty": None if changes is None else bool(changes),
         "lock": lock_digest(root),
     }
