@@ -83,7 +83,7 @@ format: setup ## format code and workflow
 bench: setup ## time training as the authors run it against this project's; minutes
 	$(IN_VENV) python tests/benchmarks/training.py --output results/benchmarks/training.csv
 
-docs: setup ## rewrite the key tables of config/README.md from the schemas
+docs: setup ## rewrite the key tables of config/README.md and the defaults of its schema
 	$(IN_VENV) python scripts/document_config.py --readme config/README.md
 
 audit: ## ask PyPI which locked libraries have known vulnerabilities (needs uv and the network)
