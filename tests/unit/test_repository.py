@@ -31,6 +31,13 @@ def test_the_lock_has_every_dependency_with_hashes_and_names_no_host():
         assert "--hash=sha256:" in block, block
 
 
+def test_the_version_is_the_same_wherever_it_stands():
+    released = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = read_yaml(ROOT / "CITATION.cff")["version"]
+    assert {project["version"], *released[:1]} == {cited}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
 def test_conda_environments_pin_the_versions_of_the_lock(path):
     pins = next(item["pip"] for item in read_yaml(path)["dependencies"] if isinstance(item, dict))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import clean_environment
+from conftest import ROOT, clean_environment
 
 from study.config.recipes import merged
 
@@ -76,3 +76,33 @@ def test_a_job_that_fails_says_why_last(project):
     done = project.snakemake("--quiet", "rules", "--cores", "1", FIRST)
     assert done.returncode == 1
     assert (done.stdout + done.stderr).splitlines()[-1] == "RuntimeError: the reason"
+
+
+WITHOUT_LIBRARIES = """
+import sys
+import snakemake.cli
+HEAVY = {"numpy", "pandas", "scipy", "sklearn", "torch", "matplotlib", "PIL", "optuna"}
+for name in [name for name in sys.modules if name.split(".")[0] in HEAVY]:
+    del sys.modules[name]
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in HEAVY:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+snakemake.cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [
+        ("--lint", "in a good condition"),
+        ("-c 1 -d .test --forceall --rulegraph", 'label = "train"'),
+    ],
+)
+def test_the_catalogue_draws_and_checks_it_where_snakemake_alone_is_installed(words, printed):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBRARIES, *words.split()],
+        cwd=ROOT, capture_output=True, text=True, env=clean_environment(),
+    )  # fmt: skip
+    assert done.returncode == 0 and printed in done.stdout + done.stderr, done.stderr
