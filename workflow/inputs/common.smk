@@ -60,7 +60,9 @@ os.environ.update(
 os.environ.pop("PYTHONSAFEPATH", None)
 
 # Whoever asks for Snakemake's own account of jobs gets it: `--quiet host`.
-if workflow.is_main_process and Quietness.RULES in (workflow.output_settings.quiet or ()):
+if workflow.is_main_process and Quietness.RULES in (
+    workflow.output_settings.quiet or ()
+):
     show_run(logger)
 
 

@@ -183,7 +183,7 @@ rule export_images:
         "results/logs/export_images.log",
     conda:
         "../../envs/analysis.yaml"
-    threads: workflow.cores or 1
+    threads: 8  # or as many as there are
     resources:
         mem_mb=1000,
         runtime=30,
