@@ -27,7 +27,8 @@ with end_in_one_line():
     for path in workflow.configfiles:
         read_yaml(path)
     # What a study in a folder of its own, or a module's, does not say is as in the project's.
-    config = merged(read_yaml(PROJECT / "config" / "config.yaml"), config)
+    # The same object: the report's start page looks for it where a deployment keeps it.
+    config.update(merged(read_yaml(PROJECT / "config" / "config.yaml"), config))
     STUDY = check_study(config, PROJECT)
 
 # Snakemake goes by time first, and would keep results from the future whatever changes.
