@@ -69,6 +69,48 @@ def test_a_study_lies_in_a_folder_of_its_own_and_either_folder_may_move(project,
     assert "Nothing to be done" in said
 
 
+DEPLOYED = """
+configfile: "config/config.yaml"
+module partition_study:
+    snakefile: {snakefile}
+    config: {config}
+use rule * from partition_study{names}
+"""
+
+
+@pytest.mark.parametrize("source", ["a folder", "a repository"])
+def test_it_is_a_module_of_another_workflow(project, tmp_path, source):
+    """From a repository as `snakedeploy` writes it; github.com is a folder here."""
+    git = ["git", "-C", project.folder, "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"], ["tag", "v1"]):
+        subprocess.run([*git, *command], check=True)
+    hosted = tmp_path / "host/owner/name"
+    hosted.parent.mkdir(parents=True)
+    project.folder.rename(hosted)
+    study = tmp_path / "study"
+    (study / "workflow").mkdir(parents=True)
+    (study / "config").mkdir()
+    remote = source == "a repository"
+    snakefile = "github('owner/name', path='workflow/Snakefile', tag='v1')"
+    text = DEPLOYED.format(
+        snakefile=snakefile if remote else repr(str(hosted / "workflow/Snakefile")),
+        config="config" if remote else "config['study']",
+        names="" if remote else " as study_*",
+    )
+    (study / "workflow/Snakefile").write_text(text)
+    config = yaml.safe_dump(TINY if remote else {"study": TINY})
+    (study / "config/config.yaml").write_text(config)
+    variables = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{tmp_path}/host/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+    snakemake(FIRST, folder=study, **variables)
+    assert (study / ".snakemake/sources").exists() is remote
+    assert (study / FIRST).is_file() and not (hosted / FIRST).exists()
+
+
 def test_a_job_that_fails_says_why_last(project):
     project.configure(merged(project.study, TINY))
     with (project.folder / "scripts/resolve_recipe.py").open("a") as stream:
