@@ -60,10 +60,8 @@ os.environ.update(
 os.environ.pop("PYTHONSAFEPATH", None)
 
 # Whoever asks for Snakemake's own account of jobs gets it: `--quiet host`.
-if workflow.is_main_process and Quietness.RULES in (
-    workflow.output_settings.quiet or ()
-):
-    show_run(logger)
+is_quiet = Quietness.RULES in (workflow.output_settings.quiet or ())
+RUN_LOG = show_run(logger) if workflow.is_main_process and is_quiet else None
 
 
 def digests(*paths):

@@ -13,7 +13,7 @@ from study.config.components import component_modules
 from study.config.recipes import canonical, merged, searches_rate
 from study.config.study import check_study, found_in
 from study.data.names import OFFICIAL
-from study.devices import wants_gpu
+from study.devices import wants_gpu, where_trainings_run
 from study.files import read_yaml
 from study.job import KEEP_MEMORY, end_in_one_line
 
@@ -52,6 +52,9 @@ DATASET = config["dataset"]
 # What a training or prediction asks for: a GPU where one will be used. Without any, a CPU-only
 # machine runs as many jobs side by side as it has cores.
 GPUS = int(wants_gpu(config["device"]))
+if RUN_LOG:
+    cores = workflow.resource_settings.cores
+    RUN_LOG.started = where_trainings_run(config["device"], cores)
 
 # All jobs inherit this; a setting of the user's own stays.
 for name, value in KEEP_MEMORY.items():

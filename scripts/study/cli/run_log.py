@@ -31,14 +31,14 @@ _LAST_LINES = 20
 class RunLog(logging.Handler):
     """Prints the course of a study to a stream, by the records that Snakemake logs.
 
-    Args:
-        stream: where to print to.
-        started: what to say of the machine before the first training.
+    Attributes:
+        started: what to say before the first training.
     """
 
-    def __init__(self, stream: TextIO, started: str = ""):
+    def __init__(self, stream: TextIO):
         super().__init__(logging.INFO)
-        self._stream, self._started = stream, started
+        self.started = ""
+        self._stream = stream
         self._jobs: dict[int, tuple[str, str, float]] = {}
         self._to_do: Counter[str] = Counter()
         self._seconds: dict[str, list[float]] = defaultdict(list)
@@ -63,8 +63,8 @@ class RunLog(logging.Handler):
     def _plan(self, record: logging.LogRecord) -> None:
         self._to_do.update({rule: n for rule, n in record.stats.items() if rule != "total"})
         self._say(record.getMessage().rstrip())
-        if self._to_do["train"] and self._started:
-            self._say(f"{counted(self._to_do['train'], 'training')}: {self._started}")
+        if self._to_do["train"] and self.started:
+            self._say(f"{counted(self._to_do['train'], 'training')}: {self.started}")
 
     def _start(self, record: logging.LogRecord) -> None:
         name = " ".join([record.rule_name, _named(record.wildcards)]).strip()
@@ -138,11 +138,13 @@ def for_a_reader(record: logging.LogRecord) -> bool:
     return event not in _SHOWN_OTHERWISE and not message.startswith(_CHATTER)
 
 
-def show_run(logger: logging.Logger, started: str = "") -> None:
-    """Let a logger of Snakemake's print a study's course as `RunLog` does."""
+def show_run(logger: logging.Logger) -> RunLog | None:
+    """Let a logger of Snakemake's print a study's course as `RunLog` does, and return that."""
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler":
             handler.addFilter(for_a_reader)
-            log = RunLog(handler.stream, started)
+            log = RunLog(handler.stream)
             logger.addHandler(log)
             atexit.register(log.close)
+            return log
+    return None

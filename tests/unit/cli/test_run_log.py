@@ -24,7 +24,8 @@ def job(number: int, rule: str, **wildcards: str) -> logging.LogRecord:
 def said(*records: logging.LogRecord, started: str = "") -> list[str]:
     """Return what is printed of a study."""
     stream = io.StringIO()
-    log = RunLog(stream, started)
+    log = RunLog(stream)
+    log.started = started
     for one in records:
         log.handle(one)
     log.close()
