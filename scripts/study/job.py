@@ -44,6 +44,17 @@ def print_what_the_terminal_can() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
+class StartAnew(Exception):
+    """The job is to be started again, with variables of the environment that it reads.
+
+    For what a process cannot mend in itself, such as the state that an error left on a GPU.
+    """
+
+    def __init__(self, reason: str, **variables: str):
+        super().__init__(reason)
+        self.variables = variables
+
+
 @contextlib.contextmanager
 def end_in_one_line() -> Iterator[None]:
     """Turn failures within that a user can mend into one line on stderr and exit 1."""
@@ -109,7 +120,11 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
                 f"the code of {sys.argv[0]} or of what it imports has changed since the workflow "
                 "planned this job; type the same command again"
             )
-        main(arguments)
+        try:
+            main(arguments)
+        except StartAnew as anew:
+            print(f"note: {anew}", file=sys.stderr, flush=True)
+            os.execve(sys.executable, sys.orig_argv, os.environ | anew.variables)
 
 
 def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:
