@@ -1,6 +1,7 @@
 """The lock, the environments, the rules and the tracked files are what they should be."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -43,6 +44,18 @@ def test_conda_environments_pin_the_versions_of_the_lock(path):
     pins = next(item["pip"] for item in read_yaml(path)["dependencies"] if isinstance(item, dict))
     for name, version in (pin.split("==") for pin in pins):
         assert LOCK[name] == version, f"{path.name}: {name}"
+
+
+CONDA = next(filter(shutil.which, ("micromamba", "mamba", "conda")), None)
+
+
+@pytest.mark.skipif(CONDA is None, reason="needs conda or micromamba, and the network")
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
+def test_conda_environments_resolve(path, tmp_path):
+    create = ["create", "--yes"] if CONDA == "micromamba" else ["env", "create"]
+    words = [CONDA, *create, "--dry-run", "--prefix", tmp_path / "env", "--file", path]
+    resolved = subprocess.run(words, capture_output=True, text=True)
+    assert resolved.returncode == 0, resolved.stderr
 
 
 def test_every_rule_declares_log_environment_and_resources():
