@@ -2,6 +2,7 @@ import contextlib
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -49,11 +50,15 @@ from study.files import unix_text
 
 # Where jobs find their scripts and which Python runs them: the one that runs Snakemake, or that of
 # a job's own environment. They are variables because paths in a rule would be part of what results
-# depend on, and a moved folder would make everything again.
+# depend on, and a moved folder would make everything again. In an activated environment and in the
+# project's folder they are short, so that `ps` shows `python scripts/train.py`.
+first = Path(shutil.which("python") or "none").parent
+activated = first.is_dir() and first.samefile(Path(sys.executable).parent)
+activated &= "BASH_ENV" not in os.environ  # which may say otherwise
 in_environments = workflow.deployment_settings.deployment_method
 os.environ.update(
-    STUDY_PYTHON="python" if in_environments else sys.executable,
-    STUDY_SCRIPTS=str(SCRIPTS),
+    STUDY_PYTHON="python" if in_environments or activated else sys.executable,
+    STUDY_SCRIPTS="scripts" if PROJECT == Path.cwd() else str(SCRIPTS),
     PYTHONUTF8="1",  # logs and names of files are UTF-8 wherever a job runs
 )
 # A script's own folder comes first in its path, whatever the user's shell says.

@@ -24,6 +24,10 @@ _CHATTER = (
     "Workflow defines that rule ", "WorkflowError:\nAt least one job did not complete successfully",
 )  # fmt: skip
 _SHOWN_OTHERWISE = {"RUN_INFO", "WORKFLOW_STARTED", "RESOURCES_INFO", "JOB_FINISHED", "PROGRESS"}
+_WITHOUT_A_WORD = (
+    "error: it ended without saying why, as when the system kills a process that is out of memory; "
+    "run fewer jobs at once (--cores 1), or lower 'batch_size' in the recipe"
+)
 # Of the log of a job that ended without a line of ours.
 _LAST_LINES = 20
 
@@ -118,11 +122,13 @@ class RunLog(logging.Handler):
 
 
 def why(logs: list[str]) -> list[str]:
-    """Return the one-line error in the logs of a job, or their last lines where there is none."""
+    """Return the one-line error in the logs of a job, or what comes nearest to one."""
     texts = [Path(log).read_text("utf-8", "replace") for log in logs if Path(log).is_file()]
     lines = [escaped(line) for text in texts for line in text.splitlines()]
     ours = [line for line in lines if line.startswith("error: ")]
-    return ours[-1:] or lines[-_LAST_LINES:] or ["it left no log"]
+    if ours or any(line.startswith("Traceback") for line in lines):
+        return ours[-1:] or lines[-_LAST_LINES:]
+    return [*lines[-3:], _WITHOUT_A_WORD]
 
 
 def _named(wildcards: Mapping[str, str]) -> str:

@@ -73,6 +73,14 @@ def test_why_jobs_failed_comes_last_and_once(tmp_path):
     ]
 
 
+def test_a_job_that_was_killed_says_nothing_so_the_usual_reason_is_said(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("epoch 1/5\n")
+    failure = record(Event.JOB_ERROR, jobid=1, rule_name="train", log=[str(log)])
+    *_, last_word, error = said(job(1, "train", seed="7"), failure)
+    assert last_word == "epoch 1/5" and "out of memory" in error
+
+
 def test_what_snakemake_says_of_every_study_alike_is_left_out():
     assert for_a_reader(record(None, "Nothing to be done."))
     assert for_a_reader(record(Event.ERROR, "WorkflowError:\nno such rule"))
