@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What activating .venv does: jobs call `python`.
+# What activating .venv does.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Tests of one file share what they make.
 TEST_PROCESSES ?= -n 2 --dist loadfile
@@ -16,8 +16,9 @@ PLATFORM := $(shell uname -sm)
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 10
 
-setup: ## make .venv from requirements.lock, anew when the lock has changed
-	@cmp -s requirements.lock $(VENV)/requirements.lock || $(MAKE) --no-print-directory $(VENV)
+setup: ## make .venv from requirements.lock, anew when it does not fit: another lock, a moved folder, a Python that is gone
+	@{ cmp -s requirements.lock $(VENV)/requirements.lock && pwd -P | cmp -s - $(VENV)/made-in && \
+		$(BIN)/python -I -c 'import snakemake, partition_study' 2>/dev/null; } || $(MAKE) --no-print-directory $(VENV)
 
 .PHONY: $(VENV)
 $(VENV):
@@ -42,6 +43,7 @@ $(VENV):
 	fi; \
 	install --no-deps --no-build-isolation -e .
 	@cp requirements.lock $(VENV)/requirements.lock
+	@pwd -P > $(VENV)/made-in
 
 .PHONY: spare
 spare: # refuse before the long set-up, not after it
@@ -49,7 +51,7 @@ spare: # refuse before the long set-up, not after it
 		echo "error: results/ holds a study of other data, which the demo would overwrite; move it away first" >&2; exit 1; fi
 
 demo: spare setup ## run the whole workflow on the embedded digits and build report.html (minutes, no download)
-	$(IN_VENV) snakemake --configfile config/demo.yaml --quiet rules
+	$(IN_VENV) snakemake --configfile config/demo.yaml
 	$(IN_VENV) snakemake --configfile config/demo.yaml --report report.html --quiet
 	@echo
 	@echo "Done. Look at:"
@@ -81,7 +83,7 @@ format: setup ## format code and workflow
 bench: setup ## time training as the authors run it against this project's; minutes
 	$(IN_VENV) python tests/benchmarks/training.py --output results/benchmarks/training.csv
 
-docs: setup ## rewrite the key tables of config/README.md from the schemas
+docs: setup ## rewrite the key tables of config/README.md and the defaults of its schema
 	$(IN_VENV) python scripts/document_config.py --readme config/README.md
 
 audit: ## ask PyPI which locked libraries have known vulnerabilities (needs uv and the network)

@@ -1,18 +1,22 @@
 #!/usr/bin/env python
-"""Rewrite the tables of keys in the configuration's README from the JSON schemas."""
+"""Rewrite the README's tables of keys from the schemas, and the defaults there from config.yaml."""
 
 import argparse
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from study.code import PROJECT
 from study.config.component_schemas import expanded
 from study.errors import StudyError, one_line
 from study.files import read_yaml, write_text
 from study.job import run_script
 
-_SCHEMAS = Path(__file__).resolve().parents[1] / "workflow" / "schemas"
+_SCHEMAS = PROJECT / "workflow" / "schemas"
 
 
 def rows(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
@@ -61,13 +65,47 @@ def documented(text: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}\n{table(found[2])}\n{found[3]}", text)
 
 
+def with_defaults(schema: str, config: Mapping[str, Any]) -> str:
+    """Return a schema's text with the values of a configuration as the defaults of its keys.
+
+    A key's default stands in a line of its own before its type; the rest stays as it is written.
+    """
+    lines: list[str | None] = list(schema.splitlines(keepends=True))
+    for node, value in reversed(list(_keys(yaml.compose(schema), config))):
+        parts = {key.value: key.start_mark for key, _ in node.value}
+        if "default" in parts:
+            del lines[parts["default"].line]
+        place = min(mark.line for name, mark in parts.items() if name in ("type", "enum", "anyOf"))
+        place -= "default" in parts and parts["default"].line < place
+        indent = " " * parts["description"].column
+        lines.insert(place, f"{indent}default: {json.dumps(value, ensure_ascii=False)}\n")
+    return "".join(lines)
+
+
+def _keys(node: yaml.MappingNode, config: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield the schema's node and the value of each key that holds no other keys of the schema."""
+    parts = {key.value: value for key, value in node.value}
+    for key, inner in parts["properties"].value:
+        if "properties" in [part.value for part, _ in inner.value]:
+            yield from _keys(inner, config[key.value])
+        else:
+            yield inner, config[key.value]
+
+
 def main(arguments: argparse.Namespace) -> None:
-    """Rewrite the README in place."""
-    path = Path(arguments.readme)
-    write_text(path, documented(path.read_text(encoding="utf-8")))
+    """Rewrite the README and the schema in place."""
+    schema, readme = Path(arguments.schema), Path(arguments.readme)
+    config = read_yaml(PROJECT / "config" / "config.yaml")
+    write_text(schema, with_defaults(schema.read_text(encoding="utf-8"), config))
+    write_text(readme, documented(readme.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readme", required=True, help="the README to rewrite")
+    parser.add_argument(
+        "--schema",
+        default=_SCHEMAS / "config.schema.yaml",
+        help="the schema of the configuration to rewrite",
+    )
     run_script(parser, main)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from study.data.index import Index, read_duplicates, read_image_ids, read_index
 from study.files import read_table, write_text
@@ -24,7 +23,7 @@ from study.hardness.scores import hardness_table
 from study.hardness.vote_files import READERS, read_votes
 from study.job import run_script
 from study.report.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
-from study.report.plots.style import message_figure, save_figure
+from study.report.plots.style import Figure, message_figure, save_figure
 from study.report.tables import html_page, write_table
 from study.runs.run import n_of, read_runs
 from study.seeds import stream_seed

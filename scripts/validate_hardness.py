@@ -5,7 +5,6 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from study.data.index import read_index
 from study.errors import StudyError
@@ -23,7 +22,7 @@ from study.hardness.human_agreement import (
 from study.hardness.human_votes import HARD_FOR_PEOPLE, human_targets
 from study.hardness.vote_files import READERS, read_votes
 from study.job import run_script
-from study.report.plots.style import save_figure
+from study.report.plots.style import Figure, save_figure
 from study.report.plots.validation import human_error_figure, precision_recall_figure
 from study.report.tables import html_page, write_table
 

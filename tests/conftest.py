@@ -208,9 +208,10 @@ class Project:
     def snakemake(
         self, *arguments: str, prefix: tuple[str, ...] = (), **extra: str
     ) -> subprocess.CompletedProcess:
-        """Run `snakemake` with these arguments, as typed in the project's folder."""
+        """Run `snakemake` with these arguments in the project's folder, with its own account."""
+        quiet = () if "--quiet" in arguments else ("--quiet", "host", "--printshellcmds")
         return subprocess.run(
-            [*prefix, "snakemake", *arguments],
+            [*prefix, "snakemake", *arguments, *quiet],
             cwd=self.folder, capture_output=True, text=True, env=self.environment(**extra),
             timeout=600,
         )  # fmt: skip

@@ -6,6 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from study.files import unix_text
+
+# The folder of the project that this library belongs to.
+PROJECT = Path(__file__).resolve().parents[2]
 # What pages are put together from; such files belong to the package that they lie in.
 _PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt"}
 
@@ -17,7 +21,8 @@ def code_digest(script: Path, *modules: str) -> str:
     The digest is over syntax trees without comments, docstrings and the wording of `StudyError`s,
     so that rewording these runs nothing again. Imports are found in the tree, inside functions too;
     nothing is executed. Imports for type checkers alone do not count. Of a package that is
-    imported, the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are.
+    imported, the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are, but
+    for line ends of Windows.
 
     Nor does a module's `SCHEMA` count: it says what a configuration may hold, and no job reads it.
 
@@ -34,7 +39,7 @@ def code_digest(script: Path, *modules: str) -> str:
     for path in code_files(script, *modules):
         digest.update(path.relative_to(script.parent).as_posix().encode() + b"\0")
         is_code = path.suffix == ".py"
-        digest.update(_canonical(path).encode() if is_code else path.read_bytes())
+        digest.update(_canonical(path).encode() if is_code else unix_text(path))
         digest.update(b"\0")
     return digest.hexdigest()[:16]
 

@@ -1,16 +1,16 @@
 """Which device a job trains on; found without torch, because the workflow asks at every start."""
 
+import contextlib
 import fcntl
-import getpass
+import importlib.util
 import os
 import platform
 import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from study.errors import StudyError
 
@@ -19,26 +19,89 @@ if TYPE_CHECKING:
 
 _HIDDEN = {"", "-1", "none", "NoDevFiles"}
 _REMOVE = "remove it, or name another temporary folder with TMPDIR"
+_NAMES = {"cuda": "NVIDIA", "hip": "AMD", "cpu": "the CPU"}
+# Where drivers show their cards: NVIDIA's, also in containers that have but the second, and in WSL,
+# which has but the third; and AMD's.
+_PLACES = {
+    "cuda": ("proc/driver/nvidia/gpus/*", "dev/nvidia[0-9]*", "usr/lib/wsl/lib/libcuda.so*"),
+    "hip": ("sys/class/kfd/kfd/topology/nodes/*/gpu_id",),
+}
 _held: list[int] = []  # open lock files of this process; the kernel frees them however it ends
+
+
+class Sight(NamedTuple):
+    """Whether a GPU will be used where it is found, and what was seen, in words."""
+
+    found: bool
+    words: str
 
 
 def wants_gpu(device: str) -> bool:
     """Tell whether jobs should ask for a GPU: `device` is "cuda", or "auto" with a GPU in sight."""
-    return device == "cuda" or (device == "auto" and gpu_visible())
+    return device == "cuda" or (device == "auto" and look_for_gpu().found)
 
 
-def gpu_visible(
+def where_trainings_run(device: str, cores: int | None) -> str:
+    """Return in words what trainings run on, and why, for the user who waits for them."""
+    if device == "cuda":
+        return "on GPUs, as `device: cuda` says"
+    sight = look_for_gpu() if device == "auto" else Sight(False, "`device: cpu`")
+    on = f"on {cores} CPU cores" if cores else "on the CPU"
+    return f"on {sight.words}" if sight.found else f"{sight.words}; {on}"
+
+
+def look_for_gpu(
     environment: Mapping[str, str] = os.environ,
-    proc: Path = Path("/proc"),
+    root: Path = Path("/"),
     system: tuple[str, str] | None = None,
-) -> bool:
-    """Tell whether this process may see a GPU: an allowed NVIDIA card, or an Apple one."""
+    built_for: str | None = "",
+) -> Sight:
+    """Look for a GPU that this process may use and torch is built for.
+
+    Cards are found by what their drivers leave in the system, because torch takes seconds to ask.
+
+    Args:
+        environment: where the variables that hide cards are looked up.
+        root: where the system's files are looked for.
+        system: operating system and processor, unless those of this machine.
+        built_for: "cuda", "hip" (AMD's) or "cpu", or None where that is not known; by default that
+            of the torch that is installed.
+    """
     if (system or (platform.system(), platform.machine())) == ("Darwin", "arm64"):
-        return True
-    if environment.get("CUDA_VISIBLE_DEVICES", "all").strip() in _HIDDEN:
-        return False
-    cards = proc / "driver" / "nvidia" / "gpus"
-    return cards.is_dir() and any(cards.iterdir())
+        return Sight(True, "an Apple GPU")
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        if environment.get(name, "all").strip() in _HIDDEN:
+            return Sight(False, f"no GPU, because {name} hides all")
+    built_for = torch_is_built_for() if built_for == "" else built_for
+    for kind in _PLACES:
+        cards = _cards(kind, root)
+        if cards and built_for in (kind, None):
+            return Sight(True, f"a GPU ({_NAMES[kind]}, {cards[0]})")
+        if cards:
+            return Sight(
+                False, f"no GPU, because torch is built for {_NAMES[built_for]} but {cards[0]} is "
+                f"there, {_NAMES[kind]}; install the other torch"
+            )  # fmt: skip
+    looked = ", ".join(f"/{pattern}" for patterns in _PLACES.values() for pattern in patterns)
+    return Sight(False, f"no GPU found (looked at {looked})")
+
+
+def _cards(kind: str, root: Path) -> list[Path]:
+    """Return the files by which cards of a kind are seen."""
+    cards = [path for pattern in _PLACES[kind] for path in sorted(root.glob(pattern))]
+    if kind == "hip":  # a processor is a node too, with the number 0
+        cards = [path for path in cards if system_text(path).strip() not in ("", "0")]
+    return cards
+
+
+def torch_is_built_for() -> str | None:
+    """Return "cuda", "hip" or "cpu", by the files of torch; None where it is not installed."""
+    found = importlib.util.find_spec("torch")
+    if not found or not found.origin:
+        return None
+    versions = system_text(Path(found.origin).with_name("version.py"))
+    built = re.findall(r"^(cuda|hip)\b[^=\n]*= *['\"]", versions, re.MULTILINE)
+    return built[0] if built else "cpu" if versions else None
 
 
 def visible_gpus(
@@ -60,13 +123,9 @@ def visible_gpus(
             if preset.strip() in _HIDDEN
             else [entry.strip() for entry in preset.split(",") if entry.strip()]
         )
-    if listing is None:
-        try:
-            listing = subprocess.run(
-                ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60
-            ).stdout
-        except (OSError, subprocess.TimeoutExpired):
-            return []
+    listing = _listed_by_driver() if listing is None else listing
+    if listing is None:  # AMD's cards have numbers
+        return [str(number) for number, _ in enumerate(_cards("hip", Path("/")))]
     cards: list[list[str]] = []
     for line in listing.splitlines():
         found = re.search(r"\(UUID: ([^)]+)\)", line)
@@ -75,6 +134,14 @@ def visible_gpus(
         elif found and cards:
             cards[-1].append(found[1])
     return [uuid for card in cards for uuid in (card[1:] or card)]
+
+
+def _listed_by_driver() -> str | None:
+    """Return what NVIDIA's tool lists, None without it; WSL keeps it where few look."""
+    for tool in ("nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            return subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=60).stdout
+    return None
 
 
 def lease_gpus(
@@ -105,7 +172,7 @@ def lease_gpus(
         raise StudyError(
             f"this job asks for {count} GPUs but sees {len(devices)} ({', '.join(devices)})"
         )
-    folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{getpass.getuser()}"
+    folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{os.getuid()}"
     locks = _open_own_folder(folder)
     taken: list[str] = []
     depth = 0
@@ -232,7 +299,7 @@ def _make_deterministic() -> None:
     torch.backends.cudnn.benchmark = False
 
 
-@contextmanager
+@contextlib.contextmanager
 def memory_advice() -> Iterator[None]:
     """Turn torch's errors about missing memory into one line that says what to do.
 
@@ -267,11 +334,13 @@ def device_name(device: "torch.device") -> str:
 
 
 def gpu_versions(device: "torch.device", proc: Path = Path("/proc")) -> dict[str, str]:
-    """Return the versions of CUDA, cuDNN and the driver; nothing without an NVIDIA GPU."""
+    """Return the versions of CUDA, cuDNN and the driver, or of HIP; nothing without such a GPU."""
     if device.type != "cuda":
         return {}
     import torch
 
+    if torch.version.hip:
+        return {"hip": torch.version.hip}
     versions = {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
     found = re.search(
         r"\b(\d+\.\d+(?:\.\d+)?)\b", system_text(proc / "driver" / "nvidia" / "version")

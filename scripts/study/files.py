@@ -32,6 +32,7 @@ WORDS = (
 )  # fmt: skip
 # What a spreadsheet takes for a formula; a plain number such as -1 is none.
 _FORMULA = re.compile(r"[=@＝＠]|[+＋－-](?!\d+(\.\d+)?\Z)")
+_SIGNED_WORD = re.compile(r"[+＋－-][^\W\d_][\w -]*")
 
 
 @contextlib.contextmanager
@@ -216,8 +217,8 @@ def file_cell(path: str | Path) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Tell whether a spreadsheet would compute this text."""
-    return bool(_FORMULA.match(text))
+    """Tell whether a spreadsheet would compute this text; -cat is a name that it has not."""
+    return bool(_FORMULA.match(text) and not _SIGNED_WORD.fullmatch(text))
 
 
 def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
@@ -264,6 +265,11 @@ def write_array(path: str | Path, array: "np.ndarray") -> None:
             stream, np.lib.format.header_data_from_array_1_0(array)
         )
         stream.write(np.ascontiguousarray(array).data)
+
+
+def unix_text(path: str | Path) -> bytes:
+    """Return the content of a text file with the line ends of Unix, which Windows may change."""
+    return Path(path).read_bytes().replace(b"\r\n", b"\n")
 
 
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:

@@ -38,6 +38,23 @@ def device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
 
 
+def print_what_the_terminal_can() -> None:
+    """Print ? for letters that a terminal which is not UTF-8 lacks, instead of failing."""
+    with contextlib.suppress(AttributeError):  # not a stream of the system's, as in a notebook
+        sys.stdout.reconfigure(errors="replace")
+
+
+class StartAnew(Exception):
+    """The job is to be started again, with variables of the environment that it reads.
+
+    For what a process cannot mend in itself, such as the state that an error left on a GPU.
+    """
+
+    def __init__(self, reason: str, **variables: str):
+        super().__init__(reason)
+        self.variables = variables
+
+
 @contextlib.contextmanager
 def end_in_one_line() -> Iterator[None]:
     """Turn failures within that a user can mend into one line on stderr and exit 1."""
@@ -92,6 +109,7 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         metavar="DIGEST[:MODULE…]",
         help="refuse to run unless this is the digest of the code",
     )
+    print_what_the_terminal_can()
     arguments = parser.parse_args()
     with end_in_one_line():
         # By its absolute path, as `__file__` is: a script that asks again gets the digest from the
@@ -102,7 +120,11 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
                 f"the code of {sys.argv[0]} or of what it imports has changed since the workflow "
                 "planned this job; type the same command again"
             )
-        main(arguments)
+        try:
+            main(arguments)
+        except StartAnew as anew:
+            print(f"note: {anew}", file=sys.stderr, flush=True)
+            os.execve(sys.executable, sys.orig_argv, os.environ | anew.variables)
 
 
 def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:
@@ -146,7 +168,7 @@ def hold_log() -> None:
 def has_ended(log: Path) -> bool:
     """Tell whether the job that wrote a log is certain to be no longer running."""
     try:
-        with log.open() as stream:
+        with log.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:  # held, or a file system without locks
         return False

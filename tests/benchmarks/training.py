@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
 
-from study.devices import device_name, gpu_visible, take_device
+from study.devices import device_name, take_device, wants_gpu
 from study.files import read_yaml, write_csv
 from study.job import KEEP_MEMORY
 from study.models.build import build_model
@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument(
         "--device",
         choices=["cpu", "cuda"],
-        default="cuda" if gpu_visible() else "cpu",
+        default="cuda" if wants_gpu("auto") else "cpu",
         help="(default: %(default)s)",
     )
     parser.add_argument("--output", required=True, help="table to write, .csv")

@@ -33,6 +33,14 @@ def digest_of(folder: Path) -> str:
     return code.code_digest(folder / "script.py")
 
 
+def test_line_ends_of_windows_are_no_other_code(package):
+    (package / "study/used.py").write_text('VALUE = """a\n  text"""\n\nOTHER = 1 + \\\n    2\n')
+    before = digest_of(package)
+    for path in (file for file in package.rglob("*") if file.is_file()):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert digest_of(package) == before
+
+
 @pytest.mark.parametrize(
     ("file", "addition", "changes"),
     [

@@ -1,9 +1,12 @@
 """Which GPU a job gets, with made-up devices; and that a job ends with its workflow."""
 
 import os
+import pwd
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 
@@ -13,7 +16,14 @@ from conftest import ROOT, clean_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.devices import gpu_visible, lease_gpus, trains_in_bf16, visible_gpus, wants_gpu
+from study.devices import (
+    lease_gpus,
+    look_for_gpu,
+    torch_is_built_for,
+    trains_in_bf16,
+    visible_gpus,
+    wants_gpu,
+)
 from study.errors import StudyError
 
 LISTING = """GPU 0: NVIDIA H200 (UUID: GPU-aaaa)
@@ -32,15 +42,41 @@ sys.stdin.read()
 
 
 def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
-    linux = ("Linux", "x86_64")
-    assert not gpu_visible({}, tmp_path, linux)
-    (tmp_path / "driver" / "nvidia" / "gpus" / "0000:01:00.0").mkdir(parents=True)
-    assert gpu_visible({}, tmp_path, linux)
-    assert gpu_visible({"CUDA_VISIBLE_DEVICES": "GPU-1b2c"}, tmp_path, linux)
-    assert not gpu_visible({"CUDA_VISIBLE_DEVICES": ""}, tmp_path, linux)
-    assert not gpu_visible({"CUDA_VISIBLE_DEVICES": "-1"}, tmp_path, linux)
-    assert gpu_visible({}, tmp_path / "none", ("Darwin", "arm64"))
+    def sees(built_for="cuda", system=("Linux", "x86_64"), **environment):
+        return look_for_gpu(environment, tmp_path, system, built_for).found
+
+    assert not sees() and sees(system=("Darwin", "arm64"))
+    (tmp_path / "proc/driver/nvidia/gpus/0000:01:00.0").mkdir(parents=True)
+    assert sees() and sees(CUDA_VISIBLE_DEVICES="GPU-1b2c") and sees(None) and not sees("cpu")
+    assert not sees(CUDA_VISIBLE_DEVICES="") and not sees(CUDA_VISIBLE_DEVICES="-1")
     assert wants_gpu("cuda") and not wants_gpu("cpu")
+
+
+@pytest.mark.parametrize(
+    ("files", "built_for", "found", "words"),
+    [
+        ({"dev/nvidia0": "", "dev/nvidiactl": ""}, "cuda", True, "NVIDIA"),  # a container
+        ({"dev/dxg": "", "usr/lib/wsl/lib/libcuda.so.1": ""}, "cuda", True, "NVIDIA"),
+        ({"dev/dxg": ""}, "cuda", False, "no GPU found"),  # WSL on a machine with another card
+        ({"dev/nvidiactl": ""}, "cuda", False, "looked at /proc/driver/nvidia/gpus"),
+        ({"nodes/0/gpu_id": "0\n", "nodes/1/gpu_id": "4312\n"}, "hip", True, "AMD"),
+        ({"nodes/0/gpu_id": "0\n"}, "hip", False, "no GPU found"),
+        ({"nodes/1/gpu_id": "4312\n"}, "cuda", False, "built for NVIDIA.*install the other torch"),
+        ({"dev/nvidia0": ""}, "cpu", False, "built for the CPU"),
+    ],
+)
+def test_gpus_are_found_where_people_have_them(tmp_path, files, built_for, found, words):
+    for name, content in files.items():
+        path = tmp_path / name.replace("nodes/", "sys/class/kfd/kfd/topology/nodes/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    sight = look_for_gpu({}, tmp_path, ("Linux", "x86_64"), built_for)
+    assert sight.found is found and re.search(words, sight.words)
+
+
+def test_what_torch_is_built_for_is_told_without_importing_it():
+    expected = "hip" if torch.version.hip else "cuda" if torch.version.cuda else "cpu"
+    assert torch_is_built_for() == expected
 
 
 @pytest.mark.parametrize(
@@ -202,3 +238,12 @@ def test_a_job_ends_when_its_workflow_is_killed(tmp_path):
             break
         assert time.monotonic() < deadline, "the job outlived its workflow"
         time.sleep(0.05)
+
+
+def test_a_user_without_a_name_gets_a_gpu(tmp_path, monkeypatch):
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert lease_gpus(1) == ["0"]

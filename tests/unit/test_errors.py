@@ -14,6 +14,10 @@ from study.errors import StudyError, escaped
         ("\x1b[2J", "\\x1b[2J"),
         ("\u2028\u202e", "\\u2028\\u202e"),
         ("\udc80", "\\udc80"),
+        ("cat\u200d, \u200cdog", "cat\\u200d, \\u200cdog"),  # joiners that join nothing
+        ("می\u200cروم", "می\u200cروم"),
+        ("👩\u200d🔬", "👩\u200d🔬"),
+        ("ක්\u200dර\u200d\u200dක", "ක්\u200dර\\u200d\\u200dක"),
         ("ein Schönes 日本 'v1'", "ein Schönes 日本 'v1'"),
     ],
 )

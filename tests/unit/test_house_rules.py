@@ -84,7 +84,7 @@ def test_a_shell_command_has_one_flag_a_line():
 def test_a_rule_has_the_name_of_its_script():
     other = {}
     for name, text in rules().items():
-        scripts = set(re.findall(r"python scripts/(\w+)\.py", text))
+        scripts = set(re.findall(r"\$STUDY_SCRIPTS/(\w+)\.py", text))
         if scripts and name not in scripts:
             other[name] = scripts
     # Two rules may share one script; then one of them bears its name.

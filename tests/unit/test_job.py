@@ -2,9 +2,12 @@
 
 import errno
 import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
+from conftest import ROOT, clean_environment
 
 from study.job import end_in_one_line
 
@@ -36,3 +39,24 @@ def test_the_folder_that_is_full_is_named(tmp_path, monkeypatch, capsys, free, n
 def test_a_name_of_a_file_commands_no_terminal(capsys):
     said = last_words(capsys, FileNotFoundError(2, "No such file", "a\x1b[2J\nb"))
     assert said.isprintable() and "\\x1b[2J" in said
+
+
+def test_a_job_starts_anew_with_what_it_must_know(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text(
+        "import argparse, os\n"
+        "from study.job import StartAnew, run_script\n"
+        "def main(arguments):\n"
+        "    if os.environ.get('PLAN') != 'b':\n"
+        "        raise StartAnew('plan a failed', PLAN='b')\n"
+        "    print('done', arguments.word)\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('word')\n"
+        "run_script(parser, main)\n"
+    )
+    environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"))
+    done = subprocess.run(
+        [sys.executable, script, "a word"], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "done a word\n")
+    assert done.stderr == "note: plan a failed\n"

@@ -1,6 +1,7 @@
 """The lock, the environments, the rules and the tracked files are what they should be."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -31,11 +32,30 @@ def test_the_lock_has_every_dependency_with_hashes_and_names_no_host():
         assert "--hash=sha256:" in block, block
 
 
+def test_the_version_is_the_same_wherever_it_stands():
+    released = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = read_yaml(ROOT / "CITATION.cff")["version"]
+    assert {project["version"], *released[:1]} == {cited}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
 def test_conda_environments_pin_the_versions_of_the_lock(path):
     pins = next(item["pip"] for item in read_yaml(path)["dependencies"] if isinstance(item, dict))
     for name, version in (pin.split("==") for pin in pins):
         assert LOCK[name] == version, f"{path.name}: {name}"
+
+
+CONDA = next(filter(shutil.which, ("micromamba", "mamba", "conda")), None)
+
+
+@pytest.mark.skipif(CONDA is None, reason="needs conda or micromamba, and the network")
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
+def test_conda_environments_resolve(path, tmp_path):
+    create = ["create", "--yes"] if CONDA == "micromamba" else ["env", "create"]
+    words = [CONDA, *create, "--dry-run", "--prefix", tmp_path / "env", "--file", path]
+    resolved = subprocess.run(words, capture_output=True, text=True)
+    assert resolved.returncode == 0, resolved.stderr
 
 
 def test_every_rule_declares_log_environment_and_resources():
@@ -97,7 +117,7 @@ def test_the_workflow_starts_without_the_libraries_that_take_long_to_load():
         [
             *imports,
             "config = read_yaml('config/config.yaml')",
-            "check_study(config, Path('workflow/schemas'))",
+            "check_study(config, Path())",
             "digest_of_own(config, 'manifest.json', 'own_images.json')",
             "loaded = {'torch', 'pandas', 'numpy', 'sklearn', 'matplotlib'} & set(sys.modules)",
             "sys.exit(', '.join(loaded) or None)",

@@ -78,7 +78,7 @@ def test_jobs_that_share_a_bucket_alone_read_and_write_nothing_else(project, pro
         line.count("results/") == line.count("/bucket/results/") for line in kept
     )
     # In scratch lies what a job can do without.
-    commands = re.findall(r"python scripts/.*", output)
+    commands = re.findall(r"\$STUDY_SCRIPTS/.*", output)
     assert len(commands) > 30
     elsewhere = [
         match[0]

@@ -115,7 +115,7 @@ class Study(Project):
             (self.folder / name).write_text(yaml.safe_dump([CLAIM, LEVEL]))
 
     def check(self, config: dict) -> None:
-        check_study(config, SCHEMAS, self.folder / "config")
+        check_study(config, ROOT, self.folder)
 
     def commands(self, config: dict) -> list[list[str]]:
         """Return the words of each command that a dry run prints."""

@@ -167,7 +167,7 @@ def shown_start_page(categories):
             page,
             chapters,
             record,
-            lock_digest(SCRIPTS.parent),
+            lock_digest(PROJECT),
             Path("results/figures/accuracy_by_combo.svg"),
         )
 

@@ -1,3 +1,7 @@
+# A resource of rules and not their input: where it lies is no part of what results depend on.
+PUBLISHED = str(found_in(Path(), PROJECT, "config/published.yaml"))
+
+
 def leaky_systems():
     """Return the compared systems whose splits leak."""
     return [name for name, system in REPRODUCED.items() if "leak" in system]

@@ -18,7 +18,7 @@ rule list_runs:
         models=MODELS,
         seeds=SEEDS,
     shell:
-        "python scripts/list_runs.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/list_runs.py"'
         " --code {params.code:q}"
         " --combos {params.combos:q}"
         " --models {params.models:q}"
@@ -93,7 +93,7 @@ rule compare:
         draws=config["compare"]["draws"],
         precision=config["compare"]["precision"],
     shell:
-        "python scripts/compare.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/compare.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
@@ -136,7 +136,7 @@ rule plot_curves:
     params:
         code=code("plot_curves.py"),
     shell:
-        "python scripts/plot_curves.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/plot_curves.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --model {wildcards.model:q}"
@@ -198,7 +198,7 @@ rule find_hard_examples:
         kinds=[votes["kind"] for votes in config["human_votes"]],
         votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
-        "python scripts/find_hard_examples.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/find_hard_examples.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
@@ -248,7 +248,7 @@ rule find_hard_to_learn:
     params:
         code=code("find_hard_to_learn.py"),
     shell:
-        "python scripts/find_hard_to_learn.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/find_hard_to_learn.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
@@ -344,7 +344,7 @@ rule summarize:
     params:
         code=code("summarize.py"),
     shell:
-        "python scripts/summarize.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/summarize.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --compared {input.compared:q}"
@@ -389,7 +389,7 @@ rule gradcam_hard_examples:
     params:
         code=code("gradcam.py", by_model=True),
     shell:
-        "python scripts/gradcam.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/gradcam.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --model {wildcards.model:q}"
@@ -444,7 +444,7 @@ rule validate_hardness:
         kinds=[votes["kind"] for votes in config["human_votes"]],
         votes=digests(*(votes["path"] for votes in config["human_votes"])),
     shell:
-        "python scripts/validate_hardness.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/validate_hardness.py"'
         " --code {params.code:q}"
         " --hard-examples {input.hard_examples:q}"
         " --index {input.index:q}"
@@ -484,7 +484,7 @@ rule judge_claims:
         code=code("judge_claims.py"),
         claims=digests(config["claims"]),
     shell:
-        "python scripts/judge_claims.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/judge_claims.py"'
         " --code {params.code:q}"
         " --claims {input.claims:q}"
         " --comparisons {input.comparisons:q}"
@@ -514,7 +514,7 @@ rule check_claims:
     params:
         code=code("judge_claims.py"),
     shell:
-        "python scripts/judge_claims.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/judge_claims.py"'
         " --code {params.code:q}"
         " --claims {input.claims:q}"
         " --comparisons {input.comparisons:q}"
@@ -549,7 +549,7 @@ rule build_gallery:
     params:
         code=code("build_gallery.py"),
     shell:
-        "python scripts/build_gallery.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/build_gallery.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
@@ -585,7 +585,7 @@ rule record_study:
         config=WHOLE_CONFIG,
         configfiles=given_configfiles(),
     shell:
-        "python scripts/record_study.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/record_study.py"'
         " --code {params.code:q}"
         " --config {params.config:q}"
         " --configfiles {params.configfiles:q}"
@@ -637,7 +637,7 @@ rule describe_study:
             for word in option(f"--{name}", input[name])
         ],
     shell:
-        "python scripts/describe_study.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/describe_study.py"'
         " --code {params.code:q}"
         " --config {params.config:q}"
         " --configfiles {params.configfiles:q}"

@@ -23,7 +23,7 @@ rule verify:
             *("--output", "results/verification.csv"),
         ],
     shell:
-        "python scripts/verify.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/verify.py"'
         " --code {params.code:q}"
         " {params.study:q}"
         " 2>&1 | tee {log:q}"
@@ -81,7 +81,7 @@ rule certify:
         code=code("certify.py"),
         runs=certified_runs(),
     shell:
-        "python scripts/certify.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/certify.py"'
         " --code {params.code:q}"
         " --runs {params.runs:q}"
         " --summary {input.summary:q}"
@@ -111,10 +111,10 @@ rule bundle:
         configfiles=given_configfiles(),
         to=["--output", "study.tar.gz"],
     shell:
-        "( python scripts/verify.py"
+        '( "$STUDY_PYTHON" "$STUDY_SCRIPTS/verify.py"'
         " --code {params.verify:q}"
         " {params.study:q}"
-        " && python scripts/bundle.py"
+        ' && "$STUDY_PYTHON" "$STUDY_SCRIPTS/bundle.py"'
         " --code {params.code:q}"
         " --configfiles {params.configfiles:q}"
         " {params.to:q} )"
@@ -152,7 +152,7 @@ rule pull:
         code=code("unbundle.py"),
         storage=config["storage"],
     shell:
-        "python scripts/unbundle.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/unbundle.py"'
         " --code {params.code:q} {params.storage:q}"
         " 2>&1 | tee {log:q}"
 

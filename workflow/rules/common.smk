@@ -1,23 +1,19 @@
+include: "../inputs/common.smk"
+
+
 import gc
 import itertools
 import math
-import os
 import re
-import sys
-from pathlib import Path
-
-# The library beside these rules comes first: a copy of the workflow never runs another copy's code.
-SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
 
 from study.audit.clock import date_back
 from study.code import code_digest
 from study.config.architectures import architecture_modules
 from study.config.components import component_modules
-from study.config.recipes import canonical, searches_rate
-from study.config.study import check_study
+from study.config.recipes import canonical, merged, searches_rate
+from study.config.study import check_study, found_in
 from study.data.names import OFFICIAL
-from study.devices import wants_gpu
+from study.devices import wants_gpu, where_trainings_run
 from study.files import file_digest, read_yaml
 from study.job import KEEP_MEMORY, end_in_one_line
 
@@ -30,7 +26,10 @@ with end_in_one_line():
     # Snakemake has read these files, but takes the last of two equal keys.
     for path in workflow.configfiles:
         read_yaml(path)
-    STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
+    # What a study in a folder of its own, or a module's, does not say is as in the project's.
+    # The same object: the report's start page looks for it where a deployment keeps it.
+    config.update(merged(read_yaml(PROJECT / "config" / "config.yaml"), config))
+    STUDY = check_study(config, PROJECT)
 
 # Snakemake goes by time first, and would keep results from the future whatever changes.
 if workflow.is_main_process and (n_late := date_back("results")):
@@ -53,6 +52,9 @@ DATASET = config["dataset"]
 # What a training or prediction asks for: a GPU where one will be used. Without any, a CPU-only
 # machine runs as many jobs side by side as it has cores.
 GPUS = int(wants_gpu(config["device"]))
+if RUN_LOG:
+    cores = workflow.resource_settings.cores
+    RUN_LOG.started = where_trainings_run(config["device"], cores)
 
 # All jobs inherit this; a setting of the user's own stays.
 for name, value in KEEP_MEMORY.items():

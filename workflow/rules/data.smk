@@ -26,7 +26,7 @@ rule download:
         dataset=DATASET["name"],
         own=own_options(),
     shell:
-        "python scripts/download.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/download.py"'
         " --code {params.code:q}"
         " --dataset {params.dataset:q}"
         " --archive {resources.archive:q}"
@@ -63,7 +63,7 @@ rule decode:
         dataset=DATASET["name"],
         skip=["--skip-broken"] if OWN_DIGEST and DATASET["skip_broken"] else [],
     shell:
-        "python scripts/decode.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/decode.py"'
         " --code {params.code:q}"
         " --dataset {params.dataset:q}"
         " --raw {input.raw:q}"
@@ -103,7 +103,7 @@ rule partition:
         ],
         seed=config["partition_seed"],
     shell:
-        "python scripts/partition.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/partition.py"'
         " --code {params.code:q}"
         " --index {input.index:q}"
         " --before {input.before:q}"
@@ -135,7 +135,7 @@ rule split:
         wildcards=all_wildcards,
         options=split_options,
     shell:
-        "python scripts/split.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/split.py"'
         " --code {params.code:q}"
         " --index {input.index:q}"
         " --partitions {input.partitions:q}"
@@ -166,7 +166,7 @@ rule common_test:
         code=code("common_test.py"),
         wildcards=all_wildcards,
     shell:
-        "python scripts/common_test.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/common_test.py"'
         " --code {params.code:q}"
         " --splits {input.splits:q}"
         " --output {output.image_ids:q}"
@@ -183,14 +183,14 @@ rule export_images:
         "results/logs/export_images.log",
     conda:
         "../../envs/analysis.yaml"
-    threads: workflow.cores or 1
+    threads: 8  # or as many as there are
     resources:
         mem_mb=1000,
         runtime=30,
     params:
         code=code("export_images.py"),
     shell:
-        "python scripts/export_images.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/export_images.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -223,7 +223,7 @@ rule find_duplicates:
         code=code("find_duplicates.py"),
         threshold=config["near_duplicates"]["threshold"],
     shell:
-        "python scripts/find_duplicates.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/find_duplicates.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -258,7 +258,7 @@ rule draw_near_duplicates:
         code=code("draw_near_duplicates.py"),
         threshold=config["near_duplicates"]["threshold"],
     shell:
-        "python scripts/draw_near_duplicates.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/draw_near_duplicates.py"'
         " --code {params.code:q}"
         " --duplicates {input.duplicates:q}"
         " --images {input.images:q}"
@@ -292,7 +292,7 @@ rule count_classes:
     params:
         code=code("count_classes.py"),
     shell:
-        "python scripts/count_classes.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/count_classes.py"'
         " --code {params.code:q}"
         " --index {input.index:q}"
         " --partitions {input.partitions:q}"
@@ -323,7 +323,7 @@ rule list_problems:
     params:
         code=code("list_problems.py"),
     shell:
-        "python scripts/list_problems.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/list_problems.py"'
         " --code {params.code:q}"
         " --raw {input.raw:q}"
         " --page {output.page:q}"

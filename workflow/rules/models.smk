@@ -26,7 +26,7 @@ rule take_weights:
         recipe=start_json,
         sha256=lambda wildcards: weights_digest(wildcards.model),
     shell:
-        "python scripts/take_weights.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/take_weights.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -57,7 +57,7 @@ rule resolve_recipe:
         weights=lambda wildcards, input: option("--weights", input.weights),
         taken=lambda wildcards, input: option("--taken", input.taken),
     shell:
-        "python scripts/resolve_recipe.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/resolve_recipe.py"'
         " --code {params.code:q}"
         " --recipe {params.recipe:q}"
         " {params.weights:q}"
@@ -110,7 +110,7 @@ rule describe_model:
         code=code("describe_model.py", by_recipe=True),
         lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
     shell:
-        "python scripts/describe_model.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/describe_model.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -171,7 +171,7 @@ rule lr_find:
         rule=config["lr_find"]["rule"],
         title=run_title,
     shell:
-        "python scripts/lr_find.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/lr_find.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -228,7 +228,7 @@ rule tune:
         journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
         lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
     shell:
-        "python scripts/tune.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/tune.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -285,7 +285,7 @@ rule collect_trials:
         title=run_title,
         journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
     shell:
-        "python scripts/collect_trials.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/collect_trials.py"'
         " --code {params.code:q}"
         " --trials {input.trials:q}"
         " --title {params.title:q}"

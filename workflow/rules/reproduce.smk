@@ -11,7 +11,6 @@ rule reproduce:
 # Part of a study that has all its runs, too.
 rule compare_published:
     input:
-        published=local("config/published.yaml"),
         results=reproduction_inputs,
     output:
         table="results/reproduction.csv",
@@ -35,16 +34,18 @@ rule compare_published:
     resources:
         mem_mb=500,
         runtime=5,
+        published=PUBLISHED,
     params:
         code=code("compare_published.py"),
+        published=digests(PUBLISHED),
         systems=list(REPRODUCED),
         seeds=SEEDS,
         results=subpath(output.table, parent=True),
         tuned="--tuned" if config["reproduce"]["tuned"] else "",
     shell:
-        "python scripts/compare_published.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/compare_published.py"'
         " --code {params.code:q}"
-        " --published {input.published:q}"
+        " --published {resources.published:q}"
         " --systems {params.systems:q}"
         " --seeds {params.seeds:q}"
         " {params.tuned:q}"
@@ -57,7 +58,6 @@ rule compare_published:
 
 rule measure_leak:
     input:
-        published=local("config/published.yaml"),
         index="results/data/index.csv",
         splits=leak_files("results/splits/{place}/seed{seed}.csv"),
         predictions=leak_files(
@@ -79,16 +79,18 @@ rule measure_leak:
     resources:
         mem_mb=1000,
         runtime=5,
+        published=PUBLISHED,
     params:
         code=code("measure_leak.py"),
+        published=digests(PUBLISHED),
         systems=leaky_systems(),
         seeds=SEEDS,
         results=subpath(output.table, parent=True),
         suffix=AFRESH,
     shell:
-        "python scripts/measure_leak.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/measure_leak.py"'
         " --code {params.code:q}"
-        " --published {input.published:q}"
+        " --published {resources.published:q}"
         " --systems {params.systems:q}"
         " --seeds {params.seeds:q}"
         " --index {input.index:q}"

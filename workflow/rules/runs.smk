@@ -36,7 +36,7 @@ rule train:
         lr_find=lambda wildcards, input: option("--lr-find", input.lr_find),
         tuned=lambda wildcards, input: option("--tuned", input.tuned),
     shell:
-        "python scripts/train.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/train.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -77,7 +77,7 @@ rule predict:
     params:
         code=code("predict.py", by_model=True),
     shell:
-        "python scripts/predict.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/predict.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --splits {input.splits:q}"
@@ -112,7 +112,7 @@ rule measure:
     params:
         code=code("measure.py"),
     shell:
-        "python scripts/measure.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/measure.py"'
         " --code {params.code:q}"
         " --predictions {input.predictions:q}"
         " --index {input.index:q}"
@@ -183,7 +183,7 @@ rule draw_run:
         code=code("draw_run.py"),
         title=run_title,
     shell:
-        "python scripts/draw_run.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/draw_run.py"'
         " --code {params.code:q}"
         " --predictions {input.predictions:q}"
         " --index {input.index:q}"
@@ -232,7 +232,7 @@ rule gradcam:
     params:
         code=code("gradcam.py", by_model=True),
     shell:
-        "python scripts/gradcam.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/gradcam.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
@@ -268,7 +268,7 @@ rule write_tensorboard:
     params:
         code=code("write_tensorboard.py"),
     shell:
-        "python scripts/write_tensorboard.py"
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/write_tensorboard.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --output {output.folder:q}"

@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from study.errors import StudyError
+from study.code import PROJECT
+from study.errors import StudyError, escaped
 from study.files import read_yaml
 
 RECORDS = ".snakemake/metadata"
@@ -33,7 +34,7 @@ _RECORD = re.compile(rf"{re.escape(RECORDS)}/(@[\w-]+/)*[\w-]+=*", re.ASCII)
 # Where the project's own YAML lies, and profiles, by which Snakemake runs commands.
 _NO_CONFIGURATION = {"docs", "envs", "profiles", "results", "scripts", "tests", "workflow"}
 _MOST_OF_CONFIGURATION = 1 << 20
-_SCHEMA = Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml"
+_SCHEMA = PROJECT / "workflow/schemas/config.schema.yaml"
 
 
 def may_hold(name: str, configfiles: Collection[str] = ()) -> bool:
@@ -47,7 +48,7 @@ def may_hold(name: str, configfiles: Collection[str] = ()) -> bool:
         return True
     top, *parts = name.split("/")
     hidden = any(part == "" or part.startswith(".") for part in (top, *parts))
-    if hidden or not name.isprintable() or "\\" in name or ".partial" in name:
+    if hidden or escaped(name) != name or "\\" in name or ".partial" in name:
         return False
     if top == "results" and parts:
         is_there = parts[0] in (_FOLDERS if parts[1:] else _FILES)

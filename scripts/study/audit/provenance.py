@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from study.code import PROJECT
 from study.devices import system_text
+from study.files import unix_text
 
 
 def library_versions() -> dict[str, str]:
@@ -26,7 +28,7 @@ def library_versions() -> dict[str, str]:
 def lock_digest(root: str | Path) -> str | None:
     """Return the sha256 of a project's requirements.lock, None without one."""
     lock = Path(root) / "requirements.lock"
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
+    return hashlib.sha256(unix_text(lock)).hexdigest() if lock.is_file() else None
 
 
 def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
@@ -39,13 +41,15 @@ def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
         `commit` and `dirty` (tracked files differ), None without git; `lock`, the sha256 of
         requirements.lock, None without one.
     """
-    root = Path(root) if root else Path(__file__).resolve().parents[3]
+    root = Path(root) if root else PROJECT
     commit, changes = (
         _git(root, *command)
         for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
     )
+    # A commit that Snakemake fetched is unpacked into a folder of its name.
+    unpacked = root.name if re.fullmatch("[0-9a-f]{40}", root.name) else None
     return {
-        "commit": commit,
+        "commit": commit or unpacked,
         "dirty": None if changes is None else bool(changes),
         "lock": lock_digest(root),
     }

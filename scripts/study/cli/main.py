@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from study.job import end_in_one_line
+from study.job import end_in_one_line, print_what_the_terminal_can
 
 # In the order of use; each is a module beside this one, imported when it is asked for.
 COMMANDS = {
@@ -39,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> None:
     Args:
         words: of a command line. Default: the process's.
     """
+    print_what_the_terminal_can()
     words = sys.argv[1:] if words is None else words
     overview = argparse.ArgumentParser(
         prog="study",

@@ -15,8 +15,10 @@ import numpy as np
 import yaml
 
 from study.cli.proposal import LEAST, configuration, planned, shown
+from study.code import PROJECT
 from study.config.recipes import merged
 from study.config.study import check_study
+from study.config.texts import check_path
 from study.data.datasets.folder_parts import images_and_tests, parts_in
 from study.data.datasets.image_kinds import HEIF, reads_heif
 from study.data.datasets.listing import Listing, list_images, named
@@ -25,7 +27,6 @@ from study.errors import StudyError
 from study.files import read_yaml, with_home, write_text
 
 _SAMPLE = 200  # images whose sizes are looked at
-_PROJECT = Path(__file__).resolve().parents[3]
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,8 @@ def answer(arguments: argparse.Namespace) -> None:
         raise StudyError(f"{target} exists already; give another name, or take it away")
     if target.suffix not in (".yaml", ".yml"):
         raise StudyError(f"{target} should end in .yaml, as Snakemake wants configuration files to")
+    check_path("--images", arguments.images)
+    check_path("--test-images", arguments.test_images)
     images, tests, notes = _parts_taken(arguments.images, arguments.test_images)
     listing = list_images(images, tests)
     counts = Counter(image.label for image in listing.images)
@@ -63,8 +66,8 @@ def answer(arguments: argparse.Namespace) -> None:
     sizes = _sizes(listing)
     plan = planned(len(listing.images), fewest, sizes)
     text = configuration(images, tests, listing, counts, sizes, plan)
-    config = merged(read_yaml(_PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
-    check_study(config, _PROJECT / "workflow" / "schemas", _PROJECT / "config")
+    config = merged(read_yaml(PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
+    check_study(config, PROJECT)
     write_text(target, text)
     given = shlex.quote(str(target))
     for note in [*notes, *_unread(listing)]:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from study.audit.provenance import machine
 from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
 from study.cli.terminal import console, say, shown, table
+from study.code import PROJECT
 from study.config.recipes import epochs_of
 from study.data.datasets import dataset
 from study.data.datasets.listing import list_images
@@ -128,8 +129,10 @@ def _speeds(
 
 def _measured(asked: dict[str, Any], processes: int) -> dict[str, tuple[float, int]]:
     """Return the speed of each model, the mean of processes that measure it at the same time."""
-    command = [sys.executable, "-m", "study.cli.speed", json.dumps(asked)]
-    environment = {**KEEP_MEMORY, **os.environ}
+    command = [sys.executable, "-P", "-m", "study.cli.speed", json.dumps(asked)]
+    # This library, and not what is called so elsewhere.
+    path = [str(PROJECT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**KEEP_MEMORY, **os.environ, "PYTHONPATH": os.pathsep.join(path)}
     started = [
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

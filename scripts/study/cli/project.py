@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from study.code import PROJECT
 from study.config.recipes import merged
 from study.config.study import Study, check_study
 from study.errors import StudyError
@@ -75,30 +76,33 @@ def results_option(parser: argparse.ArgumentParser) -> None:
 
 
 def require_project() -> None:
-    """Raise a `StudyError` unless the current folder is a project's."""
-    if not (Path("workflow/Snakefile").is_file() and Path(CONFIG).is_file()):
+    """Raise a `StudyError` unless the current folder is a project's, or a study's elsewhere."""
+    if not (Path(CONFIG).is_file() or Path("results").is_dir()):
         raise StudyError(
-            f"{Path.cwd()} is not the project's folder, it has no workflow/Snakefile and {CONFIG}; "
-            "cd there and type the command again"
+            f"{Path.cwd()} is not the project's folder nor a study's, it has no {CONFIG} and no "
+            "results; cd there and type the command again"
         )
 
 
 def find_project(configfiles: Sequence[str]) -> Project:
     """Return the project in the current folder.
 
-    Files are merged as Snakemake does it, key by key.
+    Files are merged as Snakemake does it, key by key; what a study elsewhere does not say is as in
+    the project that this library belongs to.
 
     Raises:
         StudyError: here is no project, or its configuration is wrong.
     """
-    require_project()
+    if not configfiles:
+        require_project()
     config: dict[str, Any] = {}
-    for path in (CONFIG, *configfiles):
+    own = [CONFIG] if Path(CONFIG).is_file() else []
+    for path in (PROJECT / CONFIG, *own, *configfiles):
         content = read_yaml(path)
         if not isinstance(content, Mapping):
             raise StudyError(f"{path}: expected keys of the configuration, such as seeds: [42]")
         config = merged(config, content)
-    return Project(list(configfiles), config, check_study(config, Path("workflow/schemas")))
+    return Project(list(configfiles), config, check_study(config, PROJECT))
 
 
 def locked() -> bool:
@@ -138,6 +142,8 @@ def outputs(project: Project, targets: Sequence[str] = ("all",)) -> list[Output]
 def _snakemake(project: Project, arguments: Sequence[str]) -> str:
     """Return what Snakemake prints."""
     given = ["--configfile", *project.configfiles] if project.configfiles else []
+    if not Path("workflow/Snakefile").is_file():
+        given += ["--snakefile", str(PROJECT / "workflow/Snakefile")]
     result = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments, *given],
         capture_output=True,

@@ -41,7 +41,7 @@ def resolve_recipe(
     if not path.is_file():
         known = sorted(other.stem for other in path.parent.glob("*.yaml"))
         raise StudyError(
-            f"config: the model {path.stem!r} has no recipe {path}; "
+            f"config: the model {path.stem!r} has no recipe config/models/{path.name}; "
             f"write models: [{', '.join(known)}] or add that file"
         )
     recipe = read_yaml(path)

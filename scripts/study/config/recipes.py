@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.files import read_yaml
+from study.files import read_json, read_yaml
 
 # What a recipe writes instead of a learning rate to take the one that a search suggests.
 FROM_SEARCH = "from lr_find"
@@ -87,7 +87,7 @@ def complete_recipe(
                 f"{path}: optimizer.lr is {FROM_SEARCH!r} but no search was given; "
                 "pass --lr-find with what lr_find.py wrote, or write a number"
             )
-        search = json.loads(Path(lr_find).read_text())
+        search = read_json(lr_find)
         if search["learning_rate"] is None:
             reason = search["failures"][search["rule"]]
             raise StudyError(f"{lr_find} holds no suggestion: {reason}")

@@ -36,28 +36,30 @@ class Study(NamedTuple):
     why_not_comparable: str | None
 
 
-def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("config")) -> Study:
+def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -> Study:
     """Check a configuration with all that it names, and resolve its recipes.
 
     Args:
         config: the whole configuration.
-        schemas: folder of the schemas.
-        folder: where published.yaml and models/<model>.yaml lie.
+        project: its folder, with schemas, published figures and recipes.
+        here: where the study is; recipes in its config/models come before those of the project.
 
     Raises:
         StudyError: the first thing that is wrong, in one line that says what to write instead.
     """
+    schemas = project / "workflow" / "schemas"
     check_config(config, read_yaml(schemas / "config.schema.yaml"))
     if config["storage"]:
         check_address(config["storage"])
     schema = read_yaml(schemas / "recipe.schema.yaml")
-    published = read_yaml(folder / "published.yaml")
+    published = read_yaml(found_in(here, project, "config/published.yaml"))
     systems = {name: published[name] for name in config["reproduce"]["systems"]}
     kinds = ("model", "tuned") if config["reproduce"]["tuned"] else ("model",)
     compared = [system[kind] for system in systems.values() for kind in kinds]
 
     def resolved(model: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-        return resolve_recipe(folder / "models" / f"{model}.yaml", overrides, schema)
+        path = found_in(here, project, f"config/models/{model}.yaml")
+        return resolve_recipe(path, overrides, schema)
 
     # Overrides of models that are not listed are checked too: a typing error must not pass unseen.
     models = dict.fromkeys([*config["models"], *config["overrides"], *compared])
@@ -71,6 +73,11 @@ def check_study(config: Mapping[str, Any], schemas: Path, folder: Path = Path("c
         check_claims(claims, config["models"], config["combos"])
     reported = {system["model"]: resolved(system["model"], {}) for system in systems.values()}
     return Study(recipes, systems, kinds, why_not_comparable(systems, config, recipes, reported))
+
+
+def found_in(here: Path, project: Path, name: str) -> Path:
+    """Return a file of the study's own folder, or the project's where it has none."""
+    return here / name if (here / name).exists() else project / name
 
 
 def _check_models(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, Any]]) -> None:

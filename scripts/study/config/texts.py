@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from study.data.names import COMMON, OFFICIAL
-from study.errors import StudyError
+from study.errors import StudyError, escaped
 
 # user:password@ before a host.
 CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
@@ -29,10 +29,10 @@ def check_texts(config: Mapping[str, Any]) -> None:
                 "yourself and name the file by dataset.archive or CIFAR10_ARCHIVE"
             )
     for name in ("archive", "checksums", "path", "test_path"):
-        _check_path(f"dataset.{name}", config["dataset"][name])
-    _check_path("claims", config["claims"])
+        check_path(f"config: dataset.{name}", config["dataset"][name])
+    check_path("config: claims", config["claims"])
     for position, votes in enumerate(config["human_votes"]):
-        _check_path(f"human_votes[{position}].path", votes["path"])
+        check_path(f"config: human_votes[{position}].path", votes["path"])
 
 
 def _texts(value: Any, where: str = "") -> Iterable[tuple[str, str]]:
@@ -48,13 +48,18 @@ def _texts(value: Any, where: str = "") -> Iterable[tuple[str, str]]:
             yield from _texts(item, f"{where}[{position}]")
 
 
-def _check_path(key: str, path: str) -> None:
+def check_path(key: str, path: str) -> None:
+    """Check that a path can be given to a command and kept in a configuration.
+
+    Raises:
+        StudyError: it cannot; `key` is what the line calls it.
+    """
     if path.startswith("-"):
-        raise StudyError(f"config: {key} is {path!r}, which reads like an option; write ./{path}")
-    if not path.isprintable() or "{" in path or "}" in path:  # Snakemake's wildcards
+        raise StudyError(f"{key} is {path!r}, which reads like an option; write ./{path}")
+    if escaped(path) != path or "{" in path or "}" in path:  # Snakemake's wildcards
         raise StudyError(
-            f"config: {key} is {path!r}, expected a path without braces, line breaks and other "
-            "control characters; rename the file"
+            f"{key} is {path!r}, expected a path in UTF-8 without braces, line breaks "
+            "and other control characters; rename the file"
         )
 
 

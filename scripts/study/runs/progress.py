@@ -83,7 +83,7 @@ def _was_interrupted(log: Path) -> bool:
 
 
 def _lines(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines() if log.exists() else []
+    return log.read_text("utf-8", "replace").splitlines() if log.exists() else []
 
 
 class Progress(NamedTuple):

@@ -5,6 +5,8 @@ A step of a small network launches hundreds of kernels, and that takes longer th
 Source: "CUDA semantics: CUDA Graphs" in PyTorch's documentation.
 """
 
+import copy
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,12 +16,20 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from study.errors import StudyError, one_line
+from study.errors import one_line
 from study.training.step import TrainingStep
 
 # Steps before a recording. PyTorch's documentation asks for some, in which libraries choose and set
 # up their kernels.
 WARM_UP = 3
+# The variable of a job that takes its steps one by one, whatever the recipe says; its value is "0".
+VARIABLE = "STUDY_CUDA_GRAPH"
+# Relative difference between a batch's loss by the first replay and by the same step taken eagerly.
+_TOLERANCE = 0.02
+
+
+class GraphFailed(RuntimeError):
+    """Recording or replaying failed; the state of the training and of the GPU is unknown."""
 
 
 class Recorder(Protocol):
@@ -73,24 +83,23 @@ class CudaRecorder:
         return result, f"{waits[0].filename}, line {waits[0].lineno}" if waits else None
 
     def record(self, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-        """See `Recorder`.
-
-        Raises:
-            StudyError: the work cannot be recorded.
-        """
+        """See `Recorder`."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
-        try:
-            with torch.cuda.graph(graph, stream=self.stream):
-                result = work()
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            raise StudyError(
-                f"the training step cannot be recorded as a CUDA graph ({one_line(error)}); "
-                "write 'cuda_graph: false' in the recipe"
-            ) from error
+        with torch.cuda.graph(graph, stream=self.stream):
+            result = work()
         return graph.replay, result
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """Turn errors within into `GraphFailed`, but for memory that lacks without a graph too."""
+    try:
+        yield
+    except RuntimeError as error:
+        if what == "warming up" and isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise GraphFailed(f"{what} the CUDA graph failed ({one_line(error)})") from error
 
 
 class GraphedStep:
@@ -103,6 +112,9 @@ class GraphedStep:
     Every call is one step of training: also the first ones, after which the step is recorded, and
     the short batch at an epoch's end. These too read the rates from tensors, so that a training
     ends the same wherever it was interrupted and resumed.
+
+    The first replay is held against the same step taken eagerly from the same state. If the loss is
+    another one, the training goes on from that state, one by one.
 
     torch's fused optimizers take a momentum as a number only. Where the schedule changes it, the
     optimizer's part is not recorded but launched after the rest.
@@ -139,6 +151,9 @@ class GraphedStep:
         """Take one step; for arguments and result see `TrainingStep.__call__`.
 
         The result is valid until the next step.
+
+        Raises:
+            GraphFailed: the work could not be recorded or replayed.
         """
         if self._whole:
             for rate, group in zip(self._rates, self._step.optimizer.param_groups, strict=True):
@@ -150,13 +165,43 @@ class GraphedStep:
         self._positions.copy_(positions)
         self._epoch.fill_(epoch)
         if self._replay is None:
+            return self._first_replay(positions, epoch)
+        return self._replayed()
+
+    def _first_replay(self, positions: Tensor, epoch: int) -> Tensor:
+        before = copy.deepcopy(self._step.state_dict())
+        expected = self._eager(positions, epoch).clone()
+        self._step.load_state_dict(copy.deepcopy(before))
+        with _failing("recording"):
             self._record()
-        self._replay()
+        totals = self._replayed()
+        losses = [float(expected[0]), float(totals[0])]
+        if math.isclose(*losses, rel_tol=_TOLERANCE) or not any(map(math.isfinite, losses)):
+            return totals
+        self._replay = None
+        self._give_up(
+            f"the recorded step has the loss {losses[1] / len(positions):.4g}, and the same step "
+            f"taken by itself {losses[0] / len(positions):.4g}"
+        )
+        self._step.load_state_dict(before)
+        return self._eager(positions, epoch)
+
+    def _replayed(self) -> Tensor:
+        with _failing("replaying"):
+            self._replay()
         if not self._whole:
             for parameter, gradient in self._gradients:
                 parameter.grad = gradient  # a short batch has put its own there
             self._step.update()
         return self._totals
+
+    def _give_up(self, obstacle: str) -> None:
+        self._obstacle = obstacle
+        print(
+            f"note: {obstacle}, so it is not recorded as a CUDA graph, which would be faster; "
+            "'cuda_graph: false' in the recipe silences this",
+            file=sys.stderr,
+        )
 
     def _eager(self, positions: Tensor, epoch: int) -> Tensor:
         totals = self._step.learn(positions, epoch)
@@ -166,16 +211,11 @@ class GraphedStep:
 
     def _warm_up(self, positions: Tensor, epoch: int) -> Tensor:
         self._warm_ups += 1
-        totals, obstacle = self._recorder.warm_up(lambda: self._eager(positions, epoch))
+        with _failing("warming up"):
+            totals, obstacle = self._recorder.warm_up(lambda: self._eager(positions, epoch))
         # What sets the kernels up may wait: it is not recorded.
-        self._obstacle = obstacle if self._warm_ups == WARM_UP else None
-        if self._obstacle:
-            print(
-                f"note: a training step waits for the GPU ({self._obstacle}), so it is not "
-                "recorded as a CUDA graph, which would be faster; "
-                "'cuda_graph: false' in the recipe silences this",
-                file=sys.stderr,
-            )
+        if obstacle and self._warm_ups == WARM_UP:
+            self._give_up(f"a training step waits for the GPU ({obstacle})")
         return totals
 
     def _record(self) -> None:

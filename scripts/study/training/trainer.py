@@ -1,20 +1,29 @@
 """The training loop: epochs of steps, measured after each, until a recipe's end."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from study.config.recipes import epochs_of
-from study.errors import StudyError
+from study.errors import StudyError, one_line
+from study.job import StartAnew
 from study.models.build import build_recipe_model
 from study.models.inference import evaluate
 from study.models.trained_weights import Taken, head_of, read_weights, take
 from study.seeds import stream_seed
-from study.training.cuda_graphs import CudaRecorder, GraphedStep, Recorder
+from study.training.cuda_graphs import (
+    VARIABLE,
+    CudaRecorder,
+    GraphedStep,
+    GraphFailed,
+    Recorder,
+)
 from study.training.epoch import Epoch, weights_digest
 from study.training.image_set import ImageSet
 from study.training.schedules import changes_momentum, make_schedule
@@ -128,7 +137,11 @@ class Trainer:
         self.schedule = make_schedule(
             self.step.optimizer, steps_per_epoch=steps, epochs=epochs, **recipe["schedule"]
         )
-        records = recipe.get("cuda_graph", True) and not recipe.get("compile")
+        records = (
+            recipe.get("cuda_graph", True)
+            and not recipe.get("compile")
+            and os.environ.get(VARIABLE) != "0"
+        )
         self.recorder: Recorder | None = (
             CudaRecorder(augmentation) if records and self.device.type == "cuda" else None
         )
@@ -222,14 +235,16 @@ class Trainer:
 
         Raises:
             Diverged: the loss is no longer finite; the history holds the epochs before.
+            StartAnew: a CUDA graph failed; it goes on from the last state saved, without one.
         """
         saved = time.monotonic()
         take_step = self.stepper()
         while not self.finished():
-            for _ in self.steps(take_step):
-                if time.monotonic() - saved > save_every:
-                    save(self.state_dict())
-                    saved = time.monotonic()
+            with self._without_graph_after_a_failure(take_step):
+                for _ in self.steps(take_step):
+                    if time.monotonic() - saved > save_every:
+                        save(self.state_dict())
+                        saved = time.monotonic()
             self.recorded = isinstance(take_step, GraphedStep) and take_step.recorded
             self.history.append(self._finished_epoch())
             if self.keep_best or self.patience:
@@ -240,6 +255,19 @@ class Trainer:
         if self.keep_best:
             self.evaluated.load_state_dict(self.best["weights"])
         return self.history
+
+    @contextmanager
+    def _without_graph_after_a_failure(self, take_step: Callable) -> Iterator[None]:
+        """Start the job anew where a graph failed, at once or when its kernels ran."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not isinstance(take_step, GraphedStep) or isinstance(error, torch.OutOfMemoryError):
+                raise
+            if not isinstance(error, GraphFailed) and "CUDA error" not in str(error):
+                raise
+            reason = f"{one_line(error)}; training starts again without a CUDA graph"
+            raise StartAnew(reason, **{VARIABLE: "0"}) from error
 
     def steps(self, take_step: Callable[[Tensor, int], Tensor]) -> Iterator[None]:
         """Take all steps of the next epoch, or the rest of an unfinished one.

@@ -15,13 +15,16 @@ def test_the_commit_is_that_of_the_project_itself(tmp_path):
         )
 
     git("init")
-    (tmp_path / "requirements.lock").write_text("a")
+    (tmp_path / "requirements.lock").write_text("a==1\n")
     git("add", "requirements.lock")
     git("commit", "--message", "first")
     clean = repository(tmp_path)
     assert len(clean["commit"]) == 40 and clean["dirty"] is False and len(clean["lock"]) == 64
-    (tmp_path / "inner").mkdir()
-    assert repository(tmp_path / "inner")["commit"] is None
+    for name, commit in (("inner", None), ("0" * 40, "0" * 40)):
+        (tmp_path / name).mkdir()
+        assert repository(tmp_path / name)["commit"] == commit
+    (tmp_path / "requirements.lock").write_bytes(b"a==1\r\n")
+    assert repository(tmp_path)["lock"] == clean["lock"]
     (tmp_path / "requirements.lock").write_text("b")
     changed = repository(tmp_path)
     assert (

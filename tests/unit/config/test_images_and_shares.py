@@ -74,4 +74,4 @@ def test_a_model_that_needs_larger_images_is_named_with_the_size(dataset, fragme
     monkeypatch.chdir(ROOT)
     config = with_dataset(**dataset) | {"models": ["cnn2", "resnet9_tuned"]}
     with pytest.raises(StudyError, match=fragment):
-        check_study(config, ROOT / "workflow" / "schemas")
+        check_study(config, ROOT)

@@ -1,5 +1,7 @@
 """The schemas describe every key, and the README lists what they describe."""
 
+import re
+
 import pytest
 from conftest import ROOT, run_script
 
@@ -37,8 +39,18 @@ def test_schemas_are_closed_and_describe_every_key(schema):
             assert "additionalProperties" in part, f"{path} is open"
 
 
-def test_the_readme_lists_every_key_as_the_schemas_describe_it(tmp_path):
-    copy = tmp_path / "README.md"
-    copy.write_text((ROOT / "config/README.md").read_text())
-    run_script("document_config.py", "--readme", copy)
-    assert copy.read_text() == (ROOT / "config/README.md").read_text(), "run `make docs`"
+def test_the_readme_lists_every_key_and_the_schema_has_the_defaults_of_the_configuration(tmp_path):
+    text, schema = ROOT / "config/README.md", ROOT / "workflow/schemas/config.schema.yaml"
+    # A default that is missing, and one that is another, are put right.
+    changed = re.sub(r" +default: 42\n", "", schema.read_text())
+    assert changed != schema.read_text()
+    (tmp_path / "schema.yaml").write_text(changed.replace("default: true", "default: false"))
+    (tmp_path / "README.md").write_text(text.read_text())
+    options = ("--readme", tmp_path / "README.md", "--schema", tmp_path / "schema.yaml")
+    run_script("document_config.py", *options)
+    assert (tmp_path / "README.md").read_text() == text.read_text(), "run `make docs`"
+    assert (tmp_path / "schema.yaml").read_text() == schema.read_text(), "run `make docs`"
+    defaults = {
+        k: part["default"] for k, part in CONFIG_SCHEMA["properties"].items() if "default" in part
+    }
+    assert defaults == {key: read_yaml(ROOT / "config/config.yaml")[key] for key in defaults}

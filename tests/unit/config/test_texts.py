@@ -11,8 +11,7 @@ from study.config.study import check_study
 from study.errors import StudyError
 from study.files import read_yaml
 
-SCHEMAS = ROOT / "workflow/schemas"
-SCHEMA = read_yaml(SCHEMAS / "config.schema.yaml")
+SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 CONFIG = read_yaml(ROOT / "config/config.yaml")
 
 
@@ -44,7 +43,7 @@ SECRET = "hunter2"
     ],
 )
 def test_a_password_is_refused_and_not_shown(changes):
-    message = refused(check_study, SCHEMAS, **changes)
+    message = refused(check_study, ROOT, **changes)
     assert SECRET not in message and ("password" in message or "address" in message)
 
 

@@ -79,7 +79,7 @@ def test_absolute_paths_below_the_table_are_the_same(tmp_path):
         ("path,label\na.png,x\n./a.png,y\n", "labels.csv:3: a.png is in line 2 already"),
         ("path,label\na.png,x/y\n", "'x/y' cannot be the name of a class"),
         ("path,label\na.png,..\n", "cannot be the name of a class"),
-        ('path,label\na.png,"x\ny"\n', "cannot be the name of a class"),
+        ('path,label\na.png,"x\ny"\n', "in its name"),
         ("path,label\na.png,=1+1\n", "'=1\\+1' cannot be the name of a class"),
         ("path,label\na.png,@x\n", "cannot be the name of a class"),
         ("path,label\na.png," + "x" * 256 + "\n", "at most 255 bytes"),
@@ -132,7 +132,9 @@ def with_one_class(folder):
         (lambda folder: photographs(folder / "b", "x.MOV"), r"b holds no image, only 1 \.mov;"),
         (below, r"one class, 'unpacked'.*did you mean"),
         (lambda folder: (folder / " x").mkdir(), "' x' cannot be the name of a class"),
-        (lambda folder: (folder / os.fsdecode(b"\xff")).mkdir(), r"'\\udcff' cannot be the name"),
+        (lambda folder: (folder / os.fsdecode(b"\xff")).mkdir(), r"U\+DCFF .*, or no utf-8"),
+        (lambda folder: (folder / "Maine\u00a0Coon").mkdir(), r"U\+00A0 .*no-break space"),
+        (lambda folder: (folder / "cat\u200d").mkdir(), r"U\+200D .*zero width joiner"),
     ],
 )  # fmt: skip
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path, change, fragment):
@@ -155,7 +157,7 @@ def test_test_images_have_the_same_classes(tmp_path):
 
 
 def test_classes_may_be_called_like_values(tmp_path):
-    names = ["+1", "-1", "0", "007", "NA", "None", "nan", "null"]
+    names = ["+1", "-1", "-cat", "0", "007", "NA", "None", "nan", "null"]
     (tmp_path / "0.png").touch()
     rows = "".join(f"{number}.png,{name}\n" for number, name in enumerate(names))
     (tmp_path / "labels.csv").write_text(f"path,label\n{rows}")
@@ -217,3 +219,11 @@ def test_parts_of_a_data_set_are_no_classes(tmp_path, parts, advice):
 def test_a_class_may_be_called_train(tmp_path, classes):
     coloured(tmp_path, 1, dict.fromkeys(classes, (1, 2, 3)))
     assert list_images(tmp_path).classes == sorted(classes)
+
+
+def test_classes_are_called_as_languages_need_it(tmp_path):
+    names = ["می\u200cروم", "👩\u200d🔬"]
+    for name in names:
+        coloured(tmp_path / "images", 1)
+        (tmp_path / "images" / "été").rename(tmp_path / "images" / name)
+    assert set(list_images(tmp_path / "images").classes) > set(names)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tape import TapeRecorder
 
-from study.errors import StudyError
+from study.job import StartAnew
 from study.models.build import build_model
 from study.training import cuda_graphs
 from study.training.image_set import ImageSet
@@ -194,24 +194,65 @@ def test_divergence_is_noticed():
         train(diverging)
 
 
-def test_what_cannot_be_recorded_says_what_to_write(monkeypatch):
-    class Failing:
-        def __init__(self, *_, **__): ...
-        def register_generator_state(self, _): ...
-        def __enter__(self): ...
-        def __exit__(self, *_): ...
+class Failing(TapeRecorder):
+    """Fails at a place as a GPU does."""
 
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Failing)
-    monkeypatch.setattr(torch.cuda, "graph", Failing)
+    def __init__(self, place, error):
+        super().__init__()
+        self.place, self.error = place, error
 
-    def work():
-        raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore")
+    def _at(self, place):
+        if place == self.place:
+            raise self.error
 
-    with pytest.raises(
-        StudyError,
-        match=r"cannot be recorded as a CUDA graph \(CUDA error.*\); write 'cuda_graph: false'",
-    ):
-        cuda_graphs.CudaRecorder(None).record(work)
+    def warm_up(self, work):
+        self._at("warm up")
+        return super().warm_up(work)
+
+    def record(self, work):
+        self._at("record")
+        replay, result = super().record(work)
+        return lambda: (self._at("replay"), replay()), result
+
+
+@pytest.mark.parametrize("place", ["warm up", "record", "replay"])
+@pytest.mark.parametrize("kind", [RuntimeError, torch.OutOfMemoryError])
+def test_a_training_starts_again_without_a_graph_that_fails(place, kind):
+    failing = trainer("adam")
+    failing.recorder = Failing(place, kind("CUDA error: operation not permitted\nmore"))
+    with pytest.raises((StartAnew, torch.OutOfMemoryError)) as raised:
+        train(failing)
+    if (place, kind) == ("warm up", torch.OutOfMemoryError):  # it has no room without a graph too
+        assert raised.type is torch.OutOfMemoryError
+    else:
+        assert raised.value.variables == {cuda_graphs.VARIABLE: "0"}
+        assert "not permitted more" in str(raised.value)
+
+
+@pytest.mark.parametrize("message", ["CUDA error: an illegal memory access", "of another kind"])
+def test_kernels_that_fail_later_are_told_from_other_errors(message):
+    failing = trainer("adam")
+    failing.recorder = TapeRecorder()
+
+    def save(state):
+        raise RuntimeError(message)
+
+    with pytest.raises(StartAnew if "CUDA" in message else RuntimeError, match=message):
+        train(failing, save=save, save_every=0)
+
+
+def test_a_recording_that_computes_something_else_is_not_used(capsys):
+    class Wrong(TapeRecorder):
+        def record(self, work):
+            replay, result = super().record(work)
+            return lambda: (replay(), result.mul_(2)), result
+
+    wrong, one_by_one = trainer("adamw, clipped, averaged"), trainer("adamw, clipped, averaged")
+    wrong.recorder, one_by_one.recorder = Wrong(), TapeRecorder(obstacle="…")
+    train(wrong)
+    train(one_by_one)
+    assert not wrong.recorded and "taken by itself" in capsys.readouterr().err
+    assert_same(wrong, one_by_one)
 
 
 def test_without_a_gpu_nothing_is_recorded():

@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from study.errors import StudyError
+from study.errors import StudyError, escaped
 from study.files import is_formula
 
 # Bytes of a class's name, which is a folder's.
@@ -40,9 +40,15 @@ def check_label(label: str, where: str) -> None:
         StudyError: it cannot; the message begins with `where`.
     """
     # Names of classes become names of folders and of columns, and cells of spreadsheets.
+    hidden = next((c for c in label if escaped(label) != label and not c.isprintable()), "")
+    if hidden:
+        name = unicodedata.name(hidden, "a control character, or no UTF-8")
+        raise StudyError(
+            f"{where}: the class {label[:40]!a} has the character U+{ord(hidden):04X} in its name "
+            f"({name.lower()}), which nobody sees; take it out, or put a plain space there"
+        )
     if (
-        not label.isprintable()
-        or "/" in label
+        "/" in label
         or label in (".", "..")
         or label != label.strip()
         or len(label.encode()) > _LONGEST
@@ -51,5 +57,5 @@ def check_label(label: str, where: str) -> None:
         raise StudyError(
             f"{where}: {label[:40]!a} cannot be the name of a class; expected readable text of at "
             f"most {_LONGEST} bytes without / and without spaces at its ends, that begins with "
-            "none of = + - @ (but a number may)"
+            "none of = + - @ (but a number and a word may, as -cat)"
         )

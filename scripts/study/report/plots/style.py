@@ -4,9 +4,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("svg")
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist

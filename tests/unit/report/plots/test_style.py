@@ -1,6 +1,11 @@
 """How every figure looks."""
 
+import re
+import subprocess
+import sys
+
 import pytest
+from conftest import ROOT, clean_environment
 from matplotlib import pyplot as plt
 
 from study.report.plots.style import STYLE, font_families, save_figure
@@ -32,3 +37,28 @@ def test_class_names_of_other_scripts_are_drawn_and_latin_ones_as_ever(tmp_path)
         figure = plt.figure()
         figure.text(0.1, 0.5, f"{letters} and cat")
     save_figure(figure, tmp_path / "text.png")
+
+
+def test_figures_do_not_depend_on_the_users_matplotlib(tmp_path):
+    program = (
+        "from study.report.plots.style import Figure, message_figure, save_figure\n"
+        "save_figure(message_figure('a line'), 'figure.svg')"
+    )
+    drawn = set()
+    for place, style in (("plain", ""), ("here", "font.size: 30\n"), ("broken", "no: \xe4\n")):
+        folder = tmp_path / place
+        folder.mkdir()
+        (folder / "mine").write_text(style, encoding="latin-1")
+        if place == "here":
+            (folder / "matplotlibrc").write_text(style)
+        user = {"MPLBACKEND": "module://not_installed", "MATPLOTLIBRC": str(folder / "mine")}
+        environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"), **(user if style else {}))
+        subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True)
+        drawn.add((folder / "figure.svg").read_bytes())
+    assert len(drawn) == 1
+
+
+def test_matplotlib_is_imported_where_that_is_settled_and_nowhere_else():
+    for path in (ROOT / "scripts").rglob("*.py"):
+        if "plots" not in path.parts:
+            assert not re.search(r"^ *(import|from) matplotlib", path.read_text(), re.M), path

@@ -1,0 +1,95 @@
+"""What a running study prints."""
+
+import io
+import logging
+from enum import Enum
+
+from study.cli import run_log
+from study.cli.run_log import RunLog, for_a_reader
+
+Event = Enum("Event", "RUN_INFO JOB_INFO JOB_FINISHED JOB_ERROR PROGRESS ERROR")
+
+
+def record(event: Event | None, message: str = "", **extra) -> logging.LogRecord:
+    """Return what Snakemake logs."""
+    made = logging.LogRecord("snakemake", logging.INFO, "", 0, message, (), None)
+    made.__dict__.update(extra, event=event)
+    return made
+
+
+def job(number: int, rule: str, **wildcards: str) -> logging.LogRecord:
+    return record(Event.JOB_INFO, jobid=number, rule_name=rule, wildcards=wildcards)
+
+
+def said(*records: logging.LogRecord, started: str = "") -> list[str]:
+    """Return what is printed of a study."""
+    stream = io.StringIO()
+    log = RunLog(stream)
+    log.started = started
+    for one in records:
+        log.handle(one)
+    log.close()
+    return stream.getvalue().splitlines()
+
+
+def test_a_finished_job_is_a_line_with_the_time_left(monkeypatch):
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(run_log.time, "monotonic", lambda: float(next(clock)))
+    run = {"combo": "v1", "model": "cnn2"}
+    lines = said(
+        record(Event.RUN_INFO, "Job stats:", stats={"train": 2, "split": 1, "total": 3}),
+        job(1, "split"), record(Event.JOB_FINISHED, job_id=1),
+        job(2, "train", **run, seed="42"), record(Event.JOB_FINISHED, job_id=2),
+        job(3, "train", **run, seed="7"), record(Event.JOB_FINISHED, job_id=3),
+        started="on 2 CPU cores",
+    )  # fmt: skip
+    assert lines == [
+        "Job stats:",
+        "2 trainings: on 2 CPU cores",
+        "   1 of 3  split, 10 seconds",
+        "   2 of 3  train v1/cnn2/seed42, 10 seconds; about 10 seconds left",
+        "   3 of 3  train v1/cnn2/seed7, 10 seconds",
+    ]
+
+
+def test_why_jobs_failed_comes_last_and_once(tmp_path):
+    ours, other = tmp_path / "a.log", tmp_path / "b.log"
+    ours.write_text("epoch 1/5\nerror: the disk is full\n")
+    other.write_text("Traceback\n  x\nValueError: y\x1b[2J\n")
+    records = [job(number, "train", seed=str(number)) for number in range(4)]
+    failures = [
+        record(Event.JOB_ERROR, jobid=number, rule_name="train", log=[str(log)])
+        for number, log in enumerate([ours, ours, other, other])
+    ]
+    lines = said(*records, *failures, record(Event.JOB_FINISHED, job_id=3))
+    assert lines[4].startswith("   1 of 1  train seed3")
+    assert lines[5:] == [
+        "train seed0, train seed1 failed:",
+        "error: the disk is full",
+        "train seed2 failed:",
+        "Traceback",
+        "  x",
+        "ValueError: y\\x1b[2J",
+    ]
+
+
+def test_a_job_that_was_killed_says_nothing_so_the_usual_reason_is_said(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("epoch 1/5\n")
+    failure = record(Event.JOB_ERROR, jobid=1, rule_name="train", log=[str(log)])
+    *_, last_word, error = said(job(1, "train", seed="7"), failure)
+    assert last_word == "epoch 1/5" and "out of memory" in error
+
+
+def test_what_snakemake_says_of_every_study_alike_is_left_out():
+    assert for_a_reader(record(None, "Nothing to be done."))
+    assert for_a_reader(record(Event.ERROR, "WorkflowError:\nno such rule"))
+    assert not for_a_reader(record(None, "Select jobs to execute..."))
+    assert not for_a_reader(record(Event.PROGRESS))
+
+
+def test_a_second_kind_of_job_is_waited_for_without_a_time():
+    records = [record(Event.RUN_INFO, stats={"a": 2, "b": 1, "train": 1, "total": 4})]
+    for number in (1, 2):
+        records += [job(number, "a"), record(Event.JOB_FINISHED, job_id=number)]
+    assert [line.split(",")[0] for line in said(*records)[1:]] == ["   1 of 4  a", "   2 of 4  a"]

@@ -1,0 +1,60 @@
+"""The `study` command runs the library beside the study, whatever else is called so."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from conftest import ROOT
+
+SCRIPTS = ROOT / "scripts"
+COMMAND = f"import sys; sys.path.append({str(SCRIPTS)!r}); import partition_study as p; p.main()"
+
+
+def study(folder, *path) -> str:
+    """Return what the installed command prints in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "--help"], cwd=folder, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONSAFEPATH": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_module_of_that_name_elsewhere_does_not_take_its_place(tmp_path):
+    (tmp_path / "study.py").write_text("raise RuntimeError('not the library')\n")
+    assert "study COMMAND" in study(tmp_path, tmp_path)
+
+
+def test_a_copy_of_the_project_has_its_own(tmp_path):
+    shutil.copytree(SCRIPTS, tmp_path / "scripts")
+    with (tmp_path / "scripts/study/cli/main.py").open("a") as stream:
+        stream.write("\n\ndef main():\n    print('the copy')\n")
+    assert study(tmp_path) == "the copy\n"
+    assert "study COMMAND" in study(tmp_path / "scripts")
+
+
+def test_set_up_is_done_again_only_where_what_is_there_does_not_fit(tmp_path):
+    venv = tmp_path / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copy(ROOT / "requirements.lock", venv)
+    (venv / "made-in").write_text(f"{tmp_path.resolve()}\n")
+    (venv / "bin/python").symlink_to("/bin/true")
+
+    def makes_it_anew() -> bool:
+        done = subprocess.run(
+            ["make", "-n", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return "Setting up" in done.stdout
+
+    assert not makes_it_anew()
+    (venv / "bin/python").unlink()
+    (venv / "bin/python").symlink_to(tmp_path / "a Python that was upgraded")
+    assert makes_it_anew()
+    (venv / "bin/python").unlink()
+    (venv / "bin/python").symlink_to("/bin/true")
+    assert not makes_it_anew()
+    (venv / "made-in").write_text("/another/folder\n")
+    assert makes_it_anew()
