@@ -34,10 +34,10 @@ def test_a_tilde_is_the_home_folder_in_every_path(tmp_path, monkeypatch):
     (tmp_path / "claims.yaml").write_text("- {claim: x, accuracy_at_least: 0.1}\n")
     (tmp_path / "photos").touch()
     config = CONFIG | {"claims": "~/claims.yaml"}
-    check_study(config, ROOT / "workflow/schemas", ROOT / "config")
+    check_study(config, ROOT)
     own = config["dataset"] | {"name": "folder", "path": "~/photos"}
     with pytest.raises(StudyError, match="photos is a file, expected a folder"):
-        check_study(config | {"dataset": own}, ROOT / "workflow/schemas", ROOT / "config")
+        check_study(config | {"dataset": own}, ROOT)
     assert with_home("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
 
 
