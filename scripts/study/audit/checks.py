@@ -119,6 +119,23 @@ def splits_hold(
         yield Check("splits divide partitions", f"{name}, seed {seed}", problem)
 
 
+def official_split_holds(split: Mapping[str, np.ndarray], source_split: np.ndarray) -> str:
+    """Return what is wrong with a split of the combo official, or "".
+
+    Args:
+        split: image_ids by role.
+        source_split: "train" or "test", N; of each image, as its publisher divided them.
+    """
+    members = np.concatenate(list(split.values()))
+    if len(members) != len(np.unique(members)):
+        return "an image has two roles"
+    if not np.array_equal(split["test"], np.flatnonzero(source_split == "test")):
+        return "does not test on the publisher's test images"
+    if len(members) != len(source_split):
+        return "does not divide all images"
+    return ""
+
+
 def roles_hold(predictions: Predictions, combo: Sequence[Mapping[str, np.ndarray]]) -> str:
     """Return how the roles stored with a run's logits differ from its splits, or ""."""
     expected = np.zeros(len(predictions.roles), np.uint8)

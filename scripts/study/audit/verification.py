@@ -16,6 +16,7 @@ from study.audit.checks import (
     Unreadable,
     accuracy_without_near_duplicates,
     first_difference,
+    official_split_holds,
     opened,
     problems,
     recorded_digests,
@@ -125,11 +126,17 @@ class Shared:
             for name in names
         }
         self.partitions = {name: opened(read_image_ids, tree.partition(name)) for name in names}
-        seeds = dict.fromkeys(run.seed for run in opened(read_runs, tree.list_of_runs))
+        runs = opened(read_runs, tree.list_of_runs)
+        seeds = dict.fromkeys(run.seed for run in runs)
         self.splits = {
             (name, seed): opened(read_split, tree.split(name, seed))
             for name in names
             for seed in seeds
+        }
+        self.official = {
+            run.seed: opened(read_split, tree.split(OFFICIAL, run.seed))
+            for run in runs
+            if run.combo == OFFICIAL
         }
         self.common_tests = {seed: opened(read_image_ids, tree.common_test(seed)) for seed in seeds}
 
@@ -147,6 +154,12 @@ class Shared:
         held = splits_hold(self.partitions, self.splits, len(self.index.labels))
         for check, path in zip(held, files, strict=True):
             yield check._replace(remake=str(path) if check.problem else "")
+        for seed, split in self.official.items():
+            path = str(tree.split(OFFICIAL, seed))
+            problem = official_split_holds(split, self.index.source_split)
+            yield Check(
+                "official tests on the publisher's test", path, problem, path * bool(problem)
+            )
         for seed, image_ids in self.common_tests.items():
             path = str(tree.common_test(seed))
             union = common_test(self.splits[name, seed] for name in self.partitions)
@@ -157,7 +170,7 @@ class Shared:
     def splits_of(self, run: Run) -> list[Mapping[str, np.ndarray]]:
         """Return the splits that a run was trained on."""
         if run.combo == OFFICIAL:
-            return [opened(read_split, self.tree.split(OFFICIAL, run.seed))]
+            return [self.official[run.seed]]
         return [self.splits[part, run.seed] for part in run.combo.split("+")]
 
 
