@@ -17,6 +17,7 @@ from study.audit.checks import Check, problems
 from study.audit.submission_files import check_files, check_runs
 from study.audit.verification import study_checks
 from study.data.index import read_image_ids, read_index
+from study.data.near_duplicates import groups_of_duplicates, read_duplicates
 from study.data.partitions import draw_partitions
 from study.data.splits import read_split, split_partition
 from study.errors import StudyError, one_line
@@ -135,6 +136,12 @@ def _own_draw(
             "the data are the teacher's", name, "" if same else "differs from the teacher's"
         )
     labels = read_index(data / "index.csv").labels
+    groups = None
+    if config["near_duplicates"].get("keep_together", True):
+        # The teacher's own, where it was made: what was handed in may say anything.
+        found = [folder / "near_duplicates.csv" for folder in (data, results / "data")]
+        pairs = read_duplicates(next((path for path in found if path.is_file()), found[1]))
+        groups = groups_of_duplicates(pairs, len(labels))
     sizes = {part["name"]: part["size"] for part in config["partitions"]}
     for name, image_ids in draw_partitions(labels, sizes, student).items():
         same = np.array_equal(read_image_ids(results / "partitions" / f"{name}.csv"), image_ids)
@@ -142,7 +149,7 @@ def _own_draw(
             "partitions are the student's own", name, "" if same else f"is not what {student} draws"
         )
         for seed in config["seeds"]:
-            expected = split_partition(image_ids, labels, config["split"], seed)
+            expected = split_partition(image_ids, labels, config["split"], seed, groups)
             found = read_split(results / "splits" / name / f"seed{seed}.csv")
             same = all(np.array_equal(found[role], expected[role]) for role in expected)
             yield Check(

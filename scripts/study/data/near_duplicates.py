@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.fft import dctn
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from study.errors import StudyError
 
@@ -108,6 +110,18 @@ def read_duplicates(path: str | Path) -> np.ndarray:
             f"{path}: expected image_id < other_id in every row; find the near-duplicates again"
         )
     return pairs
+
+
+def groups_of_duplicates(pairs: np.ndarray, n: int) -> np.ndarray:
+    """Return the group of each image, int64, N: the smallest image_id of those it is linked to.
+
+    Args:
+        pairs: int64, P×2; near-duplicates. A chain of them is one group.
+        n: images of the data set.
+    """
+    links = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (n, n))
+    _, component = connected_components(links, directed=False)
+    return np.unique(component, return_index=True)[1][component]
 
 
 def _identical_pairs(images: np.ndarray) -> np.ndarray:
