@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import stdtr
 from scipy.stats import binom
 
 from study.comparison.intervals import t_half_width, t_interval, t_p_value
@@ -152,12 +153,21 @@ def difference_row(
         "error": math.sqrt(main.variance),
         "freedom": main.freedom,
         "seed_sd": math.sqrt(found.seeds.variance),
+        "b_higher": _chance_of_higher(found, len(gaps)),
         "fixed_error": math.sqrt(found.fixed),
         "n_seeds": len(gaps),
         "n_images": found.images.n,
         "n_tests": sum(map(len, gaps)),
         "method": _method(found, main, len(gaps)),
     }
+
+
+def _chance_of_higher(found: Difference, n_seeds: int) -> float:
+    """Return the predicted probability that the gap of one more seed is above 0; NaN if unknown."""
+    if not found.seeds or found.seeds.variance == 0:
+        return math.nan
+    spread = math.sqrt(found.seeds.variance * (1 + 1 / n_seeds))
+    return float(stdtr(found.seeds.freedom, found.value / spread))
 
 
 def _ends(name: str, value: float, part: Spread) -> dict[str, float]:

@@ -94,3 +94,14 @@ def test_seeds_that_agree_by_luck_do_not_make_a_difference_of_few_images_real():
     error = math.sqrt(2 / 57 * (1 - 2 / 57) / 114)
     assert row["p"] == pytest.approx(2 * stats.t.sf(2 / 57 / error, 3))
     assert row["low"] < 0 and row["method"].startswith("t over 4 images on which they differ")
+
+
+def test_the_chance_of_one_more_seed_is_rather_too_near_to_a_half():
+    """Of truly 0.69: five seeds do not know the mean, nor the noise."""
+    random, predicted = np.random.default_rng(3), []
+    for _ in range(500):
+        gaps = [np.full(30, gap) for gap in random.normal(0.01, 0.02, 5)]
+        row = difference_row(gaps, [IDS + 30 * s for s in range(5)])
+        predicted.append(row["b_higher"])
+    assert stats.norm.cdf(0.5) - 0.05 < np.mean(predicted) < stats.norm.cdf(0.5)
+    assert math.isnan(difference_row([np.ones(30)], [IDS])["b_higher"])
