@@ -1,8 +1,8 @@
 """Grade studies that students handed in: bundles or folders. No code of theirs is run.
 
 Partitions and splits are drawn again from each student's id, accuracies are computed again from the
-logits, and files are compared with their digests. The data must be decoded here first:
-snakemake results/data/index.csv
+logits, and files are compared with their digests. The data must be decoded here first, and splits
+keep near-duplicates together: snakemake results/data/index.csv results/data/near_duplicates.csv
 """
 
 import argparse
