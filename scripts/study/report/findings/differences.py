@@ -26,7 +26,8 @@ class _Pair(NamedTuple):
 
     def text(self) -> str:
         verdict = "real" if self.real else "undecided"
-        return f"{100 * self.difference:+.1f} points ({interval(self.low, self.high)}; {verdict})"
+        ends = interval(max(self.low, -1.0), min(self.high, 1.0))  # no accuracy differs by more
+        return f"{100 * self.difference:+.1f} points ({ends}; {verdict})"
 
 
 def _pairs(rows: pd.DataFrame, better: str | None = None) -> list[_Pair]:
@@ -134,7 +135,9 @@ def power(table: pd.DataFrame) -> list[Finding]:
         return []
     detectable = ", ".join(
         f"{100 * row.detectable:.1f} points with {row.within} "
-        f"({interval(row.detectable_low, row.detectable_high)})"
+        f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
+        if row.detectable < 1
+        else f"more than there can be with {row.within}"
         for row in rows.itertuples()
     )
     text = (
