@@ -17,12 +17,14 @@ from study.report.tables import html_page, write_table
 from study.runs.run import n_of
 
 _COLUMNS = (
-    "difference is b minus a, on the same test images of each seed. low and high: 95 % interval "
-    "of Student's t over seeds, with the noise of all groups in the family: what other seeds and "
-    "test images might give; never narrower than what the test images alone leave open. seeds: "
-    "the pair's own paired t interval. two_level: bootstrap over seeds and images, too narrow "
-    "where few seeds differ much. images: bootstrap over images, for these trained models alone. "
-    "p_holm is adjusted over the pairs of a family; verdict names the better one at 5 %. "
+    "difference is b minus a, on the same test images of each seed. low and high: 95 % interval, "
+    "what other seeds might give; with fewer than five seeds the noise is that of all pairs of "
+    "the same kind (combos of these sizes, or these models on combos of this size). Seeds that "
+    "split the same images anew say nothing of other images; new_images does: other seeds and "
+    "other images of the same source. (On official, where all seeds test the same images, low and "
+    "high are that too.) seeds: the pair's own paired t interval. images: other test images, for "
+    "these trained models. p_holm is adjusted over all pairs of the study; verdict names the "
+    "better one at 5 %. "
 )
 _ONE_SEED = (
     "With one seed nothing is known of other seeds: the intervals are those over images, for "
@@ -34,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the tables, the page and the figures."""
     index = read_index(arguments.index)
     study = read_study(arguments.runs, index.labels, arguments.partitions)
-    tables = comparison_tables(study, index, arguments.draws, arguments.precision)
+    tables = comparison_tables(study, index, arguments.precision)
     for path in arguments.tables:
         write_table(path, tables[Path(path).stem], "%.6g")
     pairs = tables["comparisons"]
@@ -65,9 +67,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--partitions", required=True, nargs="+", help="names of all partitions")
-    parser.add_argument(
-        "--draws", type=int, default=2000, help="of each bootstrap (default: %(default)s)"
-    )
     parser.add_argument(
         "--precision",
         type=float,

@@ -5,7 +5,13 @@ import argparse
 
 import numpy as np
 
-from study.data.index import Index, read_image_ids, read_index
+from study.data.index import (
+    Index,
+    groups_of_duplicates,
+    read_duplicates,
+    read_image_ids,
+    read_index,
+)
 from study.data.partitions import joined
 from study.data.splits import (
     ROLES,
@@ -27,7 +33,11 @@ def split(arguments: argparse.Namespace, index: Index) -> dict[str, np.ndarray]:
     ratios = {role: getattr(arguments, role) for role in ROLES}
     if arguments.kind == "afresh":
         return split_afresh(image_ids, ratios, arguments.seed)
-    roles = split_partition(image_ids, index.labels, ratios, arguments.seed)
+    groups = None
+    if arguments.near_duplicates:
+        pairs = read_duplicates(arguments.near_duplicates)
+        groups = groups_of_duplicates(pairs, len(index.labels))
+    roles = split_partition(image_ids, index.labels, ratios, arguments.seed, groups)
     where = f"{' '.join(arguments.partitions)}, seed {arguments.seed}"
     require_every_class(roles, index.labels, index.classes, where)
     return roles
@@ -55,6 +65,10 @@ if __name__ == "__main__":
         nargs="*",
         default=[],
         help="lists of the image_ids to split, .csv; none for the official split",
+    )
+    parser.add_argument(
+        "--near-duplicates",
+        help="table of pairs whose images are to have one role, .csv; default: none",
     )
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")
     parser.add_argument("--train", type=float, help="share of the images to train on")

@@ -23,8 +23,8 @@ from study.runs.tree import ResultsTree
 
 _GROUP = ["combo", "model"]
 _COMPARED = [
-    *_GROUP, "letters_of_combos", "letters_of_models", "two_level_low", "two_level_high",
-    "images_low", "images_high",
+    *_GROUP, "letters_of_combos", "letters_of_models", "images_low", "images_high",
+    "new_images_low", "new_images_high",
 ]  # fmt: skip
 _SHOWN = [
     *_GROUP, "seed", "status", "n_train", "parameters", "common_test_accuracy", "test_accuracy",
@@ -108,7 +108,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--compared",
         required=True,
-        help="letters and bootstrap intervals of each combo and model, .csv",
+        help="letters and intervals of each combo and model, .csv",
     )
     parser.add_argument(
         "--groups", required=True, help="table to write: a row a combo and model, .csv"

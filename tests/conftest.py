@@ -180,7 +180,7 @@ class Project:
             "human_votes": [],
             "certify": [],
             "storage": "",
-            "compare": {"draws": 200, "precision": 0.005},
+            "compare": {"precision": 0.005},
             "claims": "",
             "figures": {"runs": True},
             "device": "cpu",

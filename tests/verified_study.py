@@ -54,7 +54,7 @@ def write_study(results: Path, config: dict[str, Any] = CONFIG) -> SimpleNamespa
     manifest = {"images": list(images.shape), "classes": CLASSES, "sha256": digests}
     write_json(tree.data_manifest, manifest)
     write_csv(tree.near_duplicates, ["image_id", "other_id"], [(0, 7), (3, 9)])
-    expected = Expected(config, read_index(tree.index))
+    expected = Expected(config, read_index(tree.index), np.array([(0, 7), (3, 9)]))
     for name, image_ids in expected.partitions.items():
         path = tree.partition(name)
         write_image_ids(path, image_ids)

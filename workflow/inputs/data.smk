@@ -49,8 +49,16 @@ def split_lists(wildcards):
     return partition_lists(wildcards.part.removesuffix(AFRESH).split("+"))
 
 
-def split_options(wildcards):
-    """Return of which kind a split is, and its shares."""
+def split_duplicates(wildcards):
+    """Return the table of near-duplicates that a partition's split keeps together, if it does."""
+    of_partition = wildcards.part != OFFICIAL and not wildcards.part.endswith(AFRESH)
+    if of_partition and config["near_duplicates"].get("keep_together", True):
+        return ["results/data/near_duplicates.csv"]
+    return []
+
+
+def split_options(wildcards, input):
+    """Return of which kind a split is, its shares, and what it keeps together."""
     if wildcards.part == OFFICIAL:
         return ["--kind", "official", "--val", config["official"]["val"]]
     kind = "afresh" if wildcards.part.endswith(AFRESH) else "partition"
@@ -59,4 +67,5 @@ def split_options(wildcards):
         "--kind",
         kind,
         *(word for role, ratio in shares for word in (f"--{role}", ratio)),
+        *option("--near-duplicates", input.duplicates),
     ]

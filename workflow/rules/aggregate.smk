@@ -90,7 +90,6 @@ rule compare:
     params:
         code=code("compare.py"),
         partitions=list(PARTITIONS),
-        draws=config["compare"]["draws"],
         precision=config["compare"]["precision"],
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/compare.py"'
@@ -98,7 +97,6 @@ rule compare:
         " --runs {input.runs:q}"
         " --index {input.index:q}"
         " --partitions {params.partitions:q}"
-        " --draws {params.draws:q}"
         " --precision {params.precision:q}"
         " --tables {output.tables:q}"
         " --page {output.page:q}"

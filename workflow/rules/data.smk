@@ -119,6 +119,7 @@ rule split:
     input:
         index="results/data/index.csv",
         partitions=split_lists,
+        duplicates=split_duplicates,
     output:
         split="results/splits/{part}/seed{seed}.csv",
         development="results/splits/{part}/seed{seed}.development.csv",

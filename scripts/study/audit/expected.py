@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from study.data.index import Index
+from study.data.index import Index, groups_of_duplicates
 from study.data.names import OFFICIAL
 from study.data.partitions import draw_partitions
 from study.data.splits import common_test, split_official, split_partition
@@ -25,10 +25,14 @@ class Expected:
     Attributes:
         config: the whole configuration.
         index: of all images.
+        pairs: int64, P×2; near-duplicates.
+        groups: int64, N; near-duplicates that have one role, see `split_partition`, or None.
     """
 
-    def __init__(self, config: Mapping[str, Any], index: Index):
-        self.config, self.index = config, index
+    def __init__(self, config: Mapping[str, Any], index: Index, pairs: np.ndarray):
+        self.config, self.index, self.pairs = config, index, pairs
+        together = config["near_duplicates"].get("keep_together", True)
+        self.groups = groups_of_duplicates(pairs, len(index.labels)) if together else None
         self.split = cache(self._split)  # a run of each model asks for it
         self.common_test = cache(self._common_test)
 
@@ -49,7 +53,7 @@ class Expected:
         if name == OFFICIAL:
             val = config["official"]["val"]
             return split_official(self.index.source_split, labels, val, seed)
-        return split_partition(self.partitions[name], labels, config["split"], seed)
+        return split_partition(self.partitions[name], labels, config["split"], seed, self.groups)
 
     def _common_test(self, seed: int) -> np.ndarray:
         return common_test(self.split(name, seed) for name in self.partitions)

@@ -53,8 +53,8 @@ class RunChecks:
         answers: of each run that did not diverge, its logits for some images.
     """
 
-    def __init__(self, study: "Verification", expected: Expected, pairs: np.ndarray):
-        self.study, self.expected, self.pairs = study, expected, pairs
+    def __init__(self, study: "Verification", expected: Expected):
+        self.study, self.expected = study, expected
         self.tree = study.tree
         self.images = np.load(study.images, mmap_mode="r")
         n = len(self.images)
@@ -179,12 +179,12 @@ class RunChecks:
         """Return the metrics, computed again; keep the run's score."""
         labels, classes = self.expected.index.labels, self.expected.index.classes
         common = self.expected.common_test(run.seed)
-        again = run_metrics(predictions, labels, classes, common, self.pairs)
+        again = run_metrics(predictions, labels, classes, common, self.expected.pairs)
         if again["status"] != "diverged":
             is_common = bool(again["common_test"]["n"])
             measured = again["common_test"] if is_common else again
             test = common if is_common else np.flatnonzero(predictions.has_role("test"))
-            judged = predictions.may_judge(self.pairs)
+            judged = predictions.may_judge(self.expected.pairs)
             n, without = accuracy_without_near_duplicates(predictions, labels, test, judged)
             self.study.scores.append(
                 {"combo": run.combo, "model": run.model, "seed": run.seed}

@@ -81,7 +81,9 @@ class Verification:
         try:
             record = opened(read_json, self.tree.study)
             expected = Expected(
-                self.config or record["config"], opened(read_index, self.tree.index)
+                self.config or record["config"],
+                opened(read_index, self.tree.index),
+                opened(read_duplicates, self.tree.near_duplicates),
             )
             shared = [
                 *data_checks(self.tree, expected, self.images, self.digest),
@@ -121,9 +123,8 @@ class Verification:
     def _checks_of_runs(self, record: Mapping[str, Any], expected: Expected) -> Iterator[Check]:
         tree = self.tree
         summary = opened(read_table, tree / "summary.csv").to_dict("records")
-        pairs = opened(read_duplicates, tree.near_duplicates)
         runs, rows = expected.runs(tree.folder), {}
-        of_run = RunChecks(self, expected, pairs)
+        of_run = RunChecks(self, expected)
         for run in runs:
             try:
                 yield from of_run.checks(run)

@@ -2,7 +2,8 @@
 
 Runs, partitions and splits are derived again from the assignment and each student's id, accuracies
 are computed again from the logits, some of these from the weights by your own code, and files are
-compared with their digests. The data must be decoded here first: snakemake results/data/index.csv
+compared with their digests. The data must be decoded here first, and splits keep near-duplicates
+together: snakemake results/data/index.csv results/data/near_duplicates.csv
 """
 
 import argparse

@@ -15,6 +15,7 @@ COMMANDS = {
     "watch": "how far the running trainings are",
     "show": "the runs as a table: sort, filter, only what differs",
     "diff": "two runs or two studies: what differs, and what of it exceeds the noise of seeds",
+    "compare": "which of several models is better, by predictions made here or elsewhere",
     "predict": "the classes of images of yours, by the best run, another one or all seeds",
     "export": "a run's model for other software, with its preprocessing inside and a model card",
     "grade": "studies that students handed in, without running their code",

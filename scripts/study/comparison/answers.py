@@ -136,42 +136,45 @@ class Study:
         """Return by combo how many images its runs train on."""
         return {run.combo: run.record["n_train"] for run in self.runs}
 
-    def tested_seeds(self, official: bool) -> dict[int, int]:
-        """Return how many test images the runs of each seed have that has any.
+    def tests(self, official: bool) -> dict[int, np.ndarray]:
+        """Return the test images of each seed that has a run, by seed.
 
         Args:
             official: whether of runs on the combo official, or of all others.
         """
-        sizes = {
-            seed: len(one.test)
+        tests = {
+            seed: one.test
             for (combo, _), by_seed in self.groups.items()
             if (combo == OFFICIAL) == official
             for seed, one in by_seed.items()
         }
-        return {seed: sizes[seed] for seed in self.seeds if seed in sizes}
+        return {seed: tests[seed] for seed in self.seeds if seed in tests}
 
     def values(self, family: Family, measure: str) -> list[np.ndarray]:
         """Return for each tested seed the measure of each test image, float n×G.
 
         NaN where a run is missing. Seeds without any run are left out.
         """
-        seeds = self.tested_seeds(family.official)
-        return [self.values_of_seed(*one, family.groups, measure) for one in seeds.items()]
+        tables = []
+        for seed, test in self.tests(family.official).items():
+            table = np.full((len(test), len(family.groups)), np.nan)
+            for column, group in enumerate(family.groups):
+                if seed in self.group(*group):
+                    table[:, column] = self.group(*group)[seed].values[measure]
+            tables.append(table)
+        return tables
 
-    def values_of_seed(
-        self,
-        seed: int,
-        size: int,
-        groups: Sequence[tuple[str, str]],
-        measure: str,
-        kind: type = np.float64,
-    ) -> np.ndarray:
-        """Return the measure of each of a seed's `size` test images, n×G; NaN for a missing run."""
-        table = np.full((size, len(groups)), np.nan, kind)
-        for column, group in enumerate(groups):
-            if seed in self.group(*group):
-                table[:, column] = self.group(*group)[seed].values[measure]
-        return table
+    def means(self, measure: str) -> dict[tuple[str, str], np.ndarray]:
+        """Return by combo and model the mean over test images of each seed, NaN without a run."""
+        return {
+            group: np.array(
+                [
+                    by_seed[s].values[measure].mean(dtype=float) if s in by_seed else np.nan
+                    for s in self.seeds
+                ]
+            )
+            for group, by_seed in self.groups.items()
+        }
 
     def accuracies(self, combos: Sequence[str], model: str) -> np.ndarray:
         """Return accuracies, float C×S; NaN where a run is missing."""

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from scipy.special import chdtri, stdtrit
 
 from study.comparison.intervals import CONFIDENCE
 from study.errors import StudyError
 
+_TAIL = (1 - CONFIDENCE) / 2
 VERDICTS = ("supported", "contradicted", "undecided")
 
 
@@ -21,13 +23,14 @@ def judge_claims(
     """Return what the results say of each claim.
 
     A claim about several cases is supported if all of them are, contradicted if one of them is,
-    else undecided.
+    else undecided. All must hold for support, so each is tested at 5 %; any may contradict, so the
+    5 % of that are divided among them (Bonferroni).
 
     - `better` … `than`: two combos, for each of `models`, or two models, on each of `combos`.
       Supported where the first has the higher accuracy by the test of
       `study.comparison.pairs.compare` (Holm-adjusted, 5 %), contradicted where the second has.
     - `accuracy_at_least`: for each of `combos` and `models`. Supported where the 95 % t interval
-      of the mean over seeds is not below it, contradicted where it is all below.
+      of the mean over seeds is not below it, contradicted where the adjusted one is all below.
     - `seed_sd_at_most`: for each of `models`; the same with the chi-square interval of the
       standard deviation over seeds.
 
@@ -86,25 +89,44 @@ def _cases(
         return _comparisons(claim, pairs[pairs["measure"] == "accuracy"])
     if "accuracy_at_least" in claim:
         least = claim["accuracy_at_least"]
-        return [
-            _case(
-                f"{row.model} on {row.combo}",
-                row.accuracy,
-                row.seeds_low,
-                row.seeds_high,
-                f"at least {least:g}",
-                least,
-                above=True,
-            )
+        rows = [
+            row
             for row in groups.itertuples()
             if _meant(claim, "combos", row.combo) and _meant(claim, "models", row.model)
         ]
+        return [_accuracy_case(row, least, len(rows)) for row in rows]
     most = claim["seed_sd_at_most"]
-    return [
-        _case(row.model, row.sd, row.low, row.high, f"at most {most:g}", most, above=False)
-        for row in variance[variance["source"] == "seed"].itertuples()
-        if _meant(claim, "models", row.model)
-    ]
+    rows = variance[variance["source"] == "seed"]
+    rows = [row for row in rows.itertuples() if _meant(claim, "models", row.model)]
+    return [_sd_case(row, most, len(rows)) for row in rows]
+
+
+def _accuracy_case(row: Any, least: float, n_cases: int) -> dict[str, Any]:
+    """Return the case of one combo and model."""
+    half = row.accuracy - row.seeds_low
+    freedom = max(row.n_seeds - 1, 1)
+    wider = stdtrit(freedom, 1 - _TAIL / n_cases) / stdtrit(freedom, 1 - _TAIL)
+    return _case(
+        f"{row.model} on {row.combo}",
+        (row.accuracy, row.seeds_low, row.seeds_high),
+        f"at least {least:g}",
+        supported=row.seeds_low >= least,
+        contradicted=row.accuracy + wider * half < least,
+    )
+
+
+def _sd_case(row: Any, most: float, n_cases: int) -> dict[str, Any]:
+    """Return the case of one model."""
+    adjusted = row.low
+    if n_cases > 1:
+        adjusted *= (chdtri(row.freedom, _TAIL) / chdtri(row.freedom, _TAIL / n_cases)) ** 0.5
+    return _case(
+        row.model,
+        (row.sd, row.low, row.high),
+        f"at most {most:g}",
+        supported=row.high <= most,
+        contradicted=adjusted > most,
+    )
 
 
 def _meant(claim: Mapping[str, Any], key: str, name: str) -> bool:
@@ -136,16 +158,14 @@ def _comparisons(claim: Mapping[str, Any], pairs: pd.DataFrame) -> list[dict[str
 
 
 def _case(
-    case: str, value: float, low: float, high: float, expected: str, bound: float, *, above: bool
+    case: str,
+    interval: tuple[float, float, float],
+    expected: str,
+    *,
+    supported: bool,
+    contradicted: bool,
 ) -> dict[str, Any]:
-    inside, outside = (low >= bound, high < bound) if above else (high <= bound, low > bound)
     # NaN, of one seed, is neither.
-    verdict = "supported" if inside else "contradicted" if outside else "undecided"
-    return {
-        "case": case,
-        "case_verdict": verdict,
-        "value": value,
-        "low": low,
-        "high": high,
-        "expected": expected,
-    }
+    verdict = "supported" if supported else "contradicted" if contradicted else "undecided"
+    numbers = dict(zip(("value", "low", "high"), interval, strict=True))
+    return {"case": case, "case_verdict": verdict} | numbers | {"expected": expected}

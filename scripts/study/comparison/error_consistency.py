@@ -1,13 +1,15 @@
 """Whether two runs fail on the same images more often than their accuracies make likely."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from study.comparison.answers import Answers, Study
+from study.data.names import OFFICIAL
 
 
 def error_consistency(a: np.ndarray, b: np.ndarray) -> float:
@@ -31,32 +33,52 @@ def error_consistency(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def agreement_table(study: Study) -> pd.DataFrame:
-    """Return how far models, and seeds, fail on the same images: kappa on images unseen by both."""
+    """Return how far models, and seeds, fail on the same images.
+
+    All combos of partitions are looked at on the same images: those that no run of the two seeds
+    trained or validated on. Those of the combo official are its own.
+    """
     rows = []
     for combo in study.combos:
+        unseen = _unseen(study, official=combo == OFFICIAL)
         for i, a in enumerate(study.models):
             seeds = study.group(combo, a)
-            pairs = [(x, y) for j, x in enumerate(seeds.values()) for y in list(seeds.values())[:j]]
-            rows += _agreement("seeds", combo, a, a, pairs)
+            pairs = list(itertools.combinations(seeds.values(), 2))
+            rows += _agreement("seeds", combo, a, a, pairs, unseen)
             for b in study.models[:i]:
                 others = study.group(combo, b)
                 pairs = [(others[seed], seeds[seed]) for seed in seeds if seed in others]
-                rows += _agreement("models", combo, b, a, pairs)
+                rows += _agreement("models", combo, b, a, pairs, unseen)
     columns = ["between", "combo", "a", "b", "kappa", "least", "most", "n_pairs", "n_images"]
     return pd.DataFrame(rows, columns=columns)
 
 
+def _unseen(study: Study, *, official: bool) -> dict[int, np.ndarray]:
+    """Return by seed a mask, bool N, of the images that no run of it trained or validated on."""
+    unseen: dict[int, np.ndarray] = {}
+    for (combo, _), by_seed in study.groups.items():
+        if (combo == OFFICIAL) == official:
+            for seed, one in by_seed.items():
+                unseen[seed] = unseen[seed] & one.unseen if seed in unseen else one.unseen
+    return unseen
+
+
 def _agreement(
-    kind: str, combo: str, a: str, b: str, pairs: Sequence[tuple[Answers, Answers]]
+    kind: str,
+    combo: str,
+    a: str,
+    b: str,
+    pairs: Sequence[tuple[Answers, Answers]],
+    unseen: Mapping[int, np.ndarray],
 ) -> list[dict[str, Any]]:
     """Return the row of some pairs of runs; none without pairs."""
     if not pairs:
         return []
     kappas, n_images = [], []
     for x, y in pairs:
-        unseen = x.unseen & y.unseen
-        kappas.append(error_consistency(x.right[unseen], y.right[unseen]))
-        n_images.append(unseen.sum())
+        by_both = unseen[x.run.seed] & unseen[y.run.seed]
+        kappas.append(error_consistency(x.right[by_both], y.right[by_both]))
+        n_images.append(by_both.sum())
     return [
         {
             "between": kind,

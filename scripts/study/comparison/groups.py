@@ -1,5 +1,8 @@
 """What the runs of one combo and model say together."""
 
+import math
+
+import numpy as np
 import pandas as pd
 
 from study.comparison.intervals import t_interval
@@ -11,6 +14,8 @@ _METRICS = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """Return mean, sd and 95 % t interval over seeds of each metric of one combo and model.
 
+    Intervals are cut off where the metric ends: at 0, and but for losses at 1.
+
     Args:
         runs: a row a run, with its `status`; those that diverged do not count.
 
@@ -21,7 +26,8 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
     row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
     for metric in _METRICS:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
-        row |= {
-            f"{metric}_{part}": getattr(interval, part) for part in ("mean", "sd", "low", "high")
-        }
+        most = math.inf if metric.startswith(("nll", "brier")) else 1.0
+        ends = {end: np.clip(getattr(interval, end), 0, most) for end in ("low", "high")}
+        numbers = {"mean": interval.mean, "sd": interval.sd} | ends
+        row |= {f"{metric}_{part}": number for part, number in numbers.items()}
     return row

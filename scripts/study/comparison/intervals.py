@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -31,13 +31,13 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
     if n < 2:
         return Interval(mean, math.nan, n, math.nan, math.nan)
     sd = float(array.std(ddof=1))
-    half = float(student_t.ppf((1 + confidence) / 2, n - 1)) * sd / math.sqrt(n)
+    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * sd / math.sqrt(n)
     return Interval(mean, sd, n, mean - half, mean + half)
 
 
 def t_half_width(error: float, freedom: float) -> float:
     """Return half the width of the 95 % interval of an estimate with this standard error."""
-    return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
 
 
 def t_p_value(value: float, error: float, freedom: float) -> float:
@@ -45,7 +45,7 @@ def t_p_value(value: float, error: float, freedom: float) -> float:
 
     Where the error is 0, it is 1 for an estimate of 0 and 0 for all others.
     """
-    return float(2 * student_t.sf(abs(value) / error, freedom)) if error > 0 else float(value == 0)
+    return float(2 * stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -59,3 +59,12 @@ def holm(p: np.ndarray) -> np.ndarray:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     return adjusted
+
+
+def percentile_interval(draws: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the middle part of bootstrap draws; NaN without any."""
+    known = draws[~np.isnan(draws)]
+    if len(known) == 0:
+        return math.nan, math.nan
+    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

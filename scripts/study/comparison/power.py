@@ -1,82 +1,126 @@
 """How small a difference a study can find, and how many seeds a finer one takes."""
 
+import functools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.stats import chi2, nct
+from scipy.stats import f as f_distribution
 from scipy.stats import t as student_t
 
 from study.comparison.intervals import CONFIDENCE, t_half_width
-from study.comparison.pairs import Residual, image_variances, residual
+from study.comparison.spread import ENOUGH_SEEDS
 
-_POWER = 0.8
+POWER = 0.8  # Also how sure `seeds_needed` is.
+_MOST = 10_000
 
 
-def study_noise(values: Sequence[np.ndarray]) -> Residual:
-    """Return the noise of a family: its residual, and at least what the test images alone cause.
+@functools.lru_cache(maxsize=4096)
+def detectable_errors(freedom: float, level: float, power: float = POWER) -> float:
+    """Return how many standard errors a difference must be to be found with this probability.
 
-    Few degrees of freedom may show less than that by luck, though other test images would differ.
+    That is the noncentrality of Student's t at which a two-sided test finds it.
 
     Args:
-        values: for each of S seeds, float n_s×G: a value of each test image; NaN for a group
-            without a run of this seed.
+        freedom: of the standard error.
+        level: of the test, such as 5 % over the number of pairs.
+        power: in how many of all cases it is to be found.
     """
-    noise = residual(np.array([of_seed.mean(axis=0) for of_seed in values]).T)
-    pairs = image_variances(values)[:, *np.triu_indices(values[0].shape[1], 1)]
-    known = pairs[~np.isnan(pairs)]
-    if not noise.freedom or not len(known):
-        return noise
-    return noise._replace(sd=max(noise.sd, math.sqrt(known.mean() / 2)))
+    critical = student_t.isf(level / 2, freedom)
+    return float(brentq(lambda d: nct.sf(critical, freedom, d) - power, 0, 20 * critical + 20))
 
 
-def detectable(noise: Residual, n_seeds: int) -> float:
-    """Return the smallest difference that so many seeds find in 80 % of all cases, at 5 %.
+def detectable(error: float, freedom: float, n_pairs: int) -> tuple[float, float, float]:
+    """Return the smallest difference that is found in four of five cases, and its 95 % range.
 
-    (t of 97.5 % + t of 80 %) · sd · √(2/n_seeds); NaN where the noise is unknown.
+    It is that of a test at 5 % over the number of pairs: the least that Holm's adjustment grants,
+    so that a pair is found at least as often. The range is what the noise itself may be.
+
+    Args:
+        error: standard error of a difference.
+        freedom: of the error.
+        n_pairs: pairs that are adjusted for.
     """
-    if not noise.freedom:
-        return math.nan
-    quantiles = student_t.ppf([(1 + CONFIDENCE) / 2, _POWER], noise.freedom)
-    return float(quantiles.sum()) * noise.sd * math.sqrt(2 / n_seeds)
+    if not freedom or math.isnan(error):
+        return math.nan, math.nan, math.nan
+    freedom = round(freedom, 1)
+    smallest = error * detectable_errors(freedom, (1 - CONFIDENCE) / n_pairs)
+    tails = (1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2
+    low, high = (smallest * math.sqrt(freedom / chi2.ppf(tail, freedom)) for tail in tails)
+    return smallest, low, high
 
 
 def seeds_needed(
-    noise: Residual, n_groups: int, half_width: float, most: int = 10_000
-) -> int | None:
-    """Return how many seeds make the 95 % interval of a difference at most ± `half_width`.
+    seed_sd: float, fixed_error: float, freedom: float, n_seeds: int, half_width: float
+) -> float:
+    """Return how many seeds make a difference's 95 % interval so narrow in four of five cases.
+
+    The noise of the study that is planned and that of this one are both drawn: their ratio is F.
 
     Args:
-        noise: of this study; where it is unknown, None is returned.
-        n_groups: groups in the family, which give degrees of freedom.
+        seed_sd: standard deviation over seeds of the difference of a single one, less what
+            `fixed_error` holds.
+        fixed_error: standard error that more seeds do not lessen, because all test the same
+            images.
+        freedom: of `seed_sd`.
+        n_seeds: of this study.
         half_width: wanted, in the measure's unit, above 0.
-        most: not more than so many are tried.
+
+    Returns:
+        NaN where the noise is unknown; infinity where no number of seeds suffices.
     """
-    if not noise.freedom:
-        return None
-    for seeds in range(2, most):
-        freedom = (n_groups - 1) * (seeds - 1)
-        if t_half_width(noise.sd * math.sqrt(2 / seeds), freedom) <= half_width:
-            return seeds
-    return most
+    if not freedom or n_seeds < 2 or math.isnan(seed_sd):
+        return math.nan
+    if t_half_width(fixed_error, math.inf) >= half_width:
+        return math.inf
+
+    def suffice(seeds: int) -> bool:
+        few = freedom * (seeds - 1) / (n_seeds - 1)
+        freedom_then = seeds - 1 if seeds >= ENOUGH_SEEDS else few
+        more = f_distribution.ppf(POWER, freedom_then, freedom)
+        error = math.sqrt(fixed_error**2 + more * seed_sd**2 / seeds)
+        return t_half_width(error, freedom_then) <= half_width
+
+    low, high = 1, 2
+    while high < _MOST and not suffice(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffice(middle) else (middle, high)
+    return float(min(high, _MOST))
 
 
-def power_row(values: Sequence[np.ndarray], precision: float | None = None) -> dict[str, Any]:
-    """Return what differences a family can find; see `study.comparison.tables.comparisons`.
+def power_row(pairs: pd.DataFrame, n_pairs: int, precision: float | None = None) -> dict[str, Any]:
+    """Return what differences a family can find, by the pair in the middle of its pairs.
 
     Args:
-        values: as for `study_noise`.
+        pairs: of the family and one measure: what `study.comparison.pairs.compare` returned.
+        n_pairs: pairs of the study, which are adjusted for.
         precision: half-width of a difference's 95 % interval to plan for, if any.
     """
-    noise = study_noise(values)
-    n_seeds = sum(not np.isnan(of_seed.mean(axis=0)).all() for of_seed in values)
+    found = np.array([detectable(row.error, row.freedom, n_pairs) for row in pairs.itertuples()])
+    middle = np.argsort(found[:, 0], kind="stable")[(len(found) - 1) // 2]
+    pair = pairs.iloc[middle]
     row = {
-        "sd": noise.sd,
-        "freedom": noise.freedom,
-        "n_seeds": n_seeds,
-        "detectable": detectable(noise, n_seeds),
+        "sd": pair["seed_sd"] / math.sqrt(2),
+        "freedom": pair["freedom"],
+        "n_seeds": pair["n_seeds"],
+        "n_pairs": n_pairs,
+        **dict(
+            zip(("detectable", "detectable_low", "detectable_high"), found[middle], strict=True)
+        ),
+        "detectable_most": found[:, 0].max(),
     }
     if precision is None:
         return row
-    needed = seeds_needed(noise, values[0].shape[1], precision)
+    noise = math.sqrt(max(pair["error"] ** 2 - pair["fixed_error"] ** 2, 0) * pair["n_seeds"])
+    one_seed = math.isnan(pair["seed_sd"])
+    needed = (
+        math.nan
+        if one_seed
+        else seeds_needed(noise, pair["fixed_error"], pair["freedom"], pair["n_seeds"], precision)
+    )
     return row | {"precision": precision, "seeds_needed": needed}

@@ -63,24 +63,33 @@ def difference(
 def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
     """Return what a comparison says.
 
-    "reproduced" within the claim's tolerance; beyond it "better" or "worse", or "undecided" where
-    the difference's interval holds zero: too few runs or images to tell. For a learning rate and
-    for counts, beyond the tolerance is "different". "not run" without results of ours.
+    - "equivalent": two one-sided tests at 5 % say that an accuracy differs by less than the claim's
+      tolerance, which is to say that the 90 % interval of the difference lies within it. A count
+      or a learning rate is so where it is within the tolerance.
+    - "different": the 95 % interval leaves out zero. A count or rate beyond the tolerance.
+    - "not contradicted": neither; more runs would tell.
+    - "undecided": an accuracy of which one side is a single run, whose own seed nobody can count.
+    - "not run": no results of ours.
+
+    Source: D. J. Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power
+    Approach for Assessing the Equivalence of Average Bioavailability", 1987.
     """
+    published, tolerance = published_values(claim), claim["tolerance"]
     if not len(ours):
         return "not run"
-    mean, published = float(np.mean(ours)), float(np.mean(published_values(claim)))
     if claim["measure"] == "lr_suggestion":
-        ratio = max(mean / published, published / mean)
-        return "reproduced" if ratio <= claim["tolerance"] else "different"
-    if abs(mean - published) <= claim["tolerance"] + 1e-12:
-        return "reproduced"
+        ratio = np.mean(ours) / np.mean(published)
+        return "equivalent" if max(ratio, 1 / ratio) <= tolerance else "different"
     if claim["measure"] not in _ACCURACIES:
-        return "different"
-    gap = difference(ours, published_values(claim), claim.get("n_test"))
-    if gap.low <= 0 <= gap.high:
+        gap = abs(np.mean(ours) - np.mean(published))
+        return "equivalent" if gap <= tolerance else "different"
+    if min(len(ours), len(published)) == 1:
         return "undecided"
-    return "better" if gap.value > 0 else "worse"
+    inner = difference(ours, published, claim.get("n_test"), 0.90)
+    if max(abs(inner.low), abs(inner.high)) <= tolerance:
+        return "equivalent"
+    outer = difference(ours, published, claim.get("n_test"))
+    return "not contradicted" if outer.low <= 0 <= outer.high else "different"
 
 
 def published_values(claim: Mapping[str, Any]) -> list[float]:

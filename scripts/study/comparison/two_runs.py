@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
 from study.comparison.intervals import CONFIDENCE, holm, t_half_width, t_p_value
-from study.comparison.pairs import residual
+from study.comparison.spread import residual
 from study.runs.predictions import Predictions
 
 _NOTHING = "–"
@@ -161,7 +161,7 @@ def groups_of_studies(
         A row a combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of
         which are the same runs, their `difference` b - a, its 95 % interval `low`, `high` by
         Student's t with the noise of all combos of the model in both studies (the residual of
-        groups × seeds, as `study.comparison.pairs.compare` takes it), `p_holm`, adjusted by Holm
+        groups × seeds, of additive effects), `p_holm`, adjusted by Holm
         over the rows, and `verdict`: "same runs" where all are, else "a higher", "b higher" or
         "undecided". Without interval and p where all runs are the same, which is no draw of
         chance, or the noise is unknown, as with one seed. No rows where no run is in both.
@@ -203,6 +203,6 @@ def _groups_of_model(
         mean_a, mean_b = pair.mean(axis=1).to_numpy()
         value, half, p = float(mean_b - mean_a), math.nan, math.nan
         if n > max(1, n_same) and noise.freedom:
-            error = noise.sd * math.sqrt(2 / n)
+            error = math.sqrt(2 * noise.variance / n)
             half, p = t_half_width(error, noise.freedom), t_p_value(value, error, noise.freedom)
         yield combo, model, n, n_same, mean_a, mean_b, value, value - half, value + half, p

@@ -11,6 +11,7 @@ from scipy.stats import f as f_distribution
 
 from study.comparison.answers import Answers, Study
 from study.comparison.intervals import CONFIDENCE
+from study.comparison.spread import interval_of_sum, residual, spread_of_rows, summed
 
 _TAILS = (1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2
 _UNKNOWN = {
@@ -28,8 +29,11 @@ def variance_components(
 ) -> list[dict[str, Any]]:
     """Return the sd of accuracy, a share of 1, that partitions, seeds and the finite test cause.
 
-    Seeds are nested in partitions: a seed means other images in another partition. The component
-    of seeds holds that of the finite test, for each seed is tested on other images.
+    Partitions and seeds are crossed: all runs of a seed are tested on the same images and start
+    from the same weights. The component of seeds is what another seed changes in one run, the mean
+    of the variances over seeds; it holds what all partitions have in common, and that of the
+    finite test, for each seed is tested on other images. Partitions are tested against the
+    residual.
 
     Args:
         accuracies: float, P×S; of runs that were trained on one of P partitions of equal size with
@@ -49,10 +53,10 @@ def variance_components(
     Source: K. Jordan, "Calibrated Chaos: Variance Between Runs of Neural Network Training is
     Harmless and Inevitable", 2023.
     """
-    kept = [row[~np.isnan(row)] for row in accuracies]
-    kept = [row for row in kept if len(row)]
-    grand = float(np.concatenate(kept).mean()) if kept else math.nan
-    partition, seed = _nested_components(kept, grand)
+    known = accuracies[~np.isnan(accuracies)]
+    grand = float(known.mean()) if len(known) else math.nan
+    rows = accuracies[~np.isnan(accuracies).all(axis=1)]
+    partition, seed = _crossed_components(rows[:, ~np.isnan(rows).any(axis=0)])
     spreads = []
     for right in unseen:
         seeds = len(right)
@@ -68,44 +72,38 @@ def variance_components(
     ]
 
 
-def _nested_components(
-    kept: Sequence[np.ndarray], grand: float
-) -> tuple[dict[str, float], dict[str, float]]:
+def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
     """Return what is known of the components of partitions and of seeds.
 
     Args:
-        kept: for each partition the accuracies of its runs, at least one.
-        grand: mean of all.
+        table: accuracies, float P×S, without NaN.
     """
-    sizes = np.array([len(row) for row in kept])
-    n_groups, n = len(kept), int(sizes.sum())
-    within_freedom, between_freedom = n - n_groups, n_groups - 1
-    if within_freedom <= 0:
+    n_groups, n_seeds = table.shape
+    if n_groups < 1 or n_seeds < 2:
         return {}, {}
-    squares = sum(float(((row - row.mean()) ** 2).sum()) for row in kept)
-    within = squares / within_freedom
-    low, high = (math.sqrt(squares / chi2.ppf(tail, within_freedom)) for tail in _TAILS)
-    seed = {"sd": math.sqrt(within), "low": low, "high": high, "freedom": within_freedom}
-    if between_freedom <= 0:
+    parts = spread_of_rows(table)
+    of_seeds = summed(parts)
+    low, high = map(math.sqrt, interval_of_sum(parts))
+    sd = math.sqrt(of_seeds.variance)
+    seed = {"sd": sd, "low": low, "high": high, "freedom": of_seeds.freedom}
+    if n_groups < 2:
         return {}, seed
-    means = np.array([row.mean() for row in kept])
-    between_squares = float((sizes * (means - grand) ** 2).sum())
-    between = between_squares / between_freedom
-    # Runs a partition: their number where all have as many.
-    size = (n - float((sizes**2).sum()) / n) / between_freedom
+    within, freedom = residual(table)
+    between_freedom = n_groups - 1
+    between = n_seeds * float(table.mean(axis=1).var(ddof=1))
     ratio = between / within if within else math.inf
     ends = []
     for tail in _TAILS:
-        least = f_distribution.ppf(tail, between_freedom, within_freedom)
-        excess = between_squares - between_freedom * within * least
-        ends.append(math.sqrt(max(0.0, excess) / (size * chi2.ppf(tail, between_freedom))))
+        excess = between - within * f_distribution.ppf(tail, between_freedom, freedom)
+        spread = between_freedom * max(0.0, excess) / chi2.ppf(tail, between_freedom)
+        ends.append(math.sqrt(spread / n_seeds))
     partition = {
-        "sd": math.sqrt(max(0.0, between - within) / size),
+        "sd": math.sqrt(max(0.0, between - within) / n_seeds),
         "low": ends[0],
         "high": ends[1],
         "freedom": between_freedom,
         "F": ratio,
-        "p": float(f_distribution.sf(ratio, between_freedom, within_freedom)),
+        "p": float(f_distribution.sf(ratio, between_freedom, freedom)),
     }
     return partition, seed
 

@@ -88,3 +88,19 @@ def read_duplicates(path: str | Path) -> np.ndarray:
             f"{path}: expected image_id < other_id in every row; find the near-duplicates again"
         )
     return pairs
+
+
+def groups_of_duplicates(pairs: np.ndarray, n: int) -> np.ndarray:
+    """Return the group of each image, int64, N: the smallest image_id of those it is linked to.
+
+    Args:
+        pairs: int64, P×2; near-duplicates, image_id < other_id. A chain of them is one group.
+        n: images of the data set.
+    """
+    first = np.arange(n)
+    while True:
+        before = first.copy()
+        np.minimum.at(first, pairs.ravel(), first[pairs[:, ::-1]].ravel())
+        first = first[first]
+        if np.array_equal(first, before):
+            return first

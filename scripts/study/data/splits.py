@@ -9,27 +9,63 @@ from study.data.names import OFFICIAL
 from study.data.stratify import apportion, stratified_groups
 from study.errors import StudyError
 from study.files import read_csv, write_csv
+from study.seeds import stream_seed
 
 ROLES = ("train", "val", "test")
 
 
 def split_partition(
-    image_ids: np.ndarray, labels: np.ndarray, ratios: Mapping[str, float], seed: int
+    image_ids: np.ndarray,
+    labels: np.ndarray,
+    ratios: Mapping[str, float],
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Split one partition into train, val and test, stratified by class and exhaustive.
+
+    Images of one group have one role, which depends on the seed and the group alone: it is the same
+    in all partitions. The other images fill up what is left of each role.
 
     Args:
         image_ids: int, n; the images of the partition, in any order.
         labels: int, N; the label of image_id i at position i.
         ratios: share of "train", "val" and "test"; they sum to 1.
         seed: the run's seed; another seed splits otherwise.
+        groups: int, N; the group of image_id i at position i, of which images are not to be parted.
+            Default: each image is alone.
 
     Returns:
         The sorted image_ids of each role, int64.
     """
     sizes = apportion(len(image_ids), [ratios[role] for role in ROLES])
-    groups = stratified_groups(np.sort(image_ids), labels, sizes, f"split/{seed}")
-    return dict(zip(ROLES, groups, strict=True))
+    rest, bound = np.sort(image_ids), [np.empty(0, np.int64)] * len(ROLES)
+    if groups is not None:
+        together = np.bincount(groups)[groups[rest]] > 1
+        roles = _role_of_groups(groups[rest[together]], ratios, seed)
+        bound = [rest[together][roles == number] for number in range(len(ROLES))]
+        rest = rest[~together]
+        sizes = _left(sizes, [len(ids) for ids in bound], len(rest))
+    filled = stratified_groups(rest, labels, sizes, f"split/{seed}")
+    return {
+        role: np.sort(np.concatenate(parts))
+        for role, *parts in zip(ROLES, bound, filled, strict=True)
+    }
+
+
+def _role_of_groups(groups: np.ndarray, ratios: Mapping[str, float], seed: int) -> np.ndarray:
+    """Return the number of the role of each group, drawn by the ratios."""
+    ends = np.cumsum([ratios[role] for role in ROLES[:-1]])
+    drawn = [stream_seed(seed, f"split/group{group}") / 2**63 for group in groups.tolist()]
+    return np.searchsorted(ends, drawn, side="right")
+
+
+def _left(sizes: Sequence[int], taken: Sequence[int], n: int) -> list[int]:
+    """Return how many images each role still needs, `n` in all.
+
+    Where a role has more than its size already, the others make up for it.
+    """
+    left = [max(size - used, 0) for size, used in zip(sizes, taken, strict=True)]
+    return left if sum(left) == n else apportion(n, left)
 
 
 def require_every_class(

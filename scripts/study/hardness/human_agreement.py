@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
-from study.comparison.bootstrap import percentile_interval
-from study.comparison.intervals import t_interval
+from study.comparison.intervals import percentile_interval, t_interval
 from study.errors import StudyError
 from study.hardness.rank_metrics import Ranking, rank_metrics
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
+from study.data.names import OFFICIAL
 from study.report.findings import Finding
 from study.report.rst import heading, listed, literal, plain, table
 from study.runs.run import n_of
@@ -50,13 +51,18 @@ def start_page(
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
+_BESIDE = (
+    "official divides all images once more, as their publisher did: runs on it have trained on "
+    "images of the common test, and runs on partitions on images of its test. So it is scored on "
+    "its own test, and compared with no combo of partitions."
+)
 _DESIGN = (
-    "A combo's split is the union of its partitions' splits, so no test image of any run is a "
-    "training image of another one with the same seed.",
+    "A combo's split is the union of its partitions' splits, so no test image of a run on "
+    "partitions is a training image of another one with the same seed.",
     "Compare combos on the common test, the union of all partitions' test splits: every run of a "
     "seed is scored on the same images.",
-    "Intervals of differences are over seeds with their test images (Student's t) unless they say "
-    "otherwise.",
+    "Intervals of differences say what other seeds would give on these images (Student's t) "
+    "unless they say otherwise.",
     "An image's hardness is judged only by runs that neither trained nor validated on it or on a "
     "near-duplicate.",
 )
@@ -87,6 +93,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
         f"Each partition is split {shares} into training, validation and test images, anew for "
         f"each seed. {_DESIGN[0]}",
         *_DESIGN[1:],
+        *([_BESIDE] if OFFICIAL in config["combos"] and len(config["combos"]) > 1 else []),
     ]
     texts += [start for model in config["models"] if (start := started(model, records))]
     rows = []

@@ -35,19 +35,19 @@ PAIRS = pd.DataFrame(
 )
 GROUPS = pd.DataFrame(
     [
-        ("v1", "m", 0.70, 0.68, 0.72),
-        ("v1", "n", 0.66, 0.64, 0.68),
-        ("v1+v2", "m", 0.75, math.nan, math.nan),
+        ("v1", "m", 3, 0.70, 0.68, 0.72),
+        ("v1", "n", 3, 0.66, 0.64, 0.68),
+        ("v1+v2", "m", 1, 0.75, math.nan, math.nan),
     ],
-    columns=["combo", "model", "accuracy", "seeds_low", "seeds_high"],
+    columns=["combo", "model", "n_seeds", "accuracy", "seeds_low", "seeds_high"],
 )
 VARIANCE = pd.DataFrame(
     [
-        ("m", "partition", 0.1, 0.0, 0.2),
-        ("m", "seed", 0.004, 0.002, 0.01),
-        ("n", "seed", 0.02, 0.015, 0.05),
+        ("m", "partition", 0.1, 0.0, 0.2, 2),
+        ("m", "seed", 0.004, 0.002, 0.01, 6),
+        ("n", "seed", 0.02, 0.015, 0.05, 6),
     ],
-    columns=["model", "source", "sd", "low", "high"],
+    columns=["model", "source", "sd", "low", "high", "freedom"],
 )
 
 
@@ -69,7 +69,10 @@ def verdict(**claim):
         ({"better": "v2", "than": "v3"}, "undecided"),  # no results
         ({"accuracy_at_least": 0.68, "models": ["m"], "combos": ["v1"]}, "supported"),
         ({"accuracy_at_least": 0.69, "models": ["m"], "combos": ["v1"]}, "undecided"),
-        ({"accuracy_at_least": 0.69, "combos": ["v1"]}, "contradicted"),
+        ({"accuracy_at_least": 0.69, "models": ["n"]}, "contradicted"),
+        ({"accuracy_at_least": 0.685, "models": ["n"]}, "contradicted"),
+        ({"accuracy_at_least": 0.685, "combos": ["v1"]}, "undecided"),  # one of two cases
+        ({"accuracy_at_least": 0.75, "combos": ["v1"]}, "contradicted"),
         ({"accuracy_at_least": 0.5, "models": ["m"]}, "undecided"),  # one seed has no interval
         ({"seed_sd_at_most": 0.01, "models": ["m"]}, "supported"),
         ({"seed_sd_at_most": 0.01}, "contradicted"),

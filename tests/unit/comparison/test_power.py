@@ -3,32 +3,55 @@
 import math
 
 import numpy as np
+import pandas as pd
+import pytest
 from scipy import stats
+from statsmodels.stats.power import TTestPower
 
-from study.comparison.pairs import residual
-from study.comparison.power import detectable, seeds_needed
+from study.comparison.power import POWER, detectable, power_row, seeds_needed
 
 
-def test_a_detectable_difference_is_found_in_four_of_five_studies():
+@pytest.mark.parametrize(("freedom", "n_pairs"), [(2, 1), (2, 25), (8, 25), (100, 1)])
+def test_a_detectable_difference_is_found_in_four_of_five_studies(freedom, n_pairs):
+    """By the test that is reported, at 5 % over the pairs, also with few degrees of freedom."""
+    gap, low, high = detectable(1.0, freedom, n_pairs)
     random = np.random.default_rng(10)
-    sd, seeds, groups = 0.01, 4, 4
-    noise = residual(random.normal(0, sd, (groups, seeds)))._replace(sd=sd)
-    gap = detectable(noise, seeds)
-    n_found = 0
-    for _ in range(600):
-        table = random.normal(0, sd, (groups, seeds))
-        table[1] += gap
-        measured = residual(table)
-        t = (table[1].mean() - table[0].mean()) / (measured.sd * math.sqrt(2 / seeds))
-        n_found += abs(t) > stats.t.ppf(0.975, measured.freedom)
-    assert 0.75 <= n_found / 600 <= 0.85, n_found
+    noise = np.sqrt(random.chisquare(freedom, 20_000) / freedom)
+    t = (random.normal(gap, 1, 20_000)) / noise
+    found = t > stats.t.isf(0.025 / n_pairs, freedom)
+    assert found.mean() == pytest.approx(0.8, abs=0.02)
+    assert low < gap < high
+    assert high / gap == pytest.approx(math.sqrt(freedom / stats.chi2.ppf(0.025, freedom)))
 
 
-def test_seeds_needed_are_the_fewest_that_give_the_precision():
-    noise = residual(np.random.default_rng(11).normal(0, 0.01, (5, 3)))
-    needed = seeds_needed(noise, 5, 0.005)
-    half = [
-        stats.t.ppf(0.975, 4 * (n - 1)) * noise.sd * math.sqrt(2 / n) for n in (needed - 1, needed)
-    ]
-    assert half[1] <= 0.005 < half[0]
-    assert seeds_needed(residual(np.ones((3, 1))), 3, 0.005) is None
+def test_the_detectable_difference_is_that_of_statsmodels():
+    effect = TTestPower().solve_power(nobs=10, alpha=0.05, power=POWER)
+    assert detectable(1 / math.sqrt(10), 9, 1)[0] == pytest.approx(effect, rel=1e-3)
+
+
+def test_seeds_needed_give_the_precision_in_four_of_five_studies():
+    sd, planned_from = 0.01, 6
+    random = np.random.default_rng(11)
+    narrow = []
+    for _ in range(2000):
+        estimate = sd * math.sqrt(random.chisquare(planned_from - 1) / (planned_from - 1))
+        needed = int(seeds_needed(estimate, 0, planned_from - 1, planned_from, 0.005))
+        then = sd * math.sqrt(random.chisquare(needed - 1) / (needed - 1) / needed)
+        narrow.append(stats.t.ppf(0.975, needed - 1) * then <= 0.005)
+    assert np.mean(narrow) == pytest.approx(0.8, abs=0.04)
+
+
+def test_no_number_of_seeds_suffices_where_the_images_limit():
+    assert seeds_needed(0.01, 0.004, 4, 5, 0.005) == math.inf
+    assert 5 < seeds_needed(0.01, 0.002, 4, 5, 0.005) < math.inf
+    assert math.isnan(seeds_needed(math.nan, 0, 0, 1, 0.005))
+
+
+def test_a_family_is_told_by_the_pair_in_its_middle_and_its_hardest_one():
+    pairs = pd.DataFrame(
+        [(0.01, 4, 0.02, 0.0, 3), (0.02, 4, 0.03, 0.0, 3), (0.03, 4, 0.05, 0.0, 3)],
+        columns=["error", "freedom", "seed_sd", "fixed_error", "n_seeds"],
+    )
+    row = power_row(pairs, 25, 0.005)
+    assert row["detectable"] == detectable(0.02, 4, 25)[0] < row["detectable_most"]
+    assert row["sd"] == pytest.approx(0.03 / math.sqrt(2)) and row["seeds_needed"] > 3

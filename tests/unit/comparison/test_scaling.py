@@ -6,19 +6,31 @@ from scipy import stats
 
 from study.comparison.scaling import fit_scaling
 
+SIZES = np.array([14_000, 14_000, 14_000, 28_000, 42_000])
 
-def test_the_scaling_fit_finds_the_exponent_and_its_interval():
+
+def test_the_scaling_fit_finds_the_exponent():
     random = np.random.default_rng(15)
-    n = np.array([14_000, 14_000, 14_000, 28_000, 42_000])
-    exact = 1 - 3 * n[:, None] ** -0.25 * np.ones((1, 3))
-    fit = fit_scaling(n, exact, 50, random)
-    assert fit.exponent == pytest.approx(0.25) and fit.error(20_000) == pytest.approx(
-        3 * 20_000**-0.25
-    )
+    exact = 1 - 3 * SIZES[:, None] ** -0.25 * np.ones((1, 3))
+    fit = fit_scaling(SIZES, exact)
+    assert fit.exponent == pytest.approx(0.25)
+    assert fit.error(20_000) == pytest.approx(3 * 20_000**-0.25)
     noisy = exact + random.normal(0, 0.01, exact.shape)
     noisy[0, 1] = np.nan
-    fit = fit_scaling(n, noisy, 500, random)
-    x, y = np.log(np.broadcast_to(n[:, None], noisy.shape)), np.log(1 - noisy)
-    slope = stats.linregress(x[~np.isnan(y)], y[~np.isnan(y)]).slope
-    assert fit.exponent == pytest.approx(-slope) and fit.low < fit.exponent < fit.high
-    assert fit_scaling(n[:3], exact[:3], 50, random) is None
+    fit = fit_scaling(SIZES, noisy)
+    x, y = np.log(np.broadcast_to(SIZES[:, None], noisy.shape)), np.log(1 - noisy)
+    line = stats.linregress(x[~np.isnan(y)], y[~np.isnan(y)])
+    assert fit.exponent == pytest.approx(-line.slope) and fit.low < fit.exponent < fit.high
+    assert fit.intercept == pytest.approx(line.intercept)
+    assert fit_scaling(SIZES[:3], exact[:3]) is None
+    assert np.isnan(fit_scaling(SIZES, noisy[:, :1]).low)
+
+
+def test_the_interval_of_the_exponent_holds_it_though_seeds_shift_all_combos():
+    random, hits = np.random.default_rng(16), []
+    for _ in range(400):
+        log_error = np.log(3) - 0.25 * np.log(SIZES[:, None])
+        log_error = log_error + random.normal(0, 0.05, (1, 3)) + random.normal(0, 0.02, (5, 3))
+        fit = fit_scaling(SIZES, 1 - np.exp(log_error))
+        hits.append(fit.low <= 0.25 <= fit.high)
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.025)

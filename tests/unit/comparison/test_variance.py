@@ -1,25 +1,29 @@
-"""Variance components against a nested analysis of variance and in simulated studies."""
+"""Variance components against a two-way analysis of variance and in simulated studies."""
 
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 
+from study.comparison.spread import residual
 from study.comparison.variance import variance_components
 
 
-def test_variance_components_are_those_of_a_nested_analysis_of_variance():
+def test_variance_components_are_those_of_crossed_partitions_and_seeds():
     random = np.random.default_rng(12)
     table = random.normal(0.7, 0.01, (3, 4)) + np.array([[0.0], [0.02], [0.05]])
     parts = {row["source"]: row for row in variance_components(table, 3000, [])}
-    expected = stats.f_oneway(*table)
-    assert parts["partition"]["F"] == pytest.approx(expected.statistic) and parts["partition"][
-        "p"
-    ] == pytest.approx(expected.pvalue)
+    long = pd.DataFrame([(p, s, table[p, s]) for p in range(3) for s in range(4)], columns=[*"psy"])
+    expected = anova_lm(ols("y ~ C(p) + C(s)", long).fit()).loc["C(p)"]
+    assert parts["partition"]["F"] == pytest.approx(expected["F"])
+    assert parts["partition"]["p"] == pytest.approx(expected["PR(>F)"])
     within = table.var(axis=1, ddof=1).mean()
-    assert parts["seed"]["sd"] == pytest.approx(math.sqrt(within)) and parts["seed"]["freedom"] == 9
-    between = max(0, table.mean(axis=1).var(ddof=1) - within / 4)
+    assert parts["seed"]["sd"] == pytest.approx(math.sqrt(within))
+    rest = residual(table).variance
+    between = max(0, table.mean(axis=1).var(ddof=1) - rest / 4)
     assert parts["partition"]["sd"] == pytest.approx(math.sqrt(between))
     p = table.mean()
     assert parts["finite test"]["sd"] == pytest.approx(math.sqrt(p * (1 - p) / 3000))
@@ -27,18 +31,21 @@ def test_variance_components_are_those_of_a_nested_analysis_of_variance():
     assert math.isnan(one_seed["seed"]["sd"]) and math.isnan(one_seed["partition"]["sd"])
 
 
-def test_intervals_of_variance_components_cover():
+@pytest.mark.parametrize("shared", [0, 0.02])
+def test_intervals_of_variance_components_cover_and_partitions_are_told_apart_as_said(shared):
+    """Also where all partitions of a seed go up and down together."""
     random = np.random.default_rng(13)
-    hits = {"partition": [], "seed": []}
-    for _ in range(400):
-        table = 0.7 + random.normal(0, 0.02, (4, 1)) + random.normal(0, 0.01, (4, 4))
-        for row in variance_components(table, 3000, [])[:2]:
-            hits[row["source"]].append(
-                row["low"] <= {"partition": 0.02, "seed": 0.01}[row["source"]] <= row["high"]
-            )
-    assert 0.92 <= np.mean(hits["seed"]) <= 0.98 and 0.92 <= np.mean(hits["partition"]) <= 0.985, (
-        hits
-    )
+    hits, rejected = {"partition": [], "seed": []}, []
+    seed_sd = math.hypot(shared, 0.01)
+    for _ in range(600):
+        noise = random.normal(0, shared, (1, 4)) + random.normal(0, 0.01, (4, 4))
+        rows = variance_components(0.7 + random.normal(0, 0.02, (4, 1)) + noise, 3000, [])
+        for row in rows[:2]:
+            true = {"partition": 0.02, "seed": seed_sd}[row["source"]]
+            hits[row["source"]].append(row["low"] <= true <= row["high"])
+        rejected.append(variance_components(0.7 + noise, 3000, [])[0]["p"] <= 0.05)
+    assert 0.92 <= np.mean(hits["seed"]) <= 0.98 and 0.92 <= np.mean(hits["partition"]) <= 0.985
+    assert np.mean(rejected) == pytest.approx(0.05, abs=0.025)
 
 
 def test_independent_errors_predict_the_spread_over_seeds():

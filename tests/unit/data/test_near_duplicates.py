@@ -14,7 +14,7 @@ from scipy.fft import dctn, idctn
 
 from study.config.checks import check_config
 from study.data.datasets import Source, dataset
-from study.data.index import read_duplicates
+from study.data.index import groups_of_duplicates, read_duplicates
 from study.data.near_duplicates import near_duplicates
 from study.errors import StudyError
 from study.files import read_yaml
@@ -315,3 +315,9 @@ def test_known_near_duplicates_of_cifar10_are_found_and_little_else(tmp_path):
     found = set(zip(chosen[table["image_id"]], chosen[table["other_id"]], strict=True))
     assert found >= set(known)
     assert len(found) < len(known) + 10
+
+
+def test_a_chain_of_near_duplicates_is_one_group():
+    pairs = np.array([[1, 4], [4, 5], [2, 3]])
+    assert groups_of_duplicates(pairs, 7).tolist() == [0, 1, 2, 2, 1, 1, 6]
+    assert groups_of_duplicates(pairs[:0], 3).tolist() == [0, 1, 2]

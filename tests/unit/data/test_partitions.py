@@ -140,3 +140,37 @@ def test_the_script_draws_shares(tmp_path):
     refused = draw("v3", "--sizes", "v1=30", "v3=11", "--before", tmp_path / "v1.csv", check=False)
     assert_one_clear_line(refused.stderr, "ask for 41 images (v1: 30, v3: 11)", "data set has 40")
     assert not (tmp_path / "v3.csv").exists()
+
+
+def test_images_of_a_group_have_one_role_in_all_partitions_and_roles_keep_their_sizes():
+    n = 600
+    labels, groups = np.arange(n) % 3, np.arange(n)
+    groups[300:330] = groups[:30]  # thirty pairs, one image in each partition
+    groups[331:334] = groups[330]  # and four within one
+    partitions = np.arange(300), np.arange(300, n)
+    used = set()
+    for seed in range(5):
+        splits = [split_partition(ids, labels, RATIOS, seed, groups) for ids in partitions]
+        for split, ids in zip(splits, partitions, strict=True):
+            plain = split_partition(ids, labels, RATIOS, seed)
+            assert [len(split[role]) for role in RATIOS] == [len(plain[role]) for role in RATIOS]
+            assert sorted(np.concatenate(list(split.values()))) == list(ids)
+        for role in RATIOS:
+            first, second = (set(groups[split[role]]) for split in splits)
+            assert first & set(range(30)) == second & set(range(30))
+            used |= {role} if first & set(range(30)) else set()
+        of_four = [role for role in RATIOS for image in splits[1][role] if 330 <= image < 334]
+        assert len(set(of_four)) == 1
+        # Alone, each image is where it was without groups.
+        plain = split_partition(partitions[0], labels, RATIOS, seed)
+        apart = split_partition(partitions[0], labels, RATIOS, seed, np.arange(n))
+        assert all(np.array_equal(apart[role], plain[role]) for role in RATIOS)
+    assert used == set(RATIOS)
+
+
+def test_a_group_larger_than_a_role_takes_it_from_the_others():
+    groups = np.zeros(20, int)
+    groups[10:] = np.arange(10, 20)
+    split = split_partition(np.arange(20), np.zeros(20, int), RATIOS, 1, groups)
+    assert sorted(np.concatenate(list(split.values()))) == list(range(20))
+    assert sum(set(range(10)) <= set(ids) for ids in split.values()) == 1

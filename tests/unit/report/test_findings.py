@@ -49,12 +49,12 @@ def comparisons(seeds, combos, partitions, models) -> pd.DataFrame:
         pairs += [("models", c, "n", "m", -0.05, -0.08, -0.02, "n") for c in combos]
     pairs = table("compared within a b difference low high verdict", pairs)
     return pairs.assign(
-        measure="accuracy", p_holm=0.01, n_images=900 * len(seeds), n_seeds=len(seeds)
+        measure="accuracy", p_holm=0.01, n_tests=900 * len(seeds), n_seeds=len(seeds), seed_sd=0.02
     )
 
 
 def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFrame]:
-    power = [("combos", m, "accuracy", 0.01, 2, 0.03, 0.005, 40) for m in models]
+    power = [("combos", m, "accuracy", 0.01, 2, 9, 0.03, 0.02, 0.08, 0.005, 40) for m in models]
     variance = [
         (m, source, 0.01, 0.005, 0.03, p)
         for m in models
@@ -63,7 +63,8 @@ def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFram
     scaling = [(m, 0.2, 0.1, 0.3) for m in models]
     return {
         "power": table(
-            "compared within measure sd n_seeds detectable precision seeds_needed",
+            "compared within measure sd n_seeds n_pairs detectable detectable_low detectable_high "
+            "precision seeds_needed",
             power if many_seeds and many_combos else [],
         ),
         "variance": table("model source sd low high p", variance if many_seeds else []),
@@ -128,15 +129,6 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
     assert "On 1 image " in found["Suspect labels"] and "doubts 2 labels" in found["Suspect labels"]
 
 
-def test_no_interval_of_an_accuracy_goes_beyond_what_there_is():
-    sure = study(seeds=(1, 2, 3))
-    sure.groups[["seeds_high", "images_high"]] = 1.02
-    assert (
-        "71.0 to 100.0 % over seeds, 73.0 to 100.0 % over test"
-        in texts(sure)["Best on the common test"]
-    )
-
-
 def test_rivals_of_the_best_are_named():
     close = study()
     close.comparisons.loc[close.comparisons["compared"] == "models", "verdict"] = "undecided"
@@ -167,7 +159,7 @@ def test_few_seeds_and_few_test_images_are_said_to_be_little_to_go_by():
     assert "Little to go by" not in texts(study(seeds=(1, 2, 3)))
     assert texts(study())["Little to go by"].startswith("Two seeds hardly show")
     small = study(seeds=(1, 2, 3))
-    small.comparisons["n_images"] = 3 * 57
+    small.comparisons["n_tests"] = 3 * 57
     assert texts(small)["Little to go by"].startswith(
         "With 57 test images a seed one image is 1.8 % of accuracy"
     )
@@ -229,7 +221,7 @@ def test_claims_and_published_figures_are_counted_where_there_are_any():
     claims = pd.DataFrame(
         {"claim": ["A", "A", "B"], "verdict": ["supported", "supported", "undecided"]}
     )
-    published = pd.DataFrame({"verdict": ["reproduced", "reproduced", "worse"]})
+    published = pd.DataFrame({"verdict": ["equivalent", "equivalent", "different"]})
     found = texts(study(claims=claims, reproduction=published))
     assert found["Claims"] == "Supported: A. Undecided: B."
-    assert "2 reproduced, 1 worse" in found["Published figures"]
+    assert "2 equivalent, 1 different" in found["Published figures"]

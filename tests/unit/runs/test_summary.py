@@ -180,7 +180,7 @@ def summarized(tmp_path_factory):
     write_csv(folder / "runs.csv", ["combo", "model", "seed"], [("v1", "m", i) for i in (1, 2, 3)])
     for seed, accuracy in ((1, 0.5), (2, 0.7), (3, None)):
         finish_run(folder / "runs" / "v1" / "m" / f"seed{seed}", accuracy)
-    ends = [f"{kind}_{end}" for kind in ("two_level", "images") for end in ("low", "high")]
+    ends = [f"{kind}_{end}" for kind in ("images", "new_images") for end in ("low", "high")]
     letters = ["letters_of_combos", "letters_of_models"]
     write_csv(
         folder / "c.csv", ["combo", "model", *letters, *ends], [["v1", "m", "a", "", *[0.5] * 4]]

@@ -2,7 +2,13 @@
 
 from study.report.findings.accuracy import best, diverged, more_data, no_better, published
 from study.report.findings.data import near_duplicates
-from study.report.findings.differences import claims, differences, little_to_go_by, power
+from study.report.findings.differences import (
+    claims,
+    differences,
+    little_to_go_by,
+    power,
+    unequal_noise,
+)
 from study.report.findings.finding import Finding, Results
 from study.report.findings.hardness import hard_images
 from study.report.findings.spread import partitions, seeds
@@ -26,6 +32,7 @@ def main_findings(results: Results) -> list[Finding]:
         *partitions(results.variance),
         *seeds(results),
         *power(results.power),
+        *unequal_noise(results.comparisons),
         *little_to_go_by(results),
         *hard_images(results),
         *near_duplicates(results),

@@ -8,7 +8,7 @@ from study.data.names import OFFICIAL
 from study.report.findings.finding import (
     Finding,
     Results,
-    accuracy_interval,
+    interval,
     of_accuracy,
     percent,
 )
@@ -61,22 +61,24 @@ def _best_of(groups: pd.DataFrame, subject: str, test: str, comparisons: pd.Data
         f"{group['model']} on {group['combo']} reaches {percent(group['accuracy'])} accuracy "
         f"on {test}"
     )
-    over_images = accuracy_interval(group["images_low"], group["images_high"])
+    over_images = interval(group["images_low"], group["images_high"])
     if group["n_seeds"] == 1:
         text += (
             f" (95 % interval over test images, for this trained model: {over_images} %). "
             "What another seed would give is not known."
         )
     else:
-        # Two seeds may agree by chance, or differ so much that the interval leaves 0 to 1.
+        # Two seeds may agree by chance, or differ so much that the interval says nothing.
         over_seeds = ""
         if group["n_seeds"] > 2:
-            ends = accuracy_interval(group["seeds_low"], group["seeds_high"])
+            ends = interval(group["seeds_low"], group["seeds_high"])
             over_seeds = f"{ends} % over seeds, "
         text += (
             f", the mean of {group['n_seeds']} seeds. 95 % interval{'s' if over_seeds else ''}: "
             f"{over_seeds}{over_images} % over test images, for these trained models."
         )
+    if len(groups) > 1:
+        text += f" The best of {len(groups)} was picked by this accuracy, so it is rather too high."
     return Finding(subject, text + _rivals(group, comparisons), "Results")
 
 
@@ -120,9 +122,8 @@ def more_data(scaling: pd.DataFrame) -> list[Finding]:
             gain += f" ({100 * (1 - 2**-row.low):.0f} to {100 * (1 - 2**-row.high):.0f})"
         gains.append(gain)
     text = (
-        f"By a power law, twice the training images make {', '.join(gains)}. The 95 % intervals "
-        "resample the study's own seeds and combos, which makes them too narrow where there are "
-        "few; the verdicts on differences do not rest on them."
+        f"By a power law, twice the training images make {', '.join(gains)}; 95 % intervals over "
+        "seeds. A recipe that counts epochs takes more steps with more images, which adds to it."
     )
     return [Finding("More data", text, "Comparisons")]
 

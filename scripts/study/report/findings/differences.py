@@ -1,15 +1,18 @@
 """Findings about differences: which are real, which could be found, and claims about them."""
 
+import math
 from typing import NamedTuple
 
 import pandas as pd
 
 from study.comparison.claims import VERDICTS
-from study.comparison.pairs import CONFIDENCE
+from study.comparison.intervals import CONFIDENCE
 from study.data.names import OFFICIAL
 from study.report.findings.finding import Finding, Results, interval, of_accuracy, percent
+from study.wording import counted
 
 _FEW_TEST_IMAGES = 500
+_UNEQUAL = 2.0
 
 
 class _Pair(NamedTuple):
@@ -23,7 +26,8 @@ class _Pair(NamedTuple):
 
     def text(self) -> str:
         verdict = "real" if self.real else "undecided"
-        return f"{100 * self.difference:+.1f} points ({interval(self.low, self.high)}; {verdict})"
+        ends = interval(max(self.low, -1.0), min(self.high, 1.0))  # no accuracy differs by more
+        return f"{100 * self.difference:+.1f} points ({ends}; {verdict})"
 
 
 def _pairs(rows: pd.DataFrame, better: str | None = None) -> list[_Pair]:
@@ -52,13 +56,19 @@ def differences(results: Results) -> list[Finding]:
     undecided = rows["verdict"] == "undecided"
     text = (
         f"{int((~undecided).sum())} of {len(rows)} differences of accuracy are real at "
-        f"{percent(1 - CONFIDENCE, 0)}, adjusted for how many were looked at (Holm); "
+        f"{percent(1 - CONFIDENCE, 0)}, adjusted for all of them (Holm); "
         f"{int(undecided.sum())} undecided."
     )
     if results.runs["seed"].nunique() == 1:
         text += (
             " With one seed this holds for these trained models on other test images; whether "
             "other seeds would show the same is not known."
+        )
+    elif (rows["within"] != OFFICIAL).any():
+        text += (
+            " They hold for these images and partitions, whichever seed splits them; the columns "
+            "new_images_low and new_images_high say what other images of the same source leave "
+            "open."
         )
     if (undecided & ((rows["low"] > 0) | (rows["high"] < 0))).any():
         text += (
@@ -68,7 +78,8 @@ def differences(results: Results) -> list[Finding]:
     largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
     kind = "with" if largest.within in set(results.runs["model"]) else "on"
     text += (
-        f" The largest: {largest.better} minus {largest.worse} {kind} {largest.within}, "
+        f" The largest, an estimate that is rather too large because it was picked: "
+        f"{largest.better} minus {largest.worse} {kind} {largest.within}, "
         f"{largest.text()}."
     )
     return [Finding("Differences", text, "Comparisons"), *_most_data(results), *_models(results)]
@@ -123,21 +134,51 @@ def power(table: pd.DataFrame) -> list[Finding]:
     if rows.empty:
         return []
     detectable = ", ".join(
-        f"{100 * row.detectable:.1f} points with {row.within}" for row in rows.itertuples()
+        f"{100 * row.detectable:.1f} points with {row.within} "
+        f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
+        if row.detectable < 1
+        else f"more than there can be with {row.within}"
+        for row in rows.itertuples()
     )
     text = (
-        f"With {rows['n_seeds'].max()} seeds a difference between combos is found in four of five "
-        f"cases if it is at least {detectable}."
+        f"With {counted(int(rows['n_seeds'].max()), 'seed')}, and adjusted for "
+        f"{rows['n_pairs'].max()} pairs, the typical difference between combos is found in four "
+        f"of five cases if it is at least {detectable}; in brackets what the noise leaves open, "
+        "which is itself an estimate."
     )
     needed = ", ".join(
-        f"{row.seeds_needed:.0f} with {row.within}"
+        "no number of seeds suffices on these images"
+        if math.isinf(row.seeds_needed)
+        else f"{row.seeds_needed:.0f} with {row.within}"
         for row in rows.dropna(subset=["seeds_needed"]).itertuples()
     )
     if needed:
         text += (
-            f" To know it to ± {100 * rows['precision'].max():.1f} points takes seeds: {needed}."
+            f" To know it to ± {100 * rows['precision'].max():.1f} points takes seeds, in four "
+            f"of five cases: {needed}."
         )
     return [Finding("What this study can find", text, "Comparisons")]
+
+
+def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:
+    """Return whose differences vary much more from seed to seed than others of their family."""
+    rows = of_accuracy(comparisons).dropna(subset=["seed_sd"])
+    parts = []
+    for within, family in rows.groupby("within", sort=False):
+        sd = family["seed_sd"]
+        most, least = family.loc[sd.idxmax()], family.loc[sd.idxmin()]
+        if most["seed_sd"] > _UNEQUAL * least["seed_sd"] > 0:
+            parts.append(
+                f"{most['a']} and {most['b']} by {100 * most['seed_sd']:.1f} points, {least['a']} "
+                f"and {least['b']} by {100 * least['seed_sd']:.1f} ({within})"
+            )
+    if not parts:
+        return []
+    text = (
+        f"From seed to seed some differences vary much more than others: {'; '.join(parts)}. Each "
+        "verdict rests on the noise of pairs of its own kind."
+    )
+    return [Finding("Unequal noise", text, "Comparisons")]
 
 
 def little_to_go_by(results: Results) -> list[Finding]:
@@ -149,7 +190,7 @@ def little_to_go_by(results: Results) -> list[Finding]:
             "Two seeds hardly show how far seeds differ: take three or more before a difference "
             "counts."
         )
-    if len(rows) and (n_test := int((rows["n_images"] / rows["n_seeds"]).min())) < _FEW_TEST_IMAGES:
+    if len(rows) and (n_test := int((rows["n_tests"] / rows["n_seeds"]).min())) < _FEW_TEST_IMAGES:
         reasons.append(
             f"With {n_test} test images a seed one image is {percent(1 / n_test)} of accuracy: "
             "small differences cannot be seen, and which images were drawn for testing decides "

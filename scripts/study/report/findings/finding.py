@@ -61,11 +61,6 @@ def interval(low: float, high: float) -> str:
     return f"{low:.1f} to {high:.1f}"
 
 
-def accuracy_interval(low: float, high: float) -> str:
-    """Return an interval of an accuracy, cut where Student's t takes it beyond 0 or 1."""
-    return interval(max(low, 0.0), min(high, 1.0))
-
-
 def of_accuracy(
     comparisons: pd.DataFrame, compared: str | None = None, within: str | None = None
 ) -> pd.DataFrame:

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from study.comparison.pairs import CONFIDENCE
+from study.comparison.intervals import CONFIDENCE
 from study.report.findings.finding import (
     Finding,
     Results,
-    accuracy_interval,
     interval,
     of_accuracy,
 )
@@ -62,12 +61,12 @@ def _seeds(results: Results) -> str:
             for row in noise.itertuples()
         )
         return (
-            "Beside what seeds have in common, runs vary by a standard deviation of "
+            "Beside what a seed does to both of two runs, runs vary by a standard deviation of "
             + spreads
             + "."
         )
     group = results.groups.dropna(subset=["accuracy"]).iloc[0]
     return (
         f"The mean accuracy of {group['model']} on {group['combo']} over {group['n_seeds']} seeds "
-        f"has the 95 % interval {accuracy_interval(group['seeds_low'], group['seeds_high'])} %."
+        f"has the 95 % interval {interval(group['seeds_low'], group['seeds_high'])} %."
     )

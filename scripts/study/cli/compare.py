@@ -1,0 +1,59 @@
+"""Say which of several models is better by their predictions, made here or elsewhere.
+
+Each file has a row an image: image_id or file, and a column a class with its probability. Files
+whose names differ in a number at the end, such as clip_seed1.csv and clip_seed2.csv, are seeds of
+one model. All predict the same images.
+"""
+
+import argparse
+import sys
+
+from study.errors import StudyError
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="predictions, .csv")
+    parser.add_argument(
+        "--labels", required=True, help="image_id or file, and label: the name of the class, .csv"
+    )
+    parser.add_argument("--output", help="table to write: a row a pair and measure, .csv")
+    parser.add_argument("--page", help="page to write, .html")
+
+
+def answer(arguments: argparse.Namespace) -> None:
+    """Print the accuracies with letters, and the differences with their verdicts."""
+    from study.comparison.elsewhere import study_of_predictions
+    from study.comparison.tables import comparisons
+    from study.files import write_text
+    from study.report.tables import html_page, write_table
+
+    study = study_of_predictions(arguments.files, arguments.labels)
+    if len(study.models) < 2:
+        raise StudyError(
+            f"all files are seeds of {study.models[0]}; name the predictions of two models or more"
+        )
+    pairs, groups, _ = comparisons(study, 0.005)
+    for row in groups.sort_values("accuracy", ascending=False).itertuples():
+        ends = f"{100 * row.new_images_low:.1f} to {100 * row.new_images_high:.1f}"
+        sys.stdout.write(
+            f"{row.letters_of_models:3} {row.model}: {100 * row.accuracy:.1f} % ({ends}), "
+            f"seeds: {row.n_seeds}\n"
+        )
+    accuracy = pairs[pairs["measure"] == "accuracy"]
+    for row in accuracy.itertuples():
+        verdict = "undecided" if row.verdict == "undecided" else f"{row.verdict} is better"
+        sys.stdout.write(
+            f"{row.b} minus {row.a}: {100 * row.difference:+.1f} points "
+            f"({100 * row.low:+.1f} to {100 * row.high:+.1f}), p = {row.p_holm:.2g}: {verdict}\n"
+        )
+    decided = int((accuracy["verdict"] != "undecided").sum())
+    if arguments.output:
+        write_table(arguments.output, pairs, "%.6g")
+    if arguments.page:
+        heading = f"{decided} of {len(accuracy)} differences of accuracy are real"
+        about = (
+            "95 % intervals: other seeds and other images of the same source (with one seed a "
+            "model, other images alone); p_holm is adjusted over all pairs."
+        )
+        write_text(arguments.page, html_page(pairs, heading, about))

@@ -1,0 +1,194 @@
+"""The difference of two groups' means over test images: its intervals and its p-value.
+
+Two things could have been otherwise, the seeds and the test images. With n images, S seeds and the
+gap d of image i and seed s, the variance of the mean gap is that of two-way random effects:
+
+    images - shared + seeds
+
+and at least `images`. `images` is the variance that the images cause, those
+that several seeds test counted once; `seeds` the variance of the seeds' mean gaps over S; `shared`
+the part of the images' variance that those vary by. Where all seeds test the same images `shared`
+is their interaction's alone, which leaves (MS_image + MS_seed - MS_residual)/(n·S); where no image
+is tested twice it equals `images`, which leaves the variance between seeds.
+
+Source: H. Scheffé, "The Analysis of Variance", 1959, chapter 7.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import stdtr
+from scipy.stats import binom
+
+from study.comparison.intervals import t_half_width, t_interval, t_p_value
+from study.comparison.spread import ENOUGH_SEEDS, UNKNOWN, Spread, safely_summed
+
+
+class Images(NamedTuple):
+    """The variance of a mean gap that the choice of test images causes.
+
+    Attributes:
+        once: images that several seeds test counted once.
+        anew: as if each seed tested images of its own.
+        n: distinct units, images or groups of them.
+        always_the_same: whether all seeds test the same.
+    """
+
+    once: Spread
+    anew: Spread
+    n: int
+    always_the_same: bool
+
+
+def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images:
+    """Return the variance that the test images cause.
+
+    Its degrees of freedom are a unit less than there are units on which the two groups differ:
+    four images that only one gets right are four coins, however many both get right.
+
+    Args:
+        gaps: for each of S seeds, float n_s; of each test image.
+        units: for each seed int, n_s; what was drawn: the image's number, or its group's.
+    """
+    size = max(int(unit.max()) for unit in units) + 1
+    total, differing = np.zeros(size), np.zeros(size, bool)
+    anew, n_anew = 0.0, 0
+    for gap, unit in zip(gaps, units, strict=True):
+        deviations = (gap - gap.mean()) / (len(gap) * len(gaps))
+        of_units = np.bincount(unit, deviations, minlength=size)
+        differs = np.bincount(unit, gap != 0, minlength=size) > 0
+        anew += float(of_units @ of_units)
+        n_anew += int(differs.sum())
+        total += of_units
+        differing |= differs
+    once = Spread(float(total @ total), max(int(differing.sum()) - 1, 1))
+    same = all(np.array_equal(units[0], unit) for unit in units[1:])
+    n = len(np.unique(np.concatenate(units)))
+    return Images(once, Spread(anew, max(n_anew - 1, 1)), n, same)
+
+
+class Difference(NamedTuple):
+    """A mean gap, and how uncertain it is.
+
+    Attributes:
+        value: the mean over seeds of the mean over images.
+        main: variance of what `low` and `high` are about, and
+        least: what it is at least: that of the images.
+        new_images: variance of what other seeds and other images of the same source would give.
+        images: variance that the images cause.
+        seeds: variance over seeds of a single seed's gap; unknown with one seed.
+        fixed: the part of `main` that more seeds would not lessen.
+    """
+
+    value: float
+    main: Spread
+    least: Spread
+    new_images: Spread
+    images: Images
+    seeds: Spread
+    fixed: float
+
+
+def difference(
+    gaps: Sequence[np.ndarray], units: Sequence[np.ndarray], alike: Spread = UNKNOWN
+) -> Difference:
+    """Return a mean gap and its uncertainty.
+
+    Args:
+        gaps: as for `images_of`, like `units`.
+        units: what was drawn.
+        alike: the variance over seeds of the gap as pairs of its kind have it; it counts with few
+            seeds.
+    """
+    images, n_seeds = images_of(gaps, units), len(gaps)
+    by_seed = np.array([gap.mean() for gap in gaps])
+    seeds = alike
+    if n_seeds >= ENOUGH_SEEDS or (n_seeds > 1 and not alike):
+        seeds = Spread(float(by_seed.var(ddof=1)), n_seeds - 1)
+    value = float(by_seed.mean())
+    if not seeds:
+        return Difference(value, images.once, images.once, images.once, images, seeds, 0)
+    over_seeds = Spread(seeds.variance / n_seeds, seeds.freedom)
+    repeated = images.once.variance - images.anew.variance
+    shared = max(images.anew.variance - repeated / max(n_seeds - 1, 1), 0.0)
+    beside = Spread(max(images.once.variance - shared, 0.0), images.once.freedom)
+    new_images = safely_summed([beside, over_seeds])
+    if not images.always_the_same or n_seeds == 1:
+        return Difference(value, over_seeds, images.anew, new_images, images, seeds, 0)
+    fixed = max(repeated, 0) * n_seeds / (n_seeds - 1)
+    return Difference(value, new_images, images.once, new_images, images, seeds, fixed)
+
+
+def wider(total: Spread, least: Spread) -> Spread:
+    """Return that of two variances that makes the wider interval.
+
+    Few degrees of freedom may show by luck less variance than the test images alone cause.
+    """
+    return max(total, least, key=lambda part: t_half_width(math.sqrt(part.variance), part.freedom))
+
+
+def difference_row(
+    gaps: Sequence[np.ndarray], units: Sequence[np.ndarray], alike: Spread = UNKNOWN
+) -> dict[str, Any]:
+    """Return what `study.comparison.pairs.compare` says of one pair; see there."""
+    found = difference(gaps, units, alike)
+    main = wider(found.main, found.least)
+    p = max(
+        t_p_value(found.value, math.sqrt(part.variance), part.freedom)
+        for part in (found.main, found.least)
+    )
+    if not found.seeds and (exact := _mcnemar(gaps[0], units[0])) is not None:
+        p = exact
+    by_seed = [float(gap.mean()) for gap in gaps]
+    new_images = wider(found.new_images, found.images.once)
+    return {
+        "difference": found.value,
+        **_ends("", found.value, main),
+        "p": p,
+        **dict(zip(("seeds_low", "seeds_high"), t_interval(by_seed)[-2:], strict=True)),
+        **_ends("images_", found.value, found.images.once),
+        **_ends("new_images_", found.value, new_images),
+        "error": math.sqrt(main.variance),
+        "freedom": main.freedom,
+        "seed_sd": math.sqrt(found.seeds.variance),
+        "b_higher": _chance_of_higher(found, len(gaps)),
+        "fixed_error": math.sqrt(found.fixed),
+        "n_seeds": len(gaps),
+        "n_images": found.images.n,
+        "n_tests": sum(map(len, gaps)),
+        "method": _method(found, main, len(gaps)),
+    }
+
+
+def _chance_of_higher(found: Difference, n_seeds: int) -> float:
+    """Return the predicted probability that the gap of one more seed is above 0; NaN if unknown."""
+    if not found.seeds or found.seeds.variance == 0:
+        return math.nan
+    spread = math.sqrt(found.seeds.variance * (1 + 1 / n_seeds))
+    return float(stdtr(found.seeds.freedom, found.value / spread))
+
+
+def _ends(name: str, value: float, part: Spread) -> dict[str, float]:
+    half = t_half_width(math.sqrt(part.variance), part.freedom)
+    return {f"{name}low": value - half, f"{name}high": value + half}
+
+
+def _method(found: Difference, main: Spread, n_seeds: int) -> str:
+    if not found.seeds:
+        return "images alone: one seed, so nothing is known of other seeds"
+    if main == found.least:
+        differing = int(found.least.freedom) + 1
+        return f"t over {differing} images on which they differ, wider than over seeds"
+    of = "seeds and images" if found.images.always_the_same and n_seeds > 1 else "seeds"
+    pooled = "" if n_seeds >= ENOUGH_SEEDS else ", with pairs alike"
+    return f"t over {n_seeds} {of}{pooled}, {main.freedom:.3g} degrees of freedom"
+
+
+def _mcnemar(gap: np.ndarray, unit: np.ndarray) -> float | None:
+    """Return the exact p-value of McNemar's test; None where gaps are not of single answers."""
+    if not np.isin(gap, (-1, 0, 1)).all() or len(np.unique(unit)) < len(unit):
+        return None
+    won, lost = int((gap == 1).sum()), int((gap == -1).sum())
+    return float(min(1, 2 * binom.cdf(min(won, lost), won + lost, 0.5)))

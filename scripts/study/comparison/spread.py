@@ -1,0 +1,161 @@
+"""How much a difference of two groups varies from seed to seed, learnt from all pairs alike.
+
+With few seeds a pair alone says little about its noise. Pairs of the same kind say more: two
+combos of the same two sizes, or the same two models on combos of one size. The variance of a
+difference is the mean of the paired variances of all pairs of its kind. It assumes that combos of
+one size vary alike; it does not assume that small and large ones do, or two models.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import stdtridf
+from scipy.stats import chi2
+
+from study.comparison.intervals import CONFIDENCE, t_half_width
+
+ENOUGH_SEEDS = 5  # From so many seeds on, a pair speaks for itself.
+_SAME_SIZE, _ABOUT_SIZE = 1.05, 1.9
+
+
+class Spread(NamedTuple):
+    """A variance with its degrees of freedom; NaN and 0 where nothing is known."""
+
+    variance: float
+    freedom: float
+
+    def __bool__(self) -> bool:
+        return self.freedom > 0
+
+
+UNKNOWN = Spread(math.nan, 0)
+
+
+def summed(parts: Sequence[Spread]) -> Spread:
+    """Return the sum of independent variances, with Satterthwaite's degrees of freedom.
+
+    Source: F. E. Satterthwaite, "An Approximate Distribution of Estimates of Variance Components",
+    1946.
+    """
+    total = sum(part.variance for part in parts)
+    weights = sum(part.variance**2 / part.freedom for part in parts)
+    return Spread(total, total**2 / weights if total > 0 else parts[0].freedom)
+
+
+def safely_summed(parts: Sequence[Spread]) -> Spread:
+    """Return the sum of independent variances, with degrees of freedom that are never too many.
+
+    Satterthwaite's are too many where a part of one or two degrees is small by luck. These give the
+    95 % interval of half-width √(Σ t² · variance), with t of each part's own degrees.
+
+    Source: S. K. Banerjee, "Approximate Confidence Interval for Linear Functions of Means of k
+    Populations when the Population Variances are not Equal", 1960.
+    """
+    total = sum(part.variance for part in parts)
+    if total <= 0:
+        return parts[-1]
+    squares = sum(t_half_width(1, part.freedom) ** 2 * part.variance for part in parts)
+    level = (1 + CONFIDENCE) / 2
+    freedom = float(stdtridf(level, math.sqrt(squares / total)))
+    return Spread(total, min(max(freedom, parts[-1].freedom), parts[0].freedom))
+
+
+def residual(table: np.ndarray) -> Spread:
+    """Return what is left of a table after additive group and seed effects: the noise of a run.
+
+    For two groups this is the paired t-test's: the variance of the differences is twice this.
+
+    Args:
+        table: float, groups×seeds; NaN for a missing run.
+    """
+    groups, seeds = np.nonzero(~np.isnan(table))
+    design = np.zeros((len(groups), sum(table.shape)))
+    design[np.arange(len(groups)), groups] = 1
+    design[np.arange(len(groups)), table.shape[0] + seeds] = 1
+    values = table[groups, seeds]
+    rank = int(np.linalg.matrix_rank(design)) if len(values) else 0
+    freedom = len(values) - rank
+    if freedom < 1:
+        return UNKNOWN
+    rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    return Spread(float(rest @ rest) / freedom, freedom)
+
+
+def interval_of_sum(parts: Sequence[Spread]) -> tuple[float, float]:
+    """Return the 95 % interval of the sum of independent variances; of one it is chi-square's.
+
+    Source: F. A. Graybill, C.-M. Wang, "Confidence Intervals on Nonnegative Linear Combinations of
+    Variances", 1980.
+    """
+    total, ends = sum(part.variance for part in parts), []
+    for sign, tail in ((-1, (1 + CONFIDENCE) / 2), (1, (1 - CONFIDENCE) / 2)):
+        scales = [part.freedom / chi2.ppf(tail, part.freedom) - 1 for part in parts]
+        pairs = zip(parts, scales, strict=True)
+        ends.append(total + sign * math.hypot(*(part.variance * scale for part, scale in pairs)))
+    return ends[0], ends[1]
+
+
+def spread_of_rows(table: np.ndarray) -> list[Spread]:
+    """Return the variance over seeds of a row, the mean of all rows', in independent parts.
+
+    Rows of one seed may go up and down together, so they are fewer than they seem: the parts are
+    the variance of the seeds' means, and that of the rows around them.
+
+    Args:
+        table: float, G×S, S at least 2; without NaN.
+    """
+    n_seeds = table.shape[1]
+    own = Spread(float(table.mean(axis=0).var(ddof=1)), n_seeds - 1)
+    return [own, *_around_the_mean(table)]
+
+
+def spread_of_pairs(first: np.ndarray, second: np.ndarray | None = None) -> Spread:
+    """Return the variance over seeds of a difference: the mean of all pairs'.
+
+    Args:
+        first: float, groups×seeds; of groups that vary alike. Those with a missing run, NaN, do
+            not count.
+        second: likewise, of the groups that they are paired with. Default: pairs within `first`.
+    """
+    tables = [table[~np.isnan(table).any(axis=1)] for table in (first, second) if table is not None]
+    if first.shape[1] < 2 or not all(map(len, tables)):
+        return UNKNOWN
+    if second is None:
+        noise = residual(tables[0])
+        return Spread(2 * noise.variance, noise.freedom)
+    gaps = np.subtract(*(table.mean(axis=0) for table in tables))
+    parts = [Spread(float(gaps.var(ddof=1)), len(gaps) - 1)]
+    return summed(parts + [part for table in tables for part in _around_the_mean(table)])
+
+
+def _around_the_mean(table: np.ndarray) -> list[Spread]:
+    """Return the variance of a row around the rows' mean, if there are several."""
+    if len(table) == 1:
+        return []
+    noise = residual(table)
+    return [Spread(noise.variance * (1 - 1 / len(table)), noise.freedom)]
+
+
+def size_classes(sizes: Sequence[int]) -> list[int]:
+    """Return the number of the class of each size: sizes whose runs may be taken to vary alike.
+
+    Sizes within 5 % are one class. A size that only one combo has says little about its noise, so
+    it joins the next smaller class where that is more than about half as large.
+    """
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    classes: list[list[int]] = []
+    for i in order:
+        if classes and sizes[i] <= _SAME_SIZE * sizes[classes[-1][0]]:
+            classes[-1].append(i)
+        else:
+            classes.append([i])
+    joined: list[list[int]] = []
+    for members in classes:
+        alone = len(members) == 1 and joined
+        if alone and sizes[members[0]] < _ABOUT_SIZE * sizes[joined[-1][0]]:
+            joined[-1] += members
+        else:
+            joined.append(members)
+    return [next(k for k, members in enumerate(joined) if i in members) for i in range(len(sizes))]

@@ -1,0 +1,203 @@
+#!/usr/bin/env python
+"""Simulate studies whose truth is known: do intervals hold it, and how often is "real" wrong?
+
+    PYTHONPATH=scripts python tests/benchmarks/verdicts.py --studies 1000 --output verdicts.csv
+
+Each row of the table is a design. `coverage` is the share of the pairs' intervals that hold the
+true difference (the worst pair's is `worst`), `wrong` the share of studies with at least one
+"real" where the pair does not differ, `power` the share of true differences that were found.
+"""
+
+import argparse
+import itertools
+import math
+import time
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from study.comparison.answers import Answers, Study
+from study.comparison.tables import pairs_by
+
+ACCURACY, EASE, TASTE = 0.5, 0.15, 0.2
+_SPREAD = math.hypot(EASE, TASTE) * ndtri((np.arange(2000) + 0.5) / 2000)
+
+
+class Design(NamedTuple):
+    """What the studies are like.
+
+    Attributes:
+        sizes: partitions in each combo; ("official",) for the publisher's split.
+        models: how many.
+        seeds: how many.
+        n_test: test images of a seed.
+        pool: of how many images they are drawn; 0: new ones with each seed.
+        noise: standard deviation of a run by its combo, or one for all.
+        unstable: by what the noise of the last model is multiplied.
+        gap: by what a combo of one partition more, or the next model, is better.
+        lost: positions (combo, model, seed) of runs that diverged.
+    """
+
+    sizes: tuple = (1, 1, 1, 2, 3)
+    models: int = 1
+    seeds: int = 3
+    n_test: int = 400
+    pool: int = 0
+    noise: tuple[float, ...] = (0.02,)
+    unstable: float = 1
+    gap: float = 0
+    lost: tuple = ()
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """Return combo and model of each group."""
+        official = self.sizes == ("official",)
+        combos = ["official"] if official else [f"c{i}" for i in range(len(self.sizes))]
+        return list(itertools.product(combos, [f"m{j}" for j in range(self.models)]))
+
+
+def simulate(design: Design, random: np.random.Generator) -> tuple[Study, dict, dict]:
+    """Return a study, and by group its accuracy on all images there are and on those of the pool.
+
+    Images differ in how easy they are for all, and for each group; runs in how good they are.
+    """
+    groups, n = design.groups, design.n_test
+    official = groups[0][0] == "official"
+    sizes = [1 if official else size for size in design.sizes]
+    better = np.array(
+        [design.gap * (size + model) for size in sizes for model in range(design.models)]
+    )
+    noise = np.repeat(np.resize(design.noise, len(sizes)), design.models)
+    noise[design.models - 1 :: design.models] *= design.unstable
+    n_images = n if official else (design.pool or n * design.seeds)
+    ease = random.normal(0, EASE, (n_images, 1)) + random.normal(0, TASTE, (n_images, len(groups)))
+    right_chance = np.clip(ACCURACY + better + ease, 0, 1)
+    runs, answered = [], []
+    for seed in range(design.seeds):
+        if official:
+            test = np.arange(n)
+        elif design.pool:
+            test = np.sort(random.choice(design.pool, n, replace=False))
+        else:
+            test = np.arange(seed * n, (seed + 1) * n)
+        shifted = right_chance[test] + random.normal(0, noise)
+        right = random.random(shifted.shape) < shifted
+        for g, (combo, model) in enumerate(groups):
+            record = {"n_train": 1000 * sizes[g // design.models]}
+            run = SimpleNamespace(combo=combo, model=model, seed=seed, record=record)
+            runs.append(run)
+            if (g // design.models, g % design.models, seed) not in design.lost:
+                empty = np.zeros((2, 0), np.uint8)
+                answered.append(Answers(run, test, {"accuracy": right[:, g]}, 0, empty, {}))
+    runs.sort(key=lambda run: groups.index((run.combo, run.model)))
+    partitions = [f"c{i}" for i, size in enumerate(design.sizes) if size == 1]
+    of_all = np.clip(ACCURACY + better + _SPREAD[:, None], 0, 1).mean(axis=0)
+    everywhere = dict(zip(groups, of_all, strict=True))
+    here = dict(zip(groups, right_chance.mean(axis=0), strict=True))
+    return Study(runs, answered, partitions), everywhere, here
+
+
+def judged(design: Design, random: np.random.Generator, intervals: str = "") -> pd.DataFrame:
+    """Return the pairs of a simulated study with what is `true`, and whether it was `held`.
+
+    Args:
+        design: of the study.
+        random: its source.
+        intervals: begins the columns of the interval to look at, such as "new_images_".
+    """
+    study, everywhere, here = simulate(design, random)
+    pairs = pairs_by(study, study.families(), "accuracy")
+    of_pool = bool(design.pool) and not intervals
+    keys = [
+        [(row.a, row.within), (row.b, row.within)]
+        if row.compared == "combos"
+        else [(row.within, row.a), (row.within, row.b)]
+        for row in pairs.itertuples()
+    ]
+    gaps = [[means[b] - means[a] for a, b in keys] for means in (everywhere, here)]
+    pairs["true"], held = gaps[0], np.array(gaps[1 if of_pool else 0])
+    pairs["held"] = (pairs[f"{intervals}low"] <= held) & (held <= pairs[f"{intervals}high"])
+    return pairs
+
+
+def rates(design: Design, studies: int, intervals: str = "", seed: int = 0) -> dict[str, float]:
+    """Return coverage, its worst, wrong and power of a design; see the head of this file."""
+    random = np.random.default_rng(seed)
+    tables = [judged(design, random, intervals) for _ in range(studies)]
+    held = np.array([table["held"] for table in tables])
+    real = np.array([table["verdict"] != "undecided" for table in tables])
+    differ = tables[0]["true"].abs().to_numpy() > 1e-9
+    return {
+        "coverage": held.mean(),
+        "worst": held.mean(axis=0).min(),
+        "wrong": real[:, ~differ].any(axis=1).mean() if (~differ).any() else np.nan,
+        "power": real[:, differ].mean() if differ.any() else np.nan,
+    }
+
+
+LAPTOP, SEVEN, FIFTEEN = (
+    (1, 1, 1, 2, 3),
+    (1, 1, 1, 2, 2, 2, 3),
+    (1,) * 4 + (2,) * 6 + (3,) * 4 + (4,),
+)
+UNEQUAL = {
+    sizes: tuple(0.045 if size == 1 else 0.015 for size in sizes)
+    for sizes in (LAPTOP, SEVEN, FIFTEEN)
+}
+OFFICIAL = ("official",)
+# By the fault's row in the list that they were made for: what, design, interval.
+DESIGNS = [
+    *((1, f"official, {s} seeds, 5 models", Design(OFFICIAL, 5, s), "") for s in (2, 3, 5, 10)),
+    *((2, f"laptop, {s} seeds, nothing differs", Design(LAPTOP, 2, s), "") for s in (2, 3)),
+    (4, "1 seed, 15 combos, runs alike", Design(FIFTEEN, seeds=1, noise=(0,)), ""),
+    (4, "1 seed, 15 combos, 20 points a size",
+     Design(FIFTEEN, seeds=1, noise=(0,), gap=0.2), ""),
+    (5, "pairs with one seed in common",
+     Design((1, 1), 2, 3, lost=((0, 0, 0), (1, 0, 1)), noise=(0.06,)), ""),
+    (6, "2 combos, 3 seeds", Design((1, 1)), ""),
+    *(
+        (6, f"{len(sizes)} combos, {s} seeds, {'un' if noise else ''}equal noise",
+         Design(sizes, seeds=s, noise=noise or (0.02,), gap=gap), "")
+        for sizes, all_seeds in ((LAPTOP, (2, 3, 10)), (SEVEN, (3, 5)), (FIFTEEN, (2, 3)))
+        for s in all_seeds
+        for noise, gap in ((UNEQUAL[sizes], 0), ((), 0.08), (UNEQUAL[sizes], 0.08))
+    ),
+    *(
+        (6, f"3 models on 3 combos, one unstable, {s} seeds",
+         Design((1, 1, 1), 3, s, unstable=3), "")
+        for s in (2, 3, 10)
+    ),
+    *(
+        (9, f"40 seeds, 200 of 400 images{what}",
+         Design((1, 1), seeds=40, n_test=200, pool=400, noise=(0.01,)), intervals)
+        for what, intervals in ((": these", ""), (": new ones", "new_images_"))
+    ),
+]  # fmt: skip
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print the table and write it."""
+    rows = []
+    for fault, what, design, intervals in DESIGNS:
+        if arguments.rows and fault not in arguments.rows:
+            continue
+        start = time.perf_counter()
+        found = rates(design, arguments.studies, intervals)
+        rows.append({"row": fault, "design": what, "studies": arguments.studies} | found)
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in found.items())
+        print(f"{fault:2}  {what:55} {shown}  {time.perf_counter() - start:.0f} s", flush=True)
+    if arguments.output:
+        pd.DataFrame(rows).to_csv(arguments.output, index=False, float_format="%.3f")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--studies", type=int, default=1000, help="of each design")
+    parser.add_argument("--rows", type=int, nargs="*", help="only these rows")
+    parser.add_argument("--output", help="table to write, .csv")
+    main(parser.parse_args())

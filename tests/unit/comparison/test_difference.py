@@ -1,0 +1,107 @@
+"""The variance of a difference: against two-way random effects, paired tests and McNemar's."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.contingency_tables import mcnemar
+
+from study.comparison.difference import difference, difference_row, images_of
+from study.comparison.spread import Spread
+
+IDS = np.arange(30)
+
+
+def test_with_the_same_images_for_all_seeds_it_is_that_of_two_way_random_effects():
+    random = np.random.default_rng(0)
+    n, n_seeds = 30, 5
+    gaps = random.normal(0, 1, (1, n)) + random.normal(0, 0.5, (n_seeds, 1))
+    gaps = gaps + random.normal(0, 0.3, (n_seeds, n))
+    long = pd.DataFrame(
+        [(i, s, gaps[s, i]) for i in range(n) for s in range(n_seeds)], columns=["i", "s", "y"]
+    )
+    table = anova_lm(ols("y ~ C(i) + C(s)", long).fit())
+    mean_squares = table["sum_sq"] / table["df"]
+    # The sums of squares of images are divided by n and not by n - 1, as before a bootstrap would.
+    image, seed, rest = mean_squares["C(i)"], mean_squares["C(s)"], mean_squares["Residual"]
+    expected = (image + seed - rest) / (n * n_seeds)
+    found = difference(list(gaps), [IDS] * n_seeds)
+    assert found.main.variance == pytest.approx(expected, rel=0.05)
+    assert found.main == found.new_images and found.images.n == n
+    assert found.fixed == pytest.approx((image - rest) / (n * n_seeds), rel=0.1)
+
+
+def test_with_other_images_for_each_seed_it_is_the_paired_t_test():
+    random = np.random.default_rng(1)
+    gaps = [random.normal(0.1, 0.1, 30) + random.normal(0, 0.2) for _ in range(5)]
+    units = [IDS + 30 * s for s in range(5)]
+    row = difference_row(gaps, units)
+    expected = stats.ttest_1samp([gap.mean() for gap in gaps], 0)
+    interval = expected.confidence_interval(0.95)
+    assert row["p"] == pytest.approx(expected.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    assert (row["seeds_low"], row["seeds_high"]) == pytest.approx((interval.low, interval.high))
+    assert (row["new_images_low"], row["new_images_high"]) == pytest.approx(
+        (interval.low, interval.high), abs=0.01
+    )
+    assert (row["n_images"], row["n_tests"], row["n_seeds"]) == (150, 150, 5)
+
+
+def test_few_seeds_take_the_noise_of_pairs_alike_also_a_pair_with_one_seed():
+    gap = np.array([1.0, 0, 0, 1, 0, 0, 0, 0, 0, -1] * 3)
+    for n_seeds in (1, 2, 4):
+        row = difference_row([gap] * n_seeds, [IDS + 30 * s for s in range(n_seeds)], Spread(1, 8))
+        half = stats.t.ppf(0.975, 8) / math.sqrt(n_seeds)
+        assert row["high"] - row["difference"] == pytest.approx(half)
+        assert row["seed_sd"] == 1 and "pairs alike, 8 degrees" in row["method"]
+    five = difference_row([gap] * 5, [IDS + 30 * s for s in range(5)], Spread(1, 8))
+    assert five["seed_sd"] == 0  # their own, and then the images' alone
+    assert five["method"].startswith("t over 45 images on which they differ")
+
+
+def test_with_one_seed_accuracy_is_tested_by_mcnemar_and_losses_by_their_images():
+    random = np.random.default_rng(2)
+    a, b = random.random((2, 400)) < np.array([[0.6], [0.7]])
+    row = difference_row([b * 1.0 - a], [np.arange(400)])
+    table = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
+    assert row["p"] == pytest.approx(mcnemar(table, exact=True).pvalue)
+    assert math.isnan(row["seeds_low"]) and "one seed" in row["method"]
+    assert (row["low"], row["high"]) == (row["images_low"], row["images_high"])
+    losses = random.normal(0.1, 1, 400)
+    expected = stats.ttest_1samp(losses, 0)
+    assert difference_row([losses], [np.arange(400)])["p"] == pytest.approx(
+        expected.pvalue, rel=0.02
+    )
+
+
+def test_images_of_one_group_are_drawn_together():
+    gap = np.repeat([1.0, 0.0, -1.0, 1.0, 1.0, 0.0], 5)
+    groups = np.repeat(np.arange(6), 5)
+    together, apart = images_of([gap], [groups]), images_of([gap], [IDS])
+    assert together.n == 6 and together.once.freedom == 3 and apart.once.freedom == 19
+    assert together.once.variance == pytest.approx(5 * apart.once.variance)
+
+
+def test_seeds_that_agree_by_luck_do_not_make_a_difference_of_few_images_real():
+    """One of 57 images a seed is chance, however much two seeds agree."""
+    gap = np.zeros(57)
+    gap[30:32] = 1
+    row = difference_row([gap, gap], [np.arange(57), np.arange(57, 114)], Spread(1e-9, 4))
+    error = math.sqrt(2 / 57 * (1 - 2 / 57) / 114)
+    assert row["p"] == pytest.approx(2 * stats.t.sf(2 / 57 / error, 3))
+    assert row["low"] < 0 and row["method"].startswith("t over 4 images on which they differ")
+
+
+def test_the_chance_of_one_more_seed_is_rather_too_near_to_a_half():
+    """Of truly 0.69: five seeds do not know the mean, nor the noise."""
+    random, predicted = np.random.default_rng(3), []
+    for _ in range(500):
+        gaps = [np.full(30, gap) for gap in random.normal(0.01, 0.02, 5)]
+        row = difference_row(gaps, [IDS + 30 * s for s in range(5)])
+        predicted.append(row["b_higher"])
+    assert stats.norm.cdf(0.5) - 0.05 < np.mean(predicted) < stats.norm.cdf(0.5)
+    assert math.isnan(difference_row([np.ones(30)], [IDS])["b_higher"])

@@ -1,0 +1,80 @@
+"""Predictions from elsewhere: compared as runs of a study are, or refused in one line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.contingency_tables import mcnemar
+
+from study.cli.main import main
+from study.comparison.elsewhere import study_of_predictions
+from study.comparison.tables import comparisons
+from study.errors import StudyError
+
+CLASSES = np.array(["cat", "dog", "fox"])
+
+
+def write(folder, name, strength, true, random):
+    logits = random.normal(0, 1, (len(true), 3)) + strength * np.eye(3)[true]
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    table = pd.DataFrame(p, columns=CLASSES)
+    table.insert(0, "file", [f"{i}.png" for i in range(len(true))])
+    # Another order of rows and columns is the same table.
+    table.sample(frac=1, random_state=1)[["fox", "file", "dog", "cat"]].to_csv(
+        folder / name, index=False
+    )
+    return p.argmax(axis=1) == true
+
+
+@pytest.fixture
+def files(tmp_path):
+    random = np.random.default_rng(0)
+    true = random.integers(3, size=500)
+    labels = pd.DataFrame({"file": [f"{i}.png" for i in range(500)], "label": CLASSES[true]})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    right = {
+        name: write(tmp_path, name, strength, true, random)
+        for name, strength in (("a_1.csv", 1.0), ("a_2.csv", 1.0), ("b.csv", 2.0))
+    }
+    return tmp_path, right
+
+
+def test_two_files_are_compared_by_mcnemar_and_seeds_are_found_by_their_names(files):
+    folder, right = files
+    study = study_of_predictions([folder / "a_1.csv", folder / "b.csv"], folder / "labels.csv")
+    pairs = comparisons(study, 0.005)[0]
+    row = pairs[pairs["measure"] == "accuracy"].iloc[0]
+    a, b = right["a_1.csv"], right["b.csv"]
+    assert row["difference"] == pytest.approx(b.mean() - a.mean())
+    table = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), 0]]
+    assert row["p"] == pytest.approx(mcnemar(table, exact=True).pvalue)
+    both = study_of_predictions([folder / f"a_{i}.csv" for i in (1, 2)], folder / "labels.csv")
+    assert both.models == ["a"] and both.seeds == [1, 2]
+
+
+def test_the_command_prints_letters_and_verdicts_and_writes_the_tables(files, capsys):
+    folder, _ = files
+    names = [str(folder / name) for name in ("a_1.csv", "b.csv")]
+    outputs = ["--output", str(folder / "o.csv"), "--page", str(folder / "o.html")]
+    main(["compare", *names, "--labels", str(folder / "labels.csv"), *outputs])
+    assert "b is better" in capsys.readouterr().out
+    assert "1 of 1 differences" in (folder / "o.html").read_text()
+    assert set(pd.read_csv(folder / "o.csv")["measure"]) == {"accuracy", "nll", "brier"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.rename(columns={"fox": "wolf"}), "a column for each class"),
+        (lambda t: t.iloc[1:], "1 are missing"),
+        (lambda t: t.assign(cat=t["cat"] + 1), "not probabilities that sum to 1"),
+        (lambda t: t.assign(cat=np.nan), "not probabilities"),
+        (lambda t: t.assign(cat="much"), "expected numbers"),
+        (lambda t: pd.concat([t, t[:1]]), "is there twice"),
+        (lambda t: t.drop(columns="file"), "image_id or file"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(files, change, words):
+    folder, _ = files
+    change(pd.read_csv(folder / "b.csv")).to_csv(folder / "b.csv", index=False)
+    with pytest.raises(StudyError, match=words):
+        study_of_predictions([folder / "a_1.csv", folder / "b.csv"], folder / "labels.csv")

@@ -1,0 +1,12 @@
+"""Statistics of one combo and model over its seeds."""
+
+import pandas as pd
+
+from study.comparison.groups import group_row
+
+
+def test_intervals_of_shares_end_at_0_and_1_and_those_of_losses_do_not():
+    runs = pd.DataFrame({"status": ["ok"] * 3 + ["diverged"], "test_accuracy": [0.9, 0.99, 1.0, 0]})
+    row = group_row(runs.assign(nll=[0.9, 1.5, 1.0, 9.0]))
+    assert row["test_accuracy_high"] == 1 and 0 < row["test_accuracy_low"] < 0.9
+    assert (row["n"], row["n_runs"]) == (3, 4) and row["nll_high"] > 1.5
