@@ -1,5 +1,7 @@
 import json
 
+from study.config.probes import features_of, is_probe
+
 
 def run_title(wildcards):
     """Return what a job's run is called in figures."""
@@ -40,6 +42,15 @@ def start_json(wildcards):
     return canonical(start)
 
 
+def backbone_json(wildcards):
+    """Return what decides the features that a model's network gives, as text."""
+    recipe = RECIPES[wildcards.model]
+    keys = ("architecture", "normalize", "input_size")
+    backbone = {key: recipe[key] for key in keys if key in recipe}
+    backbone["architecture"] = recipe["architecture"] | taken_from("weights", wildcards)
+    return canonical(backbone)
+
+
 def taken_weights(wildcards):
     """Return the trained weights that a model starts from as an input, if it does."""
     return list(
@@ -54,13 +65,17 @@ def taken_record(wildcards):
     )
 
 
-# Matches no model where all start from their seed's weights.
-STARTED = "|".join(
-    re.escape(model)
-    for model, recipe in RECIPES.items()
-    if "weights" in recipe["architecture"]
+def any_of(models):
+    """Return a pattern that matches these models, and none where there are none."""
+    return "|".join(map(re.escape, models)) or "(?!)"
+
+
+STARTED = any_of(
+    model for model, recipe in RECIPES.items() if "weights" in recipe["architecture"]
 )
-STARTED = STARTED or "(?!)"
+PROBED = any_of(model for model in RECIPES if is_probe(RECIPES[model]))
+TRAINED = any_of(model for model in RECIPES if not is_probe(RECIPES[model]))
+EMBEDDED = any_of(filter(None, map(features_of, RECIPES.values())))
 
 
 def largest_combo():
@@ -101,8 +116,7 @@ def search_of(model, combo, seed):
     ]
 
 
-# Matches no model where none is tuned.
-TUNED = "|".join(map(re.escape, config["tune"])) or "(?!)"
+TUNED = any_of(config["tune"])
 
 
 def workers(model):
