@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.data.index import Index, read_index
-from study.data.near_duplicates import read_duplicates
+from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
 from study.files import read_table, write_text
 from study.job import run_script
