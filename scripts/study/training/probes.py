@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from study.config.probes import NEIGHBOURS
 from study.errors import StudyError
@@ -67,8 +68,6 @@ def fit_logistic(
     are returned. Of `PENALTIES` the one with the least log loss on the validation images is taken:
     from strong to weak, until the loss rises.
     """
-    from sklearn.linear_model import LogisticRegression
-
     train = features[train_ids].astype(np.float32)
     mean, std = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
     std[std == 0] = 1
