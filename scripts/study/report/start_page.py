@@ -121,12 +121,9 @@ def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:
         head = f"{model} reads features of {weights['file']}, whose weights were trained elsewhere"
         varied = "which images it is fitted to, and nothing else"
     train = first["recipe"].get("train", "all")
-    frozen = {"all": "", "head": " Only its head was trained here; the rest is frozen."}
-    part = (
-        frozen[train]
-        if train in frozen
-        else f" Only its head and the last {train['last']} blocks were trained here."
-    )
+    part = "" if train == "all" else " Only its head was trained here; the rest is frozen."
+    if isinstance(train, Mapping):
+        part = f" Only its head and the last {train['last']} blocks were trained here."
     return (
         f"{head} (sha256 {weights['sha256'][:16]}…).{part} Images of this study may have been "
         f"among those that they were trained on, test images too. Its seeds vary {varied}, so its "

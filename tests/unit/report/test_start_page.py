@@ -20,6 +20,7 @@ from study.report.start_page import (
     literal,
     plain,
     start_page,
+    started,
     table,
 )
 
@@ -198,3 +199,24 @@ def test_plain_text_is_never_markup(text):
     page = shown(f"{plain(text)}\n\n{literal(text)}", ())
     assert f"<p>{text.replace('>', '&gt;')}</p>" in page.replace("\u2019", "'")
     assert "system-message" not in page and "<li>" not in page
+
+
+@pytest.mark.parametrize(
+    ("recipe", "fragments"),
+    [
+        (
+            {"architecture": {"name": "cnn2"}, "train": {"last": 3}},
+            ["m starts from weights", "last 3 blocks", "vary its head"],
+        ),
+        (
+            {"architecture": {"name": "probe", "features": "finetuned"}},
+            ["m reads features of finetuned, whose weights were trained elsewhere", "fitted to"],
+        ),
+    ],
+)
+def test_weights_that_were_trained_elsewhere_are_said_with_what_seeds_vary(recipe, fragments):
+    weights = {"trained_weights": {"file": "finetuned", "sha256": "ab" * 32}}
+    text = started("m", [{"model": "m", "recipe": recipe | weights}])
+    for fragment in [*fragments, "abababababababab…", "may have been among those", "test images"]:
+        assert fragment in text
+    assert started("m", [{"model": "m", "recipe": recipe}]) is None
