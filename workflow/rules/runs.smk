@@ -21,9 +21,9 @@ rule train:
         run="results/runs/{combo}/{model}/seed{seed}/run.json",
     log:
         "results/logs/train/{combo}/{model}/seed{seed}.log",
-    cache: True
     wildcard_constraints:
         model=TRAINED,
+    cache: True
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -68,9 +68,9 @@ rule predict:
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
     log:
         "results/logs/predict/{combo}/{model}/seed{seed}.log",
-    cache: True
     wildcard_constraints:
         model=TRAINED,
+    cache: True
     conda:
         "../../envs/torch.yaml"
     threads: 1
