@@ -58,11 +58,12 @@ def value_at(recipe: Mapping[str, Any], key: str) -> Any:
 def epochs_of(recipe: Mapping[str, Any], steps_per_epoch: int) -> int:
     """Return how many epochs a recipe trains.
 
-    This is its `epochs`, or the number of epochs nearest to its `steps`, at least one.
+    This is its `epochs`, or the number of epochs nearest to its `steps`, at least one; one where
+    it trains no network.
     """
     if "steps" in recipe:
         return max(1, round(recipe["steps"] / steps_per_epoch))
-    return recipe["epochs"]
+    return recipe.get("epochs", 1)
 
 
 def searches_rate(recipe: Mapping[str, Any]) -> bool:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from study.config.components import component_modules
+from study.config.recipes import epochs_of, searches_rate
 from study.config.study import check_study
 from study.errors import StudyError
 from study.files import read_yaml
@@ -22,6 +24,8 @@ def test_the_recipe_of_the_features_is_part_of_the_study_and_may_be_overridden()
     recipes = checked({"finetuned": {"input_size": 64}}).recipes
     assert recipes["probe"] == {"architecture": {"name": "probe", "features": "finetuned"}}
     assert recipes["finetuned"]["input_size"] == 64 and "optimizer" in recipes["finetuned"]
+    assert component_modules(recipes["probe"]) == [] and epochs_of(recipes["probe"], 9) == 1
+    assert not searches_rate(recipes["probe"])
 
 
 @pytest.mark.parametrize(
