@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from study.config.addresses import check_address
 from study.config.checks import check_claims, check_config
-from study.config.probes import check_features, check_untuned, features_of, require_recipe
+from study.config.probe_checks import check_features, check_untuned, require_recipe
+from study.config.probes import features_of
 from study.config.recipe_checks import (
     check_chooses,
     check_image_size,

@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from study.errors import StudyError
+from study.training import probes
 from study.training.probes import DEFAULT_PENALTY, PENALTIES, fit, log_loss
 
 N, D = 400, 12
@@ -29,12 +30,15 @@ def softmax(logits):
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_a_probe_is_the_regression_with_the_penalty_that_is_best_on_validation_images(n_classes):
+def test_a_probe_is_the_regression_with_the_penalty_that_is_best_on_validation_images(
+    n_classes, monkeypatch
+):
+    monkeypatch.setattr(probes, "_TOLERANCE", 1e-5)
     features, labels, ids = made_up(n_classes)
     probe = fit({"name": "probe"}, features, labels, n_classes, ids)
     losses = {}
     for penalty in PENALTIES:
-        model = LogisticRegression(C=1 / (penalty * len(ids["train"])), max_iter=1000)
+        model = LogisticRegression(C=1 / (penalty * len(ids["train"])), max_iter=1000, tol=1e-5)
         model = make_pipeline(StandardScaler(), model)
         model.fit(features[ids["train"]].astype(float), labels[ids["train"]])
         probabilities = model.predict_proba(features.astype(float))
