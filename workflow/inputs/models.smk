@@ -1,6 +1,8 @@
+import functools
 import json
 
 from study.config.probes import features_of, is_probe
+from study.files import file_digest
 
 
 def run_title(wildcards):
@@ -29,17 +31,33 @@ def taken_from(place, wildcards):
     return {"weights": place} if starts else {}
 
 
-def weights_file(wildcards):
-    """Return the file of a model's trained weights; nothing where they are a library's."""
-    place = RECIPES[wildcards.model]["architecture"]["weights"]
-    return [] if place == "library" else [os.path.expanduser(place)]
-
-
 def start_json(wildcards):
-    """Return what decides which weights are taken, as text."""
+    """Return what decides which weights are taken, as text: not where their file lies."""
     recipe = RECIPES[wildcards.model]
-    start = {"architecture": recipe["architecture"], "normalize": recipe["normalize"]}
-    return canonical(start)
+    place = recipe["architecture"]["weights"]
+    content = place if place == "library" else digest_of(os.path.expanduser(place))
+    return canonical(
+        {
+            "architecture": recipe["architecture"] | {"weights": content},
+            "normalize": recipe["normalize"],
+        }
+    )
+
+
+@functools.cache
+def digest_of(path):
+    """Return the sha256 of a file, which is read once for all jobs."""
+    return file_digest(path)
+
+
+def weights_option(wildcards, output):
+    """Return the option that names the file of a model's trained weights, if they are in one.
+
+    It asks for `output`, for then Snakemake takes it for no reason to run the job again, and the
+    file is no input, whose date would be one: moved or touched, they are the same weights.
+    """
+    place = RECIPES[wildcards.model]["architecture"]["weights"]
+    return [] if place == "library" else ["--file", os.path.expanduser(place)]
 
 
 def backbone_json(wildcards):

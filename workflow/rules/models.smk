@@ -1,12 +1,11 @@
 include: "../inputs/models.smk"
 
 
-# Weights that were trained elsewhere, at a place of their own: moved, they are the same.
+# Weights that were trained elsewhere, known by their content: moved, they are the same.
 rule take_weights:
     input:
         images="results/data/images.npy",
         index="results/data/index.csv",
-        file=weights_file,
     output:
         weights="results/weights/{model}.safetensors",
         record="results/weights/{model}.json",
@@ -23,7 +22,7 @@ rule take_weights:
     params:
         code=code("take_weights.py", by_model=True),
         recipe=start_json,
-        file=lambda wildcards, input: option("--file", input.file),
+        file=weights_option,
     shell:
         "python scripts/take_weights.py"
         " --code {params.code:q}"
