@@ -83,12 +83,12 @@ def with_defaults(schema: str, config: Mapping[str, Any]) -> str:
 
 
 def _keys(node: yaml.MappingNode, config: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield the schema's node and the value of each key that holds no other keys of the schema."""
+    """Yield the schema's node and the value of each key that has one and holds no other keys."""
     parts = {key.value: value for key, value in node.value}
     for key, inner in parts["properties"].value:
         if "properties" in [part.value for part, _ in inner.value]:
             yield from _keys(inner, config[key.value])
-        else:
+        elif key.value in config:
             yield inner, config[key.value]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from study.config.probes import is_probe
 from study.data.index import Index, read_index
 from study.devices import take_device
 from study.errors import StudyError
@@ -142,7 +143,9 @@ def main(arguments: argparse.Namespace) -> None:
     question = asked(arguments, index)
     run, title, figure = question.run, f"{question.who}: {question.what}", None
     maps = no_maps(run.combo, run.seed) if run else no_maps()
-    if len(question.image_ids):
+    if run and is_probe(run.record["recipe"]):
+        title = f"{question.who}: it answers from stored features, so it has no maps"
+    elif len(question.image_ids):
         # After the cheap checks: importing torch takes seconds.
         device = take_device(arguments.gpus, arguments.threads)
         from study.models.gradcam_layers import NoMaps

@@ -80,14 +80,16 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, figure: Path) -> None:
         save_figure(drawn, figure.with_name(f"{name}.svg"))
 
 
+def _multiply_adds(model: Path) -> int:
+    return read_table(model / "layers.csv", index_col="name").at["total", "multiply_adds"]
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Write groups, pages and figures; last the table of runs, which stands for the whole study."""
     runs, models = read_runs(arguments.runs), ResultsTree(Path(arguments.runs).parent) / "models"
     multiply_adds = {
-        model: read_table(models / model / "layers.csv", index_col="name").at[
-            "total", "multiply_adds"
-        ]
-        for model in dict.fromkeys(run.model for run in runs)
+        run.model: run.record.get("multiply_adds") or _multiply_adds(models / run.model)
+        for run in {run.model: run for run in runs}.values()
     }
     summary = summary_table(runs, multiply_adds)
     groups = group_table(summary, arguments.compared)

@@ -5,6 +5,8 @@ from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
 from study.files import file_digest, with_home
 
+NETWORKS = [model for model in MODELS if not is_probe(RECIPES[model])]
+
 
 def digests(*paths):
     """Return digests of those of the user's files that exist, a parameter of jobs that read them.

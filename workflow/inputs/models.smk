@@ -1,4 +1,8 @@
+import functools
 import json
+
+from study.config.probes import features_of, is_probe
+from study.files import file_digest
 
 
 def run_title(wildcards):
@@ -36,7 +40,13 @@ def weights_file(model):
 def weights_digest(model):
     """Return what a model's trained weights are known by: their content, or the library's name."""
     path = weights_file(model)
-    return file_digest(path) if path else "library"
+    return content_of(path) if path else "library"
+
+
+@functools.cache
+def content_of(path):
+    """Return the sha256 of a file, which is read once for all jobs."""
+    return file_digest(path)
 
 
 def start_json(wildcards):
@@ -44,6 +54,15 @@ def start_json(wildcards):
     recipe = json.loads(recipe_json(wildcards))
     start = {"architecture": recipe["architecture"], "normalize": recipe["normalize"]}
     return canonical(start)
+
+
+def backbone_json(wildcards):
+    """Return what decides the features that a model's network gives, as text."""
+    recipe = RECIPES[wildcards.model]
+    keys = ("architecture", "normalize", "input_size")
+    backbone = {key: recipe[key] for key in keys if key in recipe}
+    backbone["architecture"] = recipe["architecture"] | taken_from("weights", wildcards)
+    return canonical(backbone)
 
 
 def taken_weights(wildcards):
@@ -60,13 +79,17 @@ def taken_record(wildcards):
     )
 
 
-# Matches no model where all start from their seed's weights.
-STARTED = "|".join(
-    re.escape(model)
-    for model, recipe in RECIPES.items()
-    if "weights" in recipe["architecture"]
+def any_of(models):
+    """Return a pattern that matches these models, and none where there are none."""
+    return "|".join(map(re.escape, models)) or "(?!)"
+
+
+STARTED = any_of(
+    model for model, recipe in RECIPES.items() if "weights" in recipe["architecture"]
 )
-STARTED = STARTED or "(?!)"
+PROBED = any_of(model for model in RECIPES if is_probe(RECIPES[model]))
+TRAINED = any_of(model for model in RECIPES if not is_probe(RECIPES[model]))
+EMBEDDED = any_of(filter(None, map(features_of, RECIPES.values())))
 
 
 def largest_combo():
@@ -107,8 +130,7 @@ def search_of(model, combo, seed):
     ]
 
 
-# Matches no model where none is tuned.
-TUNED = "|".join(map(re.escape, config["tune"])) or "(?!)"
+TUNED = any_of(config["tune"])
 
 
 def workers(model):

@@ -10,3 +10,10 @@ def tuned(wildcards):
     return [
         f"results/tune/{wildcards.combo}/{wildcards.model}/seed{wildcards.seed}/best.yaml"
     ]
+
+
+def features_file(suffix):
+    """Return an input function for a file of the features that a run's model is fitted on."""
+    return lambda wildcards: (
+        f"results/features/{features_of(RECIPES[wildcards.model])}{suffix}"
+    )

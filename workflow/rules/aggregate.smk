@@ -273,12 +273,12 @@ rule summarize:
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),
         curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
-        layers=expand("results/models/{model}/layers.csv", model=MODELS),
+        layers=expand("results/models/{model}/layers.csv", model=NETWORKS),
         figures=figures_of_runs,
         gradcam_of_hard_examples=expand(
             "results/hard_examples/gradcam/{model}.npz", model=MODELS
         ),
-        models=expand("results/models/{model}/layers.html", model=MODELS),
+        models=expand("results/models/{model}/layers.html", model=NETWORKS),
         searches=searches(),
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],

@@ -57,6 +57,17 @@ use rule predict as predict_again with:
     cache: False
 
 
+use rule probe as probe_again with:
+    output:
+        weights="results/certify/{combo}/{model}/seed{seed}/model.safetensors",
+        history="results/certify/{combo}/{model}/seed{seed}/history.csv",
+        dynamics="results/certify/{combo}/{model}/seed{seed}/dynamics.npz",
+        run="results/certify/{combo}/{model}/seed{seed}/run.json",
+        predictions="results/certify/{combo}/{model}/seed{seed}/predictions.npz",
+    log:
+        "results/logs/train_again/{combo}/{model}/seed{seed}.log",
+
+
 rule certify:
     input:
         summary="results/summary.csv",

@@ -14,7 +14,7 @@ from study.config.recipes import canonical, merged, searches_rate
 from study.config.study import check_study, found_in
 from study.data.names import OFFICIAL
 from study.devices import wants_gpu, where_trainings_run
-from study.files import file_digest, read_yaml
+from study.files import read_yaml
 from study.job import KEEP_MEMORY, end_in_one_line
 
 # A plan is millions of objects that stay until it is carried out. Looking for garbage among them as

@@ -1,7 +1,7 @@
 include: "../inputs/models.smk"
 
 
-# Weights that were trained elsewhere, at a place of their own: moved, they are the same.
+# Weights that were trained elsewhere, known by their content: moved, they are the same.
 rule take_weights:
     input:
         images="results/data/images.npy",
@@ -33,6 +33,46 @@ rule take_weights:
         " --recipe {params.recipe:q}"
         " --file {resources.file:q}"
         " --output {output.weights:q}"
+        " --record {output.record:q}"
+        " > {log:q} 2>&1"
+
+
+# Once for all runs. The weights are known by their record: touched or moved, they are the same.
+rule embed:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        weights=ancient("results/weights/{model}.safetensors"),
+        taken="results/weights/{model}.json",
+    output:
+        features="results/features/{model}.npy",
+        record="results/features/{model}.json",
+    log:
+        "results/logs/embed/{model}.log",
+    wildcard_constraints:
+        model=EMBEDDED,
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS,
+        mem_mb=2000,
+        runtime=240,
+    params:
+        code=code("embed.py", by_model=True),
+        recipe=backbone_json,
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/embed.py"'
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --recipe {params.recipe:q}"
+        " --weights {input.weights:q}"
+        " --taken {input.taken:q}"
+        " --gpus {resources.gpu:q}"
+        " --threads {threads:q}"
+        " --job"
+        " --output {output.features:q}"
         " --record {output.record:q}"
         " > {log:q} 2>&1"
 
@@ -100,6 +140,8 @@ rule describe_model:
         ),
     log:
         "results/logs/describe_model/{model}.log",
+    wildcard_constraints:
+        model=TRAINED,
     conda:
         "../../envs/torch.yaml"
     threads: 1

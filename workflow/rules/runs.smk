@@ -21,6 +21,8 @@ rule train:
         run="results/runs/{combo}/{model}/seed{seed}/run.json",
     log:
         "results/logs/train/{combo}/{model}/seed{seed}.log",
+    wildcard_constraints:
+        model=TRAINED,
     cache: True
     conda:
         "../../envs/torch.yaml"
@@ -66,6 +68,8 @@ rule predict:
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
     log:
         "results/logs/predict/{combo}/{model}/seed{seed}.log",
+    wildcard_constraints:
+        model=TRAINED,
     cache: True
     conda:
         "../../envs/torch.yaml"
@@ -86,6 +90,53 @@ rule predict:
         " --gpus {resources.gpu:q}"
         " --threads {threads:q}"
         " --output {output.predictions:q}"
+        " > {log:q} 2>&1"
+
+
+# What train and predict make, for models that train no network; its log has the place of theirs.
+rule probe:
+    input:
+        features=ancient(features_file(".npy")),
+        record=features_file(".json"),
+        data=ancient("results/data/manifest.json"),
+        index="results/data/index.csv",
+        splits=combo_splits,
+        recipe="results/recipes/{model}.yaml",
+    output:
+        weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
+        history="results/runs/{combo}/{model}/seed{seed}/history.csv",
+        dynamics="results/runs/{combo}/{model}/seed{seed}/dynamics.npz",
+        run="results/runs/{combo}/{model}/seed{seed}/run.json",
+        predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+    log:
+        "results/logs/train/{combo}/{model}/seed{seed}.log",
+    wildcard_constraints:
+        model=PROBED,
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code("probe.py"),
+        wildcards=all_wildcards,
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/probe.py"'
+        " --code {params.code:q}"
+        " --features {input.features:q}"
+        " --record {input.record:q}"
+        " --data {input.data:q}"
+        " --index {input.index:q}"
+        " --splits {input.splits:q}"
+        " --recipe {input.recipe:q}"
+        " --seed {wildcards.seed:q}"
+        " --threads {threads:q}"
+        " --weights {output.weights:q}"
+        " --history {output.history:q}"
+        " --dynamics {output.dynamics:q}"
+        " --run {output.run:q}"
+        " --predictions {output.predictions:q}"
         " > {log:q} 2>&1"
 
 

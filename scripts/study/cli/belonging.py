@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.cli.project import Project
-from study.config.recipes import canonical, searches_rate
+from study.config.recipes import canonical, searches_rate, without
 from study.files import read_json
 from study.runs.run import Run, read_runs, runs_on_disk
 from study.runs.tree import ResultsTree
@@ -52,19 +52,23 @@ def _dataset(tree: ResultsTree) -> str | None:
 def _has_recipe(project: Project, run: Run) -> bool:
     """Tell whether a run was trained by the configuration's recipe of its model.
 
-    What searches add to a recipe is not known here, and does not count.
+    What searches and weights add to a recipe is not known here, and does not count.
     """
     if run.model in project.config["tune"] or not _is_trained(run):
         return True
-    recipes = [run.record["recipe"], project.study.recipes[run.model]]
-    if searches_rate(recipes[1]):
-        recipes = [_without_rate(recipe) for recipe in recipes]
-    return canonical(recipes[0]) == canonical(recipes[1])
+    asked = project.study.recipes[run.model]
+    return _planned(run.record["recipe"], asked) == _planned(asked, asked)
 
 
-def _without_rate(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    optimizer = {key: value for key, value in recipe["optimizer"].items() if key != "lr"}
-    return {**recipe, "optimizer": optimizer}
+def _planned(recipe: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return a recipe as text, without what jobs put in the place of what was asked for."""
+    recipe = without(recipe, "trained_weights")
+    recipe["architecture"] = without(recipe["architecture"], "weights")
+    if searches_rate(asked):
+        recipe["optimizer"] = without(recipe["optimizer"], "lr")
+    if isinstance(asked.get("normalize"), str):
+        del recipe["normalize"]
+    return canonical(recipe)
 
 
 def _made_with(tree: ResultsTree, project: Project) -> str:

@@ -3,7 +3,8 @@
 Snakemake says which jobs there are. How many images a second a model trains is known from the runs
 that are there or, without any, measured for some seconds on made-up images, in as many processes as
 trainings run side by side. Only what is not finished counts. The time is a rough one: an image that
-is only predicted takes a third of one that is trained on, and a job that trains nothing 4 seconds.
+is only predicted, or whose features are computed, takes a third of one that is trained on, and a
+job that does neither 4 seconds.
 """
 
 import argparse
@@ -14,13 +15,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.audit.provenance import machine
 from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
 from study.cli.terminal import console, say, shown, table
 from study.code import PROJECT
-from study.config.recipes import epochs_of
+from study.config.recipes import epochs_of, without
 from study.data.datasets import dataset
 from study.data.datasets.listing import list_images
 from study.data.datasets.planning import count_images
@@ -74,16 +76,20 @@ def answer(arguments: argparse.Namespace) -> None:
     in_words = (f"{n} {rule}" for rule, n in sorted(jobs.items(), key=lambda item: -item[1]))
     say(where, f"{counted(sum(jobs.values()), 'job')} to do: {', '.join(in_words)}")
     n_images, shape, n_classes = _images(project)
-    paths = {one.path for one in outputs(project) if one.rule == "train" and one.to_do}
-    runs = [run for run in project.runs if str(run.folder / "run.json") in paths]
+    made = {one.path: one.rule for one in outputs(project) if one.to_do}
+    runs = [run for run in project.runs if made.get(str(run.folder / "run.json")) == "train"]
+    embedded = {Path(path).stem for path, rule in made.items() if rule == "embed"}
     gpus = arguments.gpus if wants_gpu(project.config["device"]) else 0
     asked = {"image_shape": shape, "num_classes": n_classes, "seconds": _SECONDS, "gpus": gpus}
-    speeds = _speeds(project, {run.model for run in runs}, asked, min(cores, len(runs)))
+    networks = {run.model for run in runs} | embedded
+    speeds = _speeds(project, networks, asked, max(1, min(cores, len(runs))))
     works = {run: work(project, run, n_images, speeds[run.model][0]) for run in runs}
     if works:
-        _print_models(where, works, speeds)
+        _print_models(where, works, {run.model: speeds[run.model] for run in works})
     others = sum(jobs.values()) - jobs.get("train", 0) - jobs.get("predict", 0)
-    seconds = time_of([one.seconds for one in works.values()], others, cores, gpus)
+    features = [_START + _PREDICTED * n_images / speeds[model][0] for model in embedded]
+    trainings = [one.seconds for one in works.values()]
+    seconds = time_of([*trainings, *features], others, cores, gpus)
     slots = counted(gpus, "GPU") if gpus else f"{counted(cores, 'job')} side by side"
     say(where, f"Time: about {duration(seconds)} with {slots}, on this machine without other work.")
     # Predictions, weights and figures of runs; images twice, tables of images and the gallery.
@@ -119,12 +125,22 @@ def _speeds(
     for run in runs_on_disk(project.results) if models else []:
         if run.model in models and (run.folder / "run.json").is_file():
             record, recipe = run.record, project.study.recipes[run.model]
-            same_network = record["recipe"]["architecture"] == recipe["architecture"]
+            architecture = without(recipe["architecture"], "weights")
+            same_network = record["recipe"]["architecture"] == architecture
             same_device = record["device"].startswith("cpu") == (asked["gpus"] == 0)
             if same_network and same_device and record["images_per_s"]:
                 speeds[run.model] = record["images_per_s"], record["parameters"]
-    unknown = {model: project.study.recipes[model] for model in sorted(models - set(speeds))}
+    unknown = {
+        model: _measurable(project.study.recipes[model]) for model in sorted(models - set(speeds))
+    }
     return {**speeds, **_measured(asked | {"recipes": unknown}, processes)} if unknown else speeds
+
+
+def _measurable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe that takes as long, and needs neither trained weights nor the images."""
+    architecture = without(recipe["architecture"], "weights")
+    normalize = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    return {**recipe, "architecture": architecture, "normalize": normalize}
 
 
 def _measured(asked: dict[str, Any], processes: int) -> dict[str, tuple[float, int]]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from study.config.probes import PROBES
 from study.errors import StudyError
 
 _MODELS = Path(__file__).parents[1] / "models"
@@ -102,7 +103,10 @@ def architecture_modules(wanted: Mapping[str, Any], others: Iterable[str] = ()) 
     """
     names = {wanted["name"], *others}
     return sorted(
-        {"study.models.libraries" if "/" in name else f"study.models.{name}" for name in names}
+        {
+            "study.models.libraries" if "/" in name else f"study.models.{name}"
+            for name in names.difference(PROBES)
+        }
     )
 
 
@@ -136,7 +140,7 @@ def check_architecture(wanted: Mapping[str, Any]) -> None:
     if "/" in name:
         _check_library_model(name, options)
         return
-    known = architecture(name).options
+    known = PROBES[name] if name in PROBES else architecture(name).options
     for option in options:
         if option not in known:
             raise StudyError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.config.architectures import architecture_modules
+from study.config.probes import is_probe
 from study.errors import StudyError
 
 _STUDY = Path(__file__).parents[1]
@@ -112,13 +113,16 @@ def component_modules(
 ) -> list[str]:
     """Return the modules that a training by a recipe imports by name.
 
-    They are those of its architecture, its optimizer and its augmentations.
+    They are those of its architecture, its optimizer and its augmentations; none where it trains
+    no network.
 
     Args:
         recipe: a resolved recipe.
         search: the choices of a hyper-parameter search by recipe key, or None; the modules of names
             that it may put in the recipe's place are returned too.
     """
+    if is_probe(recipe):
+        return []
     search = search or {}
     optimizers = {recipe["optimizer"]["name"], *search.get("optimizer.name", [])}
     augments = [recipe["augment"], *search.get("augment", [])]

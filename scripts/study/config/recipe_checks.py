@@ -8,6 +8,7 @@ from typing import Any
 
 from study.config.architectures import check_architecture
 from study.config.component_schemas import expanded
+from study.config.probes import is_probe
 from study.config.recipes import FROM_SEARCH, dotted_keys, merged, overlay
 from study.config.schema import check_schema
 from study.data.names import OFFICIAL
@@ -78,6 +79,8 @@ def check_start(recipe: Mapping[str, Any], where: str) -> None:
         StudyError: in one line, what does not fit.
     """
     weights, name = recipe["architecture"].get("weights"), recipe["architecture"]["name"]
+    if is_probe(recipe):
+        return
     if weights is None:
         frozen, normalized = recipe.get("train", "all") != "all", recipe["normalize"] == "weights"
         if frozen or normalized:

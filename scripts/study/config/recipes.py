@@ -21,6 +21,11 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def without(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a mapping without one of its keys, if it has that."""
+    return {name: value for name, value in values.items() if name != key}
+
+
 def overlay(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested mappings: {"optimizer.lr": 1} becomes {"optimizer": {"lr": 1}}."""
     result: dict[str, Any] = {}
@@ -53,16 +58,17 @@ def value_at(recipe: Mapping[str, Any], key: str) -> Any:
 def epochs_of(recipe: Mapping[str, Any], steps_per_epoch: int) -> int:
     """Return how many epochs a recipe trains.
 
-    This is its `epochs`, or the number of epochs nearest to its `steps`, at least one.
+    This is its `epochs`, or the number of epochs nearest to its `steps`, at least one; one where
+    it trains no network.
     """
     if "steps" in recipe:
         return max(1, round(recipe["steps"] / steps_per_epoch))
-    return recipe["epochs"]
+    return recipe.get("epochs", 1)
 
 
 def searches_rate(recipe: Mapping[str, Any]) -> bool:
     """Tell whether the recipe takes its learning rate from a search."""
-    return recipe["optimizer"]["lr"] == FROM_SEARCH
+    return recipe.get("optimizer", {}).get("lr") == FROM_SEARCH
 
 
 def complete_recipe(
@@ -109,7 +115,7 @@ def with_taken_weights(
             the weights.
     """
     taken = {"file": str(weights), "sha256": record["sha256"]}
-    architecture = {key: value for key, value in recipe["architecture"].items() if key != "weights"}
+    architecture = without(recipe["architecture"], "weights")
     normalize = record.get("normalize", recipe["normalize"])
     changed = {"architecture": architecture, "normalize": normalize, "trained_weights": taken}
     return {**recipe, **changed}

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from study.config.addresses import check_address
 from study.config.checks import check_claims, check_config
+from study.config.probe_checks import check_features, check_untuned, require_recipe
+from study.config.probes import features_of
 from study.config.recipe_checks import (
     check_chooses,
     check_image_size,
@@ -64,6 +66,13 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
     # Overrides of models that are not listed are checked too: a typing error must not pass unseen.
     models = dict.fromkeys([*config["models"], *config["overrides"], *compared])
     recipes = {model: resolved(model, config["overrides"].get(model, {})) for model in models}
+    for model in models:
+        if name := features_of(recipes[model]):
+            require_recipe(folder / "models", model, name)
+            overrides = config["overrides"].get(name, {})
+            recipes[name] = recipes.get(name) or resolved(name, overrides)
+            check_features(model, recipes)
+    check_untuned(config, recipes)
     for model, search in config["tune"].items():
         check_search(model, recipes[model], search, schema)
     _check_models(config, recipes)

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from study.config.probes import features_of
 from study.devices import memory_advice
 from study.errors import StudyError
 from study.models.build import build_recipe_model
@@ -93,12 +94,17 @@ def predict(
         bf16: compute in bfloat16 instead of float32: faster where the hardware has it.
     """
     model.eval()
-    side = getattr(model, "scaled_to", images.shape[1])
-    batch_size = batch_size or max(8, min(500, _PIXELS_AT_ONCE // side**2))
+    batch_size = batch_size or images_at_once(model, images.shape[1])
     with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         return torch.cat(
             [VIEWS[views](model, normalize(batch)) for batch in images.split(batch_size)]
         )
+
+
+def images_at_once(model: nn.Module, side: int) -> int:
+    """Return how many images of so many pixels a side a model takes in little memory."""
+    side = getattr(model, "scaled_to", side)
+    return max(8, min(500, _PIXELS_AT_ONCE // side**2))
 
 
 def evaluate(
@@ -128,9 +134,14 @@ def load_model(weights: str | Path, record: Mapping[str, Any], device: torch.dev
         device: where the model computes. Channels lie last in memory, the fastest layout.
 
     Raises:
-        StudyError: the weights are unreadable or of another network.
+        StudyError: the weights are unreadable or of another network; or the run trained none.
     """
     recipe = record["recipe"]
+    if name := features_of(recipe):
+        raise StudyError(
+            f"{recipe['architecture']['name']} answers from the stored features of {name} and is "
+            "no network that takes images; name a run of another model"
+        )
     model = build_recipe_model(
         recipe, num_classes=len(record["classes"]), image_shape=record["image_shape"]
     )

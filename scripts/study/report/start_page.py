@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
+from study.config.probes import is_probe
 from study.data.names import OFFICIAL
 from study.report.findings import Finding
 from study.report.rst import heading, listed, literal, plain, table
@@ -106,8 +107,8 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
                 first["recipe"]["architecture"]["name"],
                 f"{first['parameters']:,}",
                 _range(record["epochs"] for record in of_model),
-                first["recipe"]["batch_size"],
-                first["recipe"]["optimizer"]["name"],
+                first["recipe"].get("batch_size", "all"),
+                first["recipe"].get("optimizer", {"name": "none"})["name"],
                 first["precision"],
                 f"{minutes:,.1f} min",
             )
@@ -121,16 +122,19 @@ def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:
     weights = first["recipe"].get("trained_weights")
     if not weights:
         return None
+    head = f"{model} starts from weights that were trained elsewhere"
+    varied = "its head, the order of the images and the augmentation"
+    if is_probe(first["recipe"]):
+        head = f"{model} reads features of {weights['file']}, whose weights were trained elsewhere"
+        varied = "which images it is fitted to, and nothing else"
     train = first["recipe"].get("train", "all")
-    part = ""
-    if train != "all":
-        rest = "" if train == "head" else f" and the last {train['last']} blocks"
-        part = f" Only its head{rest} were trained here." if rest else " Only its head was trained."
+    part = "" if train == "all" else " Only its head was trained here; the rest is frozen."
+    if isinstance(train, Mapping):
+        part = f" Only its head and the last {train['last']} blocks were trained here."
     return (
-        f"{model} starts from weights that were trained elsewhere (sha256 "
-        f"{weights['sha256'][:16]}…).{part} Images of this study may have been among those that "
-        "they were trained on, test images too. Its seeds vary its head, the order of the images "
-        "and the augmentation, so its intervals leave out how such weights vary themselves."
+        f"{head} (sha256 {weights['sha256'][:16]}…).{part} Images of this study may have been "
+        f"among those that they were trained on, test images too. Its seeds vary {varied}, so its "
+        "intervals leave out how such weights vary themselves."
     )
 
 

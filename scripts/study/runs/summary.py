@@ -21,11 +21,11 @@ RESOURCES = ("train_seconds", "total_seconds", "images_per_s", "peak_memory_mb")
 def run_row(run: Run) -> dict[str, Any]:
     """Return what the summary says of one run, from its metrics.json and run.json."""
     metrics, record = run.metrics, run.record
-    recipe, common = record["recipe"], metrics["common_test"]
+    recipe, common, n_train = record["recipe"], metrics["common_test"], record["n_train"]
     judged = common if common["n"] else metrics
     row = {
         "status": metrics["status"],
-        "n_train": record["n_train"],
+        "n_train": n_train,
         "n_val": record["n_val"],
         "n_test": metrics["n"],
         "n_common_test": common["n"],
@@ -45,8 +45,9 @@ def run_row(run: Run) -> dict[str, Any]:
         "temperature": metrics["temperature"],
         "epochs": record["epochs"],
         "kept_epoch": record["kept_epoch"],
-        "steps": record["epochs"] * math.ceil(record["n_train"] / recipe["batch_size"]),
-        "images_seen": record["epochs"] * record["n_train"],
+        # A probe is fitted to all images at once.
+        "steps": record["epochs"] * math.ceil(n_train / recipe.get("batch_size", n_train)),
+        "images_seen": record["epochs"] * n_train,
         **{name: record[name] for name in RESOURCES},
         "device": record["device"],
         "precision": record["precision"],

@@ -2,8 +2,10 @@
 
 import hashlib
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:  # a probe has an epoch too, and starts in less time than torch
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Epoch:
         return asdict(self)
 
 
-def weights_digest(model: nn.Module, after: str = "") -> str:
+def weights_digest(model: "nn.Module", after: str = "") -> str:
     """Return a digest, 16 hexadecimal digits, of an earlier one and of all weights and buffers."""
     content = hashlib.sha256(after.encode())
     for name, tensor in model.state_dict().items():

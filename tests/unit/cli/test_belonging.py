@@ -72,3 +72,24 @@ def test_another_recipe_is_another_configuration_and_runs_beside_the_studys_are_
         said == "note: 1 more run in results/ of another configuration; "
         "`study clean` with this one lists them\n"
     )
+
+
+def test_what_jobs_put_into_a_recipe_makes_it_no_other_configuration(made, tmp_path):
+    folder = tmp_path / "project"
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns("results"))
+    recipe = yaml.safe_load((ROOT / "config/models/finetuned.yaml").read_text())
+    del recipe["description"]
+    del recipe["architecture"]["weights"]
+    taken = {"trained_weights": {"file": "x", "sha256": "0"}}
+    numbers = {"normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}}
+    probe = {"architecture": {"name": "probe", "features": "finetuned"}}
+    write_run(folder / "results", "v1", "finetuned", 1, 9, recipe=recipe | numbers | taken)
+    write_run(folder / "results", "v1", "probe", 1, 9, recipe=probe | taken)
+    (folder / "other.yaml").write_text("models: [finetuned, probe]\ncombos: [v1]\nseeds: [1]\n")
+    assert "note:" not in note("show", "--configfile", "other.yaml", folder=folder)
+    (folder / "other.yaml").write_text(
+        "models: [finetuned, neighbours]\ncombos: [v1]\nseeds: [1]\n"
+        "overrides: {finetuned: {input_size: 96}}\n"
+    )
+    said = note("show", "--configfile", "other.yaml", folder=folder)
+    assert "2 of 2 runs in results/ are of another configuration" in said

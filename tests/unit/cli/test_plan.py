@@ -94,3 +94,12 @@ def test_the_size_of_a_run_follows_from_its_combo():
 def test_one_long_run_is_not_made_shorter_by_more_cores():
     assert plan.time_of([100.0, 20.0], 0, 10, 0) == 100
     assert plan.time_of([100.0, 20.0], 0, 1, 0) == 120
+
+
+def test_features_are_planned_once_and_probes_as_jobs_that_train_nothing(planned, monkeypatch):
+    made = [Output("results/features/finetuned.npy", "embed", True)]
+    monkeypatch.setattr(plan, "outputs", lambda project: made)
+    monkeypatch.setattr(plan, "jobs_to_do", lambda project: {"embed": 1, "probe": 50})
+    text = planned({"models": ["probe"], "combos": ["v1"], "seeds": [1]})
+    # 60,000 images at three times the hundred a second, and 51 jobs of 4 seconds.
+    assert "Time: about 7 minutes" in text and "trainings" not in text

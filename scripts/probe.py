@@ -1,0 +1,163 @@
+#!/usr/bin/env python
+"""Fit a classifier on stored features for one combo with one seed, and score every image by it."""
+
+import argparse
+import datetime
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save as safetensors
+
+from study.audit.provenance import library_versions, machine, peak_memory_mb, repository
+from study.code import code_digest
+from study.config.probes import features_of
+from study.data.index import Index, read_index
+from study.data.splits import ROLES, read_split, union
+from study.errors import StudyError
+from study.files import atomic_path, file_digest, read_json, read_yaml, write_csv, write_json
+from study.job import run_script
+from study.runs.predictions import Predictions, roles_in_run, save_predictions
+from study.training.epoch import Epoch
+from study.training.probes import Fitted, fit, log_loss
+
+
+def read_features(path: str, made_of: Mapping[str, Any], data: Mapping[str, Any]) -> np.ndarray:
+    """Return features, float16 N×D, that lie on disk.
+
+    Args:
+        path: of the file.
+        made_of: its record.
+        data: record of the study's images.
+
+    Raises:
+        StudyError: they are damaged, or of other images.
+    """
+    again = "delete this file and run the same command again"
+    if made_of["images"] != data["sha256"]["images.npy"]:
+        raise StudyError(f"{path}: features of other images than the study's; {again}")
+    if not Path(path).is_file() or file_digest(path) != made_of["sha256"]:
+        raise StudyError(f"{path}: not the features that its record describes; {again}")
+    return np.load(path, mmap_mode="r")
+
+
+def write_dynamics(path: str) -> None:
+    """Write that nothing was seen over epochs: arrays without images, as of a training."""
+    names = ("image_id", "confidence", "variability", "correctness", "forgetting", "first_learnt")
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **{name: np.zeros(0, np.int32) for name in (*names, "aum")})
+
+
+def epoch_of(
+    fitted: Fitted, labels: np.ndarray, image_ids: Mapping[str, np.ndarray], seconds: float
+) -> dict[str, Any]:
+    """Return the one row of the history, without its chain."""
+    row: dict[str, Any] = {"epoch": 1, "learning_rate": float("nan")}
+    for role in ROLES:
+        logits, own = fitted.logits[image_ids[role]], labels[image_ids[role]]
+        row[f"{role}_loss"] = log_loss(logits, own)
+        right = logits.argmax(axis=1) == own
+        row[f"{role}_accuracy"] = float(right.mean()) if len(own) else float("nan")
+    return row | {"seconds": seconds, "images_per_s": len(image_ids["train"]) / seconds}
+
+
+def training_record(
+    fitted: Fitted, image_ids: Mapping[str, np.ndarray], made_of: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    """Return what run.json says of the fit itself, in the words of a training."""
+    weight = fitted.arrays.get("weight")
+    own = weight.size + len(weight) if weight is not None else 0
+    return {
+        "status": "ok",
+        "n_train": len(image_ids["train"]),
+        "n_val": len(image_ids["val"]),
+        "parameters": made_of["parameters"] + own,
+        "trained_parameters": own,
+        "multiply_adds": made_of["multiply_adds"] + (weight.size if weight is not None else 0),
+        "epochs": 1,
+        "kept_epoch": 1,
+        "train_seconds": seconds,
+        "images_per_s": len(image_ids["train"]) / seconds,
+        "total_seconds": seconds,
+        "gpu_energy_joules": None,
+        "device": f"cpu ({platform.machine()})",
+        "precision": "fp32",
+        "cuda_graph": False,
+        "peak_gpu_memory_mb": None,
+        "initial_weights": made_of["sha256"][:16],
+        "fitted": fitted.facts,
+    }
+
+
+def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
+    """Write the fit, its history and predictions; return its part of the record."""
+    splits = [read_split(path) for path in arguments.splits]
+    image_ids = {role: union(splits, role) for role in ROLES}
+    recipe, made_of = read_yaml(arguments.recipe), read_json(arguments.record)
+    features = read_features(arguments.features, made_of, read_json(arguments.data))
+    clock = time.perf_counter()
+    fitted = fit(recipe["architecture"], features, index.labels, len(index.classes), image_ids)
+    seconds = time.perf_counter() - clock
+    with atomic_path(arguments.weights) as temporary:
+        temporary.write_bytes(safetensors(fitted.arrays))
+    digest = file_digest(arguments.weights)
+    epoch = epoch_of(fitted, index.labels, image_ids, seconds) | {"chain": digest[:16]}
+    write_csv(arguments.history, Epoch.columns(), [[epoch[name] for name in Epoch.columns()]])
+    write_dynamics(arguments.dynamics)
+    roles = roles_in_run(len(features), image_ids)
+    save_predictions(arguments.predictions, Predictions(fitted.logits, roles))
+    print(f"validation accuracy {epoch['val_accuracy']:.4f}; {fitted.facts}; {seconds:.1f} s")
+    weights = {"file": features_of(recipe), "sha256": made_of["weights"]}
+    return training_record(fitted, image_ids, made_of, seconds) | {
+        "recipe": recipe | {"trained_weights": weights},
+        "features": made_of,
+        "sha256": {"weights": digest},
+    }
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the files that a training and its predictions leave."""
+    started = datetime.datetime.now(datetime.UTC)
+    index = read_index(arguments.index)
+    parents = [*arguments.splits, arguments.recipe, arguments.record]
+    record = fitted_run(arguments, index) | {
+        "seed": arguments.seed,
+        "streams": {},
+        "tuned": None,
+        "lr_find": None,
+        "classes": index.classes,
+        "image_shape": read_json(arguments.data)["images"][1:],
+        "threads": arguments.threads,
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "parents": {path: file_digest(path) for path in parents},
+        "code": code_digest(Path(__file__)),
+        "repository": repository(),
+        "versions": library_versions(),
+        "machine": machine(),
+    }
+    write_json(arguments.run, record)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--features", required=True, help="features of all images, .npy")
+    parser.add_argument("--record", required=True, help="what these depend on, .json")
+    parser.add_argument("--data", required=True, help="record of all images, .json")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument(
+        "--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv"
+    )
+    parser.add_argument("--recipe", required=True, help="resolved recipe, .yaml")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the run")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--weights", required=True, help="what was fitted to write, .safetensors")
+    parser.add_argument("--history", required=True, help="table to write: one row, .csv")
+    parser.add_argument("--dynamics", required=True, help="empty statistics to write, .npz")
+    parser.add_argument("--run", required=True, help="record of the run to write, .json")
+    parser.add_argument("--predictions", required=True, help="predictions to write, .npz")
+    run_script(parser, main)

@@ -1,0 +1,76 @@
+"""A study of probes on the features of a small network: to its summary, and nothing twice."""
+
+import json
+import os
+import shutil
+
+import pandas as pd
+import pytest
+import torch
+from conftest import Project, assert_one_clear_line, run_script
+from safetensors.torch import save_file
+
+from study.models.build import build_model
+
+pytestmark = pytest.mark.workflow
+
+
+def test_probes_go_from_a_file_of_weights_to_the_summary_and_a_moved_file_runs_nothing(
+    tmp_path, archive
+):
+    torch.manual_seed(0)
+    weights = tmp_path / "net.safetensors"
+    save_file(build_model("cnn2", filters=4, num_classes=7).state_dict(), weights)
+    backbone = {"architecture": {"name": "cnn2", "filters": 4, "weights": str(weights)}}
+    backbone |= {"normalize": {"mean": [0.5] * 3, "std": [0.5] * 3}, "input_size": 32}
+    project = Project(
+        *(tmp_path / "project", archive),
+        combos=["v1"],
+        models=["probe", "neighbours"],
+        overrides={"finetuned": backbone},
+        reproduce={"systems": [], "tuned": False},
+        figures={"runs": False},
+    )
+    jobs = project.succeeds("--cores", "2")
+    results = project.folder / "results"
+    summary = pd.read_csv(results / "summary.csv")
+    assert len(summary) == 4 and (summary["common_test_accuracy"] > 0.5).all()
+    assert (summary["parameters"] > 0).all() and (summary["multiply_adds"] > 0).all()
+    assert jobs.count("Rule: embed)") == 1 and "Rule: train)" not in jobs
+    assert "probe reads features of finetuned" in (results / "overview.rst").read_text()
+    assert not list(results.glob("models/*"))
+
+    # Moved and touched: the same weights. Another file: all again.
+    moved = tmp_path / "elsewhere" / "weights.safetensors"
+    moved.parent.mkdir()
+    shutil.move(weights, moved)
+    os.utime(moved)
+    backbone["architecture"]["weights"] = str(moved)
+    project.configure(project.study | {"overrides": {"finetuned": backbone}})
+    done = project.succeeds("--cores", "1")
+    assert not {"embed", "probe", "measure", "compare"} & {
+        line.split("Rule: ")[1].rstrip(")") for line in done.splitlines() if "Rule: " in line
+    }
+    certified = project.succeeds("certify", "--cores", "2")
+    assert certified.count("A     v1/") == 2
+    _refuses_features_that_are_not_the_studys(project, results)
+
+
+def _refuses_features_that_are_not_the_studys(project, results):
+    run = results / "runs/v1/probe/seed42"
+    record = json.loads((results / "features/finetuned.json").read_text())
+    outputs = ("weights", "history", "dynamics", "run", "predictions")
+    for key, fragment in (("images", "features of other images"), ("sha256", "not the features")):
+        other = results / "other.json"
+        other.write_text(json.dumps(record | {key: "0" * 64}))
+        words = [
+            *("--features", results / "features/finetuned.npy", "--record", other, "--seed", 42),
+            *("--data", results / "data/manifest.json", "--index", results / "data/index.csv"),
+            *("--splits", results / "splits/v1/seed42.csv"),
+            *("--recipe", results / "recipes/probe.yaml"),
+            *(word for name in outputs for word in (f"--{name}", project.folder / f"new.{name}")),
+        ]
+        refused = run_script("probe.py", *words, check=False, cwd=project.folder)
+        assert refused.returncode == 1 and run.is_dir()
+        assert_one_clear_line(refused.stderr, fragment, "delete this file and run the same command")
+        assert not list(project.folder.glob("new.*"))
