@@ -10,7 +10,8 @@ from pathlib import Path
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from study.audit.clock import date_back
+from study.audit import replaced
+from study.audit.start import look_at_results
 from study.code import code_digest
 from study.config.architectures import architecture_modules
 from study.config.components import component_modules
@@ -32,13 +33,9 @@ with end_in_one_line():
         read_yaml(path)
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
 
-# Snakemake goes by time first, and would keep results from the future whatever changes.
-if workflow.is_main_process and (n_late := date_back("results")):
-    print(
-        f"{n_late} files in results/ are dated in the future, as when the clock was set back; "
-        "dated back, they are compared by content",
-        file=sys.stderr,
-    )
+if workflow.is_main_process:
+    with end_in_one_line():
+        look_at_results()
 
 RECIPES = STUDY.recipes
 REPRODUCED = STUDY.systems

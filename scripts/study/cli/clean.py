@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.audit.bundles import abandoned_bundles
+from study.audit.replaced import locked
 from study.cli.belonging import note_on_other_runs
-from study.cli.project import Project, configuration_options, find_project, locked, outputs
+from study.cli.project import Project, configuration_options, find_project, outputs
 from study.cli.terminal import console, say, table
 from study.errors import StudyError
 from study.wording import size

@@ -101,12 +101,6 @@ def find_project(configfiles: Sequence[str]) -> Project:
     return Project(list(configfiles), config, check_study(config, Path("workflow/schemas")))
 
 
-def locked() -> bool:
-    """Tell whether Snakemake holds the current folder: it runs, or was killed."""
-    folder = Path(".snakemake/locks")
-    return folder.is_dir() and any(folder.iterdir())
-
-
 def jobs_to_do(project: Project) -> dict[str, int]:
     """Return how many jobs of each rule Snakemake would run, by its own table of counts.
 

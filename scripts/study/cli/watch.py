@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from study.audit.replaced import locked
 from study.cli.belonging import note_on_other_runs
-from study.cli.project import Project, configuration_options, find_project, locked
+from study.cli.project import Project, configuration_options, find_project
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError, escaped
 from study.runs.progress import Progress, read_progress, state_of_run
