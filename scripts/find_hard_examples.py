@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from study.data.index import Index, read_image_ids, read_index
 from study.data.near_duplicates import read_duplicates
-from study.files import read_table, write_text
+from study.files import read_array, read_table, write_text
 from study.hardness.human_votes import human_columns
 from study.hardness.judgements import Judgements, RunRanks, read_judgements
 from study.hardness.ranking import confusions, ranked
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
     halves = write_reliability(arguments, judgements.ranks, len(judged))
     write_confusions(arguments, judged)
     save_figure(map_of(judged), arguments.map_figure)
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     n_runs = n_of(len(judgements.ranks.models), len(runs))
     page = html_page(
         top[_PAGE],

@@ -12,7 +12,7 @@ from study.config.recipes import complete_recipe
 from study.data.index import read_index
 from study.data.splits import ROLES, read_split, union
 from study.devices import gpu_versions, take_device
-from study.files import file_digest, read_json, read_yaml, write_json
+from study.files import file_digest, read_array, read_json, read_yaml, write_json
 from study.job import device_options, hold_log, run_script, stop_with_ancestors
 
 
@@ -28,12 +28,11 @@ def main(arguments: argparse.Namespace) -> None:
 
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
-    import numpy as np
 
     from study.training.checkpoints import remove_checkpoints
     from study.training.one_run import streams_of, train_run
 
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     image_ids = {role: union(splits, role) for role in ROLES}
     code = code_digest(Path(__file__), *component_modules(recipe))
     trained = train_run(

@@ -6,7 +6,10 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -19,6 +22,8 @@ if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy 
     import numpy as np
     import pandas as pd
 
+# What reading a file of any content may raise; of text and tables these are ValueErrors.
+_UNREADABLE = (EOFError, LookupError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error)
 # Columns of words, which may read like numbers or like "NA".
 _WORDS = (
     "a", "b", "case", "claim", "class", "combo", "compared", "consensus", "file", "label", "model",
@@ -29,12 +34,17 @@ _FORMULA = re.compile(r"[=@＝＠]|[+＋－-](?!\d+(\.\d+)?\Z)")
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, lasting: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
     The suffix is kept, because writers such as matplotlib choose the format by it. Works for files
     and for folders (the caller creates the folder; `path` must then not exist yet). What processes
     left that were killed while they wrote `path` is removed.
+
+    Args:
+        path: of the file or folder.
+        lasting: it is on the disk before it has its name, and has its name before this ends, so
+            that a power cut leaves no empty file behind what is recorded as done.
 
     Raises:
         OSError: what the writer or the rename raised, with `path` as its file name where it had
@@ -46,7 +56,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     remove_leftovers(path)
     try:
         yield temporary
+        if lasting:
+            _to_disk(temporary)
         temporary.replace(path)
+        if lasting:
+            _to_disk_folder(path.parent)
     except OSError as error:
         # Name the file the user knows, not the temporary one; writes to an open file carry no name
         # at all.
@@ -55,6 +69,27 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         _remove(temporary)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or all that a folder holds, is on the disk."""
+    if path.is_dir():
+        for one in path.iterdir():
+            _to_disk(one)
+        _to_disk_folder(path)
+    elif path.is_file():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def _to_disk_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the file system can say so."""
+    with contextlib.suppress(OSError):
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def remove_leftovers(path: str | Path) -> None:
@@ -108,9 +143,39 @@ def _finite(value: Any) -> Any:
     return value
 
 
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Name a file that cannot be read, and the command that makes it again.
+
+    Raises:
+        StudyError: what is read within raised that the content is not what was expected.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, why: object) -> StudyError:
+    """Return what says that a file cannot be read, and which command makes it again."""
+    state = f"damaged ({one_line(why)})"
+    if not Path(path).stat().st_size:
+        state = "empty, as files are after a power cut"
+    again = "put it in place again"
+    if "results" in Path(path).parts:
+        again = f"make it again: snakemake --force {shlex.quote(str(path))}, with the study's"
+        again += " --configfile"
+    return StudyError(f"{path} is {state}; {again}")
+
+
 def read_json(path: str | Path) -> Any:
-    """Return the parsed content of a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Return the parsed content of a JSON file.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    with reading(path):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 class _Loader(yaml.SafeLoader):
@@ -145,10 +210,12 @@ def read_yaml(path: str | Path) -> Any:
         raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
 
 
-def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_csv(
+    path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]], lasting: bool = True
+) -> None:
     """Write a header line and `rows` as comma-separated values with Unix line ends, atomically."""
     with (
-        atomic_path(path) as temporary,
+        atomic_path(path, lasting) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
         writer = csv.writer(UnixLines(stream), lineterminator="\r\n")
@@ -196,17 +263,28 @@ def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
     Args:
         path: what `write_table` or `write_csv` wrote.
         options: of pandas.read_csv, such as `usecols`.
+
+    Raises:
+        StudyError: it is empty or damaged.
     """
     import pandas as pd
 
     words = dict.fromkeys(_WORDS, str)
-    return pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""], **options)
+    with reading(path):
+        return pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""], **options)
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as dictionaries of strings, keyed by its header line."""
-    with Path(path).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    """Return the rows of a CSV file as dictionaries of strings, keyed by its header line.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    with reading(path), Path(path).open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(stream)
+        if rows.fieldnames is None:
+            raise ValueError("no header line")
+        return list(rows)
 
 
 def write_array(path: str | Path, array: "np.ndarray") -> None:
@@ -221,6 +299,30 @@ def write_array(path: str | Path, array: "np.ndarray") -> None:
             stream, np.lib.format.header_data_from_array_1_0(array)
         )
         stream.write(np.ascontiguousarray(array).data)
+
+
+def read_array(path: str | Path) -> "np.ndarray":
+    """Return the array of a .npy file, mapped into memory.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    import numpy as np
+
+    with reading(path):
+        return np.load(path, mmap_mode="r")
+
+
+def read_arrays(path: str | Path) -> "dict[str, np.ndarray]":
+    """Return the arrays of an .npz archive by name.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    import numpy as np
+
+    with reading(path), np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
 
 
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:

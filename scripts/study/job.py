@@ -13,6 +13,7 @@ from pathlib import Path
 
 from study.code import code_digest
 from study.errors import StudyError, escaped, one_line
+from study.files import unreadable
 
 # A full disk, a full quota and a file-size limit read the same to a user: there is no room.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -102,7 +103,18 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
                 f"the code of {sys.argv[0]} or of what it imports has changed since the workflow "
                 "planned this job; type the same command again"
             )
+        _check_inputs(arguments)
         main(arguments)
+
+
+def _check_inputs(arguments: argparse.Namespace) -> None:
+    """Insist that no result that a job is given is empty; what it is to write is not there yet."""
+    for value in vars(arguments).values():
+        for path in value if isinstance(value, list) else [value]:
+            with contextlib.suppress(OSError):  # no path but some text, such as a recipe
+                is_result = isinstance(path, str) and "results" in Path(path).parts
+                if is_result and not Path(path).stat().st_size:
+                    raise unreadable(path, "empty")
 
 
 def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:

@@ -23,7 +23,7 @@ from study.data.index import read_index
 from study.data.near_duplicates import read_duplicates
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import atomic_path, file_digest, read_json, write_text
+from study.files import atomic_path, file_digest, read_array, read_json, write_text
 from study.runs.run import Run, find_run
 from study.runs.tree import ResultsTree
 
@@ -111,7 +111,7 @@ def _export(
     from study.models import export
     from study.models.inference import load_classifier
 
-    images = np.load(results.images, mmap_mode="r")
+    images = read_array(results.images)
     classifier = load_classifier(
         run.folder / "model.safetensors",
         run.record,

@@ -1,7 +1,5 @@
 """Logits of every image for one run, and the part each image played in that run."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
-from study.errors import StudyError
-from study.files import atomic_path
+from study.files import atomic_path, read_arrays, reading
 
 # The codes in the role array; an image outside the run's combo is unseen.
 ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3}
@@ -99,11 +96,6 @@ def load_predictions(path: str | Path) -> Predictions:
     Raises:
         StudyError: the file is cut off or otherwise damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return Predictions(archive["logits"], archive["roles"])
-    except (EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise StudyError(
-            f"{path}: damaged predictions ({error}); "
-            "delete this file and run the same command again"
-        ) from error
+    arrays = read_arrays(path)
+    with reading(path):
+        return Predictions(arrays["logits"], arrays["roles"])

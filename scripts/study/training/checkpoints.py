@@ -42,7 +42,8 @@ def save_checkpoint(path: str | Path, key: str, state: dict[str, Any]) -> None:
     # Through memory: torch does not pass on why a write failed, such as a full disk.
     content = io.BytesIO()
     torch.save({"key": key, "state": state}, content)
-    with atomic_path(path) as temporary:
+    # A damaged one costs the time since the one before; waiting for the disk costs every epoch.
+    with atomic_path(path, lasting=False) as temporary:
         temporary.write_bytes(content.getbuffer())
         if path.exists():
             path.replace(_before(path))

@@ -177,7 +177,7 @@ def _train(trainer: Trainer, checkpoint: str | None, key: str) -> None:
         if checkpoint:
             header = ["epochs", "resumed_after", *Epoch.columns()]
             rows = ([last, resumed_after, *epoch.row().values()] for epoch in trainer.history)
-            write_csv(growing_history(checkpoint), header, rows)
+            write_csv(growing_history(checkpoint), header, rows, lasting=False)
 
     write_history()
     # disable=None: a bar on a terminal, none in a log, where the line of each epoch tells as much.
