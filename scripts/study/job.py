@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from study.code import code_digest
+from study.code import require_planned_code
 from study.errors import StudyError, escaped, one_line
 from study.files import unreadable
 
@@ -98,11 +98,8 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         # By its absolute path, as `__file__` is: a script that asks again gets the digest from the
         # cache.
         digest, *modules = (arguments.code or "").split(":")
-        if digest and code_digest(Path(sys.argv[0]).absolute(), *modules) != digest:
-            raise StudyError(
-                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow "
-                "planned this job; type the same command again"
-            )
+        if digest:
+            require_planned_code(digest, Path(sys.argv[0]).absolute(), *modules)
         _check_inputs(arguments)
         main(arguments)
 
