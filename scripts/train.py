@@ -5,7 +5,13 @@ import argparse
 import datetime
 from pathlib import Path
 
-from study.audit.provenance import library_versions, machine, peak_memory_mb, repository
+from study.audit.provenance import (
+    circumstances,
+    library_versions,
+    machine,
+    peak_memory_mb,
+    repository,
+)
 from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import complete_recipe
@@ -29,15 +35,16 @@ def main(arguments: argparse.Namespace) -> None:
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
 
-    from study.training.checkpoints import remove_checkpoints
+    from study.training.checkpoints import identity, remove_checkpoints
     from study.training.one_run import streams_of, train_run
 
     images = read_array(arguments.images)
     image_ids = {role: union(splits, role) for role in ROLES}
     code = code_digest(Path(__file__), *component_modules(recipe))
+    key = identity([code, *circumstances(device, arguments.threads)])
     trained = train_run(
         *(recipe, arguments.seed, images, index, image_ids, device),
-        code=code,
+        made_by=key,
         checkpoint=arguments.checkpoint,
     )
 

@@ -109,5 +109,8 @@ def _read(path: Path, key: str, device: torch.device) -> dict[str, Any]:
     except _UNREADABLE as error:
         raise _Unusable(f"unreadable checkpoint ({type(error).__name__})") from error
     if saved_key != key:
-        raise _Unusable("the checkpoint is of another recipe, data or code")
+        raise _Unusable(
+            "the checkpoint is of another recipe, data, code, processor, library or number of "
+            "threads"
+        )
     return state
