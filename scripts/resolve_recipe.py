@@ -4,18 +4,14 @@
 import argparse
 import json
 
-import yaml
-
+from study.config.recipes import recipe_text
 from study.files import write_text
 from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the resolved recipe as YAML."""
-    write_text(
-        arguments.output,
-        yaml.safe_dump(json.loads(arguments.recipe), sort_keys=False, allow_unicode=True),
-    )
+    write_text(arguments.output, recipe_text(json.loads(arguments.recipe)))
 
 
 if __name__ == "__main__":

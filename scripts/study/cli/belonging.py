@@ -1,12 +1,11 @@
 """Whether what lies in results/ was made with the configuration that is asked about."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from study.cli.project import Project
-from study.config.recipes import canonical, searches_rate
 from study.files import read_json
+from study.runs.outdated import recipe_changes
 from study.runs.run import Run, read_runs, runs_on_disk
 from study.runs.tree import ResultsTree
 from study.wording import counted
@@ -50,21 +49,8 @@ def _dataset(tree: ResultsTree) -> str | None:
 
 
 def _has_recipe(project: Project, run: Run) -> bool:
-    """Tell whether a run was trained by the configuration's recipe of its model.
-
-    What searches add to a recipe is not known here, and does not count.
-    """
-    if run.model in project.config["tune"] or not _is_trained(run):
-        return True
-    recipes = [run.record["recipe"], project.study.recipes[run.model]]
-    if searches_rate(recipes[1]):
-        recipes = [_without_rate(recipe) for recipe in recipes]
-    return canonical(recipes[0]) == canonical(recipes[1])
-
-
-def _without_rate(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    optimizer = {key: value for key, value in recipe["optimizer"].items() if key != "lr"}
-    return {**recipe, "optimizer": optimizer}
+    """Tell whether a run was trained by the configuration's recipe of its model."""
+    return not _is_trained(run) or not recipe_changes(run.record, project.study.recipes[run.model])
 
 
 def _made_with(tree: ResultsTree, project: Project) -> str:

@@ -17,7 +17,13 @@ from study.errors import escaped
 
 # Numbers that are names.
 _NOMINAL = {"seed"}
-_STYLES = {"failed": "red", "diverged": "yellow", "interrupted": "yellow", "running": "green"}
+_STYLES = {
+    "failed": "red",
+    "diverged": "yellow",
+    "interrupted": "yellow",
+    "outdated": "yellow",
+    "running": "green",
+}
 
 
 def console() -> Console:

@@ -94,7 +94,8 @@ def _view(project: Project, now: float) -> "Group":
     states: Counter[str] = Counter()
     trainings, failures, stopped = [], [], []
     for run in [*asked, *others]:
-        state, reason = state_of_run(project.results, run)
+        recipe = project.study.recipes.get(run.model)
+        state, reason = state_of_run(project.results, run, recipe)
         if run in processes or state == "training":
             state = "running"
             trainings.append(_training(project, run, processes.get(run), now))
@@ -124,6 +125,7 @@ _WORDS = {
     "waiting": "queued",
     "interrupted": "interrupted",
     "failed": "failed",
+    "outdated": "outdated",
     "diverged": "of the trained diverged",
     "trained": "of the trained not measured yet",
 }

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from study.errors import StudyError
-from study.files import read_yaml
+from study.files import read_json, read_yaml
 
 # What a recipe writes instead of a learning rate to take the one that a search suggests.
 FROM_SEARCH = "from lr_find"
@@ -87,7 +89,7 @@ def complete_recipe(
                 f"{path}: optimizer.lr is {FROM_SEARCH!r} but no search was given; "
                 "pass --lr-find with what lr_find.py wrote, or write a number"
             )
-        search = json.loads(Path(lr_find).read_text())
+        search = read_json(lr_find)
         if search["learning_rate"] is None:
             reason = search["failures"][search["rule"]]
             raise StudyError(f"{lr_find} holds no suggestion: {reason}")
@@ -95,6 +97,22 @@ def complete_recipe(
     return recipe
 
 
+def recipe_text(recipe: Mapping[str, Any]) -> str:
+    """Return a resolved recipe as it is written below results/, YAML."""
+    return yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
+
+
 def canonical(value: Any) -> str:
     """Return `value` as one line of JSON that does not depend on the order of keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one with dotted keys; lists as text."""
+    result: dict[str, Any] = {}
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            result |= flat(inner, f"{prefix}{key}.")
+        else:
+            result[prefix + key] = canonical(inner) if isinstance(inner, list) else inner
+    return result
