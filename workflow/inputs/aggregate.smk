@@ -71,6 +71,37 @@ def figures_of_runs(wildcards):
     ]
 
 
+def all_files(wildcards):
+    """Return the files that a study's runs and report are made of.
+
+    Not what it was fetched from, which bundles leave out.
+    """
+    names = (
+        "decode find_duplicates draw_near_duplicates count_classes partition split common_test "
+        "resolve_recipe describe_model list_runs train predict measure compare plot_curves "
+        "find_hard_examples find_hard_to_learn gradcam_hard_examples build_gallery record_study "
+        "describe_study summarize"
+    ).split()
+    if config["figures"]["runs"]:
+        names += ["draw_run", "gradcam"]
+    values = {
+        "partition": PARTITIONS,
+        "part": [*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)],
+        "combo": COMBOS,
+        "model": MODELS,
+        "seed": SEEDS,
+    }
+    files = []
+    for name in names:
+        for pattern in getattr(rules, name).output:
+            of_it = {key: values[key] for key in re.findall(r"{(\w+)}", pattern)}
+            # Chains of combos start with a partition that is one.
+            if name == "find_hard_to_learn":
+                of_it["partition"] = [one for one in PARTITIONS if one in COMBOS]
+            files += expand(pattern, **of_it)
+    return files
+
+
 def claims_file(wildcards):
     """Return the file of claims, or end with one line if the study has none."""
     if not config["claims"]:

@@ -17,7 +17,7 @@ rule verify:
         code=code("verify.py"),
         study=[
             *("--results", "results", "--partitions", *PARTITIONS),
-            *("--configfiles", *given_configfiles()),
+            *("--configfiles", *CONFIGFILES),
             *("--near-duplicates", "results/verification_near_duplicates.csv"),
             *("--output", "results/verification.csv"),
         ],
@@ -108,7 +108,7 @@ rule bundle:
         code=code("bundle.py"),
         verify=rules.verify.params.code,
         study=rules.verify.params.study,
-        configfiles=given_configfiles(),
+        configfiles=CONFIGFILES,
         to=["--output", "study.tar.gz"],
     shell:
         "( python scripts/verify.py"

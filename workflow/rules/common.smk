@@ -10,8 +10,7 @@ from pathlib import Path
 SCRIPTS = Path(str(workflow.current_basedir)).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from study.audit import replaced
-from study.audit.start import look_at_results
+from study.audit import replaced, start
 from study.code import code_digest
 from study.config.architectures import architecture_modules
 from study.config.components import component_modules
@@ -26,16 +25,24 @@ from study.job import KEEP_MEMORY, end_in_one_line
 # often as Python does takes a quarter of the planning.
 gc.set_threshold(50_000, 20, 100)
 
+
+CONFIGFILES = start.given_configfiles(workflow.configfiles)
+
 # A wrong configuration ends here, before any job, with one line that says what to write instead.
 with end_in_one_line():
-    # Snakemake has read these files, but takes the last of two equal keys.
+    if workflow.is_main_process:
+        start.require_one_option(sys.argv)
+    # Snakemake takes the last of two equal keys.
     for path in workflow.configfiles:
         read_yaml(path)
+    # No part of a study: that its results may replace those of another one.
+    overwrite = config.pop("overwrite", False) is True
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
+    if workflow.is_main_process:
+        start.look_at_results(config, CONFIGFILES, STUDY.recipes, overwrite)
 
-if workflow.is_main_process:
-    with end_in_one_line():
-        look_at_results()
+# A job that the kernel kills cannot say so itself.
+shell.suffix(start.say_if_killed())
 
 RECIPES = STUDY.recipes
 REPRODUCED = STUDY.systems
@@ -113,12 +120,6 @@ def code(script, *modules, by_model=False, by_recipe=False):
         return ":".join([code_digest(SCRIPTS / script, *named), *named])
 
     return of_job
-
-
-def given_configfiles():
-    """Return the files given with --configfile, as seen from here."""
-    files = [os.path.relpath(path) for path in workflow.configfiles]
-    return [path for path in dict.fromkeys(files) if path != "config/config.yaml"]
 
 
 def all_wildcards(wildcards):

@@ -60,7 +60,9 @@ def configuration_options(parser: argparse.ArgumentParser) -> None:
     """Add the option that says which study is meant."""
     parser.add_argument(
         "--configfile",
+        "--configfiles",
         nargs="+",
+        action="extend",
         default=[],
         metavar="FILE",
         help=f"what the study is run with beside {CONFIG}, as for snakemake",
@@ -132,6 +134,8 @@ def outputs(project: Project, targets: Sequence[str] = ("all",)) -> list[Output]
 def _snakemake(project: Project, arguments: Sequence[str]) -> str:
     """Return what Snakemake prints."""
     given = ["--configfile", *project.configfiles] if project.configfiles else []
+    # Nothing is run: what another configuration has made there does not stop a question.
+    given += ["--config", "overwrite=true"]
     result = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments, *given],
         capture_output=True,
