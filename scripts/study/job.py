@@ -4,11 +4,12 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from study.code import require_planned_code
@@ -112,6 +113,23 @@ def _check_inputs(arguments: argparse.Namespace) -> None:
                 is_result = isinstance(path, str) and "results" in Path(path).parts
                 if is_result and not Path(path).stat().st_size:
                     raise unreadable(path, "empty")
+
+
+def require_one_option(words: Sequence[str]) -> None:
+    """Insist that --configfile is given once, because of two Snakemake takes the last alone.
+
+    Args:
+        words: of the command line.
+
+    Raises:
+        StudyError: it is given more often.
+    """
+    options = list(itertools.takewhile(lambda word: word != "--", words))
+    if sum(word.startswith("--configf") for word in options) > 1:
+        raise StudyError(
+            "--configfile is given twice, and only the last would count; write it once with all "
+            "files: --configfile first.yaml second.yaml"
+        )
 
 
 def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from study.job import end_in_one_line
+from study.errors import StudyError
+from study.job import end_in_one_line, require_one_option
 
 
 def last_words(capsys, error: OSError) -> str:
@@ -36,3 +37,20 @@ def test_the_folder_that_is_full_is_named(tmp_path, monkeypatch, capsys, free, n
 def test_a_name_of_a_file_commands_no_terminal(capsys):
     said = last_words(capsys, FileNotFoundError(2, "No such file", "a\x1b[2J\nb"))
     assert said.isprintable() and "\\x1b[2J" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["--configfile", "a", "b"], False),
+        (["--configfile", "a", "--config", "seeds=[1]", "--", "--configfile"], False),
+        (["--configfile", "a", "-n", "--configfile", "b"], True),
+        (["--configfiles=a", "--configfile", "b"], True),
+    ],
+)
+def test_an_option_of_which_snakemake_takes_the_last_is_refused(words, refused):
+    if refused:
+        with pytest.raises(StudyError, match="twice"):
+            require_one_option(words)
+    else:
+        require_one_option(words)

@@ -19,7 +19,7 @@ from study.config.study import check_study
 from study.data.names import OFFICIAL
 from study.devices import wants_gpu
 from study.files import read_yaml
-from study.job import KEEP_MEMORY, end_in_one_line
+from study.job import KEEP_MEMORY, end_in_one_line, require_one_option
 
 # A plan is millions of objects that stay until it is carried out. Looking for garbage among them as
 # often as Python does takes a quarter of the planning.
@@ -31,7 +31,7 @@ CONFIGFILES = start.given_configfiles(workflow.configfiles)
 # A wrong configuration ends here, before any job, with one line that says what to write instead.
 with end_in_one_line():
     if workflow.is_main_process:
-        start.require_one_option(sys.argv)
+        require_one_option(sys.argv)
     # Snakemake takes the last of two equal keys.
     for path in workflow.configfiles:
         read_yaml(path)

@@ -1,7 +1,6 @@
 """What is looked at in results/ before the workflow is planned."""
 
 import contextlib
-import itertools
 import os
 import shlex
 import sys
@@ -127,23 +126,6 @@ def _recorded(path: Path) -> dict[str, Any]:
         return read_json(path)
     except (OSError, StudyError):
         return {}
-
-
-def require_one_option(words: Sequence[str]) -> None:
-    """Insist that --configfile is given once, because Snakemake takes the last of two.
-
-    Args:
-        words: of the command line.
-
-    Raises:
-        StudyError: it is given more often.
-    """
-    options = list(itertools.takewhile(lambda word: word != "--", words))
-    if sum(word.startswith("--configf") for word in options) > 1:
-        raise StudyError(
-            "--configfile is given twice, and Snakemake takes the last of them alone; write one "
-            "with all files: --configfile first.yaml second.yaml"
-        )
 
 
 def say_if_killed() -> str:

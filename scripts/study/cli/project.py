@@ -62,7 +62,6 @@ def configuration_options(parser: argparse.ArgumentParser) -> None:
         "--configfile",
         "--configfiles",
         nargs="+",
-        action="extend",
         default=[],
         metavar="FILE",
         help=f"what the study is run with beside {CONFIG}, as for snakemake",

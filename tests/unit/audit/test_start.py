@@ -62,23 +62,6 @@ def test_without_results_or_with_a_damaged_record_nothing_stops():
     start.require_same_study(config("cifar10"), [])
 
 
-@pytest.mark.parametrize(
-    ("words", "refused"),
-    [
-        (["--configfile", "a", "b"], False),
-        (["--configfile", "a", "--config", "seeds=[1]", "--", "--configfile"], False),
-        (["--configfile", "a", "-n", "--configfile", "b"], True),
-        (["--configfiles=a", "--configfile", "b"], True),
-    ],
-)
-def test_an_option_of_which_snakemake_takes_the_last_is_refused(words, refused):
-    if refused:
-        with pytest.raises(StudyError, match="twice"):
-            start.require_one_option(words)
-    else:
-        start.require_one_option(words)
-
-
 @pytest.mark.parametrize(("end", "said"), [("kill -9 $$", True), ("exit 3", False)])
 def test_a_job_that_is_killed_has_a_line(end, said):
     done = subprocess.run(
