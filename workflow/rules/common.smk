@@ -36,7 +36,7 @@ with end_in_one_line():
     for path in workflow.configfiles:
         read_yaml(path)
     # No part of a study: that its results may replace those of another one.
-    overwrite = config.pop("overwrite", False) is True
+    overwrite = config.pop("overwrite", False) in (True, "true")
     STUDY = check_study(config, SCRIPTS.parent / "workflow" / "schemas")
     if workflow.is_main_process:
         start.look_at_results(config, CONFIGFILES, STUDY.recipes, overwrite)
