@@ -172,8 +172,12 @@ def run_checks(
         row: of the summary; None if that has none.
         scores: where a row is added, see `study_checks`.
     """
-    lost = [run.folder / name for name in shared.files if not (run.folder / name).exists()]
-    yield from (Check("files are there", str(path), "is missing", str(path)) for path in lost)
+    paths = [run.folder / name for name in shared.files]
+    lost = {path: "is missing" for path in paths if not path.exists()}
+    # Such as a power cut leaves.
+    lost |= {path: "is empty" for path in paths if path.exists() and not path.stat().st_size}
+    for path, problem in lost.items():
+        yield Check("files are there", str(path), problem, str(path))
     if not lost:
         yield Check("files are there", str(run.folder), "")
     record = opened(read_json, run.folder / "run.json")
