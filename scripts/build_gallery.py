@@ -10,7 +10,7 @@ import pandas as pd
 
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
-from study.files import read_table, write_text
+from study.files import read_array, read_table, write_text
 from study.job import run_script
 from study.report.gallery.answers import read_answers
 from study.report.gallery.data import (
@@ -84,7 +84,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         index.classes,
         runs,
         answers,
-        np.load(arguments.images, mmap_mode="r"),
+        read_array(arguments.images),
         runs.index(best) if best else None,
         *near,
         confused,

@@ -10,7 +10,7 @@ import numpy as np
 from study.config.recipes import complete_recipe, epochs_of
 from study.data.index import Index, read_index
 from study.data.splits import read_split, union
-from study.files import write_text
+from study.files import read_array, write_text
 from study.job import run_script
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     from study.models.build import build_recipe_model
 
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     torch.manual_seed(0)
     model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
     write_layers(arguments, model, recipe["architecture"]["name"], images.shape[1:])

@@ -3,10 +3,8 @@
 
 import argparse
 
-import numpy as np
-
 from study.data.index import read_index
-from study.files import read_table
+from study.files import read_array, read_table
 from study.job import run_script
 from study.report.plots.near_duplicates import near_duplicates_figure
 from study.report.plots.style import save_figure
@@ -15,7 +13,7 @@ from study.report.plots.style import save_figure
 def main(arguments: argparse.Namespace) -> None:
     """Write the figure."""
     pairs = read_table(arguments.duplicates)
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     split = len(set(read_index(arguments.index).source_split)) > 1
     save_figure(near_duplicates_figure(pairs, images, arguments.threshold, split), arguments.output)
 

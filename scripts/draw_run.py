@@ -3,10 +3,8 @@
 
 import argparse
 
-import numpy as np
-
 from study.data.index import read_index
-from study.files import read_json, read_table
+from study.files import read_array, read_json, read_table
 from study.job import run_script
 from study.report.plots.runs import confusion_matrix_figure, curves_figure, mistakes_figure
 from study.report.plots.style import message_figure, save_figure
@@ -31,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
     matrix = confusion(index.labels[test], predicted[test], len(index.classes))
     save_figure(confusion_matrix_figure(matrix, index.classes, title), arguments.confusion_matrix)
     wrong = read_table(arguments.misclassified)
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     figure = mistakes_figure(wrong, images, metrics["n"], title, arguments.count)
     save_figure(figure, arguments.mistakes)
 

@@ -6,12 +6,11 @@ import functools
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from study.data.index import read_index
-from study.files import atomic_path
+from study.files import atomic_path, read_array
 from study.job import run_script
 
 _CHUNK = 1000
@@ -19,7 +18,7 @@ _CHUNK = 1000
 
 def write_images(images_path: str, targets: list[Path], start: int) -> int:
     """Write images `start`, `start` + 1, … to `targets`; return how many."""
-    images = np.load(images_path, mmap_mode="r")
+    images = read_array(images_path)
     for image, target in zip(images[start : start + len(targets)], targets, strict=True):
         Image.fromarray(image).save(target)
     return len(targets)

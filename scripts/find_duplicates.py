@@ -9,14 +9,14 @@ from threadpoolctl import threadpool_limits
 from study.data.index import read_index
 from study.data.near_duplicates import near_duplicates
 from study.errors import StudyError
-from study.files import atomic_path
+from study.files import atomic_path, read_array
 from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the table of all pairs, nearest first."""
     index = read_index(arguments.index)
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     if len(images) != len(index.labels):
         raise StudyError(
             f"{arguments.images}: expected an image for each of the {len(index.labels)} rows of "

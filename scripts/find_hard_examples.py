@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from study.data.index import Index, read_duplicates, read_image_ids, read_index
-from study.files import read_table, write_text
+from study.files import read_array, read_table, write_text
 from study.hardness.human_votes import human_columns
 from study.hardness.judgements import Judgements, RunRanks, read_judgements
 from study.hardness.ranking import confusions, ranked
@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
     halves = write_reliability(arguments, judgements.ranks, len(judged))
     write_confusions(arguments, judged)
     save_figure(map_of(judged), arguments.map_figure)
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     n_runs = n_of(len(judgements.ranks.models), len(runs))
     page = html_page(
         top[_PAGE],

@@ -11,7 +11,7 @@ from study.config.probes import is_probe
 from study.data.index import Index, read_index
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import read_table
+from study.files import read_array, read_table
 from study.job import device_options, run_script
 from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.style import message_figure, save_figure
@@ -150,7 +150,7 @@ def main(arguments: argparse.Namespace) -> None:
         device = take_device(arguments.gpus, arguments.threads)
         from study.models.gradcam_layers import NoMaps
 
-        images = np.load(arguments.images, mmap_mode="r")[question.image_ids]
+        images = read_array(arguments.images)[question.image_ids]
         try:
             maps = answer(question, images, index.labels, device)
             figure = gradcam_figure(images, maps, index.classes, title)

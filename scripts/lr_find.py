@@ -10,7 +10,7 @@ from study.data.pixel_statistics import with_normalization
 from study.data.splits import read_split, union
 from study.devices import device_name, take_device, trains_in_bf16
 from study.errors import StudyError
-from study.files import read_yaml, write_csv, write_json
+from study.files import read_array, read_yaml, write_csv, write_json
 from study.job import device_options, run_script, stop_with_ancestors
 
 
@@ -28,14 +28,13 @@ def main(arguments: argparse.Namespace) -> None:
     recipe = read_yaml(arguments.recipe)
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
-    import numpy as np
 
     from study.report.plots.models import lr_find_figure
     from study.report.plots.style import save_figure
     from study.training.image_set import ImageSet
     from study.training.rate_search import search_rate, search_recipe, suggestions
 
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     recipe = with_normalization(recipe, images, train_ids)
     train_set = ImageSet.taken(images, index.labels, train_ids, device)
     recipe = search_recipe(recipe, arguments.start)

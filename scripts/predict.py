@@ -6,7 +6,7 @@ import sys
 
 from study.data.splits import ROLES, read_split, union
 from study.devices import memory_advice, take_device
-from study.files import read_json
+from study.files import read_array, read_json
 from study.job import device_options, run_script
 
 
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
     from study.models.inference import Normalize, load_model, predict
     from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
 
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     recipe = record["recipe"]
     roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
     if record["status"] == "diverged":

@@ -4,9 +4,7 @@
 import argparse
 import json
 
-import yaml
-
-from study.config.recipes import with_taken_weights
+from study.config.recipes import recipe_text, with_taken_weights
 from study.files import read_json, write_text
 from study.job import run_script
 
@@ -16,8 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     recipe = json.loads(arguments.recipe)
     if arguments.weights:
         recipe = with_taken_weights(recipe, arguments.weights, read_json(arguments.taken))
-    text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-    write_text(arguments.output, text)
+    write_text(arguments.output, recipe_text(recipe))
 
 
 if __name__ == "__main__":

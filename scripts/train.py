@@ -5,7 +5,13 @@ import argparse
 import datetime
 from pathlib import Path
 
-from study.audit.provenance import library_versions, machine, peak_memory_mb, repository
+from study.audit.provenance import (
+    circumstances,
+    library_versions,
+    machine,
+    peak_memory_mb,
+    repository,
+)
 from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import complete_recipe
@@ -13,7 +19,7 @@ from study.data.index import read_index
 from study.data.pixel_statistics import with_normalization
 from study.data.splits import ROLES, read_split, union
 from study.devices import gpu_versions, take_device
-from study.files import file_digest, read_json, read_yaml, write_json
+from study.files import file_digest, read_array, read_json, read_yaml, write_json
 from study.job import device_options, hold_log, run_script, stop_with_ancestors
 from study.seeds import streams_of
 
@@ -30,18 +36,18 @@ def main(arguments: argparse.Namespace) -> None:
 
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
-    import numpy as np
 
-    from study.training.checkpoints import remove_checkpoints
+    from study.training.checkpoints import identity, remove_checkpoints
     from study.training.one_run import train_run
 
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     image_ids = {role: union(splits, role) for role in ROLES}
     recipe = with_normalization(recipe, images, image_ids["train"])
     code = code_digest(Path(__file__), *component_modules(recipe))
+    key = identity([code, *circumstances(device, arguments.threads)])
     trained = train_run(
         *(recipe, arguments.seed, images, index, image_ids, device),
-        code=code,
+        made_by=key,
         checkpoint=arguments.checkpoint,
     )
 

@@ -15,7 +15,7 @@ from study.data.pixel_statistics import with_normalization
 from study.data.splits import read_split, union
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import read_yaml, write_json
+from study.files import read_array, read_yaml, write_json
 from study.job import device_options, run_script, stop_with_ancestors
 
 
@@ -36,14 +36,13 @@ def main(arguments: argparse.Namespace) -> None:
 
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
-    import numpy as np
     import torch
 
     from study.training.checkpoints import identity
     from study.training.search import Search
     from study.training.trainer import ImageSet, Trainer, new_trainer
 
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     recipe = with_normalization(recipe, images, train_ids)
     train_set, val_set = (
         ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, val_ids)

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import yaml
 from conftest import ROOT, clean_environment
 
-from study.files import write_csv
+from study.config.recipes import merged
+from study.config.study import check_study
+from study.files import read_yaml, write_csv
 from study.runs.predictions import Predictions, save_predictions
 from study.runs.summary import QUALITY
 from study.runs.tree import ResultsTree
@@ -88,9 +91,16 @@ def write_project(folder: Path) -> Path:
     for name in ("config", "workflow"):
         shutil.copytree(ROOT / name, folder / name)
     results = folder / "results"
-    (folder / "study.yaml").write_text("combos: [v1]\nmodels: [cnn2, cnn3]\nseeds: [1, 2, 3]\n")
+    asked = {"combos": ["v1"], "models": ["cnn2", "cnn3"], "seeds": [1, 2, 3]}
+    asked["overrides"] = {
+        model: {"epochs": 3, "batch_size": 4, "optimizer": {"name": "sgd", "lr": lr}}
+        for model, lr in (("cnn2", 0.1), ("cnn3", 0.2))
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(asked))
+    config = merged(read_yaml(folder / "config/config.yaml"), asked)
+    recipes = check_study(config, folder / "workflow/schemas").recipes
     for (combo, model, seed), right in RIGHT.items():
-        write_run(results, combo, model, seed, right)
+        write_run(results, combo, model, seed, right, recipe=recipes[model])
     keys = [f"v1,{model},{seed}" for model in ("cnn2", "cnn3") for seed in (1, 2, 3)]
     (results / "runs.csv").write_text("\n".join(["combo,model,seed", *keys]) + "\n")
     (results / "data").mkdir()

@@ -3,9 +3,12 @@
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
+from study.errors import StudyError
 from study.files import unix_text
 
 # The folder of the project that this library belongs to.
@@ -42,6 +45,52 @@ def code_digest(script: Path, *modules: str) -> str:
         digest.update(_canonical(path).encode() if is_code else unix_text(path))
         digest.update(b"\0")
     return digest.hexdigest()[:16]
+
+
+def require_planned_code(digest: str, script: Path, *modules: str) -> None:
+    """Insist that a script and what it imports have this digest, now and when it is imported.
+
+    Imports inside functions come seconds later, after torch's: a file that changed meanwhile is
+    refused then.
+
+    Args:
+        digest: what `code_digest` returned when the job was planned.
+        script: the entry script.
+        modules: as for `code_digest`.
+
+    Raises:
+        StudyError: the code is another one. An import raises it too.
+    """
+    if code_digest(script, *modules) != digest:
+        raise _changed(script)
+    sources = {path.resolve(): _source(path) for path in code_files(script, *modules)}
+    sys.meta_path.insert(0, _AsPlanned(script, sources))
+
+
+class _AsPlanned:
+    """Finds modules of `study` where Python does, and refuses those that have changed."""
+
+    def __init__(self, script: Path, sources: dict[Path, bytes]):
+        self._script, self._sources = script, sources
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> ModuleSpec | None:
+        """Return where a module lies, None for those of others."""
+        if name.partition(".")[0] != "study":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        file = Path(spec.origin).resolve() if spec and spec.origin else None
+        if file in self._sources and file.read_bytes() != self._sources[file]:
+            raise _changed(self._script)
+        return spec
+
+
+def _changed(script: Path) -> StudyError:
+    return StudyError(
+        f"the code of {script.name} or of what it imports has changed since the workflow planned "
+        "this job; type the same command again"
+    )
 
 
 def digests_of_scripts(folder: Path) -> dict[str, str]:
@@ -105,8 +154,13 @@ def _module_files(name: str, root: Path) -> set[Path]:
 
 
 @functools.cache
+def _source(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@functools.cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes(), str(path))
+    return ast.parse(_source(path), str(path))
 
 
 def _canonical(path: Path) -> str:

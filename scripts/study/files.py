@@ -6,7 +6,10 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -19,6 +22,8 @@ if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy 
     import numpy as np
     import pandas as pd
 
+# What reading a file of any content may raise; of text and tables these are ValueErrors.
+_UNREADABLE = (EOFError, LookupError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error)
 # Columns of words, which may read like numbers or like "NA"; all others hold numbers, truths
 # or words that can be neither.
 WORDS = (
@@ -36,12 +41,17 @@ _SIGNED_WORD = re.compile(r"[+＋－-][^\W\d_][\w -]*")
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, lasting: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
     The suffix is kept, because writers such as matplotlib choose the format by it. Works for files
     and for folders (the caller creates the folder; `path` must then not exist yet). What processes
     left that were killed while they wrote `path` is removed.
+
+    Args:
+        path: of the file or folder.
+        lasting: it is on the disk before it has its name, and has its name before this ends, so
+            that a power cut leaves no empty file behind what is recorded as done.
 
     Raises:
         OSError: what the writer or the rename raised, with `path` as its file name where it had
@@ -53,7 +63,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     remove_leftovers(path)
     try:
         yield temporary
+        if lasting:
+            _to_disk(temporary)
         temporary.replace(path)
+        if lasting:
+            _to_disk_folder(path.parent)
     except OSError as error:
         # Name the file the user knows, not the temporary one; writes to an open file carry no name
         # at all.
@@ -62,6 +76,27 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         _remove(temporary)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or all that a folder holds, is on the disk."""
+    if path.is_dir():
+        for one in path.iterdir():
+            _to_disk(one)
+        _to_disk_folder(path)
+    elif path.is_file():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def _to_disk_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the file system can say so."""
+    with contextlib.suppress(OSError):
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def remove_leftovers(path: str | Path) -> None:
@@ -123,9 +158,39 @@ def _finite(value: Any) -> Any:
     return value
 
 
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Name a file that cannot be read, and the command that makes it again.
+
+    Raises:
+        StudyError: what is read within raised that the content is not what was expected.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, why: object) -> StudyError:
+    """Return what says that a file cannot be read, and which command makes it again."""
+    state = f"damaged ({one_line(why)})"
+    if not Path(path).stat().st_size:
+        state = "empty, as files are after a power cut"
+    again = "put it in place again"
+    if "results" in Path(path).parts:
+        again = f"make it again: snakemake --force {shlex.quote(str(path))}, with the study's"
+        again += " --configfile"
+    return StudyError(f"{path} is {state}; {again}")
+
+
 def read_json(path: str | Path) -> Any:
-    """Return the parsed content of a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Return the parsed content of a JSON file.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    with reading(path):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 class _Loader(yaml.SafeLoader):
@@ -176,10 +241,12 @@ def read_yaml(path: str | Path) -> Any:
         raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
 
 
-def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_csv(
+    path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]], lasting: bool = True
+) -> None:
     """Write a header line and `rows` as comma-separated values with Unix line ends, atomically."""
     with (
-        atomic_path(path) as temporary,
+        atomic_path(path, lasting) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
         writer = csv.writer(UnixLines(stream), lineterminator="\r\n")
@@ -227,18 +294,29 @@ def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
     Args:
         path: what `write_table` or `write_csv` wrote.
         options: of pandas.read_csv, such as `usecols`.
+
+    Raises:
+        StudyError: it is empty or damaged.
     """
     import pandas as pd
 
     words = dict.fromkeys(WORDS, str)
-    reading = {"dtype": words, "keep_default_na": False, "na_values": [""], **options}
-    return pd.read_csv(path, **reading)
+    how = {"dtype": words, "keep_default_na": False, "na_values": [""], **options}
+    with reading(path):
+        return pd.read_csv(path, **how)
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as dictionaries of strings, keyed by its header line."""
-    with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-        return list(table_rows(stream))
+    """Return the rows of a CSV file as dictionaries of strings, keyed by its header line.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as stream:
+        rows = table_rows(stream)
+        if rows.fieldnames is None:
+            raise ValueError("no header line")
+        return list(rows)
 
 
 def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
@@ -270,6 +348,30 @@ def write_array(path: str | Path, array: "np.ndarray") -> None:
 def unix_text(path: str | Path) -> bytes:
     """Return the content of a text file with the line ends of Unix, which Windows may change."""
     return Path(path).read_bytes().replace(b"\r\n", b"\n")
+
+
+def read_array(path: str | Path) -> "np.ndarray":
+    """Return the array of a .npy file, mapped into memory.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    import numpy as np
+
+    with reading(path):
+        return np.load(path, mmap_mode="r")
+
+
+def read_arrays(path: str | Path) -> "dict[str, np.ndarray]":
+    """Return the arrays of an .npz archive by name.
+
+    Raises:
+        StudyError: it is empty or damaged.
+    """
+    import numpy as np
+
+    with reading(path), np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
 
 
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:

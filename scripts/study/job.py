@@ -4,15 +4,17 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from study.code import code_digest
+from study.code import require_planned_code
 from study.errors import StudyError, escaped, one_line
+from study.files import unreadable
 
 # A full disk, a full quota and a file-size limit read the same to a user: there is no room.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -115,16 +117,41 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         # By its absolute path, as `__file__` is: a script that asks again gets the digest from the
         # cache.
         digest, *modules = (arguments.code or "").split(":")
-        if digest and code_digest(Path(sys.argv[0]).absolute(), *modules) != digest:
-            raise StudyError(
-                f"the code of {sys.argv[0]} or of what it imports has changed since the workflow "
-                "planned this job; type the same command again"
-            )
+        if digest:
+            require_planned_code(digest, Path(sys.argv[0]).absolute(), *modules)
+        _check_inputs(arguments)
         try:
             main(arguments)
         except StartAnew as anew:
             print(f"note: {anew}", file=sys.stderr, flush=True)
             os.execve(sys.executable, sys.orig_argv, os.environ | anew.variables)
+
+
+def _check_inputs(arguments: argparse.Namespace) -> None:
+    """Insist that no result that a job is given is empty; what it is to write is not there yet."""
+    for value in vars(arguments).values():
+        for path in value if isinstance(value, list) else [value]:
+            with contextlib.suppress(OSError):  # no path but some text, such as a recipe
+                is_result = isinstance(path, str) and "results" in Path(path).parts
+                if is_result and not Path(path).stat().st_size:
+                    raise unreadable(path, "empty")
+
+
+def require_one_option(words: Sequence[str]) -> None:
+    """Insist that --configfile is given once, because of two Snakemake takes the last alone.
+
+    Args:
+        words: of the command line.
+
+    Raises:
+        StudyError: it is given more often.
+    """
+    options = list(itertools.takewhile(lambda word: word != "--", words))
+    if sum(word.startswith("--configf") for word in options) > 1:
+        raise StudyError(
+            "--configfile is given twice, and only the last would count; write it once with all "
+            "files: --configfile first.yaml second.yaml"
+        )
 
 
 def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:

@@ -1,8 +1,12 @@
 """Digests of code follow what the code does."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, assert_one_clear_line
 
 from study import code
 
@@ -27,10 +31,10 @@ def package(tmp_path):
     return tmp_path
 
 
-def digest_of(folder: Path) -> str:
-    for function in (code.code_digest, code.imported_files, code._tree):
+def digest_of(folder: Path, script: str = "script.py") -> str:
+    for function in (code.code_digest, code.imported_files, code._tree, code._source):
         function.cache_clear()
-    return code.code_digest(folder / "script.py")
+    return code.code_digest(folder / script)
 
 
 def test_line_ends_of_windows_are_no_other_code(package):
@@ -58,3 +62,36 @@ def test_the_digest_of_code_follows_what_the_code_does(package, file, addition, 
     with (package / file).open("a") as stream:
         stream.write(addition)
     assert (digest_of(package) != before) is changes
+
+
+JOB = """\
+import argparse, pathlib, sys
+sys.path.insert(0, {scripts!r})
+from study.code import code_digest
+from study.job import run_script
+
+def main(arguments):
+    pathlib.Path({changed!r}).open("a").write({addition!r})  # while torch is imported
+    from study.wording import size
+    print(size(1))
+
+if __name__ == "__main__":
+    run_script(argparse.ArgumentParser(), main)
+"""
+
+
+@pytest.mark.parametrize(("addition", "runs"), [("print('unplanned')\n", False), ("", True)])
+def test_what_changes_before_it_is_imported_is_not_run(tmp_path, addition, runs):
+    scripts = tmp_path / "scripts"
+    shutil.copytree(ROOT / "scripts" / "study", scripts / "study")
+    script, changed = scripts / "job.py", str(scripts / "study" / "wording.py")
+    script.write_text(JOB.format(scripts=str(scripts), changed=changed, addition=addition))
+    digest = digest_of(scripts, "job.py")
+    done = subprocess.run(
+        [sys.executable, script, "--code", digest], capture_output=True, text=True
+    )
+    if runs:
+        assert (done.returncode, done.stdout) == (0, "1 bytes\n"), done.stderr
+    else:
+        assert done.returncode == 1 and not done.stdout
+        assert_one_clear_line(done.stderr, "job.py or of what it imports has changed")

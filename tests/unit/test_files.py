@@ -1,5 +1,6 @@
 """Files are whole or absent and read back as written; an error has their name."""
 
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from study.errors import StudyError
 from study.files import (
     atomic_path,
     file_cell,
+    read_array,
     read_csv,
     read_json,
     read_table,
@@ -20,6 +22,7 @@ from study.files import (
     write_json,
 )
 from study.report.tables import write_table
+from study.runs.predictions import load_predictions
 
 
 def test_an_output_is_whole_or_absent(tmp_path):
@@ -32,6 +35,46 @@ def test_an_output_is_whole_or_absent(tmp_path):
     with pytest.raises(ZeroDivisionError), atomic_path(path) as temporary:
         raise ZeroDivisionError
     assert path.read_text() == "before"
+
+
+def test_what_is_recorded_as_done_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    def synced(number: int) -> None:
+        events.append(str(Path(f"/proc/self/fd/{number}").readlink()))
+
+    events = []
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", lambda path, target: events.append("named"))
+    with atomic_path(tmp_path / "folder") as temporary:
+        temporary.mkdir()
+        (temporary / "a").touch()
+    assert events == [f"{temporary}/a", str(temporary), "named", str(tmp_path)]
+    events.clear()
+    with atomic_path(tmp_path / "growing.csv", lasting=False) as temporary:
+        temporary.touch()
+    assert events == ["named"]
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "damaged"),
+    [
+        ("run.json", read_json, b'{"status": '),
+        ("index.csv", read_csv, b"a,b\n\xff\n"),
+        ("groups.csv", read_table, b"a,b\n1,2,3\n4,5,6,7\n"),
+        ("images.npy", read_array, b"\x93NUMPY\x01\x00v\x00{"),
+        ("predictions.npz", load_predictions, b"PK\x03\x04"),
+    ],
+)
+def test_an_empty_or_damaged_result_is_named_with_the_command_that_makes_it_again(
+    tmp_path, name, read, damaged
+):
+    path = tmp_path / "results" / "v1 v2" / name
+    path.parent.mkdir(parents=True)
+    for content, words in ((b"", "is empty, as files are after a power cut"), (damaged, "damaged")):
+        path.write_bytes(content)
+        with pytest.raises(StudyError) as refused:
+            read(path)
+        assert words in str(refused.value)
+        assert f"snakemake --force '{path}'" in str(refused.value)
 
 
 def test_json_has_no_nan(tmp_path):

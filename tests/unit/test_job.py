@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT, clean_environment
 
-from study.job import end_in_one_line
+from study.errors import StudyError
+from study.job import end_in_one_line, require_one_option
 
 
 def last_words(capsys, error: OSError) -> str:
@@ -60,3 +61,20 @@ def test_a_job_starts_anew_with_what_it_must_know(tmp_path):
     )
     assert (done.returncode, done.stdout) == (0, "done a word\n")
     assert done.stderr == "note: plan a failed\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["--configfile", "a", "b"], False),
+        (["--configfile", "a", "--config", "seeds=[1]", "--", "--configfile"], False),
+        (["--configfile", "a", "-n", "--configfile", "b"], True),
+        (["--configfiles=a", "--configfile", "b"], True),
+    ],
+)
+def test_an_option_of_which_snakemake_takes_the_last_is_refused(words, refused):
+    if refused:
+        with pytest.raises(StudyError, match="twice"):
+            require_one_option(words)
+    else:
+        require_one_option(words)

@@ -153,6 +153,25 @@ def test_an_older_file_of_the_users_is_not_taken_for_the_one_before(whole):
     assert re.search(r"^judge_claims +1$", whole.succeeds("--dry-run", *command), re.MULTILINE)
 
 
+def test_a_job_that_fails_destroys_nothing_and_is_not_forgotten(whole):
+    def tree():
+        files = [path for path in (whole.folder / "results/data").rglob("*") if path.is_file()]
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+    before = tree()
+    checksums = Path(whole.archive.checksums)
+    lines = checksums.read_text()
+    try:
+        checksums.write_text(re.sub(r"^[0-9a-f]{8}", "0" * 8, lines, flags=re.MULTILINE))
+        for _ in range(2):
+            refused = whole.snakemake("results/data/raw", *FULL)
+            assert refused.returncode != 0 and "error: " in refused.stdout + refused.stderr
+            assert tree() == before
+    finally:
+        checksums.write_text(lines)
+    assert "Nothing to be done" in whole.succeeds("--dry-run")
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

@@ -581,7 +581,7 @@ rule record_study:
     params:
         code=code("record_study.py"),
         config=WHOLE_CONFIG,
-        configfiles=given_configfiles(),
+        configfiles=CONFIGFILES,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/record_study.py"'
         " --code {params.code:q}"
@@ -628,7 +628,7 @@ rule describe_study:
     params:
         code=code("describe_study.py"),
         config=WHOLE_CONFIG,
-        configfiles=given_configfiles(),
+        configfiles=CONFIGFILES,
         optional=lambda wildcards, input: [
             word
             for name in ("claims", "reproduction", "validation")

@@ -18,7 +18,7 @@ rule verify:
         study=[
             *("--results", "results", "--config", WHOLE_CONFIG),
             *("--recipes", canonical({model: RECIPES[model] for model in MODELS})),
-            *("--configfiles", *given_configfiles()),
+            *("--configfiles", *CONFIGFILES),
             *("--near-duplicates", "results/verification_near_duplicates.csv"),
             *("--output", "results/verification.csv"),
         ],
@@ -119,7 +119,7 @@ rule bundle:
         code=code("bundle.py"),
         verify=rules.verify.params.code,
         study=rules.verify.params.study,
-        configfiles=given_configfiles(),
+        configfiles=CONFIGFILES,
         to=["--output", "study.tar.gz"],
     shell:
         '( "$STUDY_PYTHON" "$STUDY_SCRIPTS/verify.py"'

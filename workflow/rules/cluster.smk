@@ -1,15 +1,7 @@
+include: "../inputs/cluster.smk"
+
+
 # What matters only where jobs go to a cluster; a local run does not change.
-
-
-# Planning and jobs would each look for a GPU on their own machine, and disagree. Where jobs will
-# run is not known any earlier.
-onstart:
-    if workflow.non_local_exec and config["device"] == "auto":
-        sys.exit(
-            "error: config: device is auto, which looks for a GPU where Snakemake runs, but jobs "
-            "run elsewhere; write 'device: cuda' to ask the cluster for one GPU a training, or "
-            "'device: cpu'"
-        )
 
 
 # `gpu=1` says how many trainings one machine runs at once. How many run on a cluster is for the

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 
-from study.audit.clock import date_back
+from study.audit import replaced, start
 from study.code import code_digest
 from study.config.architectures import architecture_modules
 from study.config.components import component_modules
@@ -15,29 +15,33 @@ from study.config.study import check_study, found_in
 from study.data.names import OFFICIAL
 from study.devices import wants_gpu, where_trainings_run
 from study.files import read_yaml
-from study.job import KEEP_MEMORY, end_in_one_line
+from study.job import KEEP_MEMORY, end_in_one_line, require_one_option
 
 # A plan is millions of objects that stay until it is carried out. Looking for garbage among them as
 # often as Python does takes a quarter of the planning.
 gc.set_threshold(50_000, 20, 100)
 
+
+CONFIGFILES = start.given_configfiles(workflow.configfiles)
+
 # A wrong configuration ends here, before any job, with one line that says what to write instead.
 with end_in_one_line():
-    # Snakemake has read these files, but takes the last of two equal keys.
+    if workflow.is_main_process:
+        require_one_option(sys.argv)
+    # Snakemake takes the last of two equal keys.
     for path in workflow.configfiles:
         read_yaml(path)
+    # No part of a study: that its results may replace those of another one.
+    overwrite = config.pop("overwrite", False) in (True, "true")
     # What a study in a folder of its own, or a module's, does not say is as in the project's.
     # The same object: the report's start page looks for it where a deployment keeps it.
     config.update(merged(read_yaml(PROJECT / "config" / "config.yaml"), config))
     STUDY = check_study(config, PROJECT)
+    if workflow.is_main_process:
+        start.look_at_results(config, CONFIGFILES, STUDY.recipes, overwrite)
 
-# Snakemake goes by time first, and would keep results from the future whatever changes.
-if workflow.is_main_process and (n_late := date_back("results")):
-    print(
-        f"{n_late} files in results/ are dated in the future, as when the clock was set back; "
-        "dated back, they are compared by content",
-        file=sys.stderr,
-    )
+# A job that the kernel kills cannot say so itself.
+shell.suffix(start.say_if_killed())
 
 RECIPES = STUDY.recipes
 REPRODUCED = STUDY.systems
@@ -118,12 +122,6 @@ def code(script, *modules, by_model=False, by_recipe=False):
         return ":".join([code_digest(SCRIPTS / script, *named), *named])
 
     return of_job
-
-
-def given_configfiles():
-    """Return the files given with --configfile, as seen from here."""
-    files = [os.path.relpath(path) for path in workflow.configfiles]
-    return [path for path in dict.fromkeys(files) if path != "config/config.yaml"]
 
 
 def all_wildcards(wildcards):

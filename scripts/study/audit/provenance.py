@@ -8,10 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from study.code import PROJECT
-from study.devices import system_text
+from study.devices import device_name, gpu_versions, system_text
 from study.files import unix_text
+
+if TYPE_CHECKING:
+    import torch
 
 
 def library_versions() -> dict[str, str]:
@@ -23,6 +27,37 @@ def library_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def other_libraries(root: str | Path) -> list[str]:
+    """Return which of these libraries are installed in another version than the locked one.
+
+    Args:
+        root: folder of the project, with its requirements.lock.
+
+    Returns:
+        Such as "numpy 2.1.0 (locked: 2.4.6)"; nothing without a lock.
+    """
+    lock = system_text(Path(root) / "requirements.lock")
+    locked = dict(re.findall(r"^([\w-]+)==([^\s;]+)", lock, re.MULTILINE))
+    return [
+        f"{name} {version} (locked: {locked[name]})"
+        for name, version in library_versions().items()
+        # A build of torch for one kind of GPU is called 2.15.0+cu130.
+        if name in locked and version.partition("+")[0] != locked[name].partition("+")[0]
+    ]
+
+
+def circumstances(device: "torch.device", threads: int) -> list[str]:
+    """Return what a training's bits depend on besides its recipe, data and code.
+
+    These are the device (on a CPU its model), the libraries that compute, and the threads, which
+    decide in which order is added up.
+    """
+    versions = library_versions()
+    libraries = {name: versions[name] for name in ("torch", "numpy")} | gpu_versions(device)
+    processor = machine()["cpu"] if device.type == "cpu" else device_name(device)
+    return [str(processor), *(f"{key} {value}" for key, value in libraries.items()), str(threads)]
 
 
 def lock_digest(root: str | Path) -> str | None:

@@ -1,12 +1,11 @@
 """Whether what lies in results/ was made with the configuration that is asked about."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from study.cli.project import Project
-from study.config.recipes import canonical, searches_rate, without
 from study.files import read_json
+from study.runs.outdated import recipe_changes
 from study.runs.run import Run, read_runs, runs_on_disk
 from study.runs.tree import ResultsTree
 from study.wording import counted
@@ -50,25 +49,8 @@ def _dataset(tree: ResultsTree) -> str | None:
 
 
 def _has_recipe(project: Project, run: Run) -> bool:
-    """Tell whether a run was trained by the configuration's recipe of its model.
-
-    What searches and weights add to a recipe is not known here, and does not count.
-    """
-    if run.model in project.config["tune"] or not _is_trained(run):
-        return True
-    asked = project.study.recipes[run.model]
-    return _planned(run.record["recipe"], asked) == _planned(asked, asked)
-
-
-def _planned(recipe: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    """Return a recipe as text, without what jobs put in the place of what was asked for."""
-    recipe = without(recipe, "trained_weights")
-    recipe["architecture"] = without(recipe["architecture"], "weights")
-    if searches_rate(asked):
-        recipe["optimizer"] = without(recipe["optimizer"], "lr")
-    if isinstance(asked.get("normalize"), str):
-        del recipe["normalize"]
-    return canonical(recipe)
+    """Tell whether a run was trained by the configuration's recipe of its model."""
+    return not _is_trained(run) or not recipe_changes(run.record, project.study.recipes[run.model])
 
 
 def _made_with(tree: ResultsTree, project: Project) -> str:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.audit.bundles import abandoned_bundles
+from study.audit.replaced import locked
 from study.cli.belonging import note_on_other_runs
-from study.cli.project import Project, configuration_options, find_project, locked, outputs
+from study.cli.project import Project, configuration_options, find_project, outputs
 from study.cli.terminal import console, say, table
 from study.errors import StudyError
 from study.wording import size
@@ -34,10 +35,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     configuration_options(parser)
     parser.add_argument(
         "--delete",
-        "--yes",
         action="store_true",
-        help="delete what is listed as no longer part of the study",
+        help="delete what is listed as no longer part of the study; in a terminal it asks first",
     )
+    parser.add_argument("--yes", action="store_true", help="delete it without asking")
     # Everything is listed; scripts of earlier versions still say so.
     parser.add_argument("--all", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
@@ -57,7 +58,12 @@ def answer(arguments: argparse.Namespace) -> None:
             "Snakemake runs here, or was killed: wait until it has ended, "
             "or type `snakemake --unlock` if it does not run"
         )
+    delete = arguments.delete or arguments.yes
     if note := note_on_other_runs(project, all_of_them=True):
+        if delete:
+            raise StudyError(
+                f"nothing was deleted: {note}; delete all of results/ by hand if meant"
+            )
         print(f"note: {note}", file=sys.stderr)
     outdated, unknown = _of_runs_taken_out(project, arguments.keep)
     _list(where, "No longer part of the study", outdated)
@@ -65,11 +71,16 @@ def answer(arguments: argparse.Namespace) -> None:
     total = size(sum(map(_bytes, outdated)))
     if not outdated:
         say(where, "Nothing in results/ is to be deleted: there is no run that was taken out.")
-    elif arguments.delete:
+    elif delete and (arguments.yes or not sys.stdin.isatty() or _agreed(total)):
         _delete(outdated, project.results)
         say(where, f"Deleted: {total}.")
     else:
         say(where, f"Nothing was deleted. To delete {total}, type the command again with --delete.")
+
+
+def _agreed(total: str) -> bool:
+    """Ask in the terminal."""
+    return input(f"Delete these {total}? [y/N] ").strip().casefold() in ("y", "yes")
 
 
 def _of_runs_taken_out(project: Project, keep: list[str]) -> tuple[list[Path], list[Path]]:

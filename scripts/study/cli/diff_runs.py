@@ -23,6 +23,7 @@ from study.data.index import read_duplicates, read_index
 from study.errors import StudyError
 from study.report.tables import write_table
 from study.runs.chance import MEASURED
+from study.runs.outdated import why_outdated
 from study.runs.run import Run
 from study.runs.summary import RESOURCES, run_row
 from study.runs.table import run_table
@@ -98,7 +99,9 @@ def compare_runs(a: ComparedRun, b: ComparedRun, *, everything: bool, output: st
     where = console()
     for letter, one in zip("AB", (a, b), strict=True):
         started = one.run.record["started"][:16].replace("T", " ")
-        say(where, f"{letter}  {one.name}  {one.run.record['status']}, trained {started}")
+        why = why_outdated(one.run)
+        status = f"outdated ({why})" if why else one.run.record["status"]
+        say(where, f"{letter}  {one.name}  {status}, trained {started}")
     _print_records(where, a.run.record, b.run.record)
     _print_metrics(where, a, b, everything)
     _print_images(where, a, b, output)

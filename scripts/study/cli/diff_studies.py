@@ -18,13 +18,14 @@ from study.cli.diff_cells import (
 )
 from study.cli.terminal import console, say, table
 from study.comparison.two_runs import differing, groups_of_studies
+from study.config.recipes import flat
 from study.errors import StudyError
 from study.files import read_json
 from study.report.tables import write_table
 from study.runs.chance import MEASURED
 from study.runs.run import Run, run_of
 from study.runs.summary import RESOURCES
-from study.runs.table import KEYS, RECIPE, flat, run_table
+from study.runs.table import KEYS, RECIPE, run_table
 from study.runs.tree import ResultsTree
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def compare_studies(a: Path, b: Path, *, measure: str, output: str | None) -> No
     studies = [ComparedStudy.read(results) for results in (a, b)]
     for letter, one in zip("AB", studies, strict=True):
         measured = int(one.table["status"].isin([*MEASURED, "diverged"]).sum())
+        outdated = int((one.table["status"] == "outdated").sum())
         not_all = f", {measured} of them measured" if measured < len(one.table) else ""
+        not_all += f", {outdated} outdated" if outdated else ""
         say(where, f"{letter}  {one.results.folder}  {len(one.table)} runs{not_all}")
     _print_facts(where, *studies)
     shared, same = _same_runs(*studies)

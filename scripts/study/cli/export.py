@@ -22,7 +22,7 @@ from study.audit.provenance import repository
 from study.data.index import read_duplicates, read_index
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import atomic_path, file_digest, read_json, write_text
+from study.files import atomic_path, file_digest, read_array, read_json, write_text
 from study.runs.run import Run, find_run
 from study.runs.tree import ResultsTree
 
@@ -110,7 +110,7 @@ def _export(
     from study.models import export
     from study.models.inference import load_classifier
 
-    images = np.load(results.images, mmap_mode="r")
+    images = read_array(results.images)
     classifier = load_classifier(
         run.folder / "model.safetensors",
         run.record,

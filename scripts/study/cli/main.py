@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from study.job import end_in_one_line, print_what_the_terminal_can
+from study.job import end_in_one_line, print_what_the_terminal_can, require_one_option
 
 # In the order of use; each is a module beside this one, imported when it is asked for.
 COMMANDS = {
@@ -57,4 +57,5 @@ def main(words: Sequence[str] | None = None) -> None:
     command = importlib.import_module(f"study.cli.{name}")
     arguments = parser_of(command, name).parse_args(words[1:])
     with end_in_one_line():
+        require_one_option(words)
         command.answer(arguments)

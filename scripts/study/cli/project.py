@@ -61,6 +61,7 @@ def configuration_options(parser: argparse.ArgumentParser) -> None:
     """Add the option that says which study is meant."""
     parser.add_argument(
         "--configfile",
+        "--configfiles",
         nargs="+",
         default=[],
         metavar="FILE",
@@ -105,12 +106,6 @@ def find_project(configfiles: Sequence[str]) -> Project:
     return Project(list(configfiles), config, check_study(config, PROJECT))
 
 
-def locked() -> bool:
-    """Tell whether Snakemake holds the current folder: it runs, or was killed."""
-    folder = Path(".snakemake/locks")
-    return folder.is_dir() and any(folder.iterdir())
-
-
 def jobs_to_do(project: Project) -> dict[str, int]:
     """Return how many jobs of each rule Snakemake would run, by its own table of counts.
 
@@ -144,6 +139,8 @@ def _snakemake(project: Project, arguments: Sequence[str]) -> str:
     given = ["--configfile", *project.configfiles] if project.configfiles else []
     if not Path("workflow/Snakefile").is_file():
         given += ["--snakefile", str(PROJECT / "workflow/Snakefile")]
+    # Nothing is run: what another configuration has made there does not stop a question.
+    given += ["--config", "overwrite=true"]
     result = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments, *given],
         capture_output=True,

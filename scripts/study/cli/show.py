@@ -1,10 +1,11 @@
 """Show the runs of a study as a table: sorted, filtered, or only what differs between them.
 
 Every run is there, whatever became of it, with its status: ok, diverged, trained (not measured
-yet), training, interrupted, failed or waiting; and with the reason. Accuracies are shares of 1,
-with the 95 % interval over test images where a table has room for it. Any column of summary.csv
-can be asked for, and recipe.<key> for what a run was trained by, such as recipe.optimizer.lr (or
-optimizer.lr, or lr).
+yet), outdated (of another recipe or other data: the next command trains it again), training,
+interrupted, failed or waiting; and with the reason. Accuracies are shares of 1, with the 95 %
+interval over test images where a table has room for it. Any column of summary.csv can be asked for,
+and recipe.<key> for what a run was trained by, such as recipe.optimizer.lr (or optimizer.lr, or
+lr).
 """
 
 import argparse
@@ -68,7 +69,7 @@ def answer(arguments: argparse.Namespace) -> None:
         runs = run_table(Path(arguments.results))
     else:
         project = find_project(arguments.configfile)
-        runs = run_table(project.results, project.runs)
+        runs = run_table(project.results, project.runs, project.study.recipes)
         if note := note_on_other_runs(project):
             print(f"note: {note}", file=sys.stderr)
     total = len(runs)

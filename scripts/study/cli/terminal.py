@@ -18,7 +18,7 @@ from study.errors import escaped
 # Numbers that are names.
 _NOMINAL = {"seed"}
 _STYLES = {"failed": "red", "running": "green"} | dict.fromkeys(
-    ("diverged", "no better than chance", "interrupted"), "yellow"
+    ("diverged", "no better than chance", "interrupted", "outdated"), "yellow"
 )
 
 

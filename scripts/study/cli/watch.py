@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from study.audit.replaced import locked
 from study.cli.belonging import note_on_other_runs
-from study.cli.project import Project, configuration_options, find_project, locked
+from study.cli.project import Project, configuration_options, find_project
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError, escaped
 from study.runs.chance import MEASURED, NO_BETTER
@@ -94,7 +95,8 @@ def _view(project: Project, now: float) -> "Group":
     states: Counter[str] = Counter()
     trainings, failures, stopped = [], [], []
     for run in [*asked, *others]:
-        state, reason = state_of_run(project.results, run)
+        recipe = project.study.recipes.get(run.model)
+        state, reason = state_of_run(project.results, run, recipe)
         if run in processes or state == "training":
             state = "running"
             trainings.append(_training(project, run, processes.get(run), now))
@@ -124,6 +126,7 @@ _WORDS = {
     "waiting": "queued",
     "interrupted": "interrupted",
     "failed": "failed",
+    "outdated": "outdated",
     "diverged": "of the trained diverged",
     NO_BETTER: "of the trained no better than chance",
     "trained": "of the trained not measured yet",

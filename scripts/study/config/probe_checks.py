@@ -8,16 +8,16 @@ from study.config.probes import features_of, is_probe
 from study.errors import StudyError
 
 
-def require_recipe(folder: Path, model: str, name: str) -> None:
+def require_recipe(path: Path, model: str, name: str) -> None:
     """Check that there is a recipe of the name that a model takes its features of.
 
     Raises:
-        StudyError: there is none in the folder.
+        StudyError: there is no such file.
     """
-    if not (folder / f"{name}.yaml").is_file():
+    if not path.is_file():
         raise StudyError(
             f"config: {model} takes the features of {name}, and there is no recipe "
-            f"{folder / name}.yaml; write features: finetuned or add that file"
+            f"{path}; write features: finetuned or add that file"
         )
 
 

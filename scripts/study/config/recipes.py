@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from study.errors import StudyError
 from study.files import read_json, read_yaml
 
@@ -121,6 +123,22 @@ def with_taken_weights(
     return {**recipe, **changed}
 
 
+def recipe_text(recipe: Mapping[str, Any]) -> str:
+    """Return a resolved recipe as it is written below results/, YAML."""
+    return yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
+
+
 def canonical(value: Any) -> str:
     """Return `value` as one line of JSON that does not depend on the order of keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one with dotted keys; lists as text."""
+    result: dict[str, Any] = {}
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            result |= flat(inner, f"{prefix}{key}.")
+        else:
+            result[prefix + key] = canonical(inner) if isinstance(inner, list) else inner
+    return result

@@ -68,7 +68,7 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
     recipes = {model: resolved(model, config["overrides"].get(model, {})) for model in models}
     for model in models:
         if name := features_of(recipes[model]):
-            require_recipe(folder / "models", model, name)
+            require_recipe(found_in(here, project, f"config/models/{name}.yaml"), model, name)
             overrides = config["overrides"].get(name, {})
             recipes[name] = recipes.get(name) or resolved(name, overrides)
             check_features(model, recipes)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from study.files import atomic_path
+from study.files import atomic_path, read_arrays
 
 
 class GradcamMaps(NamedTuple):
@@ -63,6 +63,6 @@ def save_maps(path: str | Path, maps: GradcamMaps) -> None:
 
 def load_maps(path: str | Path) -> GradcamMaps:
     """Read what `save_maps` wrote."""
-    with np.load(path, allow_pickle=False) as archive:
-        maps = GradcamMaps(*(archive[name] for name in GradcamMaps._fields))
+    arrays = read_arrays(path)
+    maps = GradcamMaps(*(arrays[name] for name in GradcamMaps._fields))
     return maps._replace(combo=str(maps.combo), seed=int(maps.seed))

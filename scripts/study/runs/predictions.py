@@ -1,15 +1,12 @@
 """Logits of every image for one run, and the part each image played in that run."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from study.errors import StudyError
-from study.files import atomic_path
+from study.files import atomic_path, read_arrays, reading
 
 # The codes in the role array; an image outside the run's combo is unseen.
 ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3}
@@ -107,17 +104,11 @@ def load_predictions(path: str | Path) -> Predictions:
     Raises:
         StudyError: the file is cut off or otherwise damaged, or a logit is no finite number.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            predictions = Predictions(archive["logits"], archive["roles"])
-        problem = _malformed(predictions)
-    except (EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        problem = str(error)
-    if problem:
-        raise StudyError(
-            f"{path}: damaged predictions ({problem}); "
-            "delete this file and run the same command again"
-        )
+    arrays = read_arrays(path)
+    with reading(path):
+        predictions = Predictions(arrays["logits"], arrays["roles"])
+        if problem := _malformed(predictions):
+            raise ValueError(problem)
     return predictions
 
 

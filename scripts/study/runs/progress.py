@@ -1,32 +1,39 @@
 """How far a run is, from the files that its jobs leave while they run."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from study.files import read_csv
 from study.job import INTERRUPTED, has_ended
 from study.runs.chance import NO_BETTER
+from study.runs.outdated import why_outdated
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
 
 _JOBS = ("train", "predict", "measure")
 
 
-def state_of_run(results: str | Path, run: Run) -> tuple[str, str]:
+def state_of_run(
+    results: str | Path, run: Run, recipe: Mapping[str, Any] | None = None
+) -> tuple[str, str]:
     """Return how far a run is, and why if it diverged, failed or was interrupted.
 
     Args:
         results: folder of all results.
         run: of this study.
+        recipe: that the configuration has for its model. Default: the one in results/recipes/.
 
     Returns:
         `ok`, `no better than chance` or `diverged` (measured), `trained` (not measured yet),
-        `failed` (a job ended with an error), `training`, `interrupted` (its training was stopped by
-        Ctrl-C, or ended without a word) or `waiting`; and the reason, or "".
+        `outdated` (trained by another recipe or on other data than the study's), `failed` (a job
+        ended with an error), `training`, `interrupted` (its training was stopped by Ctrl-C, or
+        ended without a word) or `waiting`; and the reason, or "".
     """
     tree = ResultsTree(Path(results))
     if (run.folder / "run.json").exists():
-        return _state_when_trained(tree, run)
+        outdated = why_outdated(run, recipe)
+        return ("outdated", outdated) if outdated else _state_when_trained(tree, run)
     log, checkpoint = tree.log("train", *run.key), tree.checkpoint(*run.key)
     kept = "goes on from its checkpoint" if checkpoint.exists() else "starts again"
     if error := _error(log):

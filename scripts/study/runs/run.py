@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
-from study.files import read_csv, read_json
+from study.files import read_arrays, read_csv, read_json
 from study.runs.tree import ResultsTree
 from study.wording import counted
 
@@ -95,10 +95,7 @@ class Run:
 
     def dynamics(self) -> "dict[str, np.ndarray]":
         """Return what the training recorded of its images: arrays by name, `image_id` is one."""
-        import numpy as np
-
-        with np.load(self.folder / "dynamics.npz", allow_pickle=False) as archive:
-            return dict(archive)
+        return read_arrays(self.folder / "dynamics.npz")
 
     def may_judge(self, near_duplicates: "np.ndarray | None" = None) -> "np.ndarray":
         """Return a mask, bool N, of the images that this run may judge."""

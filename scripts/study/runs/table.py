@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.config.recipes import canonical
+from study.config.recipes import flat
 from study.errors import StudyError
 from study.files import read_table, read_yaml
 from study.runs.progress import state_of_run
@@ -19,13 +19,16 @@ KEYS = ["combo", "model", "seed"]
 RECIPE = "recipe."
 
 
-def run_table(results: Path, runs: Iterable[Run] = ()) -> "pd.DataFrame":
+def run_table(
+    results: Path, runs: Iterable[Run] = (), recipes: Mapping[str, Mapping[str, Any]] | None = None
+) -> "pd.DataFrame":
     """Return a row a run, whatever became of it.
 
     Args:
         results: folder of results. Runs that were measured after its summary.csv was written, or
             without one, are read from their own folders.
         runs: that the study asks for. Default: those in runs.csv or summary.csv.
+        recipes: that it has for its models. Default: those in results/recipes/.
 
     Returns:
         combo, model, seed, `status`, `reason` (see `state_of_run`), the columns of the summary,
@@ -55,7 +58,8 @@ def run_table(results: Path, runs: Iterable[Run] = ()) -> "pd.DataFrame":
     for run in asked:
         trained = (run.folder / "run.json").is_file()
         recipe = flat(run.record["recipe"], RECIPE) if trained else planned[run.model]
-        measured = _measured(results, run, summarized.get(run.key), since)
+        state = state_of_run(results, run, (recipes or {}).get(run.model))
+        measured = _measured(run, state, summarized.get(run.key), since)
         rows.append(dict(zip(KEYS, run.key, strict=True)) | measured | recipe)
     table = pd.DataFrame(rows)
     first = [*KEYS, "status", "reason"]
@@ -64,34 +68,23 @@ def run_table(results: Path, runs: Iterable[Run] = ()) -> "pd.DataFrame":
 
 
 def _measured(
-    results: Path, run: Run, summarized: Mapping[str, Any] | None, since: float
+    run: Run, state: tuple[str, str], summarized: Mapping[str, Any] | None, since: float
 ) -> dict[str, Any]:
     metrics = run.folder / "metrics.json"
     if summarized is not None and not metrics.is_file():
         return {"reason": ""} | summarized
-    status, reason = state_of_run(results, run)
+    shown = dict(zip(("status", "reason"), state, strict=True))
     if summarized is not None and metrics.stat().st_mtime <= since:
-        return {"reason": reason} | summarized
+        return summarized | shown
     if not metrics.is_file():
-        return {"status": status, "reason": reason}
+        return shown
     # Only for runs that the summary lacks: what it imports takes longer than all else here.
     from study.runs.summary import run_row
 
-    return {"reason": reason} | run_row(run)
+    return run_row(run) | shown
 
 
 def _planned_recipe(tree: ResultsTree, model: str) -> dict[str, Any]:
     """Return what runs of a model are to be trained by; nothing before that is resolved."""
     path = tree.recipe(model)
     return flat(read_yaml(path), RECIPE) if path.is_file() else {}
-
-
-def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one with dotted keys; lists as text."""
-    result: dict[str, Any] = {}
-    for key, inner in value.items():
-        if isinstance(inner, Mapping):
-            result |= flat(inner, f"{prefix}{key}.")
-        else:
-            result[prefix + key] = canonical(inner) if isinstance(inner, list) else inner
-    return result

@@ -42,7 +42,8 @@ def save_checkpoint(path: str | Path, key: str, state: dict[str, Any]) -> None:
     # Through memory: torch does not pass on why a write failed, such as a full disk.
     content = io.BytesIO()
     torch.save({"key": key, "state": state}, content)
-    with atomic_path(path) as temporary:
+    # A damaged one costs the time since the one before; waiting for the disk costs every epoch.
+    with atomic_path(path, lasting=False) as temporary:
         temporary.write_bytes(content.getbuffer())
         if path.exists():
             path.replace(_before(path))
@@ -108,5 +109,8 @@ def _read(path: Path, key: str, device: torch.device) -> dict[str, Any]:
     except _UNREADABLE as error:
         raise _Unusable(f"unreadable checkpoint ({type(error).__name__})") from error
     if saved_key != key:
-        raise _Unusable("the checkpoint is of another recipe, data or code")
+        raise _Unusable(
+            "the checkpoint is of another recipe, data, code, processor, library or number of "
+            "threads"
+        )
     return state

@@ -105,7 +105,7 @@ def train_run(
     image_ids: Mapping[str, np.ndarray],
     device: torch.device,
     *,
-    code: str,
+    made_by: str,
     checkpoint: str | None = None,
 ) -> TrainedRun:
     """Train one run, from its checkpoint if there is one; a line an epoch goes to stderr.
@@ -117,7 +117,8 @@ def train_run(
         index: of the same images.
         image_ids: int64, n, of each role "train", "val" and "test".
         device: to train on.
-        code: digest of the code. A checkpoint of other code is not used.
+        made_by: identity of the code, libraries, threads and processor. A checkpoint of others is
+            not used.
         checkpoint: where an unfinished training keeps its state; None: nowhere.
 
     Raises:
@@ -129,11 +130,7 @@ def train_run(
     }
     digests = {role: image_set.digest() for role, image_set in sets.items()}
     trainer = new_trainer(recipe, seed, len(index.classes), *sets.values())
-    parts = [
-        *(code, torch.__version__, device.type, trainer.step.bf16, seed, canonical(recipe)),
-        *digests.values(),
-    ]
-    key = identity(parts)
+    key = identity([made_by, trainer.step.bf16, seed, canonical(recipe), *digests.values()])
     if checkpoint:
         _resume(trainer, checkpoint, key)
     # Of what was done before an interruption, the seconds of the epochs are known.
@@ -176,7 +173,7 @@ def _train(trainer: Trainer, checkpoint: str | None, key: str) -> None:
         if checkpoint:
             header = ["epochs", "resumed_after", *Epoch.columns()]
             rows = ([last, resumed_after, *epoch.row().values()] for epoch in trainer.history)
-            write_csv(growing_history(checkpoint), header, rows)
+            write_csv(growing_history(checkpoint), header, rows, lasting=False)
 
     write_history()
     # disable=None: a bar on a terminal, none in a log, where the line of each epoch tells as much.

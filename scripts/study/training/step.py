@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from study.devices import trains_in_bf16
 from study.errors import StudyError, one_line
@@ -31,7 +32,8 @@ class TrainingStep:
 
     Attributes:
         normalize: makes the model's input of pixels.
-        frozen: modules of the model that keep their weights.
+        frozen: modules that stay in evaluation mode: those that keep their weights, and norms that
+            came with trained ones.
         optimizer: changes the weights.
         average: of the weights over the steps, or None.
         dynamics: statistics of the training images.
@@ -60,6 +62,10 @@ class TrainingStep:
         if recipe.get("train", "all") != "all" or "head_lr" in recipe:
             head = head_of(model, train_set.images.shape[1:])
             self.frozen = freeze(model, recipe.get("train", "all"), head)
+        if recipe.get("trained_weights"):
+            # The means and spreads of few steps would not be those of the images that are
+            # predicted; what came with the weights serves better, and does not change.
+            self.frozen += [m for m in model.modules() if isinstance(m, _BatchNorm)]
         self.optimizer = make_optimizer(model, **recipe["optimizer"])
         if "head_lr" in recipe:
             speed_up_head(self.optimizer, model.get_submodule(head), recipe["head_lr"])

@@ -2,7 +2,11 @@
 
 import subprocess
 
-from study.audit.provenance import repository
+import pytest
+import torch
+
+from study.audit import provenance
+from study.audit.provenance import circumstances, other_libraries, repository
 
 
 def test_the_commit_is_that_of_the_project_itself(tmp_path):
@@ -32,3 +36,28 @@ def test_the_commit_is_that_of_the_project_itself(tmp_path):
         and changed["dirty"]
         and changed["lock"] != clean["lock"]
     )
+
+
+@pytest.mark.parametrize(
+    ("installed", "named"),
+    [
+        ({"numpy": "2.4.6", "torch": "2.15.0+cu130"}, []),
+        ({"numpy": "1.99.0", "python": "3.11.7"}, ["numpy 1.99.0 (locked: 2.4.6)"]),
+    ],
+)
+def test_other_libraries_than_the_locked_ones_are_named(tmp_path, monkeypatch, installed, named):
+    monkeypatch.setattr(provenance, "library_versions", lambda: installed)
+    assert other_libraries(tmp_path) == []
+    (tmp_path / "requirements.lock").write_text("numpy==2.4.6 \\\n    --hash=x\ntorch==2.15.0\n")
+    assert other_libraries(tmp_path) == named
+
+
+def test_threads_processor_and_libraries_are_circumstances_of_a_training(monkeypatch):
+    cpu, seen = torch.device("cpu"), []
+    for cpu_model, numpy, threads in (("A", "1", 1), ("A", "1", 2), ("B", "1", 1), ("A", "2", 1)):
+        monkeypatch.setattr(provenance, "machine", lambda model=cpu_model: {"cpu": model})
+        monkeypatch.setattr(
+            provenance, "library_versions", lambda version=numpy: {"numpy": version, "torch": "1"}
+        )
+        seen.append(tuple(circumstances(cpu, threads)))
+    assert len(set(seen)) == 4

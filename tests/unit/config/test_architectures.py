@@ -242,7 +242,7 @@ def scripts(tmp_path, monkeypatch):
 def digest(scripts, name):
     from study import code
 
-    for function in (code_digest, code.imported_files, code._tree):
+    for function in (code_digest, code.imported_files, code._tree, code._source):
         function.cache_clear()
     return code_digest(scripts / "train.py", *architecture_modules({"name": name}))
 

@@ -156,7 +156,7 @@ def scripts(tmp_path):
 
 def digests(scripts):
     """Return the digest of each recipe's training."""
-    for function in (code_digest, code.imported_files, code._tree):
+    for function in (code_digest, code.imported_files, code._tree, code._source):
         function.cache_clear()
     return {
         name: code_digest(scripts / "train.py", *component_modules(recipe))

@@ -154,7 +154,7 @@ def test_a_damaged_or_foreign_checkpoint_is_passed_over(tmp_path, capsys):
     save_checkpoint(path, "key", {"x": torch.ones(2)})
     assert load_checkpoint(path, "key", device)["x"].tolist() == [1, 1]
     assert load_checkpoint(path, "other", device) is None
-    assert "another recipe, data or code" in capsys.readouterr().err
+    assert "another recipe, data, code" in capsys.readouterr().err
     path.write_bytes(path.read_bytes()[:-100])
     assert load_checkpoint(path, "key", device) is None
     assert "unreadable checkpoint" in capsys.readouterr().err

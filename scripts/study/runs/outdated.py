@@ -1,0 +1,70 @@
+"""Whether a trained run is what its study would train now."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from study.config.recipes import flat, merged, searches_rate, without
+from study.files import file_digest, read_yaml
+from study.runs.run import Run
+from study.runs.tree import ResultsTree
+from study.wording import counted
+
+
+def why_outdated(run: Run, recipe: Mapping[str, Any] | None = None) -> str:
+    """Return why the next command would train a run again; "" if its files say no reason.
+
+    Args:
+        run: a trained one.
+        recipe: that the configuration has for its model. Default: the one in results/recipes/.
+    """
+    tree = ResultsTree(run.folder.parents[3])
+    path = tree.recipe(run.model)
+    if recipe is None and path.is_file():
+        recipe = read_yaml(path)
+    if changes := recipe_changes(run.record, recipe) if recipe else []:
+        rest = f" and {counted(len(changes) - 1, 'more key')}" if changes[1:] else ""
+        return f"another recipe: {changes[0]}{rest}"
+    for parent, digest in run.record.get("parents", {}).items():
+        path = tree.folder / Path(*Path(parent).parts[1:])
+        # Of a recipe what it says counts, and was compared.
+        if path.parent != tree.recipe("").parent and path.is_file() and _digest_of(path) != digest:
+            return f"{path} has changed since it was trained"
+    return ""
+
+
+def recipe_changes(record: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    """Return what differs between the recipe of a trained run and another one, a text a key.
+
+    What searches found for the run, and what jobs took of weights and images, is taken as found.
+
+    Args:
+        record: the run's run.json.
+        recipe: resolved.
+    """
+    trained = record["recipe"]
+    planned = merged(recipe, record.get("tuned") or {})
+    if {"weights", "features"} & planned["architecture"].keys() and "trained_weights" in trained:
+        planned = {**planned, "trained_weights": trained["trained_weights"]}
+        planned["architecture"] = without(planned["architecture"], "weights")
+    if isinstance(planned.get("normalize"), str):
+        planned = {**planned, "normalize": trained.get("normalize")}
+    if searches_rate(planned):
+        planned = merged(planned, {"optimizer": {"lr": trained["optimizer"]["lr"]}})
+    before, now = flat(trained), flat(planned)
+    return [
+        f"{key} {before.get(key, 'none')} → {now.get(key, 'none')}"
+        for key in dict.fromkeys([*before, *now])
+        if before.get(key) != now.get(key)
+    ]
+
+
+def _digest_of(path: Path) -> str:
+    return _digest(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=10_000)
+def _digest(path: Path, changed: int) -> str:
+    """Return a file's digest; runs of a seed share their splits, and `study watch` looks again."""
+    return file_digest(path)
