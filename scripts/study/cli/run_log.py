@@ -65,7 +65,8 @@ class RunLog(logging.Handler):
             self.handleError(record)
 
     def _plan(self, record: logging.LogRecord) -> None:
-        self._to_do.update({rule: n for rule, n in record.stats.items() if rule != "total"})
+        # A dry run says its plan twice.
+        self._to_do = Counter({rule: n for rule, n in record.stats.items() if rule != "total"})
         self._say(record.getMessage().rstrip())
         if self._to_do["train"] and self.started:
             self._say(f"{counted(self._to_do['train'], 'training')}: {self.started}")
