@@ -98,7 +98,7 @@ def write_project(folder: Path) -> Path:
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(asked))
     config = merged(read_yaml(folder / "config/config.yaml"), asked)
-    recipes = check_study(config, folder / "workflow/schemas").recipes
+    recipes = check_study(config, folder).recipes
     for (combo, model, seed), right in RIGHT.items():
         write_run(results, combo, model, seed, right, recipe=recipes[model])
     keys = [f"v1,{model},{seed}" for model in ("cnn2", "cnn3") for seed in (1, 2, 3)]

@@ -45,7 +45,8 @@ def recipe_changes(record: Mapping[str, Any], recipe: Mapping[str, Any]) -> list
     """
     trained = record["recipe"]
     planned = merged(recipe, record.get("tuned") or {})
-    if {"weights", "features"} & planned["architecture"].keys() and "trained_weights" in trained:
+    elsewhere = {"weights", "features"} & planned.get("architecture", {}).keys()
+    if elsewhere and "trained_weights" in trained:
         planned = {**planned, "trained_weights": trained["trained_weights"]}
         planned["architecture"] = without(planned["architecture"], "weights")
     if isinstance(planned.get("normalize"), str):

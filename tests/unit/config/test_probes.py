@@ -1,7 +1,5 @@
 """Recipes without a network: two keys are enough, and what cannot be embedded is refused."""
 
-from pathlib import Path
-
 import pytest
 from conftest import ROOT
 
@@ -17,7 +15,7 @@ CONFIG["reproduce"] = {"systems": [], "tuned": False}
 
 def checked(overrides=None, **changes):
     config = CONFIG | {"overrides": overrides or {}} | changes
-    return check_study(config, ROOT / "workflow/schemas", ROOT / "config")
+    return check_study(config, ROOT)
 
 
 def test_the_recipe_of_the_features_is_part_of_the_study_and_may_be_overridden():
@@ -62,9 +60,8 @@ def test_what_does_not_fit_is_said_in_one_line(overrides, changes, fragment):
 
 
 def test_a_recipe_without_features_says_which_key_is_missing(tmp_path):
-    (tmp_path / "models").mkdir()
-    for path in ("published.yaml", "models/probe.yaml", "models/finetuned.yaml"):
-        (tmp_path / path).write_text(Path(ROOT / "config" / path).read_text())
-    (tmp_path / "models/probe.yaml").write_text("description: x\narchitecture: {name: probe}\n")
+    recipe = tmp_path / "config/models/probe.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("description: x\narchitecture: {name: probe}\n")
     with pytest.raises(StudyError, match="architecture has no 'features': add it"):
-        check_study(CONFIG | {"models": ["probe"]}, ROOT / "workflow/schemas", tmp_path)
+        check_study(CONFIG | {"models": ["probe"]}, ROOT, tmp_path)

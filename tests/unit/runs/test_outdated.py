@@ -52,3 +52,12 @@ def test_show_watch_and_diff_say_that_a_run_is_outdated(tmp_path):
     recipe.write_text("epochs: 30\n")
     diff = printed("diff", "v1/cnn2/1", "v1/cnn3/1", folder=folder)
     assert "outdated (another recipe: " in diff
+
+
+def test_what_jobs_take_of_weights_and_images_makes_no_run_outdated():
+    asked = {"architecture": {"name": "cnn2", "weights": "a.pth"}, "normalize": "data"}
+    taken = {"file": "results/weights/m.safetensors", "sha256": "ab"}
+    trained = {"architecture": {"name": "cnn2"}, "normalize": {"mean": [0.5]}}
+    record = {"recipe": trained | {"trained_weights": taken}}
+    assert recipe_changes(record, asked) == []
+    assert recipe_changes(record, asked | {"head_lr": 3}) == ["head_lr none → 3"]
