@@ -24,8 +24,8 @@ _FILES = {
     "validation.csv", "validation.html", "verification.csv", "verification_near_duplicates.csv",
 }  # fmt: skip
 _FOLDERS = {
-    "certify", "comparisons", "data", "figures", "hard_examples", "hard_to_learn", "logs",
-    "lr_find", "models", "partitions", "recipes", "runs", "splits", "tensorboard", "tune",
+    "certify", "comparisons", "data", "features", "figures", "hard_examples", "hard_to_learn",
+    "logs", "lr_find", "models", "partitions", "recipes", "runs", "splits", "tensorboard", "tune",
     "weights",
 }  # fmt: skip
 # What can be fetched or made again, or is written while the bundle is.

@@ -58,7 +58,7 @@ def date_by_recipe(tree: ResultsTree, recipes: Mapping[str, Mapping[str, Any]]) 
     for model, recipe in recipes.items():
         path = tree.recipe(model)
         # What jobs add to a recipe that starts from trained weights is not known here.
-        known = not {"weights", "features"} & recipe["architecture"].keys()
+        known = not {"weights", "features"} & recipe.get("architecture", {}).keys()
         lost = path.is_file() and not record_of(path).is_file()
         if lost and known and _read(path) != recipe:
             write_text(path, recipe_text(recipe))

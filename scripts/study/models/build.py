@@ -133,5 +133,5 @@ def _smallest_side(model: nn.Module, refused: int, channels: int) -> int | None:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return the number of parameters, trained or frozen."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

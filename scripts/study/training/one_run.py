@@ -73,12 +73,8 @@ class TrainedRun(NamedTuple):
             "status": self.status,
             "n_train": len(trainer.train_set),
             "n_val": len(trainer.val_set),
-            "parameters": count_parameters(trainer.model),
-            "trained_parameters": sum(
-                parameter.numel()
-                for parameter in trainer.model.parameters()
-                if parameter.requires_grad
-            ),
+            "parameters": trainer.n_parameters,
+            "trained_parameters": count_parameters(trainer.model),
             "epochs": len(history),
             "kept_epoch": trainer.kept_epoch.epoch if self.status == "ok" else len(history),
             "train_seconds": seconds,

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import torch
 
 from study.config.recipes import searches_rate
-from study.models.build import count_parameters
 from study.models.inference import predict
 from study.training.image_set import ImageSet
 from study.training.trainer import new_trainer
@@ -77,7 +76,7 @@ def measure(
     return Throughput(
         _rate(train, recipe["batch_size"], 0.75 * seconds, now),
         _rate(answer, count, 0.25 * seconds, now),
-        count_parameters(trainer.model),
+        trainer.n_parameters,
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from study.config.recipes import epochs_of
 from study.errors import StudyError, one_line
 from study.job import StartAnew
-from study.models.build import build_recipe_model
+from study.models.build import build_recipe_model, count_parameters
 from study.models.inference import evaluate
 from study.models.trained_weights import Taken, head_of, read_weights, take
 from study.seeds import stream_seed
@@ -99,6 +99,7 @@ class Trainer:
 
     Attributes:
         step: takes one training step.
+        n_parameters: of the model, those that the recipe freezes too.
         taken: which weights the model took from elsewhere before the first step; None: none.
         recorded: whether steps were replayed from a CUDA graph.
         unfinished: an epoch in progress: order, images done, totals and seconds; or None.
@@ -133,6 +134,7 @@ class Trainer:
         epochs = epochs_of(recipe, steps)
         self.last_epoch = min(epochs, recipe.get("stop_after", epochs))
         self.views = recipe.get("test_time", "plain")
+        self.n_parameters = count_parameters(model)
         self.step = TrainingStep(model, recipe, train_set, augmentation)
         self.schedule = make_schedule(
             self.step.optimizer, steps_per_epoch=steps, epochs=epochs, **recipe["schedule"]

@@ -113,8 +113,8 @@ def test_a_page_that_somebody_else_wrote_is_shown_and_does_nothing(text, tmp_pat
 
 
 def test_the_main_figure_stands_above_the_findings_as_a_picture(tmp_path):
-    for name in ("page.rst", "study.json"):
-        (tmp_path / name).write_text(start_page("T", "Q?", [Finding("Best", "x", "Results")], {}))
+    page = start_page("T", "Q?", [Finding("Best", "x", "Results")], {})
+    (tmp_path / "page.rst").write_text(page), (tmp_path / "study.json").write_text("{}")
     given = tmp_path / "page.rst", ["1. Results"], tmp_path / "study.json", None
     (tmp_path / "f.svg").write_text(f"<svg><script>SPRUNG</script>{'x' * 20_000}</svg>")
     page = shown_page(*given, tmp_path / "f.svg")

@@ -67,7 +67,12 @@ def test_whitened_training_patches_are_uncorrelated(image_set):
     assert learner.run()[-1].train_loss < learner.history[0].train_loss
 
 
-RECIPES = sorted((ROOT / "config" / "models").glob("*.yaml"))
+# Of networks that are trained; a probe is fitted.
+RECIPES = [
+    path
+    for path in sorted((ROOT / "config" / "models").glob("*.yaml"))
+    if "optimizer" in read_yaml(path)
+]
 
 
 CUDA = torch.device("cuda", 0)
@@ -161,7 +166,11 @@ def take_steps(recipe, monkeypatch, change=lambda trainer: None):
 @pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_no_step_of_a_recipe_waits_for_the_gpu(path, monkeypatch):
-    take_steps(read_yaml(path), monkeypatch)
+    recipe = read_yaml(path)
+    recipe["architecture"].pop("weights", None)
+    if isinstance(recipe["normalize"], str):
+        recipe["normalize"] = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    take_steps(recipe, monkeypatch)
 
 
 @pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")
