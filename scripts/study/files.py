@@ -163,7 +163,7 @@ def reading(path: str | Path) -> Iterator[None]:
     """Name a file that cannot be read, and the command that makes it again.
 
     Raises:
-        StudyError: what is read within raised that the content is not what was expected.
+        DamagedFile: what is read within raised that the content is not what was expected.
     """
     try:
         yield
@@ -171,7 +171,11 @@ def reading(path: str | Path) -> Iterator[None]:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: str | Path, why: object) -> StudyError:
+class DamagedFile(StudyError, ValueError):
+    """A file is empty or damaged. Who reads a user's own file can say better what it should be."""
+
+
+def unreadable(path: str | Path, why: object) -> DamagedFile:
     """Return what says that a file cannot be read, and which command makes it again."""
     state = f"damaged ({one_line(why)})"
     if not Path(path).stat().st_size:
@@ -180,14 +184,14 @@ def unreadable(path: str | Path, why: object) -> StudyError:
     if "results" in Path(path).parts:
         again = f"make it again: snakemake --force {shlex.quote(str(path))}, with the study's"
         again += " --configfile"
-    return StudyError(f"{path} is {state}; {again}")
+    return DamagedFile(f"{path} is {state}; {again}")
 
 
 def read_json(path: str | Path) -> Any:
     """Return the parsed content of a JSON file.
 
     Raises:
-        StudyError: it is empty or damaged.
+        DamagedFile: it is empty or damaged.
     """
     with reading(path):
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -296,7 +300,7 @@ def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
         options: of pandas.read_csv, such as `usecols`.
 
     Raises:
-        StudyError: it is empty or damaged.
+        DamagedFile: it is empty or damaged.
     """
     import pandas as pd
 
@@ -310,7 +314,7 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file as dictionaries of strings, keyed by its header line.
 
     Raises:
-        StudyError: it is empty or damaged.
+        DamagedFile: it is empty or damaged.
     """
     with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as stream:
         rows = table_rows(stream)
@@ -354,7 +358,7 @@ def read_array(path: str | Path) -> "np.ndarray":
     """Return the array of a .npy file, mapped into memory.
 
     Raises:
-        StudyError: it is empty or damaged.
+        DamagedFile: it is empty or damaged.
     """
     import numpy as np
 
@@ -366,7 +370,7 @@ def read_arrays(path: str | Path) -> "dict[str, np.ndarray]":
     """Return the arrays of an .npz archive by name.
 
     Raises:
-        StudyError: it is empty or damaged.
+        DamagedFile: it is empty or damaged.
     """
     import numpy as np
 

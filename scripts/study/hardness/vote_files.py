@@ -10,7 +10,6 @@
 - `csv`: your own votes, a table `image_id, n_votes, <a column of votes for each class>`.
 """
 
-import csv
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -195,8 +194,8 @@ def _read_csv(path: Path, index: Index) -> HumanVotes:
 def _columns(path: Path, expected: list[str]) -> dict[str, np.ndarray]:
     """Return the columns of a table of numbers that must have exactly these, float."""
     try:
-        rows = read_csv(path)
-    except (UnicodeDecodeError, csv.Error) as error:
+        rows = read_csv(path) if path.stat().st_size else []
+    except ValueError as error:
         raise StudyError(f"{path}: not a table of comma-separated values ({error})") from error
     columns = list(rows[0]) if rows else []
     if set(columns) != set(expected):

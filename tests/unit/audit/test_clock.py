@@ -38,7 +38,7 @@ def test_files_from_the_future_become_older_than_everything_and_others_stay(tmp_
 
 
 def test_without_snakemakes_records_a_run_of_another_recipe_is_older_than_all(tmp_path):
-    tree, recipe = ResultsTree(tmp_path / "results"), {"epochs": 1, "optimizer": {"lr": 0.1}}
+    tree, recipe = ResultsTree(tmp_path / "results"), {"architecture": {}, "epochs": 1}
     write_run(tree.folder, "v1", "cnn2", 1, 9, recipe=recipe)
     run = tree.run("v1", "cnn2", 1)
     (run / "model.safetensors").touch()
