@@ -242,3 +242,8 @@ def test_a_diverged_run_is_left_out_of_everything(tmp_path):
 def test_a_study_in_which_everything_diverged_says_so(tmp_path):
     study = Study(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
     assert study.compare()["comparisons"].empty
+
+
+def test_a_study_without_pairs_has_a_table_of_the_same_columns(whole, tmp_path):
+    alone = Study(tmp_path, ["v1"], ["a"], [1]).compare()["comparisons"]
+    assert alone.empty and list(alone) == list(whole.compare()["comparisons"])
