@@ -10,7 +10,7 @@ import numpy as np
 from study.config.recipes import with_taken_weights
 from study.data.index import read_index
 from study.devices import take_device
-from study.files import atomic_path, file_digest, read_json, write_json
+from study.files import atomic_path, file_digest, read_array, read_json, write_json
 from study.job import device_options, run_script, stop_with_ancestors
 
 
@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
         json.loads(arguments.recipe), arguments.weights, read_json(arguments.taken)
     )
     n_classes = len(read_index(arguments.index).classes)
-    images = np.load(arguments.images, mmap_mode="r")
+    images = read_array(arguments.images)
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads)
     from study.models.build import build_recipe_model, count_parameters

@@ -18,7 +18,15 @@ from study.config.probes import features_of
 from study.data.index import Index, read_index
 from study.data.splits import ROLES, read_split, union
 from study.errors import StudyError
-from study.files import atomic_path, file_digest, read_json, read_yaml, write_csv, write_json
+from study.files import (
+    atomic_path,
+    file_digest,
+    read_array,
+    read_json,
+    read_yaml,
+    write_csv,
+    write_json,
+)
 from study.job import run_script
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 from study.training.epoch import Epoch
@@ -41,7 +49,7 @@ def read_features(path: str, made_of: Mapping[str, Any], data: Mapping[str, Any]
         raise StudyError(f"{path}: features of other images than the study's; {again}")
     if not Path(path).is_file() or file_digest(path) != made_of["sha256"]:
         raise StudyError(f"{path}: not the features that its record describes; {again}")
-    return np.load(path, mmap_mode="r")
+    return read_array(path)
 
 
 def write_dynamics(path: str) -> None:

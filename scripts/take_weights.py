@@ -4,10 +4,8 @@
 import argparse
 import json
 
-import numpy as np
-
 from study.data.index import read_index
-from study.files import atomic_path, file_digest, write_json
+from study.files import atomic_path, file_digest, read_array, write_json
 from study.job import run_script
 
 
@@ -16,7 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     recipe, index = json.loads(arguments.recipe), read_index(arguments.index)
     architecture = dict(recipe["architecture"])
     architecture.pop("weights")
-    image_shape = np.load(arguments.images, mmap_mode="r").shape[1:]
+    image_shape = read_array(arguments.images).shape[1:]
     # After the cheap checks: importing torch takes seconds.
     from safetensors.torch import save_file
 

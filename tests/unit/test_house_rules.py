@@ -98,3 +98,14 @@ def test_nothing_takes_places_apart_that_the_results_tree_knows():
     for path in [*RULES, *INPUTS, *(ROOT / "scripts").rglob("*.py")]:
         for banned in ("--folder", "$(dirname", "tuple[str, str, int]"):
             assert banned not in path.read_text(), (path, banned)
+
+
+def test_no_two_files_of_rules_define_the_same_name():
+    """They share one namespace, in which the later definition would silently win."""
+    files = sorted((ROOT / "workflow").rglob("*.smk"))
+    names = [
+        name
+        for path in files
+        for name in re.findall(r"^(?:def|class) (\w+)", path.read_text(), re.MULTILINE)
+    ]
+    assert names and sorted(names) == sorted(set(names))

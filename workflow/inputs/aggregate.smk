@@ -3,18 +3,9 @@ import subprocess
 from study.audit.coverage import RUN_FIGURES, RUN_FILES
 from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
-from study.files import file_digest, with_home
+from study.files import with_home
 
 NETWORKS = [model for model in MODELS if not is_probe(RECIPES[model])]
-
-
-def digests(*paths):
-    """Return digests of those of the user's files that exist, a parameter of jobs that read them.
-
-    Snakemake by itself does not see that an older file is another one.
-    """
-    files = [with_home(path) for path in paths if path]
-    return [file_digest(path) for path in files if path.is_file()]
 
 
 def human_votes_files(wildcards):

@@ -46,7 +46,7 @@ SCRIPTS = PROJECT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study.cli.run_log import show_run
-from study.files import unix_text
+from study.files import unix_text, with_home
 
 # Where jobs find their scripts and which Python runs them: the one that runs Snakemake, or that of
 # a job's own environment. They are variables because paths in a rule would be part of what results
@@ -74,7 +74,7 @@ def digests(*paths):
 
     Snakemake by itself does not see that an older file is another one. Line ends do not count.
     """
-    files = [Path(path).expanduser() for path in paths if path]
+    files = [with_home(path) for path in paths if path]
     return [
         hashlib.sha256(unix_text(path)).hexdigest() for path in files if path.is_file()
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from study.audit import replaced
 from study.audit.clock import date_back, date_by_recipe
 from study.audit.provenance import machine, other_libraries
+from study.code import PROJECT
 from study.config.recipes import canonical
 from study.errors import StudyError
 from study.files import read_json, write_json
@@ -55,7 +56,7 @@ def look_at_results(
         replaced.put_back()
         if not overwrite:
             require_same_study(config, configfiles)
-    if others := other_libraries(Path(__file__).resolve().parents[3]):
+    if others := other_libraries(PROJECT):
         print(
             f"note: other libraries than those of requirements.lock: {', '.join(others)}; what is "
             "computed with them may come out differently; `make setup` installs the locked ones",
