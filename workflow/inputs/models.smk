@@ -2,7 +2,7 @@ import functools
 import json
 
 from study.config.probes import features_of, is_probe
-from study.files import file_digest
+from study.files import file_digest, with_home
 
 
 def run_title(wildcards):
@@ -34,7 +34,7 @@ def taken_from(place, wildcards):
 def weights_file(model):
     """Return the path of a model's trained weights, "" where they are a library's."""
     place = RECIPES[model]["architecture"]["weights"]
-    return "" if place == "library" else os.path.expanduser(place)
+    return "" if place == "library" else str(with_home(place))
 
 
 def weights_digest(model):

@@ -13,7 +13,7 @@ from study.config.recipes import FROM_SEARCH, dotted_keys, merged, overlay
 from study.config.schema import check_schema
 from study.data.names import OFFICIAL
 from study.errors import StudyError
-from study.files import read_yaml
+from study.files import read_yaml, with_home
 
 # Only tensors are read from a .pth or .pt file, see `study.models.trained_weights`.
 _WEIGHT_FILES = (".safetensors", ".pth", ".pt")
@@ -100,7 +100,7 @@ def check_start(recipe: Mapping[str, Any], where: str) -> None:
             f"{where} has weights: {weights}, expected a {' or '.join(_WEIGHT_FILES)} file, or the "
             "word library"
         )
-    elif not Path(weights).expanduser().is_file():
+    elif not with_home(weights).is_file():
         raise StudyError(f"{where} has weights: {weights}, and there is no such file")
 
 

@@ -74,8 +74,6 @@ def read_duplicates(path: str | Path) -> np.ndarray:
         StudyError: the file is not such a table.
     """
     try:
-        if not Path(path).stat().st_size:
-            raise KeyError("image_id")
         rows = [(row["image_id"], row["other_id"]) for row in read_csv(path)]
         pairs = np.array(rows, np.int64).reshape(-1, 2)
     except (KeyError, ValueError) as error:
