@@ -122,14 +122,18 @@ def test_a_job_that_fails_says_why_last(project):
 
 WITHOUT_LIBRARIES = """
 import sys
+from importlib.machinery import ModuleSpec
 import snakemake.cli
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "torch", "matplotlib", "PIL", "optuna"}
 for name in [name for name in sys.modules if name.split(".")[0] in HEAVY]:
     del sys.modules[name]
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in HEAVY:
-            raise ModuleNotFoundError(name)
+        return ModuleSpec(name, self) if name.split(".")[0] in HEAVY else None
+    def create_module(self, spec):
+        raise ModuleNotFoundError(spec.name)
+    def exec_module(self, module):
+        pass
 sys.meta_path.insert(0, Missing())
 snakemake.cli.main(sys.argv[1:])
 """

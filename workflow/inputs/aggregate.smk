@@ -6,6 +6,7 @@ from study.config.combos import chain_of
 from study.files import with_home
 
 NETWORKS = [model for model in MODELS if not is_probe(RECIPES[model])]
+BACKBONES = sorted({features_of(RECIPES[model]) for model in MODELS} - {None})
 
 
 def human_votes_files(wildcards):
@@ -79,7 +80,10 @@ def files_of_study(wildcards):
 
     def made_by(*names, **values):
         patterns = [
-            pattern for name in names for pattern in getattr(rules, name).output
+            # A storage and a module's prefix stand before "results/", and are put there again.
+            pattern[pattern.rindex("results/") :]
+            for name in names
+            for pattern in map(str, getattr(rules, name).output)
         ]
         return expand(patterns, **values)
 
@@ -97,11 +101,17 @@ def files_of_study(wildcards):
             "split", part=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)], seed=SEEDS
         ),
         *made_by("common_test", seed=SEEDS),
-        *made_by("resolve_recipe", "describe_model", model=MODELS),
+        *made_by("resolve_recipe", model=MODELS),
+        *made_by("describe_model", model=NETWORKS),
         *made_by(
             "take_weights",
-            model=[m for m in MODELS if "weights" in RECIPES[m]["architecture"]],
+            model=[
+                model
+                for model in (*NETWORKS, *BACKBONES)
+                if "weights" in RECIPES[model]["architecture"]
+            ],
         ),
+        *made_by("embed", model=BACKBONES),
         *beside(searches(), "losses.csv", "suggestion.json", "lr_find.svg"),
         *made_by(
             *["collect_trials"], combo=COMBOS, model=list(config["tune"]), seed=SEEDS
