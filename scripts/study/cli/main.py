@@ -10,7 +10,7 @@ from study.job import end_in_one_line, print_what_the_terminal_can, require_one_
 
 # In the order of use; each is a module beside this one, imported when it is asked for.
 COMMANDS = {
-    "new": "a ready configuration for a study of images of yours",
+    "new": "a folder for a study with a ready configuration, for images of yours or CIFAR-10",
     "plan": "what a study takes: jobs, images, time and disk; and the seeds that fit",
     "watch": "how far the running trainings are",
     "show": "the runs as a table: sort, filter, only what differs",

@@ -1,6 +1,7 @@
-"""Write a ready configuration for a study of images of your own.
+"""Write a ready configuration for a study, in a folder of its own or as one file.
 
-The images are a folder with a sub-folder for each class, or a CSV file of paths and labels.
+Images of one's own are a folder with a sub-folder for each class, or a CSV file of paths and
+labels; without them a study of the project's data begins.
 """
 
 import argparse
@@ -14,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from study.cli.project import CONFIG
 from study.cli.proposal import LEAST, configuration, planned, shown
+from study.cli.study_folder import make_folder
 from study.code import PROJECT
 from study.config.recipes import merged
 from study.config.study import check_study
@@ -27,17 +30,24 @@ from study.errors import StudyError
 from study.files import read_yaml, with_home, write_text
 
 _SAMPLE = 200  # images whose sizes are looked at
+_BLANK = """\
+# Keys that are not here are as in the project's config/config.yaml; config/README.md there
+# describes all of them.
+dataset: {name: cifar10}
+"""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "study", metavar="STUDY", help="configuration to write, such as my_study.yaml"
+        "study",
+        metavar="STUDY",
+        help="folder to make, such as my_study; or a configuration alone, such as my_study.yaml",
     )
     parser.add_argument(
         "--images",
-        required=True,
-        help="folder with a sub-folder for each class, or .csv with the columns path,label",
+        help="folder with a sub-folder for each class, or .csv with the columns path,label "
+        "(default: CIFAR-10, as the project's configuration says)",
     )
     parser.add_argument(
         "--test-images", default="", help="the same with images that are for testing alone"
@@ -47,13 +57,43 @@ def options(parser: argparse.ArgumentParser) -> None:
 def answer(arguments: argparse.Namespace) -> None:
     """Write the configuration and say what comes next."""
     target = Path(arguments.study)
+    alone = target.suffix in (".yaml", ".yml")
     if os.path.lexists(target):
         raise StudyError(f"{target} exists already; give another name, or take it away")
-    if target.suffix not in (".yaml", ".yml"):
-        raise StudyError(f"{target} should end in .yaml, as Snakemake wants configuration files to")
-    check_path("--images", arguments.images)
-    check_path("--test-images", arguments.test_images)
-    images, tests, notes = _parts_taken(arguments.images, arguments.test_images)
+    # What is beside the study today is so tomorrow, also where both have moved.
+    base = Path() if alone else target
+    if arguments.images:
+        text, what = _of_images(arguments.images, arguments.test_images, base)
+    elif arguments.test_images:
+        raise StudyError("--test-images was given without --images; give both")
+    else:
+        text, what = _BLANK, "CIFAR-10 as in the project's configuration"
+    config = merged(read_yaml(PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
+    check_study(config, PROJECT)
+    if alone:
+        write_text(target, text)
+        option, first = f" --configfile {shlex.quote(str(target))}", ""
+    else:
+        make_folder(target, text)
+        option, first = "", f"  cd {shlex.quote(str(target))}\n"
+    width = len(option) + len("snakemake --cores 4 --resources gpu=1")
+    lines = {
+        "study plan": "how long it takes here",
+        "snakemake --dry-run": "what would run",
+        "snakemake --cores 4 --resources gpu=1": "the study",
+        "snakemake --report": "report.html",
+    }
+    print(
+        f"wrote {target if alone else target / CONFIG}: {what}. Read it, then:\n\n{first}"
+        + "\n".join(f"  {line + option:{width}}   # {told}" for line, told in lines.items())
+    )
+
+
+def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
+    """Return a configuration for images, with paths as seen from `base`, and what they are."""
+    check_path("--images", given)
+    check_path("--test-images", given_tests)
+    images, tests, notes = _parts_taken(given, given_tests)
     listing = list_images(images, tests)
     counts = Counter(image.label for image in listing.images)
     scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
@@ -65,21 +105,12 @@ def answer(arguments: argparse.Namespace) -> None:
         )
     sizes = _sizes(listing)
     plan = planned(len(listing.images), fewest, sizes)
-    text = configuration(images, tests, listing, counts, sizes, plan)
-    config = merged(read_yaml(PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
-    check_study(config, PROJECT)
-    write_text(target, text)
-    given = shlex.quote(str(target))
+    text = configuration(images, tests, base, listing, counts, sizes, plan)
     for note in [*notes, *_unread(listing)]:
         print(f"note: {note}", file=sys.stderr)
-    print(
-        f"wrote {target}: {len(listing.images):,} images of {len(counts)} classes "
-        f"({_names(listing.classes)}); "
-        "decoding says whether one of them is broken. Read it, then:\n\n"
-        f"  study plan --configfile {given}                              # how long it takes here\n"
-        f"  snakemake --dry-run --configfile {given}                     # what would run\n"
-        f"  snakemake --cores 4 --resources gpu=1 --configfile {given}   # the study\n"
-        f"  snakemake --report --configfile {given}                      # report.html"
+    return text, (
+        f"{len(listing.images):,} images of {len(counts)} classes "
+        f"({_names(listing.classes)}); decoding says whether one of them is broken"
     )
 
 

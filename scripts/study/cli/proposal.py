@@ -1,9 +1,11 @@
 """What `study new` proposes for some images, and the configuration that says it."""
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +35,8 @@ _EPOCHS = (5, 40)
 _TEST = "\n  test_path: {}   # test images of the combo `official`"
 _CONFIGURATION = """\
 # A study of {n_images} images of {n_classes} classes, {spread}.{ignored}
-# Keys that are not here are as in config/config.yaml; config/README.md describes all of them.
+# Keys that are not here are as in the project's config/config.yaml; config/README.md there
+# describes all of them.
 dataset:
   name: {name}
   path: {path}{test}
@@ -111,12 +114,13 @@ def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
 def configuration(
     images: str,
     test_images: str,
+    base: Path,
     listing: Listing,
     counts: Mapping[str, int],
     sizes: np.ndarray,
     plan: Plan,
 ) -> str:
-    """Return the text of the configuration."""
+    """Return the text of the configuration, with paths as seen from the folder `base`."""
     names = [f"v{number}" for number in range(1, len(plan.shares) + 1)]
     partitions = "\n".join(
         f"  - {{name: {name}, size: {share}}}"
@@ -141,8 +145,8 @@ def configuration(
         spread=spread,
         ignored=f" {_left_alone(listing.ignored)}" if listing.ignored else "",
         name="csv" if with_home(images).is_file() else "folder",
-        path=_quoted(images),
-        test=_TEST.format(_quoted(test_images)) if test_images else "",
+        path=_quoted(_seen_from(base, images)),
+        test=_TEST.format(_quoted(_seen_from(base, test_images))) if test_images else "",
         image_size=plan.image_size,
         sizes=f"{low} to {high} pixels, {middle} in the middle ({len(sizes):,} looked at)",
         fit=f"fit: {plan.fit}",
@@ -165,6 +169,11 @@ def shown(name: str) -> str:
     """Return a name so short that it fits a line, on one line."""
     name = escaped(name)
     return name if len(name) <= 40 else f"{name[:39]}…"
+
+
+def _seen_from(base: Path, path: str) -> str:
+    relative = base != Path() and not with_home(path).is_absolute()
+    return os.path.relpath(path, base) if relative else path
 
 
 def _quoted(path: str) -> str:

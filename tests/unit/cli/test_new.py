@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from conftest import ROOT
 from PIL import Image
 
 from study.cli import proposal
@@ -60,3 +61,37 @@ def test_every_number_of_images_gets_shares_that_add_up():
     for n in (16, 100, 389, 2_000, 50_000):
         plan = proposal.planned(n, n // 2, np.array([[32, 32]]))
         assert sum(plan.split.values()) == pytest.approx(1) and sum(plan.shares) == pytest.approx(1)
+
+
+def test_a_folder_is_made_that_finds_the_rules_and_the_images(tmp_path, monkeypatch, capsys):
+    for place in ("photos/cat", "photos/dog", "tests/cat", "tests/dog"):
+        (tmp_path / place).mkdir(parents=True)
+        for i in range(9):
+            Image.new("RGB", (40, 40), (i, len(place), 0)).save(tmp_path / place / f"{i}.png")
+    monkeypatch.chdir(tmp_path)
+    main(["new", "deep/my study/", "--images", "photos", "--test-images", str(tmp_path / "tests")])
+    study = tmp_path / "deep/my study"
+    dataset = yaml.safe_load((study / "config/config.yaml").read_text())["dataset"]
+    assert dataset["path"] == "../../photos" and dataset["test_path"] == str(tmp_path / "tests")
+    assert (study / "workflow/Snakefile").samefile(ROOT / "workflow/Snakefile")
+    assert "cd 'deep/my study'\n" in capsys.readouterr().out
+    assert sorted(path.name for path in study.parent.iterdir()) == ["my study"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["there"], "there exists already"),
+        (["file/in it"], "file/in it cannot be made"),
+        (["new", "--test-images", "there"], "--test-images was given without --images"),
+        (["new", "--images", "there"], "dataset.path: there holds no images"),
+    ],
+)
+def test_what_cannot_be_made_leaves_nothing(tmp_path, monkeypatch, capsys, words, line):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        main(["new", *words])
+    assert re.search(f"^error: {line}", capsys.readouterr().err)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "there"]
