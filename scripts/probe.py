@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as safetensors
 
-from study.audit.provenance import library_versions, machine, peak_memory_mb, repository
+from study.audit.provenance import account
 from study.code import code_digest
 from study.config.probes import features_of
 from study.data.index import Index, read_index
@@ -138,15 +138,7 @@ def main(arguments: argparse.Namespace) -> None:
         "lr_find": None,
         "classes": index.classes,
         "image_shape": read_json(arguments.data)["images"][1:],
-        "threads": arguments.threads,
-        "peak_memory_mb": round(peak_memory_mb(), 1),
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "parents": {path: file_digest(path) for path in parents},
-        "code": code_digest(Path(__file__)),
-        "repository": repository(),
-        "versions": library_versions(),
-        "machine": machine(),
+        **account(started, arguments.threads, parents, code_digest(Path(__file__))),
     }
     write_json(arguments.run, record)
 

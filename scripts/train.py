@@ -5,13 +5,7 @@ import argparse
 import datetime
 from pathlib import Path
 
-from study.audit.provenance import (
-    circumstances,
-    library_versions,
-    machine,
-    peak_memory_mb,
-    repository,
-)
+from study.audit.provenance import account, circumstances
 from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import complete_recipe
@@ -61,17 +55,10 @@ def main(arguments: argparse.Namespace) -> None:
         "lr_find": read_json(arguments.lr_find) if arguments.lr_find else None,
         "classes": index.classes,
         "image_shape": list(images.shape[1:]),
-        "threads": arguments.threads,
-        "peak_memory_mb": round(peak_memory_mb(), 1),
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "sha256": {"weights": file_digest(arguments.weights)},
-        "parents": {path: file_digest(path) for path in parents if path},
-        "code": code,
-        "repository": repository(),
-        "versions": library_versions() | gpu_versions(device),
-        "machine": machine(),
+        **account(started, arguments.threads, parents, code),
     }
+    record["versions"] |= gpu_versions(device)
     write_json(arguments.run, record)
     if arguments.checkpoint:
         remove_checkpoints(arguments.checkpoint)

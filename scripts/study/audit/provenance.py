@@ -1,5 +1,6 @@
 """What produced a result: the copy of the project, the libraries and the machine."""
 
+import datetime
 import hashlib
 import importlib.metadata
 import os
@@ -7,12 +8,13 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.code import PROJECT
 from study.devices import device_name, gpu_versions, system_text
-from study.files import unix_text
+from study.files import file_digest, unix_text
 
 if TYPE_CHECKING:
     import torch
@@ -87,6 +89,31 @@ def repository(root: str | Path | None = None) -> dict[str, str | bool | None]:
         "commit": commit or unpacked,
         "dirty": None if changes is None else bool(changes),
         "lock": lock_digest(root),
+    }
+
+
+def account(
+    started: datetime.datetime, threads: int, parents: Iterable[str | None], code: str
+) -> dict[str, Any]:
+    """Return what a run's record says of the job that made it.
+
+    Args:
+        started: when the job began, with its time zone.
+        threads: that it computed with.
+        parents: files that it read; None or "" is one that this run has not.
+        code: digest of its code.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        "threads": threads,
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "started": started.isoformat(timespec="seconds"),
+        "finished": now.isoformat(timespec="seconds"),
+        "parents": {path: file_digest(path) for path in parents if path},
+        "code": code,
+        "repository": repository(),
+        "versions": library_versions(),
+        "machine": machine(),
     }
 
 
