@@ -119,7 +119,7 @@ def imported_files(path: Path, root: Path) -> frozenset[Path]:
     """Return the files of `study` that a file imports directly, also inside functions."""
     package = path.relative_to(root).with_suffix("").parts[:-1]
     files: set[Path] = set()
-    for node in _nodes_that_run(_tree(path)):
+    for node in _statements_that_run(_tree(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -134,15 +134,16 @@ def imported_files(path: Path, root: Path) -> frozenset[Path]:
     return frozenset(files)
 
 
-def _nodes_that_run(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a tree, but for those under `if TYPE_CHECKING`."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            continue
-        yield node
-        yield from _nodes_that_run(node)
+def _statements_that_run(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements in a tree at any depth, but for those under `if TYPE_CHECKING`."""
+    for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for child in getattr(node, part, ()):
+            if not (isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING"):
+                yield child
+                yield from _statements_that_run(child)
 
 
+@functools.cache
 def _module_files(name: str, root: Path) -> set[Path]:
     """Return the files that importing `name` runs: the module and its packages' `__init__`."""
     parts = name.split(".")
@@ -163,6 +164,7 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(_source(path), str(path))
 
 
+@functools.cache
 def _canonical(path: Path) -> str:
     """Return a file's syntax tree as text that depends little on the version of Python."""
     return _dumped(_tree(path))

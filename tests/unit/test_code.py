@@ -32,7 +32,7 @@ def package(tmp_path):
 
 
 def digest_of(folder: Path, script: str = "script.py") -> str:
-    for function in (code.code_digest, code.imported_files, code._tree, code._source):
+    for function in filter(lambda one: hasattr(one, "cache_clear"), vars(code).values()):
         function.cache_clear()
     return code.code_digest(folder / script)
 
