@@ -1,10 +1,9 @@
-"""The rules of the house that a machine can check: sizes, line lengths, names, one flag a line."""
+"""The rules of the house that a machine can check: sizes, names, flags."""
 
 import ast
 import re
 import subprocess
 
-import pytest
 from conftest import ROOT
 
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
@@ -32,21 +31,6 @@ def test_no_function_is_longer_than_sixty_lines():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno - node.lineno >= 60
     ]
-    assert not long
-
-
-@pytest.mark.parametrize("kind", ["*.smk", "*Snakefile", "*.md"])
-def test_no_line_is_longer_than_a_hundred_columns(kind):
-    long = []
-    for path in tracked(kind):
-        code = False
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            code ^= line.lstrip().startswith("```")
-            # A table cannot be wrapped, nor can an address; a sentence a line may be as long as it
-            # is.
-            table = path.suffix == ".md" and (line.lstrip().startswith("|") or "](" in line)
-            if len(line) > 100 and not table and not code:
-                long.append(f"{path.relative_to(ROOT)}:{number}")
     assert not long
 
 
