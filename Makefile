@@ -57,7 +57,7 @@ demo: spare setup ## run the whole workflow on the embedded digits and build rep
 	@echo "Done. Look at:"
 	@echo "  report.html                the study's tables and figures, in a browser"
 	@echo "  results/gallery.html       every image that some run got wrong, with what each run says, in a browser"
-	@echo "  results/summary.csv        a row a run"
+	@echo "  results/summary.csv        one row per run"
 	@echo "  results/hard_examples.csv  the images that stay hard"
 
 test: setup ## run the test suite

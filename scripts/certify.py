@@ -16,7 +16,7 @@ from study.wording import counted
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the table and its page, and print a line a run."""
+    """Write the table and its page, and print one line per run."""
     labels = read_index(arguments.index).labels
     results = Path(arguments.summary).parent
     summary = read_table(arguments.summary)
@@ -67,5 +67,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--page", required=True, help="page to write, .html")
-    parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
+    parser.add_argument("--output", required=True, help="table to write: one row per run, .csv")
     run_script(parser, main)

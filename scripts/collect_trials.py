@@ -42,7 +42,7 @@ if __name__ == "__main__":
     parser.add_argument("--trials", required=True, nargs="+", help="trials of each worker, .json")
     parser.add_argument("--title", required=True, help="what was searched, for the figure")
     parser.add_argument("--journal", required=True, help="file of unfinished searches to remove")
-    parser.add_argument("--table", required=True, help="table to write: a row a trial, .csv")
+    parser.add_argument("--table", required=True, help="table to write: one row per trial, .csv")
     parser.add_argument("--best", required=True, help="best settings to write, .yaml")
     parser.add_argument("--record", required=True, help="counts and times to write, .json")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")

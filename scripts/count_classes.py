@@ -52,5 +52,5 @@ if __name__ == "__main__":
         "--partitions", required=True, nargs="+", help="lists of image_ids, <name>.csv"
     )
     parser.add_argument("--page", required=True, help="page to write, .html")
-    parser.add_argument("--output", required=True, help="table to write: a row a class, .csv")
+    parser.add_argument("--output", required=True, help="table to write: one row per class, .csv")
     run_script(parser, main)

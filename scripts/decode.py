@@ -73,7 +73,7 @@ if __name__ == "__main__":
         help="where these are listed, for the message",
     )
     parser.add_argument("--images", required=True, help="array to write: uint8, N×H×W×3, .npy")
-    parser.add_argument("--index", required=True, help="table to write: a row an image, .csv")
+    parser.add_argument("--index", required=True, help="table to write: one row per image, .csv")
     parser.add_argument(
         "--manifest", required=True, help="description to write: shapes, counts, digests, .json"
     )

@@ -159,7 +159,9 @@ if __name__ == "__main__":
     parser.add_argument("--title", required=True, help="name of the model")
     parser.add_argument("--page", required=True, help="page to write: the layers, .html")
     parser.add_argument(
-        "--table", required=True, help="table to write: a row a layer, the whole as the last, .csv"
+        "--table",
+        required=True,
+        help="table to write: one row per layer, the whole as the last, .csv",
     )
     parser.add_argument("--text", required=True, help="the same as text, .txt")
     parser.add_argument(

@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--duplicates", required=True, help="a row a pair, nearest first, .csv")
+    parser.add_argument("--duplicates", required=True, help="one row per pair, nearest first, .csv")
     parser.add_argument("--images", required=True, help="array of all images: uint8, N×H×W×C, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--threshold", required=True, type=float, help="largest distance")

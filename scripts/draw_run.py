@@ -43,7 +43,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--misclassified", required=True, help="wrong test images of the run, surest first, .csv"
     )
-    parser.add_argument("--history", required=True, help="how the run learnt: a row an epoch, .csv")
+    parser.add_argument(
+        "--history", required=True, help="how the run learnt: one row per epoch, .csv"
+    )
     parser.add_argument("--run", required=True, help="record of the run, .json")
     parser.add_argument("--title", required=True, help="name of the run")
     parser.add_argument(

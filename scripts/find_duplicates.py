@@ -45,5 +45,5 @@ if __name__ == "__main__":
         help="largest distance; 0: byte-identical images only",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of the matrix products")
-    parser.add_argument("--output", required=True, help="table to write: a row a pair, .csv")
+    parser.add_argument("--output", required=True, help="table to write: one row per pair, .csv")
     run_script(parser, main)

@@ -179,7 +179,7 @@ if __name__ == "__main__":
         help="how many are shown and listed apart (default: %(default)s)",
     )
     parser.add_argument(
-        "--output", required=True, help="table to write: a row an image, hardest first, .csv"
+        "--output", required=True, help="table to write: one row per image, hardest first, .csv"
     )
     parser.add_argument("--top-table", required=True, help="its first rows, to write, .csv")
     parser.add_argument(

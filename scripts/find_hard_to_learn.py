@@ -65,7 +65,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--table",
         required=True,
-        help="table to write: a row an image, model, seed and way of judging, .csv",
+        help="table to write: one row per image, model, seed and way of judging, .csv",
     )
     parser.add_argument("--report", required=True, help="report to write, .txt")
     parser.add_argument(

@@ -30,5 +30,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--raw", required=True, help="folder with the images as they were read")
     parser.add_argument("--page", required=True, help="page to write, .html")
-    parser.add_argument("--output", required=True, help="table to write: a row a file, .csv")
+    parser.add_argument("--output", required=True, help="table to write: one row per file, .csv")
     run_script(parser, main)

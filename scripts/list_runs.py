@@ -9,7 +9,7 @@ from study.job import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write one row a run, combos outermost."""
+    """Write one row per run, combos outermost."""
     write_csv(
         arguments.output,
         ["combo", "model", "seed"],

@@ -122,7 +122,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--job", action="store_true", help="end when the workflow that started this ends"
     )
-    parser.add_argument("--table", required=True, help="table to write: a row a step, .csv")
+    parser.add_argument("--table", required=True, help="table to write: one row per step, .csv")
     parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
     run_script(parser, main)

@@ -52,6 +52,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument(
-        "--output", required=True, help="table to write: a row a model and seed, .csv"
+        "--output", required=True, help="table to write: one row per model and seed, .csv"
     )
     run_script(parser, main)

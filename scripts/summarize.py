@@ -51,7 +51,7 @@ all columns."""
 
 
 def group_table(summary: pd.DataFrame, compared: str) -> pd.DataFrame:
-    """Return a row a combo and model: statistics over seeds, letters and intervals."""
+    """Return one row per combo and model: statistics over seeds, letters and intervals."""
     rows = [
         dict(zip(_GROUP, key, strict=True)) | group_row(group)
         for key, group in summary.groupby(_GROUP, sort=False)
@@ -113,7 +113,7 @@ if __name__ == "__main__":
         help="letters and intervals of each combo and model, .csv",
     )
     parser.add_argument(
-        "--groups", required=True, help="table to write: a row a combo and model, .csv"
+        "--groups", required=True, help="table to write: one row per combo and model, .csv"
     )
     parser.add_argument(
         "--groups-page", required=True, help="page to write with the table of groups, .html"
@@ -124,5 +124,5 @@ if __name__ == "__main__":
         required=True,
         help="figure to write: accuracy by combo, .svg or .png; further figures go beside it",
     )
-    parser.add_argument("--output", required=True, help="table to write: a row a run, .csv")
+    parser.add_argument("--output", required=True, help="table to write: one row per run, .csv")
     run_script(parser, main)

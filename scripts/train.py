@@ -88,7 +88,7 @@ if __name__ == "__main__":
         "--job", action="store_true", help="end when the workflow that started this ends"
     )
     parser.add_argument("--weights", required=True, help="weights to write, .safetensors")
-    parser.add_argument("--history", required=True, help="table to write: a row an epoch, .csv")
+    parser.add_argument("--history", required=True, help="table to write: one row per epoch, .csv")
     parser.add_argument(
         "--dynamics", help="statistics of each training image over the epochs to write, .npz"
     )

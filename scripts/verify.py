@@ -152,5 +152,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--configfiles", nargs="*", default=[], help="files that were given with --configfile"
     )
-    parser.add_argument("--output", required=True, help="table to write: a row a check, .csv")
+    parser.add_argument("--output", required=True, help="table to write: one row per check, .csv")
     run_script(parser, main)

@@ -43,7 +43,7 @@ STUDIES = {
 
 
 def summary(study: Extreme) -> pd.DataFrame:
-    """Return a row a run, as results/summary.csv has it."""
+    """Return one row per run, as results/summary.csv has it."""
     random = np.random.default_rng(0)
     rows = []
     for m, model in enumerate(study.models):
@@ -67,7 +67,7 @@ def summary(study: Extreme) -> pd.DataFrame:
 
 
 def groups(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a combo and model with means and intervals."""
+    """Return one row per combo and model with means and intervals."""
     rows = []
     for (combo, model), of in runs.groupby(["combo", "model"], sort=False):
         row = {"combo": combo, "model": model}
@@ -83,7 +83,7 @@ def groups(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparisons(study: Extreme) -> pd.DataFrame:
-    """Return a row a pair, every third one decided."""
+    """Return one row per pair, every third one decided."""
     rows = []
     for compared, within, among in (
         ("combos", study.models, study.combos),
@@ -105,7 +105,7 @@ def comparisons(study: Extreme) -> pd.DataFrame:
 
 
 def components(study: Extreme) -> pd.DataFrame:
-    """Return a row a model and source of spread; the intervals of two seeds are very wide."""
+    """Return one row per model and source of spread; the intervals of two seeds are very wide."""
     wide = 31.9 if study.seeds == 2 else 6.3
     return pd.DataFrame(
         [

@@ -67,7 +67,7 @@ def idioms(text: str) -> Iterator[tuple[int, str]]:
 
 def long_sentences(text: str) -> Iterator[tuple[int, str]]:
     """Yield (offset, what is wrong) for each sentence of more than 30 words; code counts as one."""
-    plain = _CODE.sub(lambda found: "x" + re.sub(r"[^\n]", " ", found[0])[1:], text)
+    plain = _CODE.sub(lambda found: "X" + re.sub(r"[^\n]", " ", found[0])[1:], text)
     start = 0
     for end in [*(found.end() for found in _END.finditer(plain)), len(plain)]:
         words = len(_WORD.findall(plain[start:end]))

@@ -1,4 +1,4 @@
-# What planning costs Snakemake itself: five rules a run, with as many inputs, outputs and logs as
+# What planning costs Snakemake itself: five rules per run, with as many inputs, outputs and logs as
 # the study's, that do nothing and that no job reads all of.
 #   snakemake -n --quiet all --snakefile tests/benchmarks/empty_rules.smk --cores 1 \
 #     --scheduler greedy --config n_runs=10000

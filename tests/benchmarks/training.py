@@ -202,7 +202,7 @@ def augmentation_sides(count: int, device: torch.device) -> dict[str, Callable[[
 
 
 def measured(sides: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, float]:
-    """Return the median images a second of each side, timed in turns
+    """Return the median images per second of each side, timed in turns
 
     The first round is not counted.
     ."""

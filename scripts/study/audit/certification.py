@@ -66,7 +66,7 @@ def seed_noise(summary: pd.DataFrame, model: str) -> float:
     See `study.comparison.two_runs.seed_noise`; here over the combos of a model.
 
     Args:
-        summary: columns combo, model, test_accuracy; a row a run.
+        summary: columns combo, model, test_accuracy; one row per run.
         model: whose runs.
     """
     own = summary[summary["model"] == model]

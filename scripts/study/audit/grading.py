@@ -36,7 +36,7 @@ class Submission(NamedTuple):
         name: of the file or folder.
         student: the id that partitions were drawn by, "" where it cannot be read.
         checks: all that was looked at.
-        accuracies: a row a run: `combo`, `model`, `seed`, `accuracy` on the common test, computed
+        accuracies: one row per run: `combo`, `model`, `seed`, `accuracy` on the common test, computed
             anew.
         asked: how many runs its configuration should have.
         changed: scripts whose code is not the teacher's.

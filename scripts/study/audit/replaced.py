@@ -14,7 +14,7 @@ from pathlib import Path
 
 from study.audit.bundle_places import RECORDS, recorded_file
 
-# Where it is kept, in the project's folder: below, a folder a job with the same paths.
+# Where it is kept, in the project's folder: below, one folder per job with the same paths.
 KEPT = Path("results/scratch/replaced")
 _LOCKS = Path(".snakemake/locks")
 # Of a file's name. Snakemake cuts longer names of its records into folders.

@@ -52,7 +52,7 @@ class Verification:
         digest: returns the sha256 of a file.
 
     Attributes:
-        scores: once checked, a row a run that did not diverge: `combo`, `model`, `seed`;
+        scores: once checked, one row per run that did not diverge: `combo`, `model`, `seed`;
             `accuracy`, on the common test where there is one, computed again;
             `n_seen_near_duplicates` and `accuracy_without`, see `accuracy_without_near_duplicates`.
         predicted: "" by the name of each run whose predictions were made again, else why not.

@@ -1,6 +1,6 @@
 """Say which of several models is better by their predictions, made here or elsewhere.
 
-Each file has a row an image: image_id or file, and a column a class with its probability. Files
+Each file has one row per image: image_id or file, and one column per class with its probability. Files
 whose names differ in a number at the end, such as clip_seed1.csv and clip_seed2.csv, are seeds of
 one model. All predict the same images.
 """
@@ -17,7 +17,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", required=True, help="image_id or file, and label: the name of the class, .csv"
     )
-    parser.add_argument("--output", help="table to write: a row a pair and measure, .csv")
+    parser.add_argument("--output", help="table to write: one row per pair and measure, .csv")
     parser.add_argument("--page", help="page to write, .html")
 
 

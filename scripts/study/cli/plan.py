@@ -1,6 +1,6 @@
 """Say before a study runs what it takes: jobs, training images, time and disk.
 
-Snakemake says which jobs there are. How many images a second a model trains is known from the runs
+Snakemake says which jobs there are. How many images per second a model trains is known from the runs
 that are there or, without any, measured for some seconds on made-up images, in as many processes as
 trainings run side by side. Only what is not finished counts. The time is a rough one: an image that
 is only predicted, or whose features are computed, takes a third of one that is trained on, and a
@@ -120,7 +120,7 @@ def _images(project: Project) -> tuple[int, tuple[int, ...], int]:
 def _speeds(
     project: Project, models: set[str], asked: dict[str, Any], processes: int
 ) -> dict[str, tuple[float, int]]:
-    """Return images a second and parameters of each model: of a run that is here, or measured."""
+    """Return images per second and parameters of each model: of a run that is here, or measured."""
     speeds = {}
     for run in runs_on_disk(project.results) if models else []:
         if run.model in models and (run.folder / "run.json").is_file():

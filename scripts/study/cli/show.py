@@ -56,7 +56,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reverse", action="store_true", help="the other way round")
     parser.add_argument(
-        "--by-group", action="store_true", help="a row a combo and model: mean ± sd over seeds"
+        "--by-group", action="store_true", help="one row per combo and model: mean ± sd over seeds"
     )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--csv", action="store_true", help="as CSV, numbers in full")

@@ -77,7 +77,7 @@ def fits(runs: "pd.DataFrame", condition: str) -> "pd.Series":
 
 
 def by_group(runs: "pd.DataFrame", columns: Sequence[str]) -> tuple["pd.DataFrame", list[str]]:
-    """Return a row a combo and model, and the columns to show.
+    """Return one row per combo and model, and the columns to show.
 
     Of each number it has the mean and sd over seeds; `n` of the `n_runs` runs are ok and count.
     """

@@ -1,7 +1,7 @@
 """Measure how fast this process trains recipes: what `study plan` asks of processes side by side.
 
 Its argument is JSON (recipes, image_shape, num_classes, seconds, gpus), and it prints JSON: for
-each recipe images a second and the number of parameters. It is a process of its own because a
+each recipe images per second and the number of parameters. It is a process of its own because a
 training's settings of memory and threads hold from the start of a process.
 """
 
@@ -14,7 +14,7 @@ from study.job import end_in_one_line
 
 
 def main(asked: dict[str, Any]) -> dict[str, tuple[float, int]]:
-    """Return how many images a second each recipe trains, and how many parameters it has."""
+    """Return how many images per second each recipe trains, and how many parameters it has."""
     device = take_device(asked["gpus"], 1)
     from study.training.throughput import measure
 

@@ -24,7 +24,7 @@ class Answers(NamedTuple):
         test: int, n; image_ids that it is compared by.
         values: by measure bool or float32, n; for each test image.
         n_images: N.
-        bits: uint8, 2×⌈N/8⌉; `right` and `unseen`, a bit an image.
+        bits: uint8, 2×⌈N/8⌉; `right` and `unseen`, one bit per image.
         bins: by "as trained" and "after temperature scaling" what
             `study.runs.calibration.reliability` says of the test images.
     """

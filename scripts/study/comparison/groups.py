@@ -17,7 +17,7 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
     Intervals are cut off where the metric ends: at 0, and but for losses at 1.
 
     Args:
-        runs: a row a run, with its `status`; those that diverged do not count.
+        runs: one row per run, with its `status`; those that diverged do not count.
 
     Returns:
         `n` runs count, of `n_runs`; then the statistics.

@@ -28,7 +28,7 @@ def compare(
             as pairs of their kind have it; see `study.comparison.spread`.
 
     Returns:
-        One row a pair a, b with `mean_a`, `mean_b` (over the seeds that both have), `difference`
+        One row per pair a, b with `mean_a`, `mean_b` (over the seeds that both have), `difference`
         b - a, and its 95 % intervals:
 
         - `low`, `high`: what other seeds might give. Where each seed splits the same images anew,

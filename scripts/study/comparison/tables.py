@@ -70,10 +70,10 @@ def comparisons(
         measures: by which pairs are compared; the first is accuracy.
 
     Returns:
-        - a row a pair and measure: what `study.comparison.pairs.compare` says, after `compared`
+        - one row per pair and measure: what `study.comparison.pairs.compare` says, after `compared`
           ("combos" or "models"), `within` (the model or combo that the family shares) and
           `measure`; p-values are adjusted over all pairs of the study by a measure;
-        - a row a group: `combo`, `model`, `letters_of_combos` (combos of the model that share a
+        - one row per group: `combo`, `model`, `letters_of_combos` (combos of the model that share a
           letter were not found different), `letters_of_models` (likewise models on the combo),
           mean `accuracy` over `n_seeds` on the images that the group is compared by, with 95 %
           intervals as those of a difference, cut off at 0 and 1;

@@ -126,7 +126,7 @@ def changed_images(
         files: N names.
 
     Returns:
-        A row an image: `image_id`, `file`, `true`, `a` and `b` (predicted classes),
+        One row per image: `image_id`, `file`, `true`, `a` and `b` (predicted classes),
         `confidence_a`, `confidence_b`, `change`.
     """
     changed = compared.lost | compared.won
@@ -152,13 +152,13 @@ def groups_of_studies(
     """Compare the combos and models that two studies have in common, seed by seed.
 
     Args:
-        a: a row a run: combo, model, seed and the measure.
+        a: one row per run: combo, model, seed and the measure.
         b: likewise.
         measure: whose means are compared.
         same: `Run.key` of the runs that have the same weights, bit for bit, in both studies.
 
     Returns:
-        A row a combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of
+        One row per combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of
         which are the same runs, their `difference` b - a, its 95 % interval `low`, `high` by
         Student's t with the noise of all combos of the model in both studies (the residual of
         groups × seeds, of additive effects), `p_holm`, adjusted by Holm

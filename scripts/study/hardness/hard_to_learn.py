@@ -37,10 +37,10 @@ def hard_to_learn(
         labels: int, N.
 
     Returns:
-        - a row an image, model, seed and part: `judged` ("out of sample" or "trained on"), `model`,
+        - one row per image, model, seed and part: `judged` ("out of sample" or "trained on"), `model`,
           `seed`, `image_id`, `true` and `predicted` (label numbers; the prediction of the model on
           the partition alone);
-        - a row a model, seed and part: `judged`, `model`, `seed`, `n_judged` images and `n_hard` of
+        - one row per model, seed and part: `judged`, `model`, `seed`, `n_judged` images and `n_hard` of
           them.
 
         After the single models and seeds, rows with model "all" and seed -1 hold the images that

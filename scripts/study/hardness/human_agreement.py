@@ -40,12 +40,12 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
     """Return the images that both models and people judged.
 
     Args:
-        hard_examples: one row an image with `image_id`, `hardness`, `error_rate`,
+        hard_examples: one row per image with `image_id`, `hardness`, `error_rate`,
             `label_suspicion` and `p_label_mean`, empty where no run may judge it.
         targets: what `study.hardness.human_votes.human_targets` returned.
 
     Returns:
-        One row an image: `image_id`, `SCORES`, `p_label_mean` and the targets, by image_id.
+        One row per image: `image_id`, `SCORES`, `p_label_mean` and the targets, by image_id.
 
     Raises:
         StudyError: a column is missing, or there is no such image.
@@ -77,7 +77,7 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
         seed: of the resamples.
 
     Returns:
-        One row a target, score and metric (`spearman` with graded targets, ties at their mean rank;
+        One row per target, score and metric (`spearman` with graded targets, ties at their mean rank;
         `auroc` and `average_precision` of yes-no targets, ties half right and in an order by
         chance): `value` with the ends `low` and `high` of its 95 % interval, the
         `difference_to_error_rate` with its ends, `n` images and `n_positive` of them (of yes-no
@@ -180,7 +180,7 @@ def human_error_by_hardness(images: pd.DataFrame) -> pd.DataFrame:
         images: what `judged_images` returned.
 
     Returns:
-        One row a group, easiest first, of as nearly equal sizes as possible: mean `hardness`;
+        One row per group, easiest first, of as nearly equal sizes as possible: mean `hardness`;
         `human_error`, with `low` and `high`, the ends of its 95 % t-interval.
     """
     ordered = images.sort_values(["hardness", "image_id"])

@@ -33,7 +33,7 @@ def human_targets(people: HumanVotes) -> pd.DataFrame:
     """Return what people's votes say of each image.
 
     Returns:
-        One row an image: `image_id`; `human_error`, the share of people whose answer is not the
+        One row per image: `image_id`; `human_error`, the share of people whose answer is not the
         label; `human_entropy` of the answers, in nats; `human_rejects`, whether people took the
         image for something else: another answer has more votes than the label, and at least two,
         or, in reviews, fewer than half confirmed the label; `human_hard`, whether `human_error` is

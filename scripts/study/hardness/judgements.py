@@ -20,7 +20,7 @@ DYNAMICS = ("confidence", "variability", "correctness", "forgetting", "first_lea
 class RunRanks:
     """Rank and mistake of every image by single runs, in a temporary file.
 
-    It takes 4 bytes a run and image on disk, and none in memory, however many runs there are.
+    It takes 4 bytes per run and image on disk, and none in memory, however many runs there are.
 
     Args:
         n_images: N.

@@ -25,7 +25,7 @@ def ranked(
         people: what `study.hardness.human_votes.human_columns` returned.
 
     Returns:
-        A row an image, hardest first, with the names of classes for their numbers.
+        One row per image, hardest first, with the names of classes for their numbers.
     """
     n = len(index.labels)
     partition = np.full(n, "", dtype=object)

@@ -85,7 +85,7 @@ def _mean(score: str, agreements: list[tuple[float, dict[int, float]]]) -> Relia
 
 
 def reliability_table(halves: Sequence[Reliability]) -> pd.DataFrame:
-    """Return a row a score; a column `overlap_top_<n>` for each length of the lists."""
+    """Return one row per score; a column `overlap_top_<n>` for each length of the lists."""
     rows = []
     for half in halves:
         row = half._asdict()

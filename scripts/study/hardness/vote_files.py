@@ -203,7 +203,7 @@ def _columns(path: Path, expected: list[str]) -> dict[str, np.ndarray]:
         missing = [f"no column {name!r}" for name in expected if name not in columns]
         problem = [*odd, *missing][0] if rows else "no rows"
         raise StudyError(
-            f"{path}: {problem}; write a row an image with the columns {', '.join(expected)}"
+            f"{path}: {problem}; write one row per image with the columns {', '.join(expected)}"
         )
     try:
         return {name: np.array([float(row[name]) for row in rows]) for name in expected}

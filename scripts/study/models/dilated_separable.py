@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from study.models.blocks import DepthwiseConv2d, Dropout
 
-# One layer a row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution; depthwise
+# One layer per row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution; depthwise
 # and bare 1×1: out channels.
 _DENSE, _DEPTHWISE, _BARE = "dense", "depthwise", "bare"
 _ROWS = (

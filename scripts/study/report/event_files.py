@@ -32,7 +32,7 @@ def write_events(folder: Path, history: pd.DataFrame, record: Mapping[str, Any])
 
     Args:
         folder: where to.
-        history: a row an epoch; values that are not finite are left out.
+        history: one row per epoch; values that are not finite are left out.
         record: of the run; its `started` is the time of the first event, the last is as much later
             as the epochs took.
     """

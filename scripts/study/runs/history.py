@@ -10,7 +10,7 @@ SPLITS, MEASURES = ("train", "val", "test"), ("loss", "accuracy")
 
 
 def read_history(path: str | Path) -> pd.DataFrame:
-    """Return the content of a run's history.csv: a row an epoch."""
+    """Return the content of a run's history.csv: one row per epoch."""
     return read_table(path, na_values=["", "nan"])
 
 
@@ -18,11 +18,11 @@ def seed_bands(histories: pd.DataFrame) -> pd.DataFrame:
     """Return loss and accuracy by epoch: mean, least and most over seeds.
 
     Args:
-        histories: a row an epoch and run, with `combo`, `model`, `seed`, `epoch` and, of each
+        histories: one row per epoch and run, with `combo`, `model`, `seed`, `epoch` and, of each
             split, `<split>_loss` and `<split>_accuracy`; a split may be absent or NaN.
 
     Returns:
-        A row a model, combo, split, measure and epoch, in the order of `histories`: `mean`,
+        One row per model, combo, split, measure and epoch, in the order of `histories`: `mean`,
         `lowest`, `highest`, `n` seeds. Epochs in which no run has a value are left out.
     """
     columns = [f"{split}_{measure}" for split in SPLITS for measure in MEASURES]

@@ -35,7 +35,7 @@ def why_outdated(run: Run, recipe: Mapping[str, Any] | None = None) -> str:
 
 
 def recipe_changes(record: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
-    """Return what differs between the recipe of a trained run and another one, a text a key.
+    """Return what differs between the recipe of a trained run and another one, one text per key.
 
     What searches found for the run, and what jobs took of weights and images, is taken as found.
 

@@ -115,7 +115,7 @@ def read_progress(history: Path) -> Progress:
     """Return how far a training is by its growing history, see `ResultsTree.growing_history`.
 
     Args:
-        history: a row an epoch, as in history.csv, after the columns `epochs` of the whole
+        history: one row per epoch, as in history.csv, after the columns `epochs` of the whole
             training and `resumed_after`, the last epoch before its process started; the file may
             be missing.
     """

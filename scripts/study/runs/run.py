@@ -82,7 +82,7 @@ class Run:
 
     @property
     def history(self) -> "pd.DataFrame":
-        """Return the content of history.csv: a row an epoch."""
+        """Return the content of history.csv: one row per epoch."""
         from study.runs.history import read_history
 
         return read_history(self.folder / "history.csv")

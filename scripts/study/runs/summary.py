@@ -59,7 +59,7 @@ def run_row(run: Run) -> dict[str, Any]:
 
 
 def summary_table(runs: Iterable[Run], multiply_adds: Mapping[str, int]) -> pd.DataFrame:
-    """Return a row a run: combo, model, seed and what `run_row` says.
+    """Return one row per run: combo, model, seed and what `run_row` says.
 
     Args:
         runs: of the study.

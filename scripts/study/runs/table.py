@@ -22,7 +22,7 @@ RECIPE = "recipe."
 def run_table(
     results: Path, runs: Iterable[Run] = (), recipes: Mapping[str, Mapping[str, Any]] | None = None
 ) -> "pd.DataFrame":
-    """Return a row a run, whatever became of it.
+    """Return one row per run, whatever became of it.
 
     Args:
         results: folder of results. Runs that were measured after its summary.csv was written, or

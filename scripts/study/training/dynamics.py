@@ -32,7 +32,7 @@ class Dynamics:
     """
 
     def __init__(self, count: int, device: torch.device):
-        # One column an image. Sums of p, p², right and margin, in float64: variability is a small
+        # One column per image. Sums of p, p², right and margin, in float64: variability is a small
         # difference of large sums.
         self.sums = torch.zeros(4, count, dtype=torch.float64, device=device)
         # Right last time, times forgotten, epoch first learnt.

@@ -104,7 +104,7 @@ def train_run(
     made_by: str,
     checkpoint: str | None = None,
 ) -> TrainedRun:
-    """Train one run, from its checkpoint if there is one; a line an epoch goes to stderr.
+    """Train one run, from its checkpoint if there is one; one line per epoch goes to stderr.
 
     Args:
         recipe: a resolved recipe.

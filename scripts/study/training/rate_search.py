@@ -23,7 +23,7 @@ _BLOWN_UP, _LEAST_FALL = 1.25, 0.01  # shares of the first smoothed losses
 
 
 class RangeTest(NamedTuple):
-    """What a range test saw, one number a step.
+    """What a range test saw, one number per step.
 
     Attributes:
         learning_rates: float64, n.

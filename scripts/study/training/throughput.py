@@ -16,7 +16,7 @@ _PATIENCE = 2
 
 
 class Throughput(NamedTuple):
-    """Of one recipe: images a second in training and in prediction, and the number of parameters.
+    """Of one recipe: images per second in training and in prediction, and the number of parameters.
 
     On a CPU these are seconds of its time, which other work on the machine does not lengthen; on a
     GPU those of a clock.

@@ -39,7 +39,7 @@ def test_a_few_hundred_images_are_studied_in_minutes_on_a_cpu(proposed):
         for combo in study["combos"]
         for model in study["models"]
     )
-    # A core trains the two small networks at some 1,000 images a second, and the large ones at 50.
+    # A core trains the two small networks at some 1,000 images per second, the large ones at 50.
     assert set(study["models"]) == {"cnn2", "cnn3"} and seen / 1000 < 300
     assert len(study["seeds"]) >= 3
 

@@ -32,7 +32,7 @@ def planned(tmp_path, monkeypatch, capsys):
         return [Output(str(run.folder / "run.json"), "train", True) for run in project.runs]
 
     def measured(asked, processes):
-        # A hundred images a second.
+        # A hundred images per second.
         return dict.fromkeys(asked["recipes"], (100.0, asked["num_classes"]))
 
     monkeypatch.setattr(plan, "jobs_to_do", lambda project: {"train": 3, "predict": 3, "x": 5})

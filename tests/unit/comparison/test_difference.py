@@ -87,7 +87,7 @@ def test_images_of_one_group_are_drawn_together():
 
 
 def test_seeds_that_agree_by_luck_do_not_make_a_difference_of_few_images_real():
-    """One of 57 images a seed is chance, however much two seeds agree."""
+    """One of 57 images per seed is chance, however much two seeds agree."""
     gap = np.zeros(57)
     gap[30:32] = 1
     row = difference_row([gap, gap], [np.arange(57), np.arange(57, 114)], Spread(1e-9, 4))

@@ -84,7 +84,7 @@ def test_memory_does_not_grow_with_the_number_of_runs():
         return used
 
     few = peak(4)
-    assert peak(64) < few + 60 * 4000 / 2  # half a byte a run and image
+    assert peak(64) < few + 60 * 4000 / 2  # half a byte per run and image
 
 
 def test_a_study_in_which_everything_diverged_has_no_scores():

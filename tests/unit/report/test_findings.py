@@ -161,7 +161,7 @@ def test_few_seeds_and_few_test_images_are_said_to_be_little_to_go_by():
     small = study(seeds=(1, 2, 3))
     small.comparisons["n_tests"] = 3 * 57
     assert texts(small)["Little to go by"].startswith(
-        "With 57 test images a seed one image is 1.8 % of accuracy"
+        "With 57 test images per seed one image is 1.8 % of accuracy"
     )
 
 

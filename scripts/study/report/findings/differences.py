@@ -192,7 +192,7 @@ def little_to_go_by(results: Results) -> list[Finding]:
         )
     if len(rows) and (n_test := int((rows["n_tests"] / rows["n_seeds"]).min())) < _FEW_TEST_IMAGES:
         reasons.append(
-            f"With {n_test} test images a seed one image is {percent(1 / n_test)} of accuracy: "
+            f"With {n_test} test images per seed one image is {percent(1 / n_test)} of accuracy: "
             "small differences cannot be seen, and which images were drawn for testing decides "
             "much."
         )

@@ -23,12 +23,12 @@ class Results(NamedTuple):
     """The tables that the findings are read from, as the workflow writes them.
 
     Attributes:
-        runs: a row a run: `combo`, `model`, `seed`, `status`, `n_train`.
+        runs: one row per run: `combo`, `model`, `seed`, `status`, `n_train`.
         groups: of `study.comparison`, as are comparisons, power, variance and scaling.
         reliability: of `study.hardness`, as are confusions.
-        hard_examples: a row an image: `image_id`, `file`, `n_eligible`, `error_rate`, `kind`,
+        hard_examples: one row per image: `image_id`, `file`, `n_eligible`, `error_rate`, `kind`,
             `cl_issue`.
-        duplicates: a row a pair of near-duplicates: `image_id`, `other_id`, `pixel_distance`,
+        duplicates: one row per pair of near-duplicates: `image_id`, `other_id`, `pixel_distance`,
             `labels_differ`.
         claims: of `study.comparison.claims`; None if the study has none, as with those that follow.
         reproduction: of `study.comparison.reproduction`.

@@ -28,8 +28,8 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
     have no accuracies and the combo `official` none on the common test: these are not drawn.
 
     Args:
-        summary: one row a run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
-        groups: one row a combo and model, with `<metric>_mean`, `<metric>_low`, `<metric>_high`.
+        summary: one row per run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
+        groups: one row per combo and model, with `<metric>_mean`, `<metric>_low`, `<metric>_high`.
     """
     summary = summary.dropna(subset=["test_accuracy"])
     if summary.empty:
@@ -129,10 +129,10 @@ def _finding(groups: pd.DataFrame) -> str:
 
 
 def class_accuracy_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean recall of each class over seeds: a row a model and combo, a column a class.
+    """Return the mean recall of each class over seeds: one row per model and combo, one column per class.
 
     Args:
-        summary: a row a run, with `recall_<class>`; only runs that are ok count.
+        summary: one row per run, with `recall_<class>`; only runs that are ok count.
     """
     recalls = mean_by_model_and_combo(summary, [c for c in summary if c.startswith("recall_")])
     return recalls.rename(columns=lambda name: name.removeprefix("recall_"))

@@ -15,7 +15,7 @@ from study.wording import counted, duration
 
 
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a model and combo: mean accuracy and costs over the seeds that are ok."""
+    """Return one row per model and combo: mean accuracy and costs over the seeds that are ok."""
     accuracy = summary["common_test_accuracy"].fillna(summary["test_accuracy"])
     columns = ["accuracy", "train_seconds", "parameters", "multiply_adds"]
     return mean_by_model_and_combo(summary.assign(accuracy=accuracy), columns).reset_index()

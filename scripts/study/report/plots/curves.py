@@ -21,7 +21,7 @@ _NAMES = {"train": "Training images", "val": "Validation images", "test": "Own t
 
 
 def learning_curves_figure(bands: pd.DataFrame, model: str) -> Figure:
-    """Return loss and accuracy by epoch, a column a split and a line a combo.
+    """Return loss and accuracy by epoch, one column per split and one line per combo.
 
     A line is the mean over seeds, in the range of all seeds.
 

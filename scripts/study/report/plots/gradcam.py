@@ -24,7 +24,7 @@ _CAPTION = 1.35  # inches
 def gradcam_figure(
     images: np.ndarray, maps: GradcamMaps, classes: Sequence[str], title: str
 ) -> Figure:
-    """Return a row an image: caption, image, and by layer the maps of predicted and true class.
+    """Return one row per image: caption, image, and by layer the maps of predicted and true class.
 
     More than four images are shown in two blocks side by side, because the report cuts off what is
     taller than a window.

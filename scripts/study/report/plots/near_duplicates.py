@@ -16,7 +16,7 @@ def near_duplicates_figure(
     """Return a sheet of the nearest pairs and of the last ones up to the threshold.
 
     Args:
-        table: a row a pair, nearest first, as find_duplicates.py writes it.
+        table: one row per pair, nearest first, as find_duplicates.py writes it.
         images: uint8, N×H×W×C.
         threshold: largest distance.
         split: whether the publisher split the images into train and test.

@@ -18,7 +18,7 @@ def trials_figure(trials: pd.DataFrame, keys: Sequence[str], title: str) -> Figu
     coordinates.
 
     Args:
-        trials: one row a trial with `trial`, the keys, `state` and `val_accuracy` (NaN unless
+        trials: one row per trial with `trial`, the keys, `state` and `val_accuracy` (NaN unless
             complete).
         keys: the searched recipe keys.
         title: what is shown.

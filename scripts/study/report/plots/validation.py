@@ -22,11 +22,11 @@ def precision_recall_figure(
     """Return precision over recall of scores of hardness, for each source of votes and target.
 
     Args:
-        sources: one row an image with the scores and the targets, by the name of the source.
+        sources: one row per image with the scores and the targets, by the name of the source.
         scores: columns, larger is harder.
         targets: columns of yes or no, and what yes means.
         curve: gives precision and recall, from a score and a target.
-        agreement: one row a source, target, score and metric with its `value`, among them
+        agreement: one row per source, target, score and metric with its `value`, among them
             `average_precision`.
         title: what is shown.
     """
@@ -80,7 +80,7 @@ def human_error_figure(
 
     Args:
         tables: int 2×2 by source; rows easy and hard for models, columns easy and hard for people.
-        groups: by source, one row a group of images of like hardness with `hardness`,
+        groups: by source, one row per group of images of like hardness with `hardness`,
             `human_error`, `low` and `high`.
         names: what makes an image hard for models, and for people.
         title: what is shown.

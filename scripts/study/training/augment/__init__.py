@@ -1,4 +1,4 @@
-"""Random changes to training images: whole batches on their device, one draw an image.
+"""Random changes to training images: whole batches on their device, one draw per image.
 
 An augmentation is a file of this folder with a `SCHEMA` and one class, the transform. It is found
 by the file's name and imported only for recipes that name it; CONTRIBUTING.md shows how to add one.

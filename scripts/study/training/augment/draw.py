@@ -25,7 +25,7 @@ class Draw:
     own: Tensor | None = None
 
     def uniform(self, low: float, high: float) -> Tensor:
-        """Return one number an image, float B, uniform in [low, high)."""
+        """Return one number per image, float B, uniform in [low, high)."""
         unit = torch.rand(
             len(self.positions), generator=self.generator, device=self.positions.device
         )
@@ -41,7 +41,7 @@ class Draw:
         return torch.randint(count, shape, generator=self.generator, device=self.positions.device)
 
     def beta(self, alpha: float) -> Tensor:
-        """Return one number an image, float B, of the symmetric beta distribution."""
+        """Return one number per image, float B, of the symmetric beta distribution."""
         both = torch.full((len(self.positions), 2), alpha, device=self.positions.device)
         # torch's public distributions take no generator.
         return torch._sample_dirichlet(both, self.generator)[:, 0]
