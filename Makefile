@@ -16,7 +16,7 @@ PLATFORM := $(shell uname -sm)
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 10
 
-setup: ## make .venv from requirements.lock, anew when it does not fit: another lock, a moved folder, a Python that is gone
+setup: ## make .venv from requirements.lock; again when the lock, the folder or Python changed
 	@{ cmp -s requirements.lock $(VENV)/requirements.lock && pwd -P | cmp -s - $(VENV)/made-in && \
 		$(BIN)/python -I -c 'import snakemake, partition_study' 2>/dev/null; } || $(MAKE) --no-print-directory $(VENV)
 
@@ -89,6 +89,6 @@ docs: setup ## rewrite the key tables of config/README.md and the defaults of it
 audit: ## ask PyPI which locked libraries have known vulnerabilities (needs uv and the network)
 	uvx pip-audit --requirement requirements.lock --disable-pip --progress-spinner off
 
-lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
+lock: ## resolve requirements.lock again from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock

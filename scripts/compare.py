@@ -20,7 +20,7 @@ _COLUMNS = (
     "difference is b minus a, on the same test images of each seed. low and high: 95 % interval, "
     "what other seeds might give; with fewer than five seeds the noise is that of all pairs of "
     "the same kind (combos of these sizes, or these models on combos of this size). Seeds that "
-    "split the same images anew say nothing of other images; new_images does: other seeds and "
+    "split the same images again say nothing of other images; new_images does: other seeds and "
     "other images of the same source. (On official, where all seeds test the same images, low and "
     "high are that too.) seeds: the pair's own paired t interval. images: other test images, for "
     "these trained models. p_holm is adjusted over all pairs of the study; verdict names the "

@@ -109,7 +109,7 @@ if __name__ == "__main__":
         "--divergence",
         type=float,
         default=5.0,
-        help="stop at so many times the smallest loss (default: %(default)s)",
+        help="stop when the loss exceeds its smallest value by this factor (default: %(default)s)",
     )
     parser.add_argument(
         "--rule",

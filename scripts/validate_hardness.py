@@ -30,7 +30,7 @@ _MEANINGS = {"human_rejects": "rejected by people", "human_hard": "hard for peop
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the figures, the page, and last the table: one row per target, source, score and metric."""
+    """Write the figures, the page and the table: one row per target, source, score and metric."""
     if len(arguments.kinds) != len(arguments.votes) or arguments.resamples < 1:
         raise StudyError(
             "expected as many --kinds as --votes, and --resamples from 1 on; see --help"

@@ -44,7 +44,7 @@ def write_run(
 ) -> None:
     """Write what a run leaves that is tested on the last 20 of 40 images.
 
-    The first so many of these are right; `recorded` goes into run.json.
+    The first `right` of these are right; `recorded` goes into run.json.
     """
     folder = results / "runs" / combo / model / f"seed{seed}"
     folder.mkdir(parents=True)

@@ -289,7 +289,7 @@ def shown_files(section: str) -> dict[str, str]:
 
 
 def model_template() -> dict[str, str]:
-    """Return the files of an architecture of one's own that CONTRIBUTING.md shows."""
+    """Return the files of the architecture that CONTRIBUTING.md shows."""
     return shown_files("Add an architecture")
 
 

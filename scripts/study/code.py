@@ -24,10 +24,11 @@ def code_digest(script: Path, *modules: str) -> str:
     The digest is over syntax trees without comments, docstrings and the wording of `StudyError`s,
     so that rewording these runs nothing again. Imports are found in the tree, inside functions too;
     nothing is executed. Imports for type checkers alone do not count. Of a package that is
-    imported, the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are, but
-    for line ends of Windows.
+    imported, the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are,
+    except line ends of Windows.
 
-    Nor does a module's `SCHEMA` count: it says what a configuration may hold, and no job reads it.
+    A module's `SCHEMA` does not count either: it says what a configuration may hold, and no job
+    reads it.
 
     Args:
         script: an entry script whose folder holds the `study` package.
@@ -135,7 +136,7 @@ def imported_files(path: Path, root: Path) -> frozenset[Path]:
 
 
 def _statements_that_run(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the statements in a tree at any depth, but for those under `if TYPE_CHECKING`."""
+    """Yield the statements in a tree at any depth, except those under `if TYPE_CHECKING`."""
     for part in ("body", "orelse", "handlers", "finalbody", "cases"):
         for child in getattr(node, part, ()):
             if not (isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING"):

@@ -149,8 +149,8 @@ def lease_gpus(
 ) -> list[str]:
     """Take `count` GPUs for this process, the least used first; it sees no others.
 
-    Jobs on one machine agree by locks on files, one for each device and each number of jobs on it;
-    a lock ends with its process, however it ends, so nothing is ever stale and nobody waits. Call
+    Jobs on one machine agree by locks on files, one for each device and each number of jobs on it.
+    A lock ends with its process, however that ends, so no lock is stale and nobody waits. Call
     before torch is imported.
 
     Args:

@@ -1,4 +1,4 @@
-"""The one exception for what a user can put right, and how text of others is shown in it."""
+"""The one exception for what a user can fix, and how text of others is shown in it."""
 
 import re
 

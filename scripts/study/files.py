@@ -50,8 +50,8 @@ def atomic_path(path: str | Path, lasting: bool = True) -> Iterator[Path]:
 
     Args:
         path: of the file or folder.
-        lasting: it is on the disk before it has its name, and has its name before this ends, so
-            that a power cut leaves no empty file behind what is recorded as done.
+        lasting: it is on the disk before it has its name, and has its name before this ends. So a
+            power cut leaves no empty file where a record says that it is done.
 
     Raises:
         OSError: what the writer or the rename raised, with `path` as its file name where it had
@@ -261,8 +261,8 @@ def write_csv(
 class UnixLines:
     """Gives the rows of a CSV writer Unix line ends.
 
-    Before Python 3.13 a writer puts in quotes only what has a character of its own line ends, so
-    that a carriage return in a cell would end the row where it is read.
+    Before Python 3.13 a writer quotes only cells with a character of its own line ends. A carriage
+    return in a cell would then end the row for whoever reads it.
     """
 
     def __init__(self, stream: IO[str]):

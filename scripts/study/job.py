@@ -122,9 +122,9 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         _check_inputs(arguments)
         try:
             main(arguments)
-        except StartAnew as anew:
-            print(f"note: {anew}", file=sys.stderr, flush=True)
-            os.execve(sys.executable, sys.orig_argv, os.environ | anew.variables)
+        except StartAnew as again:
+            print(f"note: {again}", file=sys.stderr, flush=True)
+            os.execve(sys.executable, sys.orig_argv, os.environ | again.variables)
 
 
 def _check_inputs(arguments: argparse.Namespace) -> None:

@@ -2,8 +2,8 @@
 """Measure how well scores of hardness find wrong labels, with labels that are known to be wrong.
 
 In a scratch copy of CIFAR-10, with its own list of md5s, a share of all labels is changed to
-another class by chance. The study runs on that copy as on any data; the true labels come in as
-people's votes, so `validate_hardness` compares the scores and its page and figures are in the
+another class by chance. The study runs on that copy as on any data. The true labels come in as
+people's votes. So `validate_hardness` compares the scores, and its page and figures are in the
 study's report. Fails unless the average precision of `label_suspicion` is three times that of the
 plain count of wrong runs, `error_rate`.
 """

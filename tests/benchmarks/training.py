@@ -260,7 +260,7 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
     device = take_device(int(arguments.device == "cuda"), 1)
     rows = []
-    print(f"Images a second on {device_name(device)}, torch {torch.__version__}")
+    print(f"Images per second on {device_name(device)}, torch {torch.__version__}")
     print(
         "| | batch | "
         + " | ".join(_SIDES)

@@ -4,8 +4,8 @@
     PYTHONPATH=scripts python tests/benchmarks/verdicts.py --studies 1000 --output verdicts.csv
 
 Each row of the table is a design. `coverage` is the share of the pairs' intervals that hold the
-true difference (the worst pair's is `worst`), `wrong` the share of studies with at least one
-"real" where the pair does not differ, `power` the share of true differences that were found.
+true difference (the worst pair's is `worst`). `wrong` is the share of studies with at least one
+"real" where the pair does not differ. `power` is the share of true differences that were found.
 """
 
 import argparse

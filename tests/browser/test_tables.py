@@ -85,7 +85,7 @@ def test_words_and_choices_narrow_the_rows_and_the_count_says_how_far(open_table
     page.get_by_label("combo").select_option("all")
     page.get_by_label("seed").select_option("100")
     assert shown(page, "seed") == ["100", "100"]
-    # Names have a choice each; numbers have none, nor has a column in which every row differs.
+    # Each column of names has a menu, except where every row differs. Numbers have none.
     assert page.locator("#choices select").count() == 3
 
 

@@ -165,7 +165,7 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     record = (results / "study.json").read_text()
     assert str(finished.folder) not in record and json.loads(record)["totals"]["ok"] == 4
     assert "predictions made again: 256 images drawn at random, or all, of 4 of 4 runs" in output
-    # Every file that a job made is in the record, but for those that `verify` names.
+    # Every file that a job made is in the record, except those that `verify` names.
     left_out = not_covered(results, json.loads(record)["files"])
     assert all(name.startswith(("./", "logs/", "scratch/", "data/raw")) for name in left_out)
     named = {path.name for path in results.glob("*.*")} - {"study.json"}

@@ -116,7 +116,7 @@ def test_a_read_only_folder_of_results_stops_the_study_and_changes_nothing(lacki
 
 
 def dated(folder: Path, seconds: float) -> None:
-    """Date all files and folders below a folder so many seconds ahead."""
+    """Date all files and folders below a folder some seconds ahead."""
     for path in (folder, *folder.rglob("*")):
         changed = path.stat().st_mtime + seconds
         os.utime(path, (changed, changed))

@@ -1,4 +1,4 @@
-"""An optimizer and an augmentation of one's own, as CONTRIBUTING.md shows them: a file each."""
+"""The optimizer and the augmentation that CONTRIBUTING.md shows: one file each."""
 
 import json
 import subprocess

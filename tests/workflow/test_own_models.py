@@ -1,4 +1,4 @@
-"""A network of one's own and models of two libraries, from a recipe to the report's files."""
+"""A user's network and models of two libraries, from a recipe to the report's files."""
 
 import json
 import re

@@ -186,7 +186,7 @@ def differs_by(said: Any, plain: str, texts: tuple[str, ...]) -> bool:
 
 
 def same_shape(said: Any, base: Any, texts: tuple[str, ...]) -> bool:
-    """Tell whether JSON is the harmless one but for texts that replace BENIGN."""
+    """Tell whether JSON is the harmless one, except for texts that replace BENIGN."""
     if isinstance(base, dict):
         return said.keys() == base.keys() and all(same_shape(said[k], base[k], texts) for k in base)
     if isinstance(base, list):

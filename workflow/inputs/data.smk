@@ -2,7 +2,7 @@ from study.data.datasets import dataset_modules
 from study.data.datasets.planning import digest_of_own
 from study.files import with_home
 
-# Of the user's own images, "" for other data. It is a parameter of the job that reads them, so that
+# Of a user's images, "" for other data. It is a parameter of the job that reads them, so that
 # another image runs it again.
 with end_in_one_line():
     OWN_DIGEST = digest_of_own(
@@ -11,7 +11,7 @@ with end_in_one_line():
 
 
 def problems_table():
-    """Return the list of unusable files as an input, if the images are the user's own."""
+    """Return the list of unusable files as an input, if the images are a user's."""
     return ["results/data/problems.csv"] if OWN_DIGEST else []
 
 
@@ -21,7 +21,7 @@ def checksums(wildcards):
 
 
 def own_options():
-    """Return the options of the job that reads the user's own images, if there are any."""
+    """Return the options of the job that reads a user's images, if there are any."""
     if not OWN_DIGEST:
         return []
     return [

@@ -60,7 +60,7 @@ if RUN_LOG:
     cores = workflow.resource_settings.cores
     RUN_LOG.started = where_trainings_run(config["device"], cores)
 
-# All jobs inherit this; a setting of the user's own stays.
+# All jobs inherit this; what the user has set stays.
 for name, value in KEEP_MEMORY.items():
     os.environ.setdefault(name, value)
 

@@ -1,6 +1,6 @@
 """Reads a bundle without believing it: names, kinds, sizes and digests are checked as it is read.
 
-Sizes that it claims are held against bounds before anything of that size is read or written.
+The sizes that it claims are compared with limits before anything of that size is read or written.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ Manifest = dict[str, Any]
 
 
 class _Bounded:
-    """A stream of which only so much is read as was allowed: `left` bytes."""
+    """A stream of which only the allowed number of bytes is read: `left`."""
 
     def __init__(self, stream: IO[bytes]):
         self._stream, self.left = stream, 0
@@ -62,7 +62,7 @@ def unpack(
 
     Args:
         path: of the archive.
-        name: what messages call it, its path unless said.
+        name: what messages call it. Default: its path.
         place: where to write a file, by its name; nothing is written unless given.
         agree: is asked with the manifest before anything is written, and raises if it is not to be.
 

@@ -125,7 +125,7 @@ def read_bundle(path: str | Path, project: Path, name: str = "") -> Manifest:
     Args:
         path: of the archive.
         project: folder.
-        name: what messages call the archive, its path unless said.
+        name: what messages call the archive. Default: its path.
 
     Raises:
         StudyError: the archive is damaged or no bundle, holds what no bundle may hold, or a file

@@ -47,9 +47,9 @@ def date_back(folder: str | Path, now: float | None = None) -> int:
 def date_by_recipe(tree: ResultsTree, recipes: Mapping[str, Mapping[str, Any]]) -> None:
     """Have runs of another recipe trained again where Snakemake's records of them are lost.
 
-    Without its records Snakemake knows no parameters, only dates. A run knows its own recipe: that
-    of another one is dated back to 2000, before all that it was trained on, and one of this recipe
-    has its date again, so that asking with another configuration changes nothing for good.
+    Without its records Snakemake knows no parameters, only dates. A run knows its own recipe. A run
+    of another recipe is dated back to 2000, before all that it was trained on. A run of this recipe
+    gets its date back, so that asking with another configuration changes nothing for good.
 
     Args:
         tree: of the results.

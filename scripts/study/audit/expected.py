@@ -1,4 +1,4 @@
-"""What a study's runs, partitions, splits and common tests must be, derived anew.
+"""What a study's runs, partitions, splits and common tests must be, derived again.
 
 From its configuration and the labels of its images alone: what lies in results/ is compared with
 this, and not with itself.

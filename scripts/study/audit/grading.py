@@ -1,9 +1,9 @@
 """What a teacher knows of a study that a student handed in, without running any of its code.
 
 Only arrays without pickles, weights, tables, YAML and JSON are read. Runs, partitions and splits
-are derived anew from the assignment and the student's id, every accuracy is computed anew from the
-logits, some hundred of these anew from the weights by the teacher's code, and files are held
-against their digests. Whether the weights were trained as recorded is not found out.
+are derived again from the assignment and the student's id. Every accuracy is computed again from
+the logits. The teacher's code computes some hundred of the logits again from the weights. Files are
+compared with their digests. Whether the weights were trained as recorded is not found out.
 """
 
 from collections import defaultdict
@@ -36,8 +36,8 @@ class Submission(NamedTuple):
         name: of the file or folder.
         student: the id that partitions were drawn by, "" where it cannot be read.
         checks: all that was looked at.
-        accuracies: one row per run: `combo`, `model`, `seed`, `accuracy` on the common test, computed
-            anew.
+        accuracies: one row per run: `combo`, `model`, `seed`, `accuracy` on the common test,
+            computed again.
         asked: how many runs its configuration should have.
         changed: scripts whose code is not the teacher's.
         weights: sha256 of each run's weights.
@@ -149,19 +149,21 @@ def _own_data(
 
 
 def grades(submissions: Sequence[Submission], combos: Sequence[str]) -> pd.DataFrame:
-    """Return a row a submission.
+    """Return one row per submission.
 
     Args:
         submissions: all that were handed in.
         combos: of the assignment, the largest last.
 
     Returns:
-        `student`, `submission`; `passed` of `checks`; `runs` of `asked` that did not diverge, and
-        of how many the weights gave the predictions again (`predicted_again`); the `model` that is
-        best on the largest combo, its `accuracy` there (mean over seeds, on the common test) with
-        its `sd`, and the `gain` over the first combo; `changed_code`, scripts that differ from the
-        teacher's; `same_as`, submissions with the same weights or the same id;
-        `problem`, the first failed check.
+        - `student`, `submission`;
+        - `passed` of `checks`; `problem`, the first failed check;
+        - `runs` of `asked` that did not diverge; `predicted_again`, the number of runs whose
+          weights gave the predictions again;
+        - `model`, the best one on the largest combo; its `accuracy` there (mean over seeds, on the
+          common test), the `sd` of that, and the `gain` over the first combo;
+        - `changed_code`, scripts that differ from the teacher's;
+        - `same_as`, submissions with the same weights or the same id.
     """
     owners = defaultdict(set)
     for one in submissions:

@@ -40,8 +40,8 @@ def study_manifest(
         configfiles: what was given with --configfile.
 
     Returns:
-        Of the runs a row each, with the position in `repositories`, `versions` and `machines` of
-        what it was made with; and totals, where energy is None unless each run's was measured.
+        One row per run, with the positions in `repositories`, `versions` and `machines` of what it
+        was made with. Then the totals, whose energy is None unless each run's was measured.
     """
     rows: list[dict[str, Any]] = []
     distinct: dict[str, list[Any]] = {key: [] for key in _DIFFERING}

@@ -2,8 +2,8 @@
 
 Snakemake deletes the outputs of a job before it starts, and also where the job then fails; it notes
 the parameters of the failed job as those of its outputs. So outputs and Snakemake's records of them
-are kept beside, as links, and put back together when a job did not end well: then all is as it was
-before the job, and the next command plans it again.
+are kept elsewhere, as links. When a job fails, both are put back. Then all is as it was before the
+job, and the next command plans it again.
 """
 
 import base64
@@ -37,8 +37,8 @@ def keep(jobs: Iterable[Sequence[str]]) -> None:
     """Keep the outputs that jobs are about to replace, with their records.
 
     Takes no space but that of what is replaced, for as long as the command runs. An output without
-    a record is not kept: nobody would know later what it was made with. Nor are any where the file
-    system has no hard links.
+    a record is not kept: nobody would know later what it was made with. Where the file
+    system has no hard links, none is kept.
 
     Args:
         jobs: the outputs of each, as Snakemake writes them.

@@ -84,7 +84,7 @@ def data_checks(
 
 
 def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
-    """Yield the checks of partitions, splits and common tests, drawn anew."""
+    """Yield the checks of partitions, splits and common tests, drawn again."""
     config = expected.config
     seed = config["partition_seed"]
     kind = "partitions are those that are drawn"

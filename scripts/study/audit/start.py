@@ -37,7 +37,7 @@ def look_at_results(
     recipes: Mapping[str, Mapping[str, Any]],
     overwrite: bool,
 ) -> None:
-    """Put right what would mislead the plan, and note what may mislead the reader.
+    """Fix what would mislead the plan, and note what may mislead the reader.
 
     See `replaced.put_back`, `date_back`, `date_by_recipe` and `other_libraries`.
 

@@ -1,8 +1,8 @@
 """A bundled study in an S3 bucket or in a shared folder, by Snakemake's storage plugins.
 
 The plugins' objects are asked directly and are no inputs or outputs of rules. Snakemake removes a
-job's outputs before the job runs and after it has failed, which would be what was pushed the last
-time, and the S3 plugin then deletes the bucket that this leaves empty.
+job's outputs before the job runs and after it has failed. That would delete what was pushed the
+last time, and the S3 plugin would then delete the empty bucket.
 """
 
 import contextlib

@@ -1,9 +1,9 @@
 """Whether a study is what its configuration asks for, and its files are what its record says.
 
-What can be derived is derived anew and compared: runs, partitions, splits and common tests from
+What can be derived is derived again and compared: runs, partitions, splits and common tests from
 the configuration and the labels, the record's rows and the summary from the runs. Everything else
-is held against its digest in the record. The code is that which made it; that it is right is what
-the tests show, with other implementations (`tests/oracle.py`).
+is compared with its digest in the record. The code is the same that made the study; other
+implementations in the tests show that it is right (`tests/oracle.py`).
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """Say which of several models is better by their predictions, made here or elsewhere.
 
-Each file has one row per image: image_id or file, and one column per class with its probability. Files
-whose names differ in a number at the end, such as clip_seed1.csv and clip_seed2.csv, are seeds of
-one model. All predict the same images.
+Each file has one row per image: image_id or file, and one column per class with its probability.
+Files whose names differ in a number at the end, such as clip_seed1.csv and clip_seed2.csv, are
+seeds of one model. All predict the same images.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Write a run's model as one file for other software, with its preprocessing and a model card.
 
-The file takes bytes, uint8 N×H×W×C with any N, and returns logits and probabilities: normalisation,
+The file takes bytes, uint8 N×H×W×C with any N, and returns logits and probabilities. Normalisation,
 the recipe's views at test time and the temperature are part of it. At export it is asked for 1,000
 images of the study, and nothing is kept unless it says what the study's model says, up to 1e-4.
 

@@ -1,7 +1,7 @@
 """Grade studies that students handed in: bundles or folders. No code of theirs is run.
 
-Runs, partitions and splits are derived again from the assignment and each student's id, accuracies
-are computed again from the logits, some of these from the weights by your own code, and files are
+Runs, partitions and splits are derived again from the assignment and each student's id. Accuracies
+are computed again from the logits, and some logits from the weights by your own code. Files are
 compared with their digests. The data must be decoded here first, and splits keep near-duplicates
 together: snakemake results/data/index.csv results/data/near_duplicates.csv
 """

@@ -1,4 +1,4 @@
-"""Which command was asked for, and one line for what a user can put right."""
+"""Which command was asked for, and one line for what a user can fix."""
 
 import argparse
 import importlib

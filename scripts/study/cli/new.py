@@ -1,7 +1,7 @@
 """Write a ready configuration for a study, in a folder of its own or as one file.
 
-Images of one's own are a folder with a sub-folder for each class, or a CSV file of paths and
-labels; without them a study of the project's data begins.
+Your own images are a folder with a sub-folder for each class, or a CSV file of paths and labels;
+without them a study of the project's data begins.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
 def _parts_taken(images: str, tests: str) -> tuple[str, str, list[str]]:
     """Return where the images and test images are, and what to say of it.
 
-    They are as given, but for a folder of parts, train/ and test/, which is no folder of classes.
+    They are as given, except a folder of parts, train/ and test/, which is no folder of classes.
     """
     parts = parts_in(with_home(images))
     found, found_tests = images_and_tests(parts)

@@ -1,10 +1,10 @@
 """Say before a study runs what it takes: jobs, training images, time and disk.
 
-Snakemake says which jobs there are. How many images per second a model trains is known from the runs
-that are there or, without any, measured for some seconds on made-up images, in as many processes as
-trainings run side by side. Only what is not finished counts. The time is a rough one: an image that
-is only predicted, or whose features are computed, takes a third of one that is trained on, and a
-job that does neither 4 seconds.
+Snakemake says which jobs there are. How many images per second a model trains is known from
+finished runs. Without any, it is measured for some seconds on made-up images, in as many processes
+as trainings run side by side. Only what is not finished counts. The time is a rough one: an image
+that is only predicted, or whose features are computed, takes a third of the time of one that is
+trained on. A job that does neither takes 4 seconds.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gpus", type=int, default=1, help="as in snakemake's --resources gpu=N (default: 1)"
     )
-    parser.add_argument("--hours", type=float, help="say which seeds fit into so many hours")
+    parser.add_argument("--hours", type=float, help="say which seeds fit into this time")
 
 
 def answer(arguments: argparse.Namespace) -> None:
@@ -203,7 +203,7 @@ def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int,
 
 
 def time_of(runs: Sequence[float], n_other_jobs: float, cores: int, gpus: int) -> float:
-    """Return the seconds that runs of so many seconds and the other jobs take, side by side."""
+    """Return the seconds that runs of the given seconds and the other jobs take, side by side."""
     longest = max(runs, default=0.0)
     return max(sum(runs) / (gpus or cores), longest) + n_other_jobs * _OTHER_JOB / cores
 

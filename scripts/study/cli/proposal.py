@@ -20,7 +20,7 @@ from study.wording import counted
 # least one image, however it is rounded.
 LEAST = 8
 _PARTITIONS = {1: (1.0,), 2: (0.5, 0.5), 3: (0.34, 0.33, 0.33)}
-# How many images it takes for so many partitions, each with more than some twenty to test on.
+# How many images that number of partitions takes, each with more than some twenty to test on.
 _WORTH = {3: 2000, 2: 150, 1: 0}
 # Of each partition; of a small one more is for testing: an accuracy on 30 images says little.
 _SPLIT, _SMALL_SPLIT = (
@@ -80,7 +80,7 @@ class Plan(NamedTuple):
         shares: of the partitions.
         split: shares of each partition for training, validation and testing.
         epochs: of each model.
-        precision: of differences, that is worth planning for with so many test images.
+        precision: of differences, that is worth planning for with this number of test images.
     """
 
     image_size: int

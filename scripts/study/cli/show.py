@@ -1,11 +1,11 @@
 """Show the runs of a study as a table: sorted, filtered, or only what differs between them.
 
-Every run is there, whatever became of it, with its status: ok, diverged, trained (not measured
-yet), outdated (of another recipe or other data: the next command trains it again), training,
-interrupted, failed or waiting; and with the reason. Accuracies are shares of 1, with the 95 %
-interval over test images where a table has room for it. Any column of summary.csv can be asked for,
-and recipe.<key> for what a run was trained by, such as recipe.optimizer.lr (or optimizer.lr, or
-lr).
+Every run is there with its status and the reason. The status is ok, no better than chance,
+diverged, trained (not measured yet), outdated, training, interrupted, failed or waiting. An
+outdated run is of another recipe or other data: the next command trains it again. Accuracies are
+shares of 1, with the 95 % interval over test images where a table has room for it. Any column of
+summary.csv can be asked for, and recipe.<key> for what a run was trained by, such as
+recipe.optimizer.lr (or optimizer.lr, or lr).
 """
 
 import argparse

@@ -41,7 +41,7 @@ def say(where: Console, text: str = "", style: str | None = None) -> None:
 def shown(value: Any, column: str = "", decimals: int = 3) -> str:
     """Return a result as it is shown, a dash where there is none.
 
-    Numbers are rounded, those below 10 to so many decimals.
+    Numbers are rounded, those below 10 to this number of decimals.
     """
     exactly = exact(value)
     if exactly == "–" or not isinstance(value, numbers.Real) or isinstance(value, bool):

@@ -17,9 +17,10 @@ from study.data.names import OFFICIAL
 def alike(study: Study, family: Family, measure: str) -> Callable[[int, int], Spread]:
     """Return a function of the positions of two groups of a family.
 
-    It returns the variance over seeds of their difference, as pairs of their kind have it: two
-    combos of the same sizes, or the same two models on combos of that size. Where too few of these
-    have all their runs, all pairs of the family count, and after these all of the study.
+    It returns the variance over seeds of their difference, pooled over pairs of their kind. Pairs
+    of a kind are combos of the same two sizes, or the same two models on combos of one size. Where
+    too few of these have all their runs, all pairs of the family count, and after these all of the
+    study.
     """
     means = study.means(measure)
     official = family.official

@@ -5,11 +5,15 @@ gap d of image i and seed s, the variance of the mean gap is that of two-way ran
 
     images - shared + seeds
 
-and at least `images`. `images` is the variance that the images cause, those
-that several seeds test counted once; `seeds` the variance of the seeds' mean gaps over S; `shared`
-the part of the images' variance that those vary by. Where all seeds test the same images `shared`
-is their interaction's alone, which leaves (MS_image + MS_seed - MS_residual)/(n·S); where no image
-is tested twice it equals `images`, which leaves the variance between seeds.
+and at least `images`.
+
+- `images` is the variance that the images cause. Images that several seeds test are counted once.
+- `seeds` is the variance of the seeds' mean gaps over S.
+- `shared` is the part of the images' variance that is in `seeds` too.
+
+Where all seeds test the same images, `shared` is their interaction's alone. That leaves
+(MS_image + MS_seed - MS_residual)/(n·S). Where no image is tested twice, `shared` equals `images`.
+That leaves the variance between seeds.
 
 Source: H. Scheffé, "The Analysis of Variance", 1959, chapter 7.
 """
@@ -31,13 +35,13 @@ class Images(NamedTuple):
 
     Attributes:
         once: images that several seeds test counted once.
-        anew: as if each seed tested images of its own.
+        by_seed: as if each seed tested other images.
         n: distinct units, images or groups of them.
         always_the_same: whether all seeds test the same.
     """
 
     once: Spread
-    anew: Spread
+    by_seed: Spread
     n: int
     always_the_same: bool
 
@@ -54,19 +58,19 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
     """
     size = max(int(unit.max()) for unit in units) + 1
     total, differing = np.zeros(size), np.zeros(size, bool)
-    anew, n_anew = 0.0, 0
+    by_seed, n_by_seed = 0.0, 0
     for gap, unit in zip(gaps, units, strict=True):
         deviations = (gap - gap.mean()) / (len(gap) * len(gaps))
         of_units = np.bincount(unit, deviations, minlength=size)
         differs = np.bincount(unit, gap != 0, minlength=size) > 0
-        anew += float(of_units @ of_units)
-        n_anew += int(differs.sum())
+        by_seed += float(of_units @ of_units)
+        n_by_seed += int(differs.sum())
         total += of_units
         differing |= differs
     once = Spread(float(total @ total), max(int(differing.sum()) - 1, 1))
     same = all(np.array_equal(units[0], unit) for unit in units[1:])
     n = len(np.unique(np.concatenate(units)))
-    return Images(once, Spread(anew, max(n_anew - 1, 1)), n, same)
+    return Images(once, Spread(by_seed, max(n_by_seed - 1, 1)), n, same)
 
 
 class Difference(NamedTuple):
@@ -79,7 +83,7 @@ class Difference(NamedTuple):
         new_images: variance of what other seeds and other images of the same source would give.
         images: variance that the images cause.
         seeds: variance over seeds of a single seed's gap; unknown with one seed.
-        fixed: the part of `main` that more seeds would not lessen.
+        fixed: the part of `main` that more seeds would not reduce.
     """
 
     value: float
@@ -111,12 +115,12 @@ def difference(
     if not seeds:
         return Difference(value, images.once, images.once, images.once, images, seeds, 0)
     over_seeds = Spread(seeds.variance / n_seeds, seeds.freedom)
-    repeated = images.once.variance - images.anew.variance
-    shared = max(images.anew.variance - repeated / max(n_seeds - 1, 1), 0.0)
+    repeated = images.once.variance - images.by_seed.variance
+    shared = max(images.by_seed.variance - repeated / max(n_seeds - 1, 1), 0.0)
     beside = Spread(max(images.once.variance - shared, 0.0), images.once.freedom)
     new_images = safely_summed([beside, over_seeds])
     if not images.always_the_same or n_seeds == 1:
-        return Difference(value, over_seeds, images.anew, new_images, images, seeds, 0)
+        return Difference(value, over_seeds, images.by_seed, new_images, images, seeds, 0)
     fixed = max(repeated, 0) * n_seeds / (n_seeds - 1)
     return Difference(value, new_images, images.once, new_images, images, seeds, fixed)
 

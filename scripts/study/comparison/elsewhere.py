@@ -35,7 +35,7 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
     """Return a study in which each model is tested on the same images with each of its seeds.
 
     Args:
-        files: tables with `image_id` or `file` and one column per class, which holds its probability.
+        files: tables with `image_id` or `file` and one column per class with its probability.
             Files whose names differ in a number at the end, such as clip_seed1.csv, are seeds of
             one model. The first seeds of two models are paired, and so on: any pairing would do.
         labels: a table of the same key and `label`, the name of the class.

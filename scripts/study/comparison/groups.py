@@ -14,7 +14,7 @@ _METRICS = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """Return mean, sd and 95 % t interval over seeds of each metric of one combo and model.
 
-    Intervals are cut off where the metric ends: at 0, and but for losses at 1.
+    Intervals are cut off where the metric ends: at 0, and except for losses at 1.
 
     Args:
         runs: one row per run, with its `status`; those that diverged do not count.

@@ -31,20 +31,22 @@ def compare(
         One row per pair a, b with `mean_a`, `mean_b` (over the seeds that both have), `difference`
         b - a, and its 95 % intervals:
 
-        - `low`, `high`: what other seeds might give. Where each seed splits the same images anew,
-          it holds for these images; where all seeds test the same images, for other images of
-          their source too. Never narrower than what the test images alone leave open. With one
+        - `low`, `high`: what other seeds might give. Where each seed splits the same images again,
+          it holds for these images; where all seeds test the same images, for other images of their
+          source too. Never narrower than what the test images alone leave open. With one
           seed in the study nothing is known of seeds: they are the interval over images.
-        - `seeds_low`, `seeds_high`: Student's t over the pair's own differences, one a seed.
+        - `seeds_low`, `seeds_high`: Student's t over the pair's own differences, one per seed.
         - `images_low`, `images_high`: other images of the same source, for these trained models.
         - `new_images_low`, `new_images_high`: other seeds and other images of the same source.
 
-        `p`, two-sided, of the first interval (exact McNemar's with one seed); the standard `error`
-        and degrees of `freedom` of that interval; `seed_sd`, of the difference of a single seed;
-        `b_higher`, the predicted probability that one more seed gives b the higher value;
-        `fixed_error`, the part of the error that more seeds would not lessen; `n_seeds`,
-        `n_images` (distinct ones), `n_tests` (answers compared) and `method`. No rows where no
-        pair has a seed in common.
+        - `p`, two-sided, of the first interval (exact McNemar's with one seed); the standard
+          `error` and degrees of `freedom` of that interval.
+        - `seed_sd`, of the difference of a single seed.
+        - `b_higher`, the predicted probability that one more seed gives b the higher value.
+        - `fixed_error`, the part of the error that more seeds would not reduce.
+        - `n_seeds`, `n_images` (distinct ones), `n_tests` (answers compared) and `method`.
+
+        There are no rows where no pair has a seed in common.
     """
     means = np.array([of_seed.mean(axis=0) for of_seed in values]).T
     rows = []
@@ -66,9 +68,9 @@ def with_verdicts(pairs: pd.DataFrame, smaller_is_better: bool) -> pd.DataFrame:
         smaller_is_better: whether a group with smaller values wins.
 
     Returns:
-        The pairs with `p_holm`, adjusted by Holm over all of them, so that in 95 of 100 studies
-        no verdict is wrong; and `verdict`: the name of the better group, or "undecided" where
-        `p_holm` is above 5 %.
+        The pairs with `p_holm`, adjusted by Holm over all of them, so that in 95 of 100 studies no
+        verdict is wrong. `verdict` is the name of the better group, or "undecided" where `p_holm`
+        is above 5 %.
     """
     adjusted = holm(pairs["p"].to_numpy())
     second = (pairs["difference"] > 0) != smaller_is_better

@@ -64,11 +64,12 @@ def verdict(claim: Mapping[str, Any], ours: Sequence[float]) -> str:
     """Return what a comparison says.
 
     - "equivalent": two one-sided tests at 5 % say that an accuracy differs by less than the claim's
-      tolerance, which is to say that the 90 % interval of the difference lies within it. A count
-      or a learning rate is so where it is within the tolerance.
+      tolerance. In other words, the 90 % interval of the difference lies within the tolerance. A
+      count or a learning rate is so where it is within the tolerance.
     - "different": the 95 % interval leaves out zero. A count or rate beyond the tolerance.
     - "not contradicted": neither; more runs would tell.
-    - "undecided": an accuracy of which one side is a single run, whose own seed nobody can count.
+    - "undecided": an accuracy of which one side is a single run: how far its seed moved it is
+      unknown.
     - "not run": no results of ours.
 
     Source: D. J. Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power
@@ -186,10 +187,10 @@ def leak(
         labels: int, N.
 
     Returns:
-        `n_test` images; `n_trained`, how many of them the leaky run trained on, and
-        `share_trained`; `accuracy` on all of them; `accuracy_unseen` of the same model on those
-        that it neither trained nor validated on; `leak_gain`, the first minus the second;
-        `accuracy_right`, of the run without a leak on its test images of that partition.
+        - `n_test` images; `n_trained`, how many of them the leaky run trained on; `share_trained`.
+        - `accuracy` on all of them; `accuracy_unseen` on those that the model neither trained nor
+          validated on; `leak_gain`, the first minus the second.
+        - `accuracy_right`, of the run without a leak on its test images of that partition.
     """
     trained = leaky.has_role("train")[test]
     unseen = ~leaky.has_role("train", "val")[test]

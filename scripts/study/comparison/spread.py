@@ -16,7 +16,7 @@ from scipy.stats import chi2
 
 from study.comparison.intervals import CONFIDENCE, t_half_width
 
-ENOUGH_SEEDS = 5  # From so many seeds on, a pair speaks for itself.
+ENOUGH_SEEDS = 5  # From this number of seeds on, a pair is judged by its own differences.
 _SAME_SIZE, _ABOUT_SIZE = 1.05, 1.9
 
 
@@ -100,8 +100,8 @@ def interval_of_sum(parts: Sequence[Spread]) -> tuple[float, float]:
 def spread_of_rows(table: np.ndarray) -> list[Spread]:
     """Return the variance over seeds of a row, the mean of all rows', in independent parts.
 
-    Rows of one seed may go up and down together, so they are fewer than they seem: the parts are
-    the variance of the seeds' means, and that of the rows around them.
+    Rows of one seed may go up and down together, so they are no independent rows. The parts are the
+    variance of the seeds' means, and that of the rows around them.
 
     Args:
         table: float, G×S, S at least 2; without NaN.

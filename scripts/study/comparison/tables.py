@@ -70,14 +70,14 @@ def comparisons(
         measures: by which pairs are compared; the first is accuracy.
 
     Returns:
-        - one row per pair and measure: what `study.comparison.pairs.compare` says, after `compared`
-          ("combos" or "models"), `within` (the model or combo that the family shares) and
-          `measure`; p-values are adjusted over all pairs of the study by a measure;
-        - one row per group: `combo`, `model`, `letters_of_combos` (combos of the model that share a
-          letter were not found different), `letters_of_models` (likewise models on the combo),
-          mean `accuracy` over `n_seeds` on the images that the group is compared by, with 95 %
-          intervals as those of a difference, cut off at 0 and 1;
-        - a row a family and measure: see `study.comparison.power.power_row`.
+        - one row per pair and measure: `compared` ("combos" or "models"), `within` (the model or
+          combo that the family shares), `measure`, and what `study.comparison.pairs.compare` says.
+          P-values are adjusted over all pairs of the study by a measure;
+        - one row per group: `combo`, `model`, `letters_of_combos` and `letters_of_models`. Combos
+          of a model that share a letter were not found different; likewise models on a combo. Mean
+          `accuracy` is over `n_seeds`, on the images that the group is compared by. Its 95 %
+          intervals are those of a difference, cut off at 0 and 1;
+        - one row per family and measure: see `study.comparison.power.power_row`.
     """
     families, powers, lettered = study.families(), [], {}
     tables = [pairs_by(study, families, measure) for measure in measures if families]

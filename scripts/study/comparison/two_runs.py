@@ -158,13 +158,17 @@ def groups_of_studies(
         same: `Run.key` of the runs that have the same weights, bit for bit, in both studies.
 
     Returns:
-        One row per combo and model: `mean_a`, `mean_b` over the `n_seeds` that both have, `n_same` of
-        which are the same runs, their `difference` b - a, its 95 % interval `low`, `high` by
-        Student's t with the noise of all combos of the model in both studies (the residual of
-        groups × seeds, of additive effects), `p_holm`, adjusted by Holm
-        over the rows, and `verdict`: "same runs" where all are, else "a higher", "b higher" or
-        "undecided". Without interval and p where all runs are the same, which is no draw of
-        chance, or the noise is unknown, as with one seed. No rows where no run is in both.
+        One row per combo and model, with these columns:
+
+        - `mean_a`, `mean_b` over the `n_seeds` that both have; `n_same` of these are the same runs;
+        - `difference` b - a;
+        - `low`, `high`: its 95 % interval, by Student's t. The noise is that of all combos of the
+          model in both studies (the residual of groups × seeds, of additive effects);
+        - `p_holm`, adjusted by Holm over the rows;
+        - `verdict`: "same runs" where all are, else "a higher", "b higher" or "undecided".
+
+        There is no interval and no p where all runs are the same, or the noise is unknown, as with
+        one seed. There are no rows where no run is in both.
     """
     tables = [
         study.pivot_table(index=["model", "combo"], columns="seed", values=measure, sort=False)

@@ -31,9 +31,9 @@ def variance_components(
 
     Partitions and seeds are crossed: all runs of a seed are tested on the same images and start
     from the same weights. The component of seeds is what another seed changes in one run, the mean
-    of the variances over seeds; it holds what all partitions have in common, and that of the
-    finite test, for each seed is tested on other images. Partitions are tested against the
-    residual.
+    of the variances over seeds. It holds what all partitions have in common. It also holds the
+    component of the finite test, because each seed is tested on other images. Partitions are tested
+    against the residual.
 
     Args:
         accuracies: float, P×S; of runs that were trained on one of P partitions of equal size with

@@ -22,7 +22,7 @@ _RANGE = {"low", "high", "log"}
 
 
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Check a whole configuration, but for the files that it names.
+    """Check a whole configuration, except the files that it names.
 
     Raises:
         StudyError: the first thing that is wrong; the line shows the corrected YAML.

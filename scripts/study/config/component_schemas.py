@@ -9,8 +9,9 @@ from study.config.components import Component, components
 def expanded(schema: Any) -> Any:
     """Return a JSON schema with the options of its components.
 
-    An object with the key `x-components`, the name of a package, gets their names as the choices
-    for its `name`, their options as properties, and a rule for each which of them go with it.
+    An object with the key `x-components` names a package. Its `name` gets the package's components
+    as choices. Their options become properties, with a rule for each component which of them it
+    takes.
     """
     if isinstance(schema, list):
         return [expanded(part) for part in schema]

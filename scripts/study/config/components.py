@@ -1,6 +1,6 @@
 """Optimizers and augmentations by name, found without importing torch: each start asks for them.
 
-A component is a file of its package with a literal `SCHEMA` and one public class; the file's name
+A component is a file of its package with a literal `SCHEMA` and one public class. The file's name
 is the component's. `SCHEMA` holds a `description`, the `properties` (a JSON schema for each option)
 and those that are `required`.
 """

@@ -33,7 +33,7 @@ def check_partitions(config: Mapping[str, Any]) -> None:
         )
     _check_kind_of_sizes(names, sizes)
     name = config["dataset"]["name"]
-    # How many images there are in a data set of the user's own is known later.
+    # The number of images in the user's folder or table is known later.
     counted = not (config["dataset"]["checksums"] or name in OWN)
     if counted and not isinstance(sizes[0], float):
         _check_sum(names, sizes, name)

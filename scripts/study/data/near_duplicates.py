@@ -7,9 +7,10 @@ skies are close, while differences have about as much of each (D. J. Field, "Rel
 statistics of natural images and the response properties of cortical cells", JOSA A, 1987).
 
 The differences are never formed. The discrete cosine transform turns them into weights of
-frequencies: with X[u, v] the orthonormal DCT-II of an H×W channel, their sum of squares is that of
-X[u, v]² · (4 sin²(πu/2H) + 4 sin²(πv/2W)). The second space has the first 8×8 of these, what is
-left of an image at 8×8 pixels; small shifts, scaling and compression change them little.
+frequencies. Let X[u, v] be the orthonormal DCT-II of an H×W channel. The sum of squares of the
+differences is then that of X[u, v]² · (4 sin²(πu/2H) + 4 sin²(πv/2W)). The second
+space has the first 8×8 of these, what is left of an image at 8×8 pixels. Small shifts, scaling and
+compression change them little.
 """
 
 import hashlib

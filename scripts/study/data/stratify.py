@@ -1,7 +1,7 @@
 """Divide images into groups of exact sizes in which every class has its share.
 
-Images are taken in the order of a hash of their number, not of a random generator: it is the same
-on every machine, operating system and library version, for ever.
+Images are taken in the order of a hash of their number, not of a random generator. So the order is
+the same on every machine, operating system and library version.
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 
 This is the question of the two DVC studies. They looked at images that were in the test split of
 every combo, a hundred or two of 20,000. Here every image of the partition is looked at, by the part
-that it plays in a run: *out of sample*, in the test split (the same for all combos of a seed), or
-*trained on*, when not even the models that were trained on it get it right.
+that it plays in a run. *Out of sample* images are in the test split, which is the same for all
+combos of a seed. *Trained on* images are wrong even for the models that were trained on them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,14 +37,14 @@ def hard_to_learn(
         labels: int, N.
 
     Returns:
-        - one row per image, model, seed and part: `judged` ("out of sample" or "trained on"), `model`,
-          `seed`, `image_id`, `true` and `predicted` (label numbers; the prediction of the model on
-          the partition alone);
-        - one row per model, seed and part: `judged`, `model`, `seed`, `n_judged` images and `n_hard` of
-          them.
+        - one row per image, model, seed and part: `judged` ("out of sample" or "trained on"),
+          `model`, `seed`, `image_id`, and `true` and `predicted` as label numbers. `predicted` is
+          the answer of the model on the partition alone.
+        - one row per model, seed and part: `judged`, `model`, `seed`, `n_judged` images and
+          `n_hard` of them.
 
-        After the single models and seeds, rows with model "all" and seed -1 hold the images that
-        every run of every chain which judged them got wrong, with the most frequent prediction.
+        Last come rows with model "all" and seed -1, with the most frequent prediction. They hold
+        the images that every run which judged them got wrong, in every chain.
     """
     tallies = {judged: _Tally(judged, labels) for judged in PARTS}
     for chain in chains:

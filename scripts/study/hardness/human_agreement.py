@@ -3,8 +3,8 @@
 The intervals are percentiles over bootstrap resamples of the images (B. Efron, 1979), the same
 resamples for every score, so that differences between scores are paired. They say how far other
 images of the same kind might move a value, and nothing of other runs. With few positive images
-those of average precision are too narrow: in a simulation with 60 among 2,000 images, the 95 %
-interval of a difference held the truth in 86 of 100 cases, AUROC's in 95.
+those of average precision are too narrow. In a simulation with 60 positive ones among 2,000 images,
+the 95 % interval of a difference held the truth in 86 of 100 cases (AUROC's in 95).
 """
 
 import itertools
@@ -77,11 +77,11 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
         seed: of the resamples.
 
     Returns:
-        One row per target, score and metric (`spearman` with graded targets, ties at their mean rank;
-        `auroc` and `average_precision` of yes-no targets, ties half right and in an order by
-        chance): `value` with the ends `low` and `high` of its 95 % interval, the
-        `difference_to_error_rate` with its ends, `n` images and `n_positive` of them (of yes-no
-        targets). What is undefined, because all images have the same score or target, is NaN.
+        One row per target, score and metric. It holds `value` with its 95 % interval `low`,
+        `high`, the `difference_to_error_rate` with its interval, and `n` images. Of these,
+        `n_positive` are positive (yes-no targets). The metric is `spearman` for graded targets (ties at their mean rank),
+        and `auroc` and `average_precision` for yes-no targets (ties half right, and in a random
+        order). What is undefined, because all images have the same score or target, is NaN.
     """
     scores = {name: Ranking(images[name].to_numpy(float)) for name in SCORES}
     graded = {name: Ranking(images[name].to_numpy(float)) for name in GRADED_TARGETS}

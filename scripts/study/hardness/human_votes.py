@@ -33,11 +33,14 @@ def human_targets(people: HumanVotes) -> pd.DataFrame:
     """Return what people's votes say of each image.
 
     Returns:
-        One row per image: `image_id`; `human_error`, the share of people whose answer is not the
-        label; `human_entropy` of the answers, in nats; `human_rejects`, whether people took the
-        image for something else: another answer has more votes than the label, and at least two,
-        or, in reviews, fewer than half confirmed the label; `human_hard`, whether `human_error` is
-        at least `HARD_FOR_PEOPLE`.
+        One row per image:
+
+        - `image_id`;
+        - `human_error`, the share of people whose answer is not the label;
+        - `human_entropy` of the answers, in nats;
+        - `human_rejects`, whether people took the image for something else: another answer has
+          more votes than the label, and at least two (in reviews: fewer than half confirmed it);
+        - `human_hard`, whether `human_error` is at least `HARD_FOR_PEOPLE`.
     """
     votes, total = people.votes, people.votes.sum(axis=1)
     rows = np.arange(len(votes))
@@ -74,11 +77,12 @@ def human_columns(
         n: how many images the data set has.
 
     Returns:
-        n rows, in order of image_id. Of votes for classes: `human_source` and `human_top` (the
-        answer that most people gave, of equal ones the first; "none" if most chose no class), empty
-        where nobody was asked; `human_n` people; `human_error`, `human_entropy` and `human_rejects`
-        as `human_targets` says. Of reviews of labels: `review_<answer>`, how many gave it. No
-        columns without sources of a kind.
+        n rows, in order of image_id. Without sources of a kind its columns are missing.
+
+        Votes for classes give `human_source`, `human_n` people, and `human_error`, `human_entropy`
+        and `human_rejects` of `human_targets`. They also give `human_top`: the answer that most
+        people gave (of equal ones the first; "none" if most chose no class; empty where nobody was
+        asked). Reviews of labels give `review_<answer>`, how many people gave that answer.
     """
     answers = np.array([*classes, "none"])
     columns = pd.DataFrame(index=pd.RangeIndex(n))

@@ -100,7 +100,7 @@ def growth(
     """Return how the list of the hardest images settles with the number of runs.
 
     Rows with `n_runs`, `score` and `overlap`: the share of the whole study's `top` hardest images
-    that so many random runs find.
+        that this number of random runs finds.
     """
     total = len(ranks.models)
     whole = chosen_scores(ranks, np.ones(total, bool))

@@ -22,10 +22,10 @@ KINDS = ("consensus other", "split", "unstable", "some", "easy")
 def hardness_table(judgements: Judgements) -> pd.DataFrame:
     """Return the scores of every image, in order of image_id; NaN where no run may judge.
 
-    - `n_eligible` runs that may judge, of `n_models_eligible` models; `n_wrong`, `error_rate` with
-      its 95 % Wilson interval (`error_rate_low`, `error_rate_high`; too narrow, because runs of one
-      model are no independent judges) and `error_rate_eb`, shrunk by a beta-binomial prior that is
-      fitted to all images.
+    - `n_eligible` runs that may judge, of `n_models_eligible` models; `n_wrong` of them.
+    - `error_rate` with its 95 % Wilson interval, `error_rate_low` and `error_rate_high` (too
+      narrow, because runs of one model are no independent judges). `error_rate_eb` is shrunk by a
+      beta-binomial prior that is fitted to all images.
     - `hardness`: mean rank of -log p(label) within a run, as a share of the images that the run may
       judge; the primary ranking. `hardness_se`: standard error over models, NaN with one.
     - `p_label_mean`; `p_label_std` over runs (ddof 0).
@@ -200,9 +200,12 @@ def _confident_learning(labels: np.ndarray, p: np.ndarray, judged: np.ndarray) -
 def _kinds(error_rate: np.ndarray, share: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the kind of each image.
 
-    "consensus other": error rate ≥ .5, and ≥ .8 of the runs agree on one other class, so suspect
-    the label; "split": error rate ≥ .5 otherwise; "unstable": below .5, consensus share < .8;
-    "some": below .5; "easy": never wrong.
+    - "consensus other": error rate ≥ .5, and ≥ .8 of the runs agree on one other class, so the
+      label is suspect.
+    - "split": error rate ≥ .5 otherwise.
+    - "unstable": error rate < .5, and consensus share < .8.
+    - "some": error rate < .5 otherwise.
+    - "easy": never wrong.
     """
     cases = [
         (error_rate >= 0.5) & other & (share >= 0.8),

@@ -19,8 +19,8 @@ def build_model(
 ) -> nn.Module:
     """Return a freshly initialised model; initial weights come from torch's global generator.
 
-    The module of the architecture is imported here and by nobody else, so that another file in this
-    folder changes the code of no other model; whoever records or compares code adds
+    Only this function imports the architecture's module, so that a new file in this folder changes
+    the code of no other model. Who records or compares code adds
     `study.config.architectures.architecture_modules`.
 
     Args:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from study.models.blocks import DepthwiseConv2d, Dropout
 
-# One layer per row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution; depthwise
-# and bare 1×1: out channels.
+# One layer per row. Dense: (out channels, stride, padding, dilation) of a 3×3 convolution.
+# Depthwise and bare 1×1: out channels.
 _DENSE, _DEPTHWISE, _BARE = "dense", "depthwise", "bare"
 _ROWS = (
     (_DENSE, 16, 1, 0, 1),

@@ -89,7 +89,7 @@ def predict(
         model: takes float B×C×H×W, returns logits B×K.
         normalize: what the model's input went through in training.
         images: uint8, N×H×W×C, on the model's device.
-        batch_size: how many at once; 500 of 32×32 pixels and fewer of larger ones unless said.
+        batch_size: how many at once. Default: 500 of 32×32 pixels, and fewer of larger ones.
         views: test-time augmentation, a key of `VIEWS`; logits are means over the views.
         bf16: compute in bfloat16 instead of float32: faster where the hardware has it.
     """
@@ -102,7 +102,7 @@ def predict(
 
 
 def images_at_once(model: nn.Module, side: int) -> int:
-    """Return how many images of so many pixels a side a model takes in little memory."""
+    """Return how many images with sides of `pixels` a model takes in little memory."""
     side = getattr(model, "scaled_to", side)
     return max(8, min(500, _PIXELS_AT_ONCE // side**2))
 

@@ -20,8 +20,8 @@ class Layer:
         shape: of its output for one image, channels first, such as "64×16×16".
         parameters: number of its numbers, trained or not.
         multiply_adds: for one image, of convolutions and matrix products; other layers count none.
-        receptive_field: side of the square of input pixels that one place of its output depends on;
-            None where the output is no map or has a single place, which sees the whole image.
+        receptive_field: side of the square of input pixels that one place of its output depends on.
+            It is None where the output is no map, or has a single place that sees the whole image.
         jump: input pixels between neighbouring places of its output; None likewise.
     """
 

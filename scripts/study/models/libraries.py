@@ -60,7 +60,7 @@ def _take_channels(network: nn.Module, in_channels: int) -> None:
     name, first = next(
         (name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)
     )
-    anew = nn.Conv2d(
+    replacement = nn.Conv2d(
         in_channels,
         first.out_channels,
         first.kernel_size,
@@ -69,7 +69,7 @@ def _take_channels(network: nn.Module, in_channels: int) -> None:
         bias=first.bias is not None,
     )
     parent, _, attribute = name.rpartition(".")
-    setattr(network.get_submodule(parent), attribute, anew)
+    setattr(network.get_submodule(parent), attribute, replacement)
 
 
 def _timm(

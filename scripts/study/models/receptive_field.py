@@ -31,11 +31,11 @@ class Field(NamedTuple):
 def receptive_fields(model: nn.Module) -> dict[str, Field]:
     """Return the receptive field of every layer whose output is a map, in computation order.
 
-    Counted, not computed from a formula, so it holds for any graph: all convolutions become sums
-    over one channel, pooling becomes averaging, everything else the identity, and the pixels with a
-    gradient from the middle place are counted (W. Luo et al., "Understanding the Effective
-    Receptive Field", NeurIPS 2016, call this the theoretical field). Global pooling is left out:
-    what follows it sees the whole image.
+    It is counted, not computed from a formula, so it holds for any graph. All convolutions become
+    sums over one channel, pooling becomes averaging, and everything else the identity. Then the
+    pixels with a gradient from the middle place are counted (W. Luo et al., "Understanding the
+    Effective Receptive Field", NeurIPS 2016, call this the theoretical field). Global pooling is
+    left out: what follows it sees the whole image.
 
     Args:
         model: maps B×C×H×W to anything; channels may only be added or handed on between its layers,

@@ -91,7 +91,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
     shares = " / ".join(f"{config['split'][role]:g}" for role in ("train", "val", "test"))
     texts = [
         f"{n_runs}: {'; '.join(names)}.",
-        f"Each partition is split {shares} into training, validation and test images, anew for "
+        f"Each partition is split {shares} into training, validation and test images, again for "
         f"each seed. {_DESIGN[0]}",
         *_DESIGN[1:],
         *([_BESIDE] if OFFICIAL in config["combos"] and len(config["combos"]) > 1 else []),

@@ -14,7 +14,7 @@ from PIL import Image
 from study.files import UnixLines, atomic_path
 from study.report.pages import fill_page
 
-# A column of names with at most so many different ones gets a choice of its own above the table.
+# A column with at most this number of different names gets a menu of its own above the table.
 _MOST_CHOICES = 12
 # Numbers that are names.
 _NOMINAL = {"seed", "image_id", "other_id", "near_duplicate"}

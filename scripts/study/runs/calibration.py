@@ -71,8 +71,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     around 0. Thousands of images outweigh it.
 
     Args:
-        logits: float, n×K; of images that were neither trained on nor are scored with T:
-            validation images.
+        logits: float, n×K; of images that are not trained on, and not scored with T: validation
+            images.
         labels: int, n.
 
     Raises:

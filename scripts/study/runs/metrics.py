@@ -99,7 +99,7 @@ def accuracy_interval(answers: Answers) -> tuple[float, float]:
     n, p, z = len(answers.labels), answers.correct.mean(), NormalDist().inv_cdf(0.975)
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    # At 0 and n right images the ends are 0 and 1 but for rounding.
+    # At 0 and n right images the ends are 0 and 1, apart from rounding.
     return max(middle - half, 0.0) if p else 0.0, min(middle + half, 1.0) if p < 1 else 1.0
 
 
@@ -181,7 +181,7 @@ def run_metrics(
     common_test: np.ndarray,
     near_duplicates: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Return what metrics.json says of a run, but for the digest of its predictions.
+    """Return what metrics.json says of a run, except the digest of its predictions.
 
     Args:
         predictions: of the run, on all N images.

@@ -25,10 +25,14 @@ def state_of_run(
         recipe: that the configuration has for its model. Default: the one in results/recipes/.
 
     Returns:
-        `ok`, `no better than chance` or `diverged` (measured), `trained` (not measured yet),
-        `outdated` (trained by another recipe or on other data than the study's), `failed` (a job
-        ended with an error), `training`, `interrupted` (its training was stopped by Ctrl-C, or
-        ended without a word) or `waiting`; and the reason, or "".
+        The status, and the reason or "". The status is one of:
+
+        - `ok`, `no better than chance` or `diverged`: measured;
+        - `trained`: not measured yet;
+        - `outdated`: trained by another recipe, or on other data than the study's;
+        - `failed`: a job ended with an error;
+        - `interrupted`: its training was stopped by Ctrl-C, or ended without a message;
+        - `training` or `waiting`.
     """
     tree = ResultsTree(Path(results))
     if (run.folder / "run.json").exists():

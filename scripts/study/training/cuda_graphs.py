@@ -93,7 +93,7 @@ class CudaRecorder:
 
 @contextmanager
 def _failing(what: str) -> Iterator[None]:
-    """Turn errors within into `GraphFailed`, but for memory that lacks without a graph too."""
+    """Turn errors within into `GraphFailed`, except a lack of memory without a graph too."""
     try:
         yield
     except RuntimeError as error:
@@ -113,8 +113,8 @@ class GraphedStep:
     the short batch at an epoch's end. These too read the rates from tensors, so that a training
     ends the same wherever it was interrupted and resumed.
 
-    The first replay is held against the same step taken eagerly from the same state. If the loss is
-    another one, the training goes on from that state, one by one.
+    The first replay is compared with the same step taken eagerly from the same state. If the loss
+    is another one, the training goes on from that state, one by one.
 
     torch's fused optimizers take a momentum as a number only. Where the schedule changes it, the
     optimizer's part is not recorded but launched after the rest.

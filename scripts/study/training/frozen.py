@@ -12,8 +12,8 @@ from study.errors import StudyError
 def blocks(model: nn.Module) -> list[list[nn.Module]]:
     """Return the blocks of a network in the order of its attributes; each is a list of modules.
 
-    A block is an attribute of the network, or a member of one that is a sequence, and has a weight
-    of two or more dimensions; norms and the like belong to the block before them.
+    A block is an attribute of the network, or a member of one that is a sequence. It has a weight
+    of two or more dimensions. Norms and other layers belong to the block before them.
     """
     found: list[list[nn.Module]] = []
     for module in _parts(model):
@@ -43,7 +43,7 @@ def freeze(model: nn.Module, train: str | Mapping[str, int], head: str) -> list[
         head: name of its last layer.
 
     Raises:
-        StudyError: there are not so many blocks.
+        StudyError: there are fewer blocks.
     """
     if train == "all":
         return []

@@ -82,9 +82,9 @@ def range_test(
         trainer: a fresh one, of what `search_recipe` returned; of no use afterwards.
         start: learning rate of the first step.
         end: learning rate of the last step.
-        steps: at most so many steps; training images come in random order, epoch after epoch.
+        steps: the largest number of steps; training images come in random order, epoch after epoch.
         smoothing: weight of the newest loss in the average; 1 does not smooth.
-        divergence: stop when the average exceeds its smallest value so many times.
+        divergence: stop when the average exceeds its smallest value by this factor.
     """
     # Muon's other groups have separate learning rates, which are not searched.
     groups = [g for g in trainer.step.optimizer.param_groups if g.get("orthogonal", True)]
@@ -141,7 +141,7 @@ def usable(test: RangeTest) -> RangeTest:
 
 
 def steepest(test: RangeTest) -> int:
-    """Return the step where the smoothed loss falls fastest, but for the first ten and last five.
+    """Return the step where the smoothed loss falls fastest, without the first ten and last five.
 
     The slope at a step is that of a straight line through the nine steps around it. Where the loss
     falls evenly for long, the slope between two neighbours has its minimum wherever a single batch

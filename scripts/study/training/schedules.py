@@ -16,12 +16,17 @@ def make_schedule(
 
     Args:
         optimizer: whose learning rate (and, for one_cycle, momentum) is set.
-        name: "constant"; "step", multiply by `gamma` every `every` epochs; "one_cycle", torch's two
-            cosine phases with `peak_at` (share of the steps before the peak), `div_factor` (peak
-            over start), `final_div_factor` (start over end) and `cycle_momentum` (momentum or
-            Adam's beta1 from .95 to .85 and back); "cosine", half a cosine down to `final` of the
-            peak after `warmup` epochs of linear rise; "triangular", linear up to `peak_at` of the
-            steps and linear down to `final` of the peak, from `start` of the peak.
+        name: of the schedule:
+
+            - "constant";
+            - "step": multiply by `gamma` every `every` epochs;
+            - "one_cycle": torch's two cosine phases. `peak_at` is the share of the steps before the
+              peak, `div_factor` the peak over the start, `final_div_factor` the start over the end.
+              With `cycle_momentum`, momentum or Adam's beta1 goes from .95 to .85 and back;
+            - "cosine": half a cosine down to `final` of the peak, after `warmup` epochs of linear
+              rise;
+            - "triangular": linear from `start` of the peak up to the peak, at `peak_at` of the
+              steps, and linear down to `final` of the peak.
         steps_per_epoch: training steps in an epoch.
         epochs: number of epochs.
         options: the schedule's own parameters.

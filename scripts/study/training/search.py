@@ -4,8 +4,8 @@ A trial begins in a new study in memory that holds all trials that have ended. W
 into the journal, a file of Optuna's that all workers share. So nothing is left of a trial that was
 killed, and a search with one worker makes the same suggestions each time.
 
-Optuna's usual way, all workers in one study on disk, does not promise that: a killed trial stays
-there as a running one, and successive halving goes on to count it. Optuna's `GridSampler` is not
+Optuna's usual way, all workers in one study on disk, does not promise that. A killed trial stays
+there as a running one, and successive halving still counts it. Optuna's `GridSampler` is not
 used: it shuffles the grid, and several workers may try one point twice.
 
 Sources: J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", 2011 (the estimator);
@@ -37,7 +37,7 @@ from study.seeds import stream_seed
 from study.training.trainer import Diverged, Epoch, Trainer
 from study.training.trials import Trial
 
-# Of the trials, one in so many goes on after 1, 3, 9, … epochs.
+# One in this number of trials continues after 1, 3, 9, … epochs.
 _REDUCTION = 3
 # Optuna learns nothing from failed trials; settings that diverge are told as bad ones.
 _WORST_ACCURACY = 0.0

@@ -36,7 +36,7 @@ def measure(
 ) -> Throughput:
     """Return how fast a recipe is trained.
 
-    Batches grow up to the recipe's own as far as the time allows, and the largest one counts: a
+    Batches grow up to the recipe's own as far as the time allows, and the largest one counts. A
     batch of a large network may take longer than all the time there is.
 
     Args:

@@ -260,7 +260,7 @@ class Trainer:
 
     @contextmanager
     def _without_graph_after_a_failure(self, take_step: Callable) -> Iterator[None]:
-        """Start the job anew where a graph failed, at once or when its kernels ran."""
+        """Start the job again where a graph failed, at once or when its kernels ran."""
         try:
             yield
         except RuntimeError as error:

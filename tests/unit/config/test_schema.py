@@ -41,7 +41,7 @@ def test_schemas_are_closed_and_describe_every_key(schema):
 
 def test_the_readme_lists_every_key_and_the_schema_has_the_defaults_of_the_configuration(tmp_path):
     text, schema = ROOT / "config/README.md", ROOT / "workflow/schemas/config.schema.yaml"
-    # A default that is missing, and one that is another, are put right.
+    # A missing default and a different one are fixed.
     changed = re.sub(r" +default: 42\n", "", schema.read_text())
     assert changed != schema.read_text()
     (tmp_path / "schema.yaml").write_text(changed.replace("default: true", "default: false"))

@@ -293,7 +293,7 @@ def test_stored_logits_of_other_weights_are_noticed(tmp_path, capsys):
     with pytest.raises(SystemExit):
         study(*words)
     assert not (tmp_path / "out").exists()
-    # A GPU rounds in another way: there the difference is said and not held against the file.
+    # A GPU rounds in another way: there the difference is said, and the file is kept.
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(record | {"device": "NVIDIA H100"}))
     study(*words)

@@ -7,7 +7,7 @@ from study.report.model_card import _licence
 
 
 def manifest(name: str, **changes: str) -> dict:
-    """Return the manifest of a data set of official files, but for the changed ones."""
+    """Return the manifest of a data set of official files, except the changed ones."""
     files = dataset(name).md5 | changes
     return {"dataset": name, "sources": {file: f"md5:{digest}" for file, digest in files.items()}}
 

@@ -54,7 +54,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_in_one_line(saved, da
     assert re.search(
         r"c\.pt: (unreadable|damaged) checkpoint .*; going on from the one before$", line
     )
-    # The next checkpoint does not put the damaged one in the place of the good one.
+    # The next checkpoint does not replace the good one by the damaged one.
     save_checkpoint(saved, "key", {"step": 2})
     saved.write_bytes(b"")
     assert load_checkpoint(saved, "key", CPU)["step"] == 1

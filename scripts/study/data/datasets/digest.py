@@ -14,7 +14,7 @@ from study.data.datasets.image_names import Listed
 from study.data.datasets.listing import Listing
 from study.files import write_text
 
-# A file system may not tell two changes apart that are closer than so many seconds.
+# A file system may not tell two changes apart that are closer than this, in seconds.
 _RACY = 2
 _ANNOUNCED = 200_000_000  # bytes that take some seconds to read
 

@@ -19,7 +19,8 @@ def images_in_table(key: str, table: Path, split: str) -> list[Listed]:
     """Return the images of a table in its order.
 
     Raises:
-        StudyError: it has another form, leads out of its folder, or none of its files is there.
+        StudyError: it has another form, names a file outside its folder, or none of its files is
+            there.
     """
     images = list(_rows(key, table, split))
     if images and not any(os.path.lexists(image.path) for image in images):

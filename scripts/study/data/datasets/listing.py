@@ -40,9 +40,9 @@ def list_images(path: str | Path, test_path: str | Path = "") -> Listing:
         test_path: the same with images that are for testing; empty for none.
 
     Raises:
-        StudyError: there is nothing there, it has fewer than two classes, a class has no image or a
-            name that cannot be used, a table has another form or leads out of its folder, or the
-            test images have other classes.
+        StudyError: there is nothing there, or there are fewer than two classes. Or a class has no
+            image or an unusable name, a table has another form or names a file outside its folder,
+            or the test images have other classes.
     """
     ignored: Counter[str] = Counter()
     images = sorted(_listed("dataset.path", with_home(path), "train", ignored))

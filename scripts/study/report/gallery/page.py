@@ -34,7 +34,7 @@ class Page(NamedTuple):
     """A page and what had to be done to make it fit.
 
     Attributes:
-        text: of the .html file, ASCII but for names.
+        text: of the .html file, ASCII except for names.
         n_listed: images in it.
         n_left_out: images that did not fit.
         quality: of the thumbnails; None if all are without loss.
@@ -51,9 +51,9 @@ class Page(NamedTuple):
 def gallery_page(data: GalleryData, limit: int) -> Page:
     """Return the page, of at most `limit` bytes.
 
-    Thumbnails are without loss where that fits, else WebP of the best quality that fits, but for
-    the hardest ones, which stay without loss as far as there is room. If the lowest quality does
-    not fit, the easiest images are left out.
+    Thumbnails are without loss where that fits, else WebP of the best quality that fits, except the
+    hardest ones, which stay without loss as far as there is room. If the lowest quality does not
+    fit, the easiest images are left out.
 
     Raises:
         StudyError: not even the page without images fits.

@@ -129,7 +129,7 @@ def _finding(groups: pd.DataFrame) -> str:
 
 
 def class_accuracy_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean recall of each class over seeds: one row per model and combo, one column per class.
+    """Return the mean recall of each class over seeds, one row per model and combo.
 
     Args:
         summary: one row per run, with `recall_<class>`; only runs that are ok count.

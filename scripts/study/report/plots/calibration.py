@@ -10,7 +10,7 @@ from study.runs.calibration import error_of_bins
 
 
 def calibration_figure(bins: pd.DataFrame) -> Figure:
-    """Return reliability diagrams: accuracy over confidence, one panel per model, one line per state.
+    """Return reliability diagrams, accuracy over confidence: a panel per model, a line per state.
 
     Args:
         bins: what `study.comparison.tables.calibration_table` returned.

@@ -22,9 +22,9 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, name: str) -> F
     """Return loss, accuracy and learning rate over the epochs of a training, the kept epoch marked.
 
     Args:
-        history: one row per epoch: `epoch`, `learning_rate`, and `loss` and `accuracy` of train, val
-            and test. Values that are not finite are left out, and so are sets without any, such as
-            val where there are no validation images.
+        history: one row per epoch: `epoch`, `learning_rate`, and `loss` and `accuracy` of train,
+            val and test. Values that are not finite are left out, and so are sets without
+            any, such as val where there are no validation images.
         kept_epoch: the epoch whose weights were kept, from 1; None if the training diverged.
         name: of the run.
     """

@@ -22,7 +22,7 @@ _EAST_ASIAN = (
     *(f"Noto Sans CJK {region}" for region in ("JP", "SC", "TC", "KR")),
     *("IPAGothic", "WenQuanYi Zen Hei", "UnDotum", "NanumGothic"),  # Linux
     *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo"),  # macOS
-    *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),  # Windows, by way of WSL
+    *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic"),  # Windows, through WSL
 )
 
 

@@ -26,7 +26,7 @@ def wrapped(text: str, inches: float, size: float, most: int | None = None) -> s
         text: lines that it has already are kept.
         inches: width of a line.
         size: of the font, points.
-        most: the text is cut off after so many lines, if given, and ends in "…".
+        most: the text is cut off after this number of lines, if given, and ends in "…".
     """
     lines = [part for line in text.split("\n") for part in _broken(line, inches, size)]
     if most is not None and len(lines) > most:

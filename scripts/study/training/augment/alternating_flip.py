@@ -14,8 +14,8 @@ SCHEMA = {"description": "Mirror left and right in every other epoch."}
 class AlternatingFlip:
     """Mirror each image in every other epoch, the first one by a fixed coin toss for each image.
 
-    Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024: with as many flips
-    as a random flip, no image is shown the same way twice in a row.
+    Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024. There are as many
+    flips as with a random flip, but no image is shown the same way twice in a row.
     """
 
     def __call__(self, images: Tensor, draw: Draw) -> Tensor:

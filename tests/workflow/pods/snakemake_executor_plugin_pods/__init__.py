@@ -10,7 +10,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
-# As in the plugins for Kubernetes and AWS Batch, but for the plugin of the storage, which is
+# As in the plugins for Kubernetes and AWS Batch, except the plugin of the storage, which is
 # installed here.
 common_settings = CommonSettings(
     non_local_exec=True,
