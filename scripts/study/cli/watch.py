@@ -127,9 +127,9 @@ _WORDS = {
     "interrupted": "interrupted",
     "failed": "failed",
     "outdated": "outdated",
-    "diverged": "of the trained diverged",
-    NO_BETTER: "of the trained no better than chance",
-    "trained": "of the trained not measured yet",
+    "diverged": "diverged",
+    NO_BETTER: "no better than chance",
+    "trained": "still to be measured",
 }
 _COLUMNS = ["run", "epoch", "val_accuracy", "s/epoch", "time left", "device"]
 

@@ -4,7 +4,7 @@ Every complaint is one line that names the key, what was found and what to write
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from study.config.partition_checks import check_partitions
@@ -21,12 +21,25 @@ PLACEHOLDER = "student-id"
 _RANGE = {"low", "high", "log"}
 
 
-def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+def check_config(
+    config: Mapping[str, Any], schema: Mapping[str, Any], recipe_keys: Container[str] = ()
+) -> None:
     """Check a whole configuration, except the files that it names.
+
+    Args:
+        config: the configuration.
+        schema: of a configuration.
+        recipe_keys: of a recipe, which newcomers write at the top level.
 
     Raises:
         StudyError: the first thing that is wrong; the line shows the corrected YAML.
     """
+    for key in config:
+        if key in recipe_keys and key not in schema["properties"]:
+            models = config.get("models")
+            model = str(models[0]) if isinstance(models, list) and models else "cnn2"
+            write = yaml_text("overrides", {model: {key: config[key]}})
+            raise StudyError(f"config: {key!r} is a key of a recipe, not of a study; write {write}")
     _check_searched_keys(config.get("tune"))
     check_schema(config, schema, "config")
     check_texts(config)

@@ -50,10 +50,10 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
         StudyError: the first thing that is wrong, in one line that says what to write instead.
     """
     schemas = project / "workflow" / "schemas"
-    check_config(config, read_yaml(schemas / "config.schema.yaml"))
+    schema = read_yaml(schemas / "recipe.schema.yaml")
+    check_config(config, read_yaml(schemas / "config.schema.yaml"), schema["properties"])
     if config["storage"]:
         check_address(config["storage"])
-    schema = read_yaml(schemas / "recipe.schema.yaml")
     published = read_yaml(found_in(here, project, "config/published.yaml"))
     systems = {name: published[name] for name in config["reproduce"]["systems"]}
     kinds = ("model", "tuned") if config["reproduce"]["tuned"] else ("model",)

@@ -79,9 +79,10 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
     Returns:
         One row per target, score and metric. It holds `value` with its 95 % interval `low`,
         `high`, the `difference_to_error_rate` with its interval, and `n` images. Of these,
-        `n_positive` are positive (yes-no targets). The metric is `spearman` for graded targets (ties at their mean rank),
-        and `auroc` and `average_precision` for yes-no targets (ties half right, and in a random
-        order). What is undefined, because all images have the same score or target, is NaN.
+        `n_positive` are positive (yes-no targets). The metric is `spearman` for graded targets
+        (ties at their mean rank), and `auroc` and `average_precision` for yes-no targets (ties half
+        right, and in a random order).
+        What is undefined, because all images have the same score or target, is NaN.
     """
     scores = {name: Ranking(images[name].to_numpy(float)) for name in SCORES}
     graded = {name: Ranking(images[name].to_numpy(float)) for name in GRADED_TARGETS}

@@ -17,9 +17,9 @@ from study.wording import counted, duration
 
 FINDINGS = "Main findings"
 _HOW_TO_READ = """\
-The chapters in the menu hold the figures and tables; the circled i beside each says what is seen
-and how it was computed. The page gallery.html in the folder results shows what this report is too
-small for: every image that some run got wrong, with what each run says of it."""
+The chapters in the menu hold the figures and tables. The circled i beside each explains what it
+shows and how it was computed. The page gallery.html in the folder results is too large for this
+report: it shows every image that some run got wrong, with what each run says of it."""
 
 
 def start_page(
@@ -53,17 +53,17 @@ def start_page(
 
 
 _BESIDE = (
-    "official divides all images once more, as their publisher did: runs on it have trained on "
-    "images of the common test, and runs on partitions on images of its test. So it is scored on "
-    "its own test, and compared with no combo of partitions."
+    "official has its own split of all images, by the publisher or by your test folder. Runs on "
+    "it have trained on images of the common test, and runs on partitions on images of its test. "
+    "So it is scored on its own test, and not compared with combos of partitions."
 )
 _DESIGN = (
     "A combo's split is the union of its partitions' splits, so no test image of a run on "
     "partitions is a training image of another one with the same seed.",
     "Compare combos on the common test, the union of all partitions' test splits: every run of a "
     "seed is scored on the same images.",
-    "Intervals of differences say what other seeds would give on these images (Student's t) "
-    "unless they say otherwise.",
+    "Intervals of differences say what other seeds would give on these images (Student's t), "
+    "except where they say otherwise.",
     "An image's hardness is judged only by runs that neither trained nor validated on it or on a "
     "near-duplicate.",
 )

@@ -24,7 +24,7 @@ def changed(**changes):
 def complaint(config) -> str:
     """Return the one line that refuses a configuration."""
     with pytest.raises(StudyError) as refused:
-        check_config(config, CONFIG_SCHEMA)
+        check_config(config, CONFIG_SCHEMA, {"epochs", "optimizer"})
     message = str(refused.value)
     assert "\n" not in message
     return message
@@ -39,6 +39,8 @@ def test_the_full_study_is_what_it_should_be():
 
 WRONG = [
     (changed(sedes=[1]), ["unknown key 'sedes'", "did you mean 'seeds'?"]),
+    (changed(epochs=3), ["'epochs' is a key of a recipe", "write overrides: {cnn2: {epochs: 3}}"]),
+    (changed(optimizer=1, models=7), ["'optimizer' is a key of a recipe", "overrides: {cnn2: "]),
     (changed(dataset=CONFIG["dataset"] | {"nmae": "x"}),
      ["unknown key 'nmae' in dataset", "'name'"]),
     (changed(seeds=["42", "43"]),

@@ -80,8 +80,8 @@ def _checked_row(where: str, table: Path, file: str, label: str) -> tuple[str, s
         path = path.relative_to(table.parent.absolute())
     if path.is_absolute() or ".." in path.parts or PureWindowsPath(file).drive:
         raise StudyError(
-            f"{where}: {file} leads out of the table's folder; "
-            f"expected paths below {table.parent}, where the table lies"
+            f"{where}: {file} is not in the folder of the table, {table.parent}; put the table "
+            "where all its images are, and write paths from there, such as cats/1.png"
         )
     label = composed(label)
     check_label(label, where)

@@ -17,7 +17,7 @@ __all__ = ["Finding", "Results", "main_findings"]
 
 
 def main_findings(results: Results) -> list[Finding]:
-    """Return the findings, most important first, and what the study is too small to say."""
+    """Return the findings: what is best, what is real, what limits the study, and all else."""
     if (results.runs["status"] == "diverged").all():
         text = (
             "All runs diverged, so there is nothing to report. Lower optimizer.lr in the recipes."
@@ -28,12 +28,12 @@ def main_findings(results: Results) -> list[Finding]:
         *no_better(results.runs),
         *best(results),
         *differences(results),
+        *little_to_go_by(results),
+        *power(results.power),
+        *unequal_noise(results.comparisons),
         *more_data(results.scaling),
         *partitions(results.variance),
         *seeds(results),
-        *power(results.power),
-        *unequal_noise(results.comparisons),
-        *little_to_go_by(results),
         *hard_images(results),
         *near_duplicates(results),
         *published(results.reproduction),

@@ -13,6 +13,7 @@ from study.report.findings.finding import (
     percent,
 )
 from study.runs.chance import NO_BETTER
+from study.wording import counted
 
 
 def diverged(runs: pd.DataFrame) -> list[Finding]:
@@ -23,7 +24,7 @@ def diverged(runs: pd.DataFrame) -> list[Finding]:
     names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
     text = (
         f"{len(lost)} of {len(runs)} runs diverged ({names}). "
-        "They count in no mean or comparison and judge no image."
+        "They count in no mean and no comparison, and judge no image."
     )
     return [Finding("Diverged runs", text, "Results")]
 
@@ -35,21 +36,22 @@ def no_better(runs: pd.DataFrame) -> list[Finding]:
         return []
     names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
     text = (
-        f"{len(lost)} of {len(runs)} runs are not found better than guessing or than always naming "
-        f"the largest class ({names}). They count in all means: look at their learning rates."
+        f"{len(lost)} of {len(runs)} runs are not found better than guessing, or than always "
+        f"answering the largest class ({names}). They count in all means. First look at their "
+        "learning rates."
     )
     return [Finding("No better than chance", text, "Results")]
 
 
 def best(results: Results) -> list[Finding]:
-    """Return the most accurate combo and model, on the common test and on the publisher's test."""
+    """Return the most accurate combo and model, on the common and on the official test."""
     measured = results.groups.dropna(subset=["accuracy"])
     official = measured["combo"] == OFFICIAL
     return [
         _best_of(groups, subject, test, results.comparisons)
         for subject, test, groups in (
             ("Best on the common test", "the common test", measured[~official]),
-            ("Best on the publisher's test", "the publisher's test split", measured[official]),
+            ("Best on the official test", "the official test images", measured[official]),
         )
         if len(groups)
     ]
@@ -78,13 +80,17 @@ def _best_of(groups: pd.DataFrame, subject: str, test: str, comparisons: pd.Data
             f"{over_seeds}{over_images} % over test images, for these trained models."
         )
     if len(groups) > 1:
-        text += f" The best of {len(groups)} was picked by this accuracy, so it is rather too high."
-    return Finding(subject, text + _rivals(group, comparisons), "Results")
+        text += (
+            f" It was picked as the best of {len(groups)} by this accuracy, so the accuracy is "
+            "likely a little too high."
+        )
+    return Finding(subject, text + _rivals(group, groups, comparisons), "Results")
 
 
-def _rivals(group: pd.Series, comparisons: pd.DataFrame) -> str:
-    """Return which groups the best one was not found better than, among combos and among models."""
+def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -> str:
+    """Return which groups may be as good as the best one, among combos and among models."""
     undecided, n_compared = [], 0
+    accuracies = groups.set_index(["model", "combo"])["accuracy"]
     for compared, name, within in (
         ("combos", group["combo"], group["model"]),
         ("models", group["model"], group["combo"]),
@@ -94,18 +100,17 @@ def _rivals(group: pd.Series, comparisons: pd.DataFrame) -> str:
         n_compared += len(family)
         for row in family[family["verdict"] == "undecided"].itertuples():
             other = row.b if row.a == name else row.a
-            undecided.append(
-                f"{within} on {other}" if compared == "combos" else f"{other} on {within}"
-            )
+            model, combo = (within, other) if compared == "combos" else (other, within)
+            undecided.append(f"{model} on {combo} ({percent(accuracies[model, combo])})")
     if undecided:
         return (
-            f" Of what it was compared with (other combos with {group['model']}, other models on "
-            f"{group['combo']}), not found worse: {', '.join(undecided)}."
+            f" Whether it is better than {', '.join(undecided)} is undecided: with "
+            f"{counted(int(group['n_seeds']), 'seed')} such a difference may be chance."
         )
     if not n_compared:
         return ""
     return (
-        f" Better than all it was compared with: {group['model']} on other combos, "
+        f" It is better than all that it was compared with: {group['model']} on other combos, "
         f"other models on {group['combo']}."
     )
 
@@ -122,8 +127,8 @@ def more_data(scaling: pd.DataFrame) -> list[Finding]:
             gain += f" ({100 * (1 - 2**-row.low):.0f} to {100 * (1 - 2**-row.high):.0f})"
         gains.append(gain)
     text = (
-        f"By a power law, twice the training images make {', '.join(gains)}; 95 % intervals over "
-        "seeds. A recipe that counts epochs takes more steps with more images, which adds to it."
+        f"By a power law, twice the training images give {', '.join(gains)}; 95 % intervals over "
+        "seeds. A recipe that counts epochs also takes more steps with more images."
     )
     return [Finding("More data", text, "Comparisons")]
 

@@ -9,7 +9,7 @@ _MANY_DUPLICATES = 0.1
 
 
 def near_duplicates(results: Results) -> list[Finding]:
-    """Return whether equal images bear two labels, and whether very many are nearly the same."""
+    """Return whether equal images have two labels, and whether very many are nearly the same."""
     pairs, n = results.duplicates, len(results.hard_examples)
     findings = []
     same = pairs[(pairs["pixel_distance"] == 0) & pairs["labels_differ"]]
@@ -24,7 +24,7 @@ def near_duplicates(results: Results) -> list[Finding]:
         )
         text = (
             f"{counted(len(same), 'pair')} of images with the same pixels "
-            f"{'bears' if len(same) == 1 else 'bear'} two labels, one of which must be wrong: "
+            f"{'has' if len(same) == 1 else 'have'} two labels, one of which must be wrong: "
             f"{shown}{'; and more' if len(same) > 5 else ''}."
         )
         findings.append(Finding("One picture, two labels", text, "Data"))

@@ -50,7 +50,7 @@ def differences(results: Results) -> list[Finding]:
     if rows.empty:
         text = (
             "The study has one combo and one model whose runs can be compared, so it says nothing "
-            "of differences."
+            "about differences."
         )
         return [Finding("Differences", text, "Comparisons")]
     undecided = rows["verdict"] == "undecided"
@@ -66,21 +66,19 @@ def differences(results: Results) -> list[Finding]:
         )
     elif (rows["within"] != OFFICIAL).any():
         text += (
-            " They hold for these images and partitions, whichever seed splits them; the columns "
-            "new_images_low and new_images_high say what other images of the same source leave "
-            "open."
+            " They hold for these images and partitions, and for other seeds. The intervals for "
+            "other images of the same source are in the columns new_images_low and new_images_high."
         )
     if (undecided & ((rows["low"] > 0) | (rows["high"] < 0))).any():
         text += (
-            " An interval is of its difference alone, so it may leave out 0 where the adjusted "
-            "verdict is undecided."
+            " An interval looks at its difference alone, the verdict at all of them. So an "
+            "interval may leave out 0 where the verdict is undecided."
         )
     largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
     kind = "with" if largest.within in set(results.runs["model"]) else "on"
     text += (
-        f" The largest, an estimate that is rather too large because it was picked: "
-        f"{largest.better} minus {largest.worse} {kind} {largest.within}, "
-        f"{largest.text()}."
+        f" The largest: {largest.better} minus {largest.worse} {kind} {largest.within}, "
+        f"{largest.text()}. It was picked as the largest, so it is likely a little too large."
     )
     return [Finding("Differences", text, "Comparisons"), *_most_data(results), *_models(results)]
 
@@ -137,14 +135,14 @@ def power(table: pd.DataFrame) -> list[Finding]:
         f"{100 * row.detectable:.1f} points with {row.within} "
         f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
         if row.detectable < 1
-        else f"more than there can be with {row.within}"
+        else f"larger than any accuracy with {row.within}"
         for row in rows.itertuples()
     )
     text = (
         f"With {counted(int(rows['n_seeds'].max()), 'seed')}, and adjusted for "
         f"{rows['n_pairs'].max()} pairs, the typical difference between combos is found in four "
-        f"of five cases if it is at least {detectable}; in brackets what the noise leaves open, "
-        "which is itself an estimate."
+        f"of five cases if it is at least {detectable}. The range in brackets is there because "
+        "the noise itself is an estimate."
     )
     needed = ", ".join(
         "no number of seeds suffices on these images"
@@ -176,7 +174,7 @@ def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:
         return []
     text = (
         f"From seed to seed some differences vary much more than others: {'; '.join(parts)}. Each "
-        "verdict rests on the noise of pairs of its own kind."
+        "verdict uses the noise of pairs of its own kind."
     )
     return [Finding("Unequal noise", text, "Comparisons")]
 
@@ -187,14 +185,14 @@ def little_to_go_by(results: Results) -> list[Finding]:
     reasons = []
     if results.runs["seed"].nunique() == 2:
         reasons.append(
-            "Two seeds hardly show how far seeds differ: take three or more before a difference "
-            "counts."
+            "Two seeds hardly show how far seeds differ: take three or more before you trust a "
+            "difference."
         )
     if len(rows) and (n_test := int((rows["n_tests"] / rows["n_seeds"]).min())) < _FEW_TEST_IMAGES:
         reasons.append(
             f"With {n_test} test images per seed one image is {percent(1 / n_test)} of accuracy: "
-            "small differences cannot be seen, and which images were drawn for testing decides "
-            "much."
+            "small differences cannot be seen, and much depends on which images were drawn for "
+            "testing."
         )
     return [Finding("Little to go by", " ".join(reasons), "Comparisons")] if reasons else []
 

@@ -52,7 +52,7 @@ def _confusions(judged: pd.DataFrame, confusions: pd.DataFrame) -> str:
         pairs = ", ".join(
             f"{row.label} → {row.consensus} ({row.n:,})" for row in confusions.head(3).itertuples()
         )
-        text += f" Among the latter, label and what most runs say: {pairs}."
+        text += f" The most frequent of the latter, as label → what most runs say: {pairs}."
     return text
 
 

@@ -29,7 +29,7 @@ def partitions(variance: pd.DataFrame) -> list[Finding]:
 
 def _interval_of_sd(low: float, high: float) -> str:
     """Return the interval of an accuracy's standard deviation, which is below 50 points."""
-    return interval(low, high) if high <= 0.5 else "so few seeds tell little more than its size"
+    return interval(low, high) if high <= 0.5 else "too few seeds for a useful interval"
 
 
 def seeds(results: Results) -> list[Finding]:
@@ -46,7 +46,7 @@ def _seeds(results: Results) -> str:
         chance = variance[variance["source"] == "finite test"].set_index("model")["sd"]
         spreads = ", ".join(
             f"{100 * row.sd:.1f} points with {row.model} ({_interval_of_sd(row.low, row.high)}; "
-            f"the size of the test set alone would make it {100 * chance[row.model]:.1f})"
+            f"{100 * chance[row.model]:.1f} would come from the size of the test set alone)"
             for row in seed.itertuples()
         )
         return (
@@ -61,9 +61,8 @@ def _seeds(results: Results) -> str:
             for row in noise.itertuples()
         )
         return (
-            "Beside what a seed does to both of two runs, runs vary by a standard deviation of "
-            + spreads
-            + "."
+            "Apart from what a seed does to all its runs alike, runs vary by a standard deviation "
+            f"of {spreads}."
         )
     group = results.groups.dropna(subset=["accuracy"]).iloc[0]
     return (
