@@ -176,7 +176,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def test_verify_names_the_command_that_makes_damaged_files_anew(whole, finished):
+def test_verify_names_the_command_that_makes_damaged_files_again(whole, finished):
     results = whole.folder / "results"
     cut(whole.folder / RUN / "predictions.npz")
     cut(results / "runs" / "v1" / "cnn2" / "seed42" / "metrics.json")
@@ -243,7 +243,7 @@ def test_a_second_command_at_the_same_time_says_the_way_out_and_disturbs_nothing
     assert_same_run(lacking, finished)
 
 
-def test_an_input_that_is_deleted_while_the_study_runs_is_made_anew_by_the_same_command(
+def test_an_input_that_is_deleted_while_the_study_runs_is_made_again_by_the_same_command(
     lacking, finished
 ):
     log = lacking.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed7.log"

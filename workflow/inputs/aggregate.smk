@@ -21,7 +21,7 @@ def human_votes_files(wildcards):
         if not path.is_file():
             sys.exit(
                 f"error: config: human_votes[{position}].path is {path}, where there is no file; "
-                "docs/guide.md says where to get it"
+                "docs/compare.md says where to get it"
             )
     return local(files)
 
