@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Tests of one file share what they make.
 TEST_PROCESSES ?= -n 2 --dist loadfile
+# `make setup TORCH=cpu`: a torch without GPU libraries. Default: what requirements.lock names.
+TORCH ?=
+EXTRAS := dev,storage,export,timm,tensorboard
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
@@ -18,13 +21,16 @@ help: ## list the targets
 
 setup: ## make .venv from requirements.lock; again when the lock, the folder or Python changed
 	@{ cmp -s requirements.lock $(VENV)/requirements.lock && pwd -P | cmp -s - $(VENV)/made-in && \
+		{ [ -z "$(TORCH)" ] || echo "$(TORCH)" | cmp -s - $(VENV)/torch; } && \
 		$(BIN)/python -I -c 'import snakemake, partition_study' 2>/dev/null; } || $(MAKE) --no-print-directory $(VENV)
 
 .PHONY: $(VENV)
 $(VENV):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; say which to use: make PYTHON=python3.12 …" >&2; exit 1; }
-	@echo "Setting up $(VENV): several GB, because torch brings its GPU libraries"
+	@[ -z "$(TORCH)" ] || { [ "$(TORCH)" = cpu ] && uv --version >/dev/null 2>&1; } || \
+		{ echo "error: TORCH is $(TORCH), expected cpu, for which uv is needed: pip install uv" >&2; exit 1; }
+	@echo "Setting up $(VENV): $(if $(TORCH),torch for CPUs alone,several GB, because torch brings its GPU libraries)"
 	@set -e; \
 	base=$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))'); \
 	rm -rf $(VENV); \
@@ -35,15 +41,19 @@ $(VENV):
 		"$$base" -m venv $(VENV); \
 		install() { $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; }; \
 	fi; \
-	if [ "$(PLATFORM)" = "Linux x86_64" ]; then \
+	if [ -n "$(TORCH)" ]; then \
+		sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\]*\).*/\1/p' requirements.lock > $(VENV)/versions.txt; \
+		install --torch-backend $(TORCH) --constraint $(VENV)/versions.txt '.[$(EXTRAS)]'; \
+	elif [ "$(PLATFORM)" = "Linux x86_64" ]; then \
 		install --require-hashes -r requirements.lock; \
 	else \
 		echo "note: requirements.lock is for Linux x86-64; installing the ranges of pyproject.toml on $(PLATFORM)"; \
-		install '.[dev,storage,export,timm,tensorboard]'; \
+		install '.[$(EXTRAS)]'; \
 	fi; \
 	install --no-deps --no-build-isolation -e .
 	@cp requirements.lock $(VENV)/requirements.lock
 	@pwd -P > $(VENV)/made-in
+	@echo "$(TORCH)" > $(VENV)/torch
 
 .PHONY: spare
 spare: # refuse before the long set-up, not after it

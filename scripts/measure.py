@@ -40,6 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
         index.classes,
         read_image_ids(arguments.common_test),
         read_duplicates(arguments.duplicates),
+        index.publishers_test if arguments.external_test else None,
     )
     metrics["sha256"] = {"predictions": file_digest(arguments.predictions)}
     write_json(arguments.metrics, metrics)
@@ -69,6 +70,9 @@ if __name__ == "__main__":
     parser.add_argument("--common-test", required=True, help="common test of the run's seed, .csv")
     parser.add_argument(
         "--duplicates", required=True, help="pairs of images that are nearly the same, .csv"
+    )
+    parser.add_argument(
+        "--external-test", action="store_true", help="measure on the publisher's test images too"
     )
     parser.add_argument("--metrics", required=True, help="metrics to write, .json")
     parser.add_argument("--report", required=True, help="plain-text report to write, .txt")

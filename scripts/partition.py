@@ -29,8 +29,10 @@ def read_sizes(texts: list[str]) -> dict[str, float]:
 def main(arguments: argparse.Namespace) -> None:
     """Write the list of image_ids, and a record with its seed, size, class counts and digest."""
     index = read_index(arguments.index)
-    *_, size = image_counts(read_sizes(arguments.sizes), len(index.labels)).values()
-    taken = joined(read_image_ids(path) for path in arguments.before)
+    apart = index.publishers_test if arguments.external_test else index.publishers_test[:0]
+    n_images = len(index.labels) - len(apart)
+    *_, size = image_counts(read_sizes(arguments.sizes), n_images).values()
+    taken = joined([apart, *(read_image_ids(path) for path in arguments.before)])
     image_ids = draw_partition(index.labels, taken, size, arguments.seed)
     write_image_ids(arguments.output, image_ids)
     write_json(arguments.record, partition_record(arguments.output, index, arguments.seed))
@@ -41,6 +43,9 @@ if __name__ == "__main__":
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument(
         "--before", nargs="*", default=[], help="lists of the earlier partitions' image_ids, .csv"
+    )
+    parser.add_argument(
+        "--external-test", action="store_true", help="leave the publisher's test images alone"
     )
     parser.add_argument(
         "--sizes",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from study.comparison.groups import group_row
+from study.data.names import EXTERNAL
 from study.files import read_table, write_text
 from study.job import run_script
 from study.report.plots.accuracy import (
@@ -38,10 +39,11 @@ _SHOWN_OF_GROUPS = [
 ]  # fmt: skip
 _ABOUT_RUNS = """\
 Compare combos by common_test_accuracy: every run of a seed is scored on the same images, which no
-run of that seed trained on. test_accuracy is measured on each combo's own test split; macro_f1, nll
-(log loss, nats) and ece (expected calibration error) on the common test, for the combo official on
-its own. ece_scaled is ece after dividing the logits by the temperature that was fitted on
-validation images. summary.csv has all columns."""
+run of that seed trained on. test_accuracy is measured on each combo's own test split, and
+external_test_accuracy (if there is one) on the images of dataset.test_path, which no run trained
+on; macro_f1, nll (log loss, nats) and ece (expected calibration error) on the common test, for the
+combo official on its own. ece_scaled is ece after dividing the logits by the temperature that was
+fitted on validation images. summary.csv has all columns."""
 _ABOUT_GROUPS = """\
 n of n_runs seeds count, those whose run did not diverge; of each measure mean, sd (sample standard
 deviation) and low, high, the ends of the 95 % t-interval of the mean: how far the mean over other
@@ -84,6 +86,13 @@ def _multiply_adds(model: Path) -> int:
     return read_table(model / "layers.csv", index_col="name").at["total", "multiply_adds"]
 
 
+def _with_external(shown: list[str], table: pd.DataFrame, *measures: str) -> list[str]:
+    """Return the columns to show, with measures on a user's test images if there are any."""
+    more = [name.replace("test_", f"{EXTERNAL}_", 1) for name in measures]
+    at = shown.index(measures[0])
+    return [*shown[:at], *(name for name in more if name in table), *shown[at:]]
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Write groups, pages and figures; last the table of runs, which stands for the whole study."""
     runs, models = read_runs(arguments.runs), ResultsTree(Path(arguments.runs).parent) / "models"
@@ -96,9 +105,11 @@ def main(arguments: argparse.Namespace) -> None:
     write_table(arguments.groups, groups, "%.6f")
     draw(summary, groups, Path(arguments.figure))
     n_runs = n_of(int((summary["status"] != "diverged").sum()), len(summary))
-    write_text(arguments.page, html_page(summary[_SHOWN], n_runs, _ABOUT_RUNS))
+    shown = _with_external(_SHOWN, summary, "test_accuracy")
+    write_text(arguments.page, html_page(summary[shown], n_runs, _ABOUT_RUNS))
     title = f"{len(groups)} combos and models over seeds: {n_runs}"
-    write_text(arguments.groups_page, html_page(groups[_SHOWN_OF_GROUPS], title, _ABOUT_GROUPS))
+    shown = _with_external(_SHOWN_OF_GROUPS, groups, "test_accuracy_mean", "test_accuracy_sd")
+    write_text(arguments.groups_page, html_page(groups[shown], title, _ABOUT_GROUPS))
     write_table(arguments.output, summary, "%.6f")
 
 

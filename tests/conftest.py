@@ -17,6 +17,8 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from study import code
+
 # Tests run side by side, as jobs do: with a thread a core each they would wait for one another.
 # torch reads it when it is imported, and so does all that is started.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -75,6 +77,13 @@ def write_checksums(path: Path, members: dict[str, bytes]) -> Path:
         )
     )
     return path
+
+
+def forget_code() -> None:
+    """Let the next digest of code read files again."""
+    for function in vars(code).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
 
 
 class Archive:

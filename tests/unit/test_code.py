@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, assert_one_clear_line
+from conftest import ROOT, assert_one_clear_line, forget_code
 
 from study import code
 
@@ -32,8 +32,7 @@ def package(tmp_path):
 
 
 def digest_of(folder: Path, script: str = "script.py") -> str:
-    for function in filter(lambda one: hasattr(one, "cache_clear"), vars(code).values()):
-        function.cache_clear()
+    forget_code()
     return code.code_digest(folder / script)
 
 

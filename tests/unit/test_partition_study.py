@@ -1,10 +1,12 @@
 """The `study` command runs the library beside the study, whatever else is called so."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 SCRIPTS = ROOT / "scripts"
@@ -58,3 +60,41 @@ def test_set_up_is_done_again_only_where_what_is_there_does_not_fit(tmp_path):
     assert not makes_it_anew()
     (venv / "made-in").write_text("/another/folder\n")
     assert makes_it_anew()
+
+
+@pytest.fixture
+def set_up_with_uv(tmp_path):
+    """Return a call of `make setup` with a uv that only notes its words, and these."""
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    noted = tmp_path / "noted"
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin/uv"
+    fake.write_text(f"#!/bin/sh\nmkdir -p .venv/bin\necho \"$*\" >> '{noted}'\n")
+    fake.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+    def make(*words: str) -> list[str]:
+        noted.write_text("")
+        command = ["make", "setup", f"PYTHON={sys.executable}", *words]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+        return noted.read_text().splitlines()
+
+    return make
+
+
+def test_set_up_for_cpus_alone_takes_the_locked_versions_without_gpu_libraries(
+    set_up_with_uv, tmp_path
+):
+    [first] = [words for words in set_up_with_uv("TORCH=cpu") if "--torch-backend cpu" in words]
+    assert "--constraint .venv/versions.txt" in first
+    versions = (tmp_path / ".venv/versions.txt").read_text().splitlines()
+    assert any(line.startswith("torch==") for line in versions) and len(versions) > 50
+    assert all(re.fullmatch(r"[\w.-]+==[\w.!+-]+", line) for line in versions)
+    # Any torch will do where none is asked for.
+    (tmp_path / ".venv/bin/python").symlink_to("/bin/true")
+    assert not set_up_with_uv() and not set_up_with_uv("TORCH=cpu")
+    (tmp_path / ".venv/torch").write_text("\n")
+    assert not set_up_with_uv() and len(set_up_with_uv("TORCH=cpu")) > 2
+    with pytest.raises(subprocess.CalledProcessError):
+        set_up_with_uv("TORCH=rocm")

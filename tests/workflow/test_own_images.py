@@ -54,6 +54,13 @@ def test_the_study_is_whole_and_names_are_what_they_were(own):
     results = own.folder / "results"
     summary = pd.read_csv(results / "summary.csv")
     assert summary["combo"].tolist() == ["v1", "official"] and summary["n_test"].tolist()[1] == 15
+    drawn = [pd.read_csv(path)["image_id"] for path in results.glob("partitions/*.csv")]
+    index = pd.read_csv(results / "data/index.csv").set_index("image_id")
+    assert set(index.loc[pd.concat(drawn), "source_split"]) == {"train"}
+    metrics = json.loads((results / "runs/v1/cnn2/seed7/metrics.json").read_text())
+    assert metrics["external_test"]["n"] == 15
+    external = summary.set_index("combo")["external_test_accuracy"]
+    assert external["official"] == summary["test_accuracy"].iloc[1] and external.notna().all()
     assert {f"recall_{name}" for name in COLOURS} <= set(summary.columns)
     assert summary[[f"recall_{name}" for name in COLOURS]].notna().all(axis=None)
     hard = pd.read_csv(results / "hard_examples.csv", dtype=str, keep_default_na=False)

@@ -1,3 +1,4 @@
+from study.config.partition_checks import has_external_test
 from study.data.datasets import dataset_modules
 from study.data.datasets.planning import digest_of_own
 from study.files import with_home
@@ -8,6 +9,10 @@ with end_in_one_line():
     OWN_DIGEST = digest_of_own(
         config, "results/data/manifest.json", "results/scratch/own_images.json"
     )
+
+
+# A user's test images are in no partition, and every run is measured on them.
+EXTERNAL_TEST = "--external-test" if has_external_test(config) else ""
 
 
 def problems_table():

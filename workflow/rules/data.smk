@@ -102,9 +102,11 @@ rule partition:
             for name in partitions_until(wildcards.partition)
         ],
         seed=config["partition_seed"],
+        external=EXTERNAL_TEST,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/partition.py"'
         " --code {params.code:q}"
+        " {params.external}"
         " --index {input.index:q}"
         " --before {input.before:q}"
         " --sizes {params.sizes:q}"

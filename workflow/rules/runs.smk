@@ -162,9 +162,11 @@ rule measure:
         runtime=10,
     params:
         code=code("measure.py"),
+        external=EXTERNAL_TEST,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/measure.py"'
         " --code {params.code:q}"
+        " {params.external}"
         " --predictions {input.predictions:q}"
         " --index {input.index:q}"
         " --common-test {input.common_test:q}"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from study.config.partition_checks import has_external_test
 from study.data.index import Index, groups_of_duplicates
 from study.data.names import OFFICIAL
 from study.data.partitions import draw_partitions
@@ -45,7 +46,13 @@ class Expected:
     def partitions(self) -> dict[str, np.ndarray]:
         """The sorted image_ids of each partition, int64."""
         sizes = {part["name"]: part["size"] for part in self.config["partitions"]}
-        return draw_partitions(self.index.labels, sizes, self.config["partition_seed"])
+        seed = self.config["partition_seed"]
+        return draw_partitions(self.index.labels, sizes, seed, self.external_test)
+
+    @cached_property
+    def external_test(self) -> np.ndarray | None:
+        """The image_ids that are for testing alone, int64; None in a study without such."""
+        return self.index.publishers_test if has_external_test(self.config) else None
 
     def _split(self, name: str, seed: int) -> dict[str, np.ndarray]:
         """Return the sorted image_ids of each role of a partition, or of `official`, int64."""

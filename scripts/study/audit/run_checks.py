@@ -179,7 +179,10 @@ class RunChecks:
         """Return the metrics, computed again; keep the run's score."""
         labels, classes = self.expected.index.labels, self.expected.index.classes
         common = self.expected.common_test(run.seed)
-        again = run_metrics(predictions, labels, classes, common, self.expected.pairs)
+        again = run_metrics(
+            *(predictions, labels, classes, common, self.expected.pairs),
+            self.expected.external_test,
+        )
         if again["status"] != "diverged":
             is_common = bool(again["common_test"]["n"])
             measured = again["common_test"] if is_common else again

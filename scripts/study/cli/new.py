@@ -95,7 +95,7 @@ def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
     check_path("--test-images", given_tests)
     images, tests, notes = _parts_taken(given, given_tests)
     listing = list_images(images, tests)
-    counts = Counter(image.label for image in listing.images)
+    counts = Counter(image.label for image in listing.images if image.split == "train")
     scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
     if fewest < LEAST:
         raise StudyError(
@@ -104,12 +104,12 @@ def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
             "add some, or take it out"
         )
     sizes = _sizes(listing)
-    plan = planned(len(listing.images), fewest, sizes)
+    plan = planned(counts.total(), fewest, sizes)
     text = configuration(images, tests, base, listing, counts, sizes, plan)
     for note in [*notes, *_unread(listing)]:
         print(f"note: {note}", file=sys.stderr)
     return text, (
-        f"{len(listing.images):,} images of {len(counts)} classes "
+        f"{counts.total():,} images of {len(counts)} classes "
         f"({_names(listing.classes)}); decoding says whether one of them is broken"
     )
 

@@ -22,6 +22,7 @@ from study.audit.provenance import machine
 from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
 from study.cli.terminal import console, say, shown, table
 from study.code import PROJECT
+from study.config.partition_checks import has_external_test
 from study.config.recipes import epochs_of, without
 from study.data.datasets import dataset
 from study.data.datasets.listing import list_images
@@ -195,6 +196,8 @@ def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int,
     if combo == OFFICIAL:
         n_train = round(n_images * (1 - _OFFICIAL_TEST) * (1 - config["official"]["val"]))
         return n_train, n_images - n_train
+    if has_external_test(config):
+        n_images = round(n_images * (1 - _OFFICIAL_TEST))
     sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
     parts = [sizes[part] for part in combo.split("+")]
     n = sum(part if isinstance(part, int) else round(part * n_images) for part in parts)

@@ -32,7 +32,7 @@ _SIZES = (32, 48, 64)
 # What these small networks need to settle, in batches of 32; more epochs where an epoch is short.
 _MODELS, _STEPS, _BATCH = ("cnn2", "cnn3"), 1000, 32
 _EPOCHS = (5, 40)
-_TEST = "\n  test_path: {}   # test images of the combo `official`"
+_TEST = "\n  test_path: {}   # for testing alone: no run trains on them, all are tested on them"
 _CONFIGURATION = """\
 # A study of {n_images} images of {n_classes} classes, {spread}.{ignored}
 # Keys that are not here are as in the project's config/config.yaml; config/README.md there
@@ -140,7 +140,7 @@ def configuration(
         for rank in (0, len(sizes) // 2, -1)
     )
     return _CONFIGURATION.format(
-        n_images=f"{len(listing.images):,}",
+        n_images=f"{sum(counts.values()):,}",
         n_classes=len(counts),
         spread=spread,
         ignored=f" {_left_alone(listing.ignored)}" if listing.ignored else "",

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 
 from study.comparison.intervals import t_interval
+from study.data.names import EXTERNAL
 from study.runs.summary import QUALITY
 
 _METRICS = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
+# Where there are such images.
+_EXTERNAL = f"{EXTERNAL}_accuracy"
 
 
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
@@ -24,7 +27,7 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """
     ok = runs[runs["status"] != "diverged"]
     row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
-    for metric in _METRICS:
+    for metric in [*_METRICS, *([_EXTERNAL] if _EXTERNAL in runs else [])]:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
         most = math.inf if metric.startswith(("nll", "brier")) else 1.0
         ends = {end: np.clip(getattr(interval, end), 0, most) for end in ("low", "high")}

@@ -12,6 +12,11 @@ from study.data.names import COMMON, OFFICIAL, OWN
 from study.errors import StudyError
 
 
+def has_external_test(config: Mapping[str, Any]) -> bool:
+    """Tell whether a study has test images of its own, which no partition gets."""
+    return config["dataset"]["name"] in OWN and bool(config["dataset"]["test_path"])
+
+
 def check_partitions(config: Mapping[str, Any]) -> None:
     """Check the partitions, combos and ratios of a configuration that fits its schema.
 

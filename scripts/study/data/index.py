@@ -25,6 +25,11 @@ class Index(NamedTuple):
     files: list[str]
     source_split: np.ndarray
 
+    @property
+    def publishers_test(self) -> np.ndarray:
+        """The sorted image_ids of the test images, int64."""
+        return np.flatnonzero(self.source_split == "test")
+
 
 def read_index(path: str | Path) -> Index:
     """Read the table of all images.

@@ -62,7 +62,7 @@ def draw_partition(labels: np.ndarray, taken: np.ndarray, size: int, seed: int |
 
     Args:
         labels: int, N; the label of image_id i at position i.
-        taken: int; the images of all earlier partitions.
+        taken: int; the images of all earlier partitions, and those that are set apart.
         size: number of images, at most as many as are left.
         seed: a number or a name; another seed draws another partition.
 
@@ -84,16 +84,26 @@ def draw_partition(labels: np.ndarray, taken: np.ndarray, size: int, seed: int |
 
 
 def draw_partitions(
-    labels: np.ndarray, sizes: Mapping[str, float], seed: int | str
+    labels: np.ndarray,
+    sizes: Mapping[str, float],
+    seed: int | str,
+    external_test: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Draw all partitions of a study, one after the other; see `image_counts`, `draw_partition`.
+
+    Args:
+        labels: int, N; the label of image_id i at position i.
+        sizes: see `image_counts`; shares are of the images that are not set apart.
+        seed: see `draw_partition`.
+        external_test: int64; images that no partition gets. Default: none.
 
     Returns:
         The sorted image_ids of each partition, int64.
     """
+    apart = joined([] if external_test is None else [external_test])
     drawn: dict[str, np.ndarray] = {}
-    for name, size in image_counts(sizes, len(labels)).items():
-        drawn[name] = draw_partition(labels, joined(drawn.values()), size, seed)
+    for name, size in image_counts(sizes, len(labels) - len(apart)).items():
+        drawn[name] = draw_partition(labels, joined([apart, *drawn.values()]), size, seed)
     return drawn
 
 

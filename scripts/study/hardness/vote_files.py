@@ -44,7 +44,7 @@ def read_votes(kind: str, path: str | Path, index: Index) -> HumanVotes:
 
 
 def _read_cifar10h(path: Path, index: Index) -> HumanVotes:
-    image_ids = np.flatnonzero(index.source_split == "test")
+    image_ids = index.publishers_test
     shape = (len(image_ids), len(index.classes))
     try:
         votes = np.load(path)
@@ -146,7 +146,7 @@ def _class_column(
 
 
 def _read_label_errors(path: Path, index: Index) -> HumanVotes:
-    test = np.flatnonzero(index.source_split == "test")
+    test = index.publishers_test
     try:
         reviews = read_json(path)
         ids = np.array([review["id"] for review in reviews], float)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
+from study.config.partition_checks import has_external_test
 from study.config.probes import is_probe
 from study.data.names import OFFICIAL
 from study.report.findings import Finding
@@ -53,9 +54,17 @@ def start_page(
 
 
 _BESIDE = (
-    "official has its own split of all images, by the publisher or by your test folder. Runs on "
-    "it have trained on images of the common test, and runs on partitions on images of its test. "
-    "So it is scored on its own test, and not compared with combos of partitions."
+    "official divides all images once more, as their publisher did. Runs on it have trained on "
+    "images of the common test, and runs on partitions on images of its test. So it is scored on "
+    "its own test, and not compared with combos of partitions."
+)
+_BESIDE_EXTERNAL = (
+    "official trains on all images but your test images, so on images of the common test too. It "
+    "is compared with other combos by external_test_accuracy alone."
+)
+_EXTERNAL = (
+    "Your test images are in no partition: no run trained on them, and external_test_accuracy says "
+    "how each run does there."
 )
 _DESIGN = (
     "A combo's split is the union of its partitions' splits, so no test image of a run on "
@@ -89,12 +98,15 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
     n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
     names = [f"{key} {', '.join(map(str, config[key]))}" for key in ("combos", "models", "seeds")]
     shares = " / ".join(f"{config['split'][role]:g}" for role in ("train", "val", "test"))
+    external = has_external_test(config)
+    beside = OFFICIAL in config["combos"] and len(config["combos"]) > 1
     texts = [
         f"{n_runs}: {'; '.join(names)}.",
         f"Each partition is split {shares} into training, validation and test images, again for "
         f"each seed. {_DESIGN[0]}",
         *_DESIGN[1:],
-        *([_BESIDE] if OFFICIAL in config["combos"] and len(config["combos"]) > 1 else []),
+        *([_EXTERNAL] if external else []),
+        *([_BESIDE_EXTERNAL if external else _BESIDE] if beside else []),
     ]
     texts += [start for model in config["models"] if (start := started(model, records))]
     rows = []

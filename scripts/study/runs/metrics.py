@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from study.data.names import EXTERNAL
 from study.runs.calibration import (
     adaptive_edges,
     equal_width_edges,
@@ -180,6 +181,7 @@ def run_metrics(
     classes: Sequence[str],
     common_test: np.ndarray,
     near_duplicates: np.ndarray | None = None,
+    external_test: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return what metrics.json says of a run, except the digest of its predictions.
 
@@ -189,11 +191,13 @@ def run_metrics(
         classes: K names in label order.
         common_test: int64; the images that all runs of the seed are tested on.
         near_duplicates: int64, P×2; see `Predictions.may_judge`.
+        external_test: int64; images that no run of the study trains on. Default: there are none.
     """
     if predictions.diverged:
         nothing = {"n": 0, "overall_accuracy": None}
         metrics = {"status": "diverged"} | NOT_MEASURED
         metrics |= {"common_test": NOT_MEASURED, "temperature": None}
+        metrics |= {} if external_test is None else {EXTERNAL: NOT_MEASURED}
         return metrics | dict.fromkeys(("train", "val", "out_of_sample"), nothing)
     log_probabilities = predictions.log_probabilities()
     correct = log_probabilities.argmax(axis=1) == labels
@@ -217,6 +221,7 @@ def run_metrics(
         "status": status_by_accuracy(correct[judged], labels[judged], len(classes)),
         **measured(test),
         "common_test": measured(common_test) if comparable else NOT_MEASURED,
+        **({} if external_test is None else {EXTERNAL: measured(external_test)}),
         "train": accuracy(predictions.has_role("train")),
         "val": accuracy(predictions.has_role("val")),
         "out_of_sample": accuracy(judged),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from study.data.names import EXTERNAL
 from study.runs.metrics import METRICS
 from study.runs.run import Run
 
@@ -31,7 +32,10 @@ def run_row(run: Run) -> dict[str, Any]:
         "n_common_test": common["n"],
         "parameters": record["parameters"],
     }
-    for name, part in (("test", metrics), ("common_test", common)):
+    parts = {"test": metrics, "common_test": common}
+    if EXTERNAL in metrics:
+        parts |= {EXTERNAL: metrics[EXTERNAL]}
+    for name, part in parts.items():
         row[f"{name}_accuracy"] = part["overall_accuracy"]
         row |= {f"{name}_accuracy_{end}": part[f"accuracy_{end}"] for end in ("low", "high")}
     row |= {

@@ -17,6 +17,7 @@ CONFIG = {
     "partitions": [{"name": "v1", "size": 1000}, {"name": "v2", "size": 500}],
     "split": {"train": 0.7, "val": 0.15, "test": 0.15},
     "official": {"val": 0.1},
+    "dataset": {"name": "cifar10", "test_path": ""},
 }
 
 
@@ -89,6 +90,9 @@ def test_classes_of_own_images_are_counted_before_anything_is_decoded(planned, m
 def test_the_size_of_a_run_follows_from_its_combo():
     assert plan.run_size(CONFIG, "v1+v2", 60_000) == (1050, 450)
     assert plan.run_size(CONFIG, "official", 60_000) == (45_000, 15_000)
+    own = CONFIG | {"dataset": {"name": "folder", "test_path": "tests"}}
+    own |= {"partitions": [{"name": "v1", "size": 0.5}]}
+    assert plan.run_size(own, "v1", 600) == (175, 75)
 
 
 def test_one_long_run_is_not_made_shorter_by_more_cores():

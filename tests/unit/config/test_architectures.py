@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT, clean_environment, model_template
+from conftest import ROOT, clean_environment, forget_code, model_template
 from torch import nn
 
 from study.code import code_digest, code_files
@@ -240,10 +240,7 @@ def scripts(tmp_path, monkeypatch):
 
 
 def digest(scripts, name):
-    from study import code
-
-    for function in (code_digest, code.imported_files, code._tree, code._source):
-        function.cache_clear()
+    forget_code()
     return code_digest(scripts / "train.py", *architecture_modules({"name": name}))
 
 

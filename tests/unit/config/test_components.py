@@ -6,9 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, clean_environment, shown_files
+from conftest import ROOT, clean_environment, forget_code, shown_files
 
-from study import code
 from study.code import code_digest, code_files
 from study.config import components as registry
 from study.config.component_schemas import expanded
@@ -156,8 +155,7 @@ def scripts(tmp_path):
 
 def digests(scripts):
     """Return the digest of each recipe's training."""
-    for function in (code_digest, code.imported_files, code._tree, code._source):
-        function.cache_clear()
+    forget_code()
     return {
         name: code_digest(scripts / "train.py", *component_modules(recipe))
         for name, recipe in RECIPES.items()

@@ -114,6 +114,15 @@ def test_shares_divide_all_images_and_leave_none(tmp_path):
         draw_partitions(labels, {"a": 0.001}, 42)
 
 
+def test_images_for_testing_alone_are_in_no_partition():
+    labels, apart = np.repeat([0, 1, 2], [70, 20, 11]), np.array([0, 1, 2, 70, 90])
+    drawn = draw_partitions(labels, {"a": 0.5, "b": 0.5}, 42, apart)
+    both = np.sort(np.concatenate(list(drawn.values())))
+    assert np.array_equal(both, np.setdiff1d(np.arange(101), apart))
+    with pytest.raises(StudyError, match=r"ask for 100 images .* has 96"):
+        draw_partitions(labels, {"a": 50, "b": 50}, 42, apart)
+
+
 def test_the_script_draws_shares(tmp_path):
     write_csv(
         tmp_path / "index.csv", ["image_id", "label", "class", "source_split", "file"],

@@ -163,6 +163,15 @@ def test_a_run_that_saw_the_common_test_has_no_score_there():
     assert metrics["val"] == {"n": 0, "overall_accuracy": None}
 
 
+def test_every_run_is_measured_on_images_for_testing_alone():
+    run, apart = predictions("train", "val", "test", "unseen", "unseen"), np.array([3, 4])
+    metrics = run_metrics(run, np.array([0, 1, 0, 0, 1]), CLASSES, np.array([2]), None, apart)
+    assert (metrics["external_test"]["n"], metrics["external_test"]["overall_accuracy"]) == (2, 0.5)
+    lost = no_predictions(run.roles, 3)
+    lost = run_metrics(lost, np.array([0, 1, 0, 0, 1]), CLASSES, np.array([2]), None, apart)
+    assert lost["external_test"].keys() == metrics["external_test"].keys()
+
+
 def test_a_run_that_diverged_has_the_same_keys_and_no_numbers():
     labels, common = np.array([0, 1, 0]), np.array([1])
     roles = predictions("train", "val", "test").roles

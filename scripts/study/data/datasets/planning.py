@@ -41,11 +41,12 @@ def digest_of_own(config: Mapping[str, Any], manifest: str | Path, remembered: s
         return recorded
     listing = list_images(wanted["path"], wanted["test_path"])
     sizes = [partition["size"] for partition in config["partitions"]]
-    if isinstance(sizes[0], int) and sum(sizes) > len(listing.images):
+    n_images = sum(image.split == "train" for image in listing.images)
+    if isinstance(sizes[0], int) and sum(sizes) > n_images:
         first = config["partitions"][0]["name"]
         raise StudyError(
             f"config: the partitions ask for {sum(sizes)} images but {wanted['path']} has "
-            f"{len(listing.images)}; make them smaller, or write shares of the images, such as "
+            f"{n_images}; make them smaller, or write shares of the images, such as "
             f"{{name: {first}, size: {1 / len(sizes):.2g}}}"
         )
     return digest_of_images(listing, remembered)

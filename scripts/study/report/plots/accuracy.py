@@ -8,6 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.data.names import EXTERNAL
 from study.report.plots.confusion import MOST_NUMBERED, name_classes
 from study.report.plots.style import (
     STYLE,
@@ -24,6 +25,8 @@ from study.report.plots.texts import shortened, text_inches, wrapped
 def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
     """Return accuracy by combo: a panel for the common test, one for the combos' own tests.
 
+    And a third one where the user has test images that are in no partition.
+
     Every run is a point; a bar is the mean over seeds with its 95 % t-interval. Runs that diverged
     have no accuracies and the combo `official` none on the common test: these are not drawn.
 
@@ -39,9 +42,12 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
         "common_test_accuracy": "Common test: same images for every combo",
         "test_accuracy": "Own test: each combo's images, not comparable",
     }
+    if f"{EXTERNAL}_accuracy" in summary:
+        panels[f"{EXTERNAL}_accuracy"] = "Your test images: no run trained on them"
     limits = _accuracy_limits(summary[list(panels)].to_numpy(float), groups)
     with plt.rc_context(STYLE):
-        figure, row = plt.subplots(1, 2, figsize=(11, 4.9), sharey=True)
+        n = len(panels)
+        figure, row = plt.subplots(1, n, figsize=(5.5 * n, 4.9), sharey=True)
         for axes, (metric, title) in zip(row, panels.items(), strict=True):
             _draw_groups(axes, summary, groups, metric, limits)
             set_ticks(axes, combos, 4.5)
