@@ -79,11 +79,12 @@ test-long: setup ## run it with fifty kills and thousands of configurations; mos
 test-slurm: setup ## run a study on a SLURM cluster of one node; minutes, as root, with slurm-wlm and munge installed
 	$(IN_VENV) SLURM_TESTS=1 pytest -rs tests/cluster
 
-lint: setup ## check code and workflow
+lint: setup ## check code, workflow and words
 	$(IN_VENV) snakemake --lint
 	$(IN_VENV) snakefmt --check workflow
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
+	$(IN_VENV) python tests/plain_words.py
 
 format: setup ## format code and workflow
 	$(IN_VENV) ruff check --fix .
