@@ -58,6 +58,6 @@ if __name__ == "__main__":
     parser.add_argument("--page", required=True, help="page to write, .html")
     parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument(
-        "--output", required=True, help="table to write: a row a published figure, .csv"
+        "--output", required=True, help="table to write: one row per published figure, .csv"
     )
     run_script(parser, main)

@@ -165,7 +165,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--text", required=True, help="the same as text, .txt")
     parser.add_argument(
-        "--rates", required=True, help="table to write: a row a training step, .csv"
+        "--rates", required=True, help="table to write: one row per training step, .csv"
     )
     parser.add_argument(
         "--schedule",

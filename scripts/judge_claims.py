@@ -38,7 +38,7 @@ if __name__ == "__main__":
     parser.add_argument("--groups", required=True, help="accuracies of combos and models, .csv")
     parser.add_argument("--variance", required=True, help="where the spread comes from, .csv")
     parser.add_argument("--page", help="page to write, .html")
-    parser.add_argument("--output", help="table to write: a row a case, .csv")
+    parser.add_argument("--output", help="table to write: one row per case, .csv")
     parser.add_argument(
         "--require-supported",
         action="store_true",

@@ -105,7 +105,7 @@ def report(verification: Verification) -> None:
 
 
 def refuse(wrong: list[Check], n_checks: int, arguments: argparse.Namespace) -> None:
-    """Print the command that mends what is wrong, and fail.
+    """Print the command that fixes what is wrong, and fail.
 
     Raises:
         StudyError: always; it names the first failed check.

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MOST_COLUMNS = 100
 MOST_WORDS = 30
 
-_THING = "(?:row|point|line|panel|column|file|folder|number|draw|record|job|bit)"
+_THING = "(?:point|line|panel|column|file|folder|number|draw|record|job|bit)"
 _EACH = "(?:run|image|class|model|combo|seed|epoch|step|pair|trial|layer|file|check|group|target)"
 # What not to write, as a pattern in which a space is any gap between two words; what to write.
 IDIOMS = {
@@ -40,7 +40,7 @@ IDIOMS = {
     "la(?:y|ys|id) beside": "compare with",
     "puts? right": "fix",
     "in the place of|in lieu of": "instead of",
-    f"(?:an?|one) {_THING} an? {_EACH}": "one … per …",
+    f"(?:an?|one) (?:row an? [a-z]+|{_THING} an? {_EACH})": "one … per …",
     "(?:images|jobs|bytes|rows|rules) an? (?:second|image|class|seed|step|job)": "per",
     r"(?:1|row|v\d\S*|logit|cnn\d|`\w+`) less (?:the|column|v\d\S*|cnn\d|`\w+`)": "minus",
 }

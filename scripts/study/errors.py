@@ -8,7 +8,7 @@ _JOINER = re.compile("(?<=[^\0-\x7f\u200c\u200d])([\u200c\u200d])(?=[^\0-\x7f\u2
 
 
 class StudyError(Exception):
-    """Something is wrong that the user can mend.
+    """Something is wrong that the user can fix.
 
     The message is one line: what is wrong, where, what was expected, and what to do. Line breaks
     and other control characters of names and keys in it are shown escaped, so that it stays one

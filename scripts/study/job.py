@@ -49,7 +49,7 @@ def print_what_the_terminal_can() -> None:
 class StartAnew(Exception):
     """The job is to be started again, with variables of the environment that it reads.
 
-    For what a process cannot mend in itself, such as the state that an error left on a GPU.
+    For what a process cannot fix in itself, such as the state that an error left on a GPU.
     """
 
     def __init__(self, reason: str, **variables: str):
@@ -59,7 +59,7 @@ class StartAnew(Exception):
 
 @contextlib.contextmanager
 def end_in_one_line() -> Iterator[None]:
-    """Turn failures within that a user can mend into one line on stderr and exit 1."""
+    """Turn failures within that a user can fix into one line on stderr and exit 1."""
     try:
         yield
     except StudyError as error:
@@ -100,7 +100,7 @@ def _full_folder() -> str:
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
-    """Parse the command line and run `main`; failures that a user can mend are one line, exit 1.
+    """Parse the command line and run `main`; failures that a user can fix are one line, exit 1.
 
     With `--code`, a digest that the workflow gives and the modules that the script imports by a
     name it is given, nothing runs unless the code on disk has that digest: else results would be

@@ -225,7 +225,7 @@ def _check_member(member: tarfile.TarInfo, digest: str | None) -> None:
     if digest is None or not _is_plain(member):
         raise _refused(member.name)
     if not (math.isfinite(member.mtime) and 0 <= member.mtime < _LATEST):
-        raise StudyError(f"refused, {member.name} is of no time that there is")
+        raise StudyError(f"refused, {member.name} has an impossible time")
 
 
 def _chunks(stream: _Bounded, member: tarfile.TarInfo) -> Iterator[bytes]:

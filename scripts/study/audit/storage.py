@@ -180,7 +180,7 @@ class FolderStorage(Storage):
         if not shutil.which("rsync"):
             raise StudyError(
                 f"{self.bundle}: storage in a folder needs the command rsync; apt install rsync, "
-                "or as your system has it"
+                "or with your system's package manager"
             )
         # One that is made in place of a share that is not mounted would hide the mistake.
         if not self._folder.is_dir():
@@ -193,7 +193,7 @@ class FolderStorage(Storage):
         """Insist on a bundle there that is a file: a pipe would be waited for without end."""
         super().insist_on_bundle()
         if not Path(self.bundle).is_file():
-            raise StudyError(f"{self.bundle}: is no regular file; take it out, and push again")
+            raise StudyError(f"{self.bundle}: is no regular file; remove it, and push again")
 
     def send(self, path: Path) -> None:
         """Store a file as the bundle, under another name until it is whole."""

@@ -62,7 +62,7 @@ def answer(arguments: argparse.Namespace) -> None:
     if note := note_on_other_runs(project, all_of_them=True):
         if delete:
             raise StudyError(
-                f"nothing was deleted: {note}; delete all of results/ by hand if meant"
+                f"nothing was deleted: {note}; if you mean it, delete results/ by hand"
             )
         print(f"note: {note}", file=sys.stderr)
     outdated, unknown = _of_runs_taken_out(project, arguments.keep)

@@ -52,7 +52,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def answer(arguments: argparse.Namespace) -> None:
-    """Print a row a submission, and what is wrong with each."""
+    """Print one row per submission, and what is wrong with each."""
     data = Path(arguments.data)
     if not (data / "manifest.json").is_file():
         raise StudyError(

@@ -35,7 +35,7 @@ def parser_of(command: ModuleType, name: str) -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the command that `words` name; a failure that a user can mend is one line and exit 1.
+    """Run the command that `words` name; a failure that a user can fix is one line and exit 1.
 
     Args:
         words: of a command line. Default: the process's.

@@ -59,7 +59,7 @@ def answer(arguments: argparse.Namespace) -> None:
     target = Path(arguments.study)
     alone = target.suffix in (".yaml", ".yml")
     if os.path.lexists(target):
-        raise StudyError(f"{target} exists already; give another name, or take it away")
+        raise StudyError(f"{target} exists already; give another name, or remove it")
     # What is beside the study today is so tomorrow, also where both have moved.
     base = Path() if alone else target
     if arguments.images:
@@ -101,7 +101,7 @@ def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
         raise StudyError(
             f"{images}: the class {scarce!r} has {fewest} images, "
             f"expected at least {LEAST} to train, validate and test with; "
-            "add some, or take it out"
+            "add some, or remove it"
         )
     sizes = _sizes(listing)
     plan = planned(counts.total(), fewest, sizes)

@@ -41,9 +41,9 @@ def judge_claims(
         variance: variance.csv.
 
     Returns:
-        A row a case: `claim`, `verdict` of the whole claim, `case`, `case_verdict`, `value`, `low`
-        and `high` (of the difference, the accuracy or the standard deviation; shares of 1) and
-        `expected`.
+        One row per case: `claim`, `verdict` of the whole claim, `case`, `case_verdict`, `value`,
+        `low` and `high` (of the difference, the accuracy or the standard deviation; shares of 1)
+        and `expected`.
     """
     rows = []
     for claim in claims:

@@ -63,7 +63,7 @@ def architecture(name: str) -> Architecture:
         known = architectures()
         raise StudyError(
             f"unknown architecture {name!r};{_closest(name, known)} known: {', '.join(known)}, "
-            f"and any model of {' or '.join(LIBRARIES)}, as torchvision/resnet18"
+            f"and any model of {' or '.join(LIBRARIES)}, such as torchvision/resnet18"
         )
     networks = _networks(path)
     if len(networks) != 1:
@@ -154,7 +154,7 @@ def _check_library_model(name: str, options: Iterable[str]) -> None:
     if library not in LIBRARIES:
         raise StudyError(
             f"architecture {name!r} is of the library {library!r}, "
-            f"expected {' or '.join(LIBRARIES)}, as torchvision/resnet18"
+            f"expected {' or '.join(LIBRARIES)}, such as torchvision/resnet18"
         )
     known = library_models(library)
     # The library may be installed where the job runs and not here; the job asks again.
@@ -171,12 +171,12 @@ def _check_library_model(name: str, options: Iterable[str]) -> None:
             )
         if option in _GIVEN_LIBRARY:
             raise StudyError(
-                f"architecture {name!r}: {option!r} follows from the study's data; take it out"
+                f"architecture {name!r}: {option!r} follows from the study's data; remove it"
             )
         if option == "aux_logits":
             raise StudyError(
                 f"architecture {name!r}: auxiliary outputs are off, "
-                "for there is no loss for them here; take 'aux_logits' out"
+                "because there is no loss for them here; remove 'aux_logits'"
             )
 
 

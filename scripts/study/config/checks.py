@@ -61,7 +61,7 @@ def check_config(
     if unknown:
         raise StudyError(
             f"config: tune names {unknown[0]!r}, which is not among the study's models; "
-            "add it to 'models' or take it out"
+            "add it to 'models' or remove it"
         )
 
 
@@ -130,7 +130,7 @@ def _check_own_images(dataset: Mapping[str, Any]) -> None:
             raise StudyError(
                 f"config: dataset.{given[0]} is {dataset[given[0]]!r}, but dataset.name is "
                 f"{name!r}; for images of your own write name: folder or name: csv, "
-                "else take it out"
+                "else remove it"
             )
         return
     if not dataset["path"]:
@@ -178,7 +178,7 @@ def _check_human_votes(config: Mapping[str, Any]) -> None:
         raise StudyError(
             f"config: human_votes[{foreign[0]}].kind is {kinds[foreign[0]]!r}, votes on images of "
             f"CIFAR-10, but dataset.name is {dataset!r}; "
-            "take it out or give votes on these images as kind: csv"
+            "remove it or give votes on these images as kind: csv"
         )
 
 

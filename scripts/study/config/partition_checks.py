@@ -128,7 +128,7 @@ def _check_official(config: Mapping[str, Any], position: int) -> None:
     if is_own and not config["dataset"]["test_path"]:
         raise StudyError(
             f"config: combos[{position}] is {OFFICIAL!r}, but dataset.test_path is empty; "
-            "write where your test images are, or take it out"
+            "write where your test images are, or remove it"
         )
     if not is_own and not dataset(name).officially_split:
         rest = [combo for combo in combos if combo != OFFICIAL] or [config["partitions"][0]["name"]]

@@ -55,5 +55,5 @@ def check_untuned(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, 
     for key, models in (("tune", config["tune"]), ("lr_find.models", config["lr_find"]["models"])):
         if probes := [model for model in models if is_probe(recipes[model])]:
             raise StudyError(
-                f"config: {key} names {probes[0]}, which has no training to search for; take it out"
+                f"config: {key} names {probes[0]}, which has no training to search for; remove it"
             )

@@ -124,7 +124,7 @@ def check_search(
     for key, choices in search["keys"].items():
         if key not in known:
             close = difflib.get_close_matches(str(key), known, 1)
-            otherwise = f"give it a value in overrides.{model} or take it out."
+            otherwise = f"give it a value in overrides.{model} or remove it."
             raise StudyError(
                 f"{where} searches {key!r}, which the recipe does not have; "
                 f"{f'did you mean {close[0]!r}?' if close else otherwise} "

@@ -68,8 +68,7 @@ def _check_keys(value: Any, where: str) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise StudyError(
-                    f"{where}: the key {one_line(key)} is no text; "
-                    "write it in quotes, or take it out"
+                    f"{where}: the key {one_line(key)} is no text; write it in quotes, or remove it"
                 )
             _check_keys(item, where)
     elif isinstance(value, list):

@@ -131,10 +131,10 @@ def why_not_comparable(
         if recipe != reported[model]:
             return (
                 f"{name} was trained by the recipe {model}, which overrides.{model} changes; "
-                "take that out"
+                "remove it"
             )
         if set(config["tune"].get(model, {"keys": {}})["keys"]) - set(system.get("searched", [])):
-            return f"{name} did not search what tune.{model} does; take that out"
+            return f"{name} did not search what tune.{model} does; remove it"
         otherwise = f"take {name} out of reproduce.systems"
         for key, value in system["split"].items():
             if config[key] != value:

@@ -90,7 +90,7 @@ def require_every_class(
             raise StudyError(
                 f"{where}: of the {n_split} images of the class {classes[label]!r} none is in "
                 f"{role}, and the whole data set has {(labels == label).sum()}; make the "
-                "partitions fewer or larger, give the class more images, or take it out"
+                "partitions fewer or larger, give the class more images, or remove it"
             )
 
 

@@ -146,7 +146,7 @@ def export_classifier(
     except Exception as error:  # of the exporter's inside, whose kinds are not told
         raise StudyError(
             f"{type(classifier.model).__name__} cannot be exported as {form} "
-            f"({one_line(error)[:300]}); another --format may do"
+            f"({one_line(error)[:300]}); try another --format"
         ) from error
     return folder / name
 

@@ -94,8 +94,9 @@ def library_weights(name: str) -> dict[str, Tensor]:
         return timm.create_model(model, pretrained=True).state_dict()
     except Exception as error:  # whatever a library or its download raises
         raise StudyError(
-            f"the trained weights of {name} cannot be had from {library} ({one_line(error)}); "
-            "connect to the network once, or write the path of a file in architecture.weights"
+            f"the trained weights of {name} cannot be downloaded from {library} "
+            f"({one_line(error)}); connect to the network once, or write the path of a file in "
+            "architecture.weights"
         ) from error
 
 

@@ -45,7 +45,7 @@ def check_label(label: str, where: str) -> None:
         name = unicodedata.name(hidden, "a control character, or no UTF-8")
         raise StudyError(
             f"{where}: the class {label[:40]!a} has the character U+{ord(hidden):04X} in its name "
-            f"({name.lower()}), which nobody sees; take it out, or put a plain space there"
+            f"({name.lower()}), which nobody sees; remove it, or put a plain space there"
         )
     if (
         "/" in label

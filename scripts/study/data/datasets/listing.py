@@ -140,7 +140,7 @@ def _check_kinds(where: str, kinds: Counter[str], others: Counter[str]) -> None:
         found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
         raise StudyError(
             f"{where} holds no image{f', only {found}' if found else ''}; "
-            "put images of this class in, or take the folder out"
+            "add images of this class, or remove the folder"
         )
     if kinds.keys() <= HEIF and not reads_heif():
         found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
@@ -160,7 +160,7 @@ def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
             )
     except OSError as error:
         raise StudyError(
-            f"{key}: {folder} cannot be read ({error.strerror}); make it readable, or take it out"
+            f"{key}: {folder} cannot be read ({error.strerror}); make it readable, or remove it"
         ) from error
 
 

@@ -130,8 +130,8 @@ def decode(raw: Path, source: Source) -> Decoded:
         first = unusable[0]
         raise StudyError(
             f"{counted(len(unusable), 'image')} cannot be used, listed with reasons in "
-            f"{listed_in}; the first is {first['file']}, which {first['reason']}; mend or take "
-            "away these files, or write skip_broken: true under dataset in the configuration"
+            f"{listed_in}; the first is {first['file']}, which {first['reason']}; repair or "
+            "remove these files, or write skip_broken: true under dataset in the configuration"
         )
     rows, description = read_csv(raw / _FILES), read_json(raw / _DESCRIPTION)
     classes = description["classes"]

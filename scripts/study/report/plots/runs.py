@@ -92,7 +92,7 @@ def mistakes_figure(
     """Return a sheet of the most confident mistakes of a run on its own test split.
 
     Args:
-        wrong: a row a mistake, surest first: `image_id`, `true`, `pred`, `confidence`.
+        wrong: one row per mistake, surest first: `image_id`, `true`, `pred`, `confidence`.
         images: uint8, N×H×W×C; all images of the study.
         n_test: number of images of the test split.
         name: of the run.
