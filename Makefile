@@ -94,8 +94,8 @@ format: setup ## format code and workflow
 bench: setup ## time training as the authors run it against this project's; minutes
 	$(IN_VENV) python tests/benchmarks/training.py --output results/benchmarks/training.csv
 
-docs: setup ## rewrite the key tables of config/README.md and the defaults of its schema
-	$(IN_VENV) python scripts/document_config.py --readme config/README.md
+docs: setup ## rewrite the tables of keys and columns in the READMEs, and the defaults of the schema
+	$(IN_VENV) python scripts/document_config.py --readme config/README.md results/README.md
 
 audit: ## ask PyPI which locked libraries have known vulnerabilities (needs uv and the network)
 	uvx pip-audit --requirement requirements.lock --disable-pip --progress-spinner off

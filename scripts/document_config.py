@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Rewrite the README's tables of keys from the schemas, and the defaults there from config.yaml."""
+"""Rewrite the READMEs' tables of keys and columns, and the schema's defaults from config.yaml."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from study.config.component_schemas import expanded
 from study.errors import StudyError, one_line
 from study.files import read_yaml, write_text
 from study.job import run_script
+from study.report.glossary import columns
 
 _SCHEMAS = PROJECT / "workflow" / "schemas"
 
@@ -53,16 +54,27 @@ def table(name: str) -> str:
     return "\n".join(lines)
 
 
+def column_table(name: str) -> str:
+    """Return the columns of a table of results as a Markdown table."""
+    lines = [f"| `{column}` | {text} |" for column, text in columns()[name].items()]
+    return "\n".join(["| column | meaning |", "|---|---|", *lines])
+
+
+_TABLES = {"schema": table, "columns": column_table}
+
+
 def documented(text: str) -> str:
-    """Return a README with every block from `<!-- schema: NAME -->` to `<!-- end -->` rewritten.
+    """Return a README with every block from `<!-- KIND: NAME -->` to `<!-- end -->` rewritten.
+
+    KIND is `schema`, with the keys of a schema, or `columns`, with the columns of a table.
 
     Raises:
         StudyError: there is no such block.
     """
-    pattern = re.compile(r"(<!-- schema: (\S+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    pattern = re.compile(r"(<!-- (schema|columns): (\S+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
     if not pattern.search(text):
         raise StudyError("found no block between '<!-- schema: NAME -->' and '<!-- end -->'")
-    return pattern.sub(lambda found: f"{found[1]}\n{table(found[2])}\n{found[3]}", text)
+    return pattern.sub(lambda found: f"{found[1]}\n{_TABLES[found[2]](found[3])}\n{found[4]}", text)
 
 
 def with_defaults(schema: str, config: Mapping[str, Any]) -> str:
@@ -93,16 +105,17 @@ def _keys(node: yaml.MappingNode, config: Mapping[str, Any]) -> Iterator[tuple[A
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Rewrite the README and the schema in place."""
-    schema, readme = Path(arguments.schema), Path(arguments.readme)
+    """Rewrite the READMEs and the schema in place."""
+    schema = Path(arguments.schema)
     config = read_yaml(PROJECT / "config" / "config.yaml")
     write_text(schema, with_defaults(schema.read_text(encoding="utf-8"), config))
-    write_text(readme, documented(readme.read_text(encoding="utf-8")))
+    for readme in map(Path, arguments.readme):
+        write_text(readme, documented(readme.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--readme", required=True, help="the README to rewrite")
+    parser.add_argument("--readme", required=True, nargs="+", help="the READMEs to rewrite")
     parser.add_argument(
         "--schema",
         default=_SCHEMAS / "config.schema.yaml",

@@ -101,20 +101,18 @@ def passages(name: str, text: str) -> Iterator[tuple[int, str]]:
                 first = node.body[0]
                 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                     yield first.lineno, str(first.value.value)
-    elif name.endswith(".schema.yaml"):
-        yield from _descriptions(yaml.compose(text))
+    elif name.endswith((".schema.yaml", "glossary/columns.yaml")):
+        yield from _descriptions(yaml.compose(text), every="glossary" in name)
 
 
-def _descriptions(node: yaml.Node) -> Iterator[tuple[int, str]]:
-    values = [value for _, value in node.value] if node.id == "mapping" else node.value
-    if node.id == "mapping":
-        for key, value in node.value:
-            if key.value == "description" and value.id == "scalar":
-                # One physical line, as the lines of a folded text are no longer known.
-                yield value.start_mark.line + 1, " ".join(value.value.split())
-    if node.id != "scalar":
-        for value in values:
-            yield from _descriptions(value)
+def _descriptions(node: yaml.Node, every: bool) -> Iterator[tuple[int, str]]:
+    """Yield (line, text) of the descriptions in a YAML file, or of every text in it."""
+    for item in node.value if node.id != "scalar" else ():
+        key, value = item if node.id == "mapping" else (node, item)
+        if value.id == "scalar" and (every or key.value == "description"):
+            # On one line, as the lines of a folded text are no longer known.
+            yield value.start_mark.line + 1, " ".join(value.value.split())
+        yield from _descriptions(value, every)
 
 
 def faults(name: str, text: str) -> list[str]:

@@ -14,7 +14,7 @@ from study.files import unix_text
 # The folder of the project that this library belongs to.
 PROJECT = Path(__file__).resolve().parents[2]
 # What pages are put together from; such files belong to the package that they lie in.
-_PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt"}
+_PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt", ".yaml"}
 
 
 @functools.cache
@@ -24,8 +24,8 @@ def code_digest(script: Path, *modules: str) -> str:
     The digest is over syntax trees without comments, docstrings and the wording of `StudyError`s,
     so that rewording these runs nothing again. Imports are found in the tree, inside functions too;
     nothing is executed. Imports for type checkers alone do not count. Of a package that is
-    imported, the sources of pages and texts (.html, .css, .js, .rst, .txt) count as they are,
-    except line ends of Windows.
+    imported, the sources of pages and texts (.html, .css, .js, .rst, .txt, .yaml) count as they
+    are, except line ends of Windows.
 
     A module's `SCHEMA` does not count either: it says what a configuration may hold, and no job
     reads it.

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from gallery_study import CLASSES, GalleryStudy
 
-from study.report.gallery.columns import MEANINGS
+from study.report.glossary import meaning
 from study.report.plots.gradcam import overlay
 from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import ROLE_CODES
@@ -157,7 +157,7 @@ def test_filters_keep_what_pandas_keeps(gallery, study, choices, kept):
 def test_sorting_orders_by_the_score_and_then_by_hardness(gallery, study, score, order):
     gallery.locator("[name=sort]").select_option(score)
     gallery.locator("[name=order]").select_option(order)
-    assert gallery.locator("#sort-meaning").inner_text() == MEANINGS[score]
+    assert gallery.locator("#sort-meaning").inner_text() == meaning(score)
     table = study.listed()
     expected = table.sort_values(score, ascending=order == "up", kind="stable", na_position="last")
     ids = first_ids(gallery, 30)

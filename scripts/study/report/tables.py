@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from study.files import UnixLines, atomic_path
+from study.report.glossary import meaning
 from study.report.pages import fill_page
 
 # A column with at most this number of different names gets a menu of its own above the table.
@@ -75,6 +76,8 @@ def _is_numeric(column: pd.Series) -> bool:
 
 def _heading(column: pd.Series, number: bool) -> str:
     attributes = ' class="number"' if number else ""
+    if text := meaning(str(column.name)):
+        attributes += f' title="{html.escape(text)}"'
     if not number or column.name in _NOMINAL:
         different = column.nunique(dropna=False)
         if 2 <= different <= _MOST_CHOICES and different < len(column):

@@ -126,7 +126,7 @@ def calibration_error(answers: Answers, edges: np.ndarray) -> float:
 
 
 # What is measured of a set of images, one number each. A line here is a column of summary.csv and
-# summary_by_group.csv; results/README.md says what it means.
+# summary_by_group.csv; study.report.glossary says what it means.
 _MEASURES: dict[str, Callable[[Answers], float]] = {
     "overall_accuracy": lambda answers: answers.correct.mean(),
     "accuracy_low": lambda answers: accuracy_interval(answers)[0],

@@ -45,10 +45,12 @@ def test_the_readme_lists_every_key_and_the_schema_has_the_defaults_of_the_confi
     changed = re.sub(r" +default: 42\n", "", schema.read_text())
     assert changed != schema.read_text()
     (tmp_path / "schema.yaml").write_text(changed.replace("default: true", "default: false"))
-    (tmp_path / "README.md").write_text(text.read_text())
-    options = ("--readme", tmp_path / "README.md", "--schema", tmp_path / "schema.yaml")
-    run_script("document_config.py", *options)
-    assert (tmp_path / "README.md").read_text() == text.read_text(), "run `make docs`"
+    copies = {tmp_path / "config.md": text, tmp_path / "results.md": ROOT / "results/README.md"}
+    for copy, page in copies.items():
+        copy.write_text(page.read_text())
+    run_script("document_config.py", "--readme", *copies, "--schema", tmp_path / "schema.yaml")
+    for copy, page in copies.items():
+        assert copy.read_text() == page.read_text(), "run `make docs`"
     assert (tmp_path / "schema.yaml").read_text() == schema.read_text(), "run `make docs`"
     defaults = {
         k: part["default"] for k, part in CONFIG_SCHEMA["properties"].items() if "default" in part
