@@ -15,6 +15,9 @@ from study.runs.predictions import Predictions
 from study.runs.run import Run, read_runs
 from study.runs.tree import ResultsTree
 
+# Times as many images in the largest class as in the smallest one.
+_UNEVEN = 1.5
+
 
 class Answers(NamedTuple):
     """One run's answers, kept small: a study has thousands of runs.
@@ -52,6 +55,39 @@ class Answers(NamedTuple):
         return self.values["accuracy"].mean()
 
 
+def is_uneven(labels: np.ndarray) -> bool:
+    """Tell whether classes are so uneven that accuracy says little of the small ones."""
+    counts = np.bincount(labels)
+    return bool(counts.max() > _UNEVEN * counts[counts > 0].min())
+
+
+def image_values(
+    log_probabilities: np.ndarray, labels: np.ndarray, right: np.ndarray, uneven: bool
+) -> dict[str, np.ndarray]:
+    """Return what each measure makes of each image, bool or float32 n: a run's is their mean.
+
+    Balanced accuracy, the mean recall of the classes, is a mean over images too, in which the
+    images of a class weigh n / (K · images of the class).
+
+    Args:
+        log_probabilities: float64, n×K.
+        labels: int, n.
+        right: bool, n; whether the answer is the label.
+        uneven: balanced accuracy is one of the measures.
+    """
+    nll, brier = losses(log_probabilities, labels)
+    values = {
+        "accuracy": right,
+        "nll": nll.astype(np.float32),
+        "brier": brier.astype(np.float32),
+    }
+    if uneven:
+        counts = np.bincount(labels)
+        weights = len(labels) / (np.count_nonzero(counts) * counts[labels])
+        values["balanced_accuracy"] = (right * weights).astype(np.float32)
+    return values
+
+
 def answers(
     run: Run,
     predictions: Predictions,
@@ -70,7 +106,6 @@ def answers(
     """
     tested = predictions.logits[test].astype(np.float64)
     log_p = log_softmax(tested, axis=1)
-    nll, brier = losses(log_p, labels[test])
     right = predictions.logits.argmax(axis=1) == labels
     confidence = {"as trained": np.exp(log_p.max(axis=1))}
     if temperature is not None:
@@ -78,11 +113,7 @@ def answers(
         confidence["after temperature scaling"] = np.exp(scaled.max(axis=1))
     edges = equal_width_edges()
     bins = {state: reliability(p, right[test], edges) for state, p in confidence.items()}
-    values = {
-        "accuracy": right[test],
-        "nll": nll.astype(np.float32),
-        "brier": brier.astype(np.float32),
-    }
+    values = image_values(log_p, labels[test], right[test], is_uneven(labels))
     bits = np.packbits([right, predictions.may_judge()], axis=1)
     return Answers(run, test, values, len(labels), bits, bins)
 
@@ -130,6 +161,12 @@ class Study:
     def group(self, combo: str, model: str) -> dict[int, Answers]:
         """Return the answers of a combo's and model's runs, by seed."""
         return self.groups.get((combo, model), {})
+
+    @property
+    def measures(self) -> list[str]:
+        """Return by what all runs can be compared; accuracy first."""
+        every = [one.values for by_seed in self.groups.values() for one in by_seed.values()]
+        return [name for name in every[0] if all(name in values for values in every)]
 
     @property
     def n_train(self) -> dict[str, int]:

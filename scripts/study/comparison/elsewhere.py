@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.comparison.answers import Answers, Study
+from study.comparison.answers import Answers, Study, image_values, is_uneven
 from study.data.names import OFFICIAL
 from study.errors import StudyError
 from study.files import read_table
-from study.runs.metrics import losses
 from study.runs.run import Run
 
 _KEYS = ("image_id", "file")
@@ -57,9 +56,9 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
         seed = sum(run.model == model for run in runs) + 1
         run = _RunElsewhere(OFFICIAL, model, seed, Path(file))
         p = _read_probabilities(file, key, true.index, classes)
-        nll, brier = losses(np.log(np.maximum(p, np.finfo(float).tiny)), of_image)
+        log_p = np.log(np.maximum(p, np.finfo(float).tiny))
         right = p.argmax(axis=1) == of_image
-        values = {"accuracy": right, "nll": nll, "brier": brier}
+        values = image_values(log_p, of_image, right, is_uneven(of_image))
         runs.append(run)
         answered.append(Answers(run, test, values, len(test), np.zeros((2, 0), np.uint8), {}))
     return Study(runs, answered, [])

@@ -19,7 +19,7 @@ from study.comparison.variance import variance_table
 from study.data.index import Index
 
 # A measure of single images, and whether less of it is better.
-MEASURES = {"accuracy": False, "nll": True, "brier": True}
+MEASURES = {"accuracy": False, "nll": True, "brier": True, "balanced_accuracy": False}
 
 # Of tables without rows.
 _PAIR_COLUMNS = [
@@ -60,14 +60,15 @@ def comparison_tables(study: Study, index: Index, precision: float) -> dict[str,
 
 
 def comparisons(
-    study: Study, precision: float, measures: Sequence[str] = tuple(MEASURES)
+    study: Study, precision: float, measures: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the pairs of all families, the groups with letters, and what differences can be found.
 
     Args:
         study: the runs.
         precision: half-width of a difference's 95 % interval to plan for, a share of 1.
-        measures: by which pairs are compared; the first is accuracy.
+        measures: by which pairs are compared; the first is accuracy. Default: all that there are,
+            balanced accuracy only where classes are uneven.
 
     Returns:
         - one row per pair and measure: `compared` ("combos" or "models"), `within` (the model or
@@ -80,9 +81,10 @@ def comparisons(
         - one row per family and measure: see `study.comparison.power.power_row`.
     """
     families, powers, lettered = study.families(), [], {}
+    measures = measures or (study.measures if families else [])
     tables = [pairs_by(study, families, measure) for measure in measures if families]
     for measure, pairs in zip(measures, tables, strict=False):
-        planned = precision if measure == "accuracy" else None
+        planned = precision if measure.endswith("accuracy") else None
         for (compared, within), of_family in pairs.groupby(["compared", "within"], sort=False):
             first = {"compared": compared, "within": within, "measure": measure}
             powers.append(first | power_row(of_family, len(pairs), planned))

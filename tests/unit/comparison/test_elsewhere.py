@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 from statsmodels.stats.contingency_tables import mcnemar
 
 from study.cli.main import main
@@ -49,6 +50,31 @@ def test_two_files_are_compared_by_mcnemar_and_seeds_are_found_by_their_names(fi
     assert row["p"] == pytest.approx(mcnemar(table, exact=True).pvalue)
     both = study_of_predictions([folder / f"a_{i}.csv" for i in (1, 2)], folder / "labels.csv")
     assert both.models == ["a"] and both.seeds == [1, 2]
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_balanced_accuracy_is_compared_where_classes_are_uneven(tmp_path, uneven):
+    random = np.random.default_rng(0)
+    true = random.choice(3, size=300, p=[0.8, 0.15, 0.05] if uneven else None)
+    pd.DataFrame({"file": [f"{i}.png" for i in range(300)], "label": CLASSES[true]}).to_csv(
+        tmp_path / "labels.csv", index=False
+    )
+    for name, strength in (("a.csv", 1.0), ("b.csv", 2.0)):
+        write(tmp_path, name, strength, true, random)
+    names = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    study = study_of_predictions(names, tmp_path / "labels.csv")
+    pairs = comparisons(study, 0.005)[0].set_index("measure")
+    assert ("balanced_accuracy" in pairs.index) == uneven
+    if uneven:
+        row = pairs.loc["balanced_accuracy"]
+        predicted = (
+            pd.read_csv(names[0]).set_index("file").reindex([f"{i}.png" for i in range(300)])
+        )
+        predicted = predicted[CLASSES].to_numpy().argmax(axis=1)
+        assert row["mean_a"] == pytest.approx(balanced_accuracy_score(true, predicted))
+        assert row["low"] < row["difference"] < row["high"]
+        # The small classes' images weigh more, so that less is known than of accuracy.
+        assert row["high"] - row["low"] > 1.2 * np.ptp(pairs.loc["accuracy", ["low", "high"]])
 
 
 def test_the_command_prints_letters_and_verdicts_and_writes_the_tables(files, capsys):
