@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.report.glossary import meaning
 from study.report.tables import html_page
 
 pytestmark = pytest.mark.browser
@@ -156,6 +157,11 @@ def test_columns_beyond_the_window_are_told_of_until_they_are_seen(open_table):
     assert hint.is_visible()
     page.evaluate("scrollTo(document.documentElement.scrollWidth, 0)")
     hint.wait_for(state="hidden")
+
+
+def test_a_heading_says_what_its_column_means(open_table):
+    button = open_table(pd.DataFrame({"nll": [1.5]})).get_by_role("button", name="nll")
+    assert button.get_attribute("title").startswith(f"{meaning('nll')} Click to sort")
 
 
 def test_headings_and_the_first_column_stay_in_sight(open_table):

@@ -81,7 +81,7 @@
     if (head.classList.contains("image")) return;
     const button = document.createElement("button");
     button.type = "button";
-    button.title = "sort: up, down, as it was";
+    button.title = [head.title, "Click to sort: up, down, as before."].join(" ").trim();
     button.textContent = names[column];
     button.addEventListener("click", () => sort(column));
     head.replaceChildren(button);
