@@ -1,4 +1,4 @@
-"""How far a run came out the same when it was trained once more."""
+"""Grade how closely a retrained run matches the original."""
 
 import math
 from pathlib import Path
