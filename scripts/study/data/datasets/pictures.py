@@ -145,8 +145,8 @@ def _eight_bit_rgb(image: Image.Image, deep: bool, white_is_zero: bool) -> tuple
         return Image.fromarray(scaled).convert("RGB"), "16-bit grey, scaled to 8 bits"
     if image.mode not in _EIGHT_BITS:
         raise Unusable(
-            f"has pixels of Pillow's mode {image.mode}, which are neither colours nor greys of a "
-            "fixed range; save it as RGB or grey with 8 or 16 bits"
+            f"has pixels of Pillow's mode {image.mode}, which have no fixed range or are no RGB; "
+            "save it as RGB or grey with 8 or 16 bits"
         )
     upper_bits = "16-bit colours, of which the upper 8 bits were kept" if deep else ""
     if image.has_transparency_data:
