@@ -332,7 +332,10 @@ def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
     """
     header = stream.readline()
     stream.seek(0)
-    return csv.DictReader(stream, delimiter=next((mark for mark in ",;\t" if mark in header), ","))
+    mark = next((mark for mark in ",;\t" if mark in header), ",")
+    rows = csv.DictReader(stream, delimiter=mark)
+    rows.fieldnames = [name.strip() for name in rows.fieldnames or ()] or None
+    return rows
 
 
 def write_array(path: str | Path, array: "np.ndarray") -> None:
