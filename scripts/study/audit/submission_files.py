@@ -17,7 +17,7 @@ from study.wording import size
 
 _MIB = 1 << 20
 _TEXT = (".json", ".csv", ".yaml", ".txt")
-_ALWAYS_ALLOWED = {"text": 64 * _MIB, "arrays": 64 * _MIB, "other": 2048 * _MIB}
+_ALWAYS_ALLOWED = {"text": 8 * _MIB, "arrays": 64 * _MIB, "other": 2048 * _MIB}
 
 
 def check_files(handed_in: Path, results: Path, manifest: Mapping[str, Any]) -> None:
