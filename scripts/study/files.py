@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy 
 _UNREADABLE = (
     EOFError, LookupError, RecursionError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-# The project compresses small arrays alone; what unpacks to more than this may fill the memory.
-_MOST_COMPRESSED = 1 << 26
+# The project compresses maps of a few images alone; larger archives may be made to fill the memory.
+_MOST_COMPRESSED = 1 << 29
 # Parts of a YAML file, each alias counted as what it stands for, and how deep they are nested.
 _MOST_PARTS, _DEEPEST = 100_000, 100
 # Of a table, whose reader takes minutes for more; there are 21,841 classes of ImageNet.
