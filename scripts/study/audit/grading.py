@@ -128,6 +128,8 @@ def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[
         asked, found = config[key], theirs.get(key)
         if key == "dataset":  # where it was taken from is the student's own matter
             asked, found = asked["name"], found["name"]
+        if key == "near_duplicates":  # they are kept together if nothing is said
+            asked, found = ({"keep_together": True, **one} for one in (asked, found))
         yield Check(
             "the study is the one asked for",
             key,
