@@ -71,7 +71,8 @@ def write_layers(
     )
     write_text(arguments.page, html_page(layers, heading, description))
     write_table(arguments.table, layers)
-    text = f"{heading}\n\n{layers.astype(object).fillna('–').to_string(index=False)}\n"
+    shown = layers.astype(object).where(layers.notna(), "–")
+    text = f"{heading}\n\n{shown.to_string(index=False)}\n"
     write_text(arguments.text, text if fields else f"{text}\n{about_fields}\n")
 
 

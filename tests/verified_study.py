@@ -46,6 +46,7 @@ def write_study(results: Path, config: dict[str, Any] = CONFIG) -> SimpleNamespa
     """Write a study; return its tree, images and what is expected of it."""
     tree, random = ResultsTree(results), np.random.default_rng(5)
     images = random.integers(0, 256, (150, 8, 8, 3), dtype=np.uint8)
+    images[[7, 9]] = images[[0, 3]]
     write_array(tree.images, images)
     columns = ["image_id", "label", "class", "source_split", "file"]
     rows = [(i, i % 3, CLASSES[i % 3], "train", f"{i}.png") for i in range(len(images))]

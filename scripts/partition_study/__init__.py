@@ -11,7 +11,10 @@ from pathlib import Path
 
 def main() -> None:
     """Run the command."""
-    here = Path("scripts").absolute()
+    try:
+        here = Path("scripts").absolute()
+    except OSError:  # it was deleted, as before a new clone, or its drive is not connected
+        sys.exit("error: the current folder is gone; cd to the project's folder once more")
     is_project = (here / "study" / "cli" / "main.py").is_file()
     sys.path.insert(0, str(here if is_project else Path(__file__).resolve().parents[1]))
     from study.cli.main import main as answer

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
@@ -23,7 +24,15 @@ if TYPE_CHECKING:  # the workflow reads files at every start and needs no numpy 
     import pandas as pd
 
 # What reading a file of any content may raise; of text and tables these are ValueErrors.
-_UNREADABLE = (EOFError, LookupError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (
+    EOFError, LookupError, RecursionError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+# The project compresses maps of a few images alone; larger archives may be made to fill the memory.
+_MOST_COMPRESSED = 1 << 29
+# Parts of a YAML file, each alias counted as what it stands for, and how deep they are nested.
+_MOST_PARTS, _DEEPEST = 100_000, 100
+# Of a table, whose reader takes minutes for more; there are 21,841 classes of ImageNet.
+_MOST_COLUMNS, _LONGEST_LINE = 50_000, 1 << 22
 # Columns of words, which may read like numbers or like "NA"; all others hold numbers, truths
 # or words that can be neither.
 WORDS = (
@@ -58,6 +67,9 @@ def atomic_path(path: str | Path, lasting: bool = True) -> Iterator[Path]:
             none.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield path  # a device such as /dev/null, which root would replace, or a pipe
+        return
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
@@ -100,12 +112,15 @@ def _to_disk_folder(path: Path) -> None:
 
 
 def remove_leftovers(path: str | Path) -> None:
-    """Remove the temporary files of `path` that killed processes left."""
+    """Remove the temporary files of `path` that killed processes left.
+
+    In a container each command has the same number, so one of this process's is left over too.
+    """
     path = Path(path)
     name = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
     for leftover in path.parent.iterdir():
         found = name.fullmatch(leftover.name)
-        if found and not is_running(int(found[1])):
+        if found and (int(found[1]) == os.getpid() or not is_running(int(found[1]))):
             _remove(leftover)
 
 
@@ -225,6 +240,12 @@ class _Loader(yaml.SafeLoader):
                 )
         return super().construct_mapping(node, deep)
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put what is merged into a mapping."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_PARTS:
+            raise yaml.YAMLError(f"more than {_MOST_PARTS:,} keys are merged")
+
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
@@ -233,16 +254,49 @@ def read_yaml(path: str | Path) -> Any:
     """Return the content of a YAML file.
 
     Raises:
-        StudyError: the file cannot be read or is not YAML, or has a key twice in one mapping.
+        StudyError: the file cannot be read or is not YAML, has a key twice in one mapping, or
+            stands for far more than it holds, by aliases.
     """
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        _measure(content, {})
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file") from None
     except OSError as error:
         raise StudyError(f"{path}: {error.strerror}; expected a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # Its readers raise anything at a date such as 2025-02-30 or a key that is a list.
+    except (
+        yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+    ) as error:  # fmt: skip
         raise StudyError(f"{path}: not valid YAML ({one_line(error)})") from error
+    return content
+
+
+def _measure(value: Any, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
+    """Return how many parts a value has, and how deep they are nested.
+
+    Args:
+        value: of YAML, in which aliases may make one list stand in many places, or in itself.
+        known: what has been measured by its id; None while it is.
+
+    Raises:
+        ValueError: these are more than any file of a study has.
+    """
+    if not isinstance(value, dict | list):
+        return 1, 0
+    if id(value) not in known:
+        known[id(value)] = None
+        parts = value.values() if isinstance(value, dict) else value
+        measured = [_measure(part, known) for part in parts]
+        count = 1 + sum(count for count, _ in measured)
+        depth = 1 + max((depth for _, depth in measured), default=0)
+        if count > _MOST_PARTS or depth > _DEEPEST:
+            raise ValueError(f"over {_MOST_PARTS:,} values, or nested over {_DEEPEST} deep")
+        known[id(value)] = count, depth
+    size = known[id(value)]
+    if size is None:
+        raise ValueError("a value holds itself")
+    return size
 
 
 def write_csv(
@@ -307,6 +361,11 @@ def read_table(path: str | Path, **options: Any) -> "pd.DataFrame":
     words = dict.fromkeys(WORDS, str)
     how = {"dtype": words, "keep_default_na": False, "na_values": [""], **options}
     with reading(path):
+        with Path(path).open("rb") as stream:
+            # Values beyond the header's in the first row would all be an index.
+            for line in (stream.readline(_LONGEST_LINE) for _ in range(2)):
+                if len(line) == _LONGEST_LINE or line.count(b",") >= _MOST_COLUMNS:
+                    raise ValueError(f"over {_MOST_COLUMNS:,} columns")
         return pd.read_csv(path, **how)
 
 
@@ -316,11 +375,16 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
     Raises:
         DamagedFile: it is empty or damaged.
     """
+    return list(csv_rows(path))
+
+
+def csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
+    """Yield what `read_csv` returns, of a file whose rows may be many more than it should have."""
     with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as stream:
         rows = table_rows(stream)
         if rows.fieldnames is None:
             raise ValueError("no header line")
-        return list(rows)
+        yield from rows
 
 
 def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
@@ -332,7 +396,10 @@ def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
     """
     header = stream.readline()
     stream.seek(0)
-    return csv.DictReader(stream, delimiter=next((mark for mark in ",;\t" if mark in header), ","))
+    mark = next((mark for mark in ",;\t" if mark in header), ",")
+    rows = csv.DictReader(stream, delimiter=mark)
+    rows.fieldnames = [name.strip() for name in rows.fieldnames or ()] or None
+    return rows
 
 
 def write_array(path: str | Path, array: "np.ndarray") -> None:
@@ -370,12 +437,27 @@ def read_arrays(path: str | Path) -> "dict[str, np.ndarray]":
     """Return the arrays of an .npz archive by name.
 
     Raises:
-        DamagedFile: it is empty or damaged.
+        DamagedFile: it is empty or damaged, or its arrays are far larger than the file.
     """
-    import numpy as np
+    with reading(path), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        if size > max(_MOST_COMPRESSED, 2 * Path(path).stat().st_size):
+            raise ValueError(f"it unpacks to {size:,} bytes")
+        return {one.filename.removesuffix(".npy"): _read_member(archive, one) for one in members}
 
-    with reading(path), np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> "np.ndarray":
+    """Return an array of an archive; no memory is taken that its header alone asks for."""
+    from numpy.lib import format as npy
+
+    with archive.open(member) as stream:
+        npy.read_magic(stream)
+        shape, _, dtype = npy.read_array_header_1_0(stream)
+    if math.prod(shape) * dtype.itemsize > member.file_size:
+        raise ValueError(f"{member.filename} claims the shape {shape}")
+    with archive.open(member) as stream:
+        return npy.read_array(stream, allow_pickle=False)
 
 
 def file_digest(path: str | Path, algorithm: str = "sha256") -> str:

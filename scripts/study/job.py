@@ -67,6 +67,14 @@ def end_in_one_line() -> Iterator[None]:
     except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except (ImportError, MemoryError) as error:
+        # So say libraries that are loaded where there is little left.
+        if isinstance(error, ImportError) and "failed to map segment" not in str(error):
+            raise
+        message = (
+            f"not enough memory ({error}); close other programs, run fewer jobs at once, or "
+            "raise the limit (ulimit -v)"
+        )
     except OSError as error:
         if error.errno in _NO_ROOM:
             where = error.filename or _full_folder()

@@ -1,13 +1,19 @@
 """Files are whole or absent and read back as written; an error has their name."""
 
+import io
 import os
 import re
+import tracemalloc
+import zipfile
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from study import files
+from study.data.index import read_image_ids
 from study.errors import StudyError
 from study.files import (
     atomic_path,
@@ -54,14 +60,36 @@ def test_what_is_recorded_as_done_is_on_the_disk_before_it_has_its_name(tmp_path
     assert events == ["named"]
 
 
+def array_file(shape, content=bytes(24)):
+    stream = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue() + content
+
+
+def archive(logits, claimed=None):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as members:
+        members.writestr("logits.npy", logits)
+        members.infolist()[0].file_size = claimed or len(logits)
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "read", "damaged"),
     [
         ("run.json", read_json, b'{"status": '),
+        ("study.json", read_json, b"[" * 100_000),
+        ("summary.csv", read_table, b"," * 60_000 + b"\n1\n"),
+        ("history.csv", read_table, b"a,b\n" + b"," * 60_000 + b"\n"),
         ("index.csv", read_csv, b"a,b\n\xff\n"),
         ("groups.csv", read_table, b"a,b\n1,2,3\n4,5,6,7\n"),
         ("images.npy", read_array, b"\x93NUMPY\x01\x00v\x00{"),
         ("predictions.npz", load_predictions, b"PK\x03\x04"),
+        ("array.npz", load_predictions, array_file((2, 3))),
+        ("large.npz", load_predictions, archive(array_file((10**9, 1000), b""))),
+        ("bomb.npz", load_predictions, archive(array_file((2, 3)), 10**9)),
+        ("text.npz", load_predictions, archive(b"hello")),
     ],
 )
 def test_an_empty_or_damaged_result_is_named_with_the_command_that_makes_it_again(
@@ -75,6 +103,30 @@ def test_an_empty_or_damaged_result_is_named_with_the_command_that_makes_it_agai
             read(path)
         assert words in str(refused.value)
         assert f"snakemake --force '{path}'" in str(refused.value)
+
+
+def test_a_device_is_written_to_and_not_replaced():
+    with atomic_path("/dev/null") as path:
+        assert path == Path("/dev/null")
+
+
+def test_what_a_process_of_the_same_number_left_is_removed(tmp_path):
+    """As in a container, where each command has the same one."""
+    left = tmp_path / f".new.{os.getpid()}.partial"
+    left.mkdir()
+    with atomic_path(tmp_path / "new") as path:
+        path.mkdir()
+    assert [one.name for one in tmp_path.iterdir()] == ["new"]
+
+
+def test_many_rows_take_no_more_memory_than_their_numbers(tmp_path):
+    path = tmp_path / "ids.csv"
+    path.write_text("image_id\n" + "1\n" * 200_000)
+    tracemalloc.start()
+    assert len(read_image_ids(path)) == 200_000
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10_000_000
 
 
 def test_json_has_no_nan(tmp_path):
@@ -107,9 +159,24 @@ def test_numbers_and_quoted_numbers_stay_what_they_are(tmp_path):
     assert read_yaml(tmp_path / "x.yaml") == [0, -1, 1000, 31, "007", 1.5]
 
 
-def test_a_file_that_is_not_yaml_is_named(tmp_path):
+def bomb(link):
+    """Return lists of lists, or mappings that merge others: nine times as much with each line."""
+    names = "abcdefghijkl"
+    lines = [f"{b}: &{b} {link.format(', '.join([f'*{a}'] * 9))}" for a, b in pairwise(names)]
+    return "\n".join(["a: &a {x: 1}", *lines])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a: [1,\nb: {", "? [a, b]\n: c", "a: 2025-02-30", "a: !!float x", "a: !!int x"),
+        *("a: !!bool x", "a: !!timestamp x", "a: !!int ''", "&a [*a]", "[" * 20_000),
+        *(bomb("[{}]"), bomb("{{<<: [{}]}}"), "a: !!python/object/apply:os.getcwd []"),
+    ],
+)
+def test_a_file_that_is_not_yaml_is_named(tmp_path, text):
     path = tmp_path / "broken.yaml"
-    path.write_text("a: [1,\nb: {")
+    path.write_text(text)
     with pytest.raises(StudyError, match=r"broken.yaml: not valid YAML"):
         read_yaml(path)
 

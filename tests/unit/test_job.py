@@ -13,7 +13,7 @@ from study.errors import StudyError
 from study.job import end_in_one_line, require_one_option
 
 
-def last_words(capsys, error: OSError) -> str:
+def last_words(capsys, error: Exception) -> str:
     with pytest.raises(SystemExit), end_in_one_line():
         raise error
     (line,) = capsys.readouterr().err.splitlines()
@@ -35,6 +35,13 @@ def test_the_folder_that_is_full_is_named(tmp_path, monkeypatch, capsys, free, n
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free[str(path)]))
     said = last_words(capsys, OSError(errno.ENOSPC, "No space left on device"))
     assert named in said and "no space left while writing" in said
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("no 8 GiB"), ImportError("libtorch.so: failed to map segment")]
+)
+def test_too_little_memory_is_said_with_what_to_do(capsys, error):
+    assert "error: not enough memory" in last_words(capsys, error)
 
 
 def test_a_name_of_a_file_commands_no_terminal(capsys):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, assert_one_clear_line
 
 SCRIPTS = ROOT / "scripts"
 COMMAND = f"import sys; sys.path.append({str(SCRIPTS)!r}); import partition_study as p; p.main()"
@@ -34,6 +34,15 @@ def test_a_copy_of_the_project_has_its_own(tmp_path):
         stream.write("\n\ndef main():\n    print('the copy')\n")
     assert study(tmp_path) == "the copy\n"
     assert "study COMMAND" in study(tmp_path / "scripts")
+
+
+def test_in_a_folder_that_is_gone_it_says_so(tmp_path):
+    gone = 'rmdir "$PWD"; exec "$0" -c "$1" --help'
+    done = subprocess.run(
+        ["sh", "-c", gone, sys.executable, COMMAND], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert_one_clear_line(done.stderr, "the current folder is gone; cd to")
 
 
 def test_set_up_is_done_again_only_where_what_is_there_does_not_fit(tmp_path):

@@ -33,6 +33,8 @@ def test_the_page_of_a_model_that_was_never_trained_stays_and_that_of_one_taken_
 
 def test_bundles_that_killed_pushes_left_are_listed_and_deleted(tmp_path, finished):
     project = finished.copied(tmp_path / "project")
+    (project.folder / "results").rename(tmp_path / "on another disk")
+    (project.folder / "results").symlink_to(tmp_path / "on another disk")
     left = project.folder / "results/scratch/bundle_x/study.tar.gz"
     left.parent.mkdir(parents=True)
     left.write_bytes(bytes(3_000_000))

@@ -20,6 +20,8 @@ PROBLEMS = {
     "others_images": "v1: is not what 42 draws",
     "better_logits": "sha256 differs",
     "fewer_seeds": "seeds: is [42], asked was [42, 7]",
+    "other_pairs": "near_duplicates: is {'keep_together': True, 'threshold': 1.0}, asked",
+    "other_labels": "index.csv: differs from the teacher's",
     "poisoned": "sha256 differs",
     "no_bundle.tar.gz": "truncated or damaged",
     "pipe.tar.gz": "is no regular file",
@@ -50,6 +52,12 @@ def handed_in(finished, tmp_path_factory):
     content = json.loads(record.read_text())
     content["config"]["seeds"] = [42]
     record.write_text(json.dumps(content))
+    record = copy("other_pairs") / "study.json"
+    content = json.loads(record.read_text())
+    content["config"]["near_duplicates"] = {"threshold": 1.0}
+    record.write_text(json.dumps(content))
+    with (copy("other_labels") / "data/index.csv").open("a") as stream:
+        stream.write("\n" * 1000)
     # A pickle that would leave a trace if it were opened.
     poisoned = copy("poisoned") / "runs" / "v1" / "cnn2" / "seed42" / "predictions.npz"
     trap = np.empty(1, object)
@@ -117,6 +125,8 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
         "others_images",
         "better_logits",
         "fewer_seeds",
+        "other_pairs",
+        "other_labels",
         "poisoned",
         "outside",
     }

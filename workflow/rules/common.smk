@@ -33,6 +33,7 @@ with end_in_one_line():
         read_yaml(path)
     # No part of a study: that its results may replace those of another one.
     overwrite = config.pop("overwrite", False) in (True, "true")
+    overwrite |= start.runs_nothing(sys.argv)
     # What a study in a folder of its own, or a module's, does not say is as in the project's.
     # The same object: the report's start page looks for it where a deployment keeps it.
     config.update(merged(read_yaml(PROJECT / "config" / "config.yaml"), config))

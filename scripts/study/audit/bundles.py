@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import io
 import json
 import os
@@ -14,7 +15,7 @@ from typing import Any
 from study.audit.bundle_places import RECORDS, check_content, may_hold, recorded_file
 from study.audit.bundle_reading import MANIFEST, Manifest, unpack
 from study.errors import StudyError
-from study.files import atomic_path, file_digest, is_running, remove_leftovers
+from study.files import atomic_path, file_digest, is_running, remove_leftovers, unix_text
 
 BUNDLE = "study.tar.gz"
 
@@ -153,17 +154,29 @@ def _check_unlike(manifest: Manifest, project: Path) -> None:
         there = project / file
         if not os.path.lexists(there) or file.startswith(f"{RECORDS}/"):
             continue
-        if not there.is_file() or file_digest(there) != digest:
+        if not there.is_file() or not _is_same(file, there, digest):
             raise StudyError(
                 f"{file} is here already and differs; move results/ away, or "
                 "unpack in a fresh clone of the project"
             )
 
 
+def _is_same(file: str, there: Path, digest: str) -> bool:
+    """Tell whether a file here is the bundled one; line ends of a configuration do not count."""
+    if file.startswith("results/"):
+        return file_digest(there) == digest
+    text = unix_text(there)
+    windows = text.replace(b"\n", b"\r\n")
+    return digest in {hashlib.sha256(content).hexdigest() for content in (text, windows)}
+
+
 def _is_wanted(file: str, manifest: Manifest, project: Path) -> bool:
-    """Tell whether a file is to be put in place: no record of a file that is only here."""
+    """Tell whether a file is to be put in place.
+
+    A configuration that is here is not. The record of a file that is only here is not either.
+    """
     if not file.startswith(f"{RECORDS}/"):
-        return True
+        return file.startswith("results/") or not (project / file).exists()
     output = recorded_file(file)
     return output in manifest["files"] or not output or not (project / output).exists()
 

@@ -24,7 +24,8 @@ from study.errors import StudyError, one_line
 from study.files import file_digest, read_json
 
 # What students may not change, because tasks and grades rest on it.
-_FIXED = ("dataset", "partitions", "combos", "split", "official", "seeds")
+_FIXED = ("dataset", "partitions", "combos", "split", "official", "seeds", "near_duplicates")
+_DECODED = ("images.npy", "index.csv")
 # Characters of a problem that are shown; its text may be a student's.
 _SHOWN = 500
 
@@ -89,9 +90,10 @@ def read_submission(
         asked = len(config["combos"]) * len(theirs["models"]) * len(config["seeds"])
         made += _as_asked(theirs, config)
         digest = cache(file_digest)
-        made += _own_data(
-            results, data, digest, theirs["near_duplicates"] == config["near_duplicates"]
-        )
+        own = list(_own_data(results, data, digest))
+        made += own
+        if any(check.problem for check in own if check.subject in _DECODED):
+            raise StudyError("nothing can be derived from other data")
         # By what was asked: runs and splits of other seeds or partitions are none of the study's.
         asked_for = {**theirs, **{key: config[key] for key in _FIXED if key != "dataset"}}
         images = data / "images.npy"
@@ -126,6 +128,8 @@ def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[
         asked, found = config[key], theirs.get(key)
         if key == "dataset":  # where it was taken from is the student's own matter
             asked, found = asked["name"], found["name"]
+        if key == "near_duplicates":  # they are kept together if nothing is said
+            asked, found = ({"keep_together": True, **one} for one in (asked, found))
         yield Check(
             "the study is the one asked for",
             key,
@@ -133,13 +137,11 @@ def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[
         )
 
 
-def _own_data(
-    results: Path, data: Path, digest: Callable[[Path], str], same_threshold: bool
-) -> Iterator[Check]:
+def _own_data(results: Path, data: Path, digest: Callable[[Path], str]) -> Iterator[Check]:
     """Yield the checks that the data are the teacher's, and near-duplicates if they are known."""
     digests = dict(read_json(data / "manifest.json")["sha256"])
     pairs = data / "near_duplicates.csv"
-    if pairs.is_file() and same_threshold:
+    if pairs.is_file():
         digests[pairs.name] = file_digest(pairs)
     for name, wanted in digests.items():
         path = results / "data" / name

@@ -118,13 +118,14 @@ def account(
 
 
 def _git(root: Path, *command: str) -> str | None:
-    if not (
-        root / ".git"
-    ).exists():  # else git would find a repository above, which is not this project's
+    # Else git would find a repository above, which is not this project's.
+    if not (root / ".git").exists():
         return None
+    # In a container the folder often is somebody else's, whose settings git would not obey.
+    trusted = ("-c", f"safe.directory={root.resolve()}", "-c", "core.fsmonitor=false")
     try:
         result = subprocess.run(
-            ["git", "-C", root, *command], capture_output=True, text=True, timeout=60
+            ["git", *trusted, "-C", root, *command], capture_output=True, text=True, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

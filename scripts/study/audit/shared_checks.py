@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from study.audit.checks import Check, held, looked_at, opened
+from study.audit.checks import TOLERANCE, Check, held, looked_at, opened
 from study.audit.expected import Expected
 from study.config.recipes import merged, searches_rate
 from study.data.index import read_image_ids
 from study.data.names import OFFICIAL
+from study.data.near_duplicates import distances_of_pairs
 from study.data.partitions import partition_record
 from study.data.splits import read_split
 from study.files import read_json, read_yaml
@@ -72,6 +73,16 @@ def data_checks(
     fits = list(shape) == manifest["images"] and shape[0] == len(expected.index.labels)
     problem = "" if fits else "is not of as many images as the array and their table"
     yield held("data are what was decoded", tree.data_manifest, problem)
+    threshold = expected.config["near_duplicates"]["threshold"]
+
+    def near(pairs: np.ndarray) -> str:
+        distances = distances_of_pairs(np.load(images, mmap_mode="r"), *pairs.T).min(axis=1)
+        n_far = int((distances > threshold + TOLERANCE).sum())
+        return f"has {n_far} pairs that are further apart than {threshold:g}" if n_far else ""
+
+    # Who adds pairs says which images play one part, and so which are tested.
+    kind, path = "near-duplicates are near", tree.near_duplicates
+    yield looked_at(kind, path, lambda _: expected.pairs, near)
     wanted = [run.name for run in expected.runs(tree.folder)]
 
     def listed(runs: list[Run]) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,15 @@ _STARTED = _TREE / "scratch" / "started.json"
 # Where a study is computed and kept, and where its images come from, which have digests.
 _CIRCUMSTANCES = {"storage", "device"}
 _PLACES = {"path", "test_path", "archive", "urls"}
+
+
+# Of Snakemake's, with which it runs no job and replaces nothing.
+_RUN_NOTHING = {"--lint", "--list-rules", "--list", "-l", "--list-target-rules", "--lt", "--unlock"}
+
+
+def runs_nothing(words: Iterable[str]) -> bool:
+    """Tell whether a command line of Snakemake's asks for no job."""
+    return not _RUN_NOTHING.isdisjoint(words)
 
 
 def given_configfiles(configfiles: Sequence[str]) -> list[str]:

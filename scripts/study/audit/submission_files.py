@@ -17,7 +17,8 @@ from study.wording import size
 
 _MIB = 1 << 20
 _TEXT = (".json", ".csv", ".yaml", ".txt")
-_ALWAYS_ALLOWED = {"text": 64 * _MIB, "arrays": 64 * _MIB, "other": 2048 * _MIB}
+_MOST_RUNS, _MOST_MODELS, _LONGEST_ROW = 10_000, 1000, 300  # bytes of a row of runs.csv
+_ALWAYS_ALLOWED = {"text": 8 * _MIB, "arrays": 64 * _MIB, "other": 2048 * _MIB}
 
 
 def check_files(handed_in: Path, results: Path, manifest: Mapping[str, Any]) -> None:
@@ -53,13 +54,15 @@ def check_runs(results: Path, record: Mapping[str, Any]) -> None:
     """Insist on runs whose folders lie in the results, by the record, its models and runs.csv.
 
     Raises:
-        StudyError: one has a name that leads elsewhere.
+        StudyError: one has a name that leads elsewhere, or there are more than any study has.
     """
+    models, listed = record.get("config", {}).get("models", []), results / "runs.csv"
+    if max(len(record["runs"]) / _MOST_RUNS, len(models) / _MOST_MODELS) > 1 or (
+        listed.is_file() and listed.stat().st_size > _MOST_RUNS * _LONGEST_ROW
+    ):
+        raise StudyError(f"{results}: lists over {_MOST_RUNS:,} runs or {_MOST_MODELS:,} models")
     named = [run_of(results, run["combo"], run["model"], run["seed"]) for run in record["runs"]]
-    named += [
-        run_of(results, "v1", model, 0) for model in record.get("config", {}).get("models", [])
-    ]
-    listed = results / "runs.csv"
+    named += [run_of(results, "v1", model, 0) for model in models]
     for run in [*named, *(read_runs(listed) if listed.is_file() else ())]:
         inside = run.folder.is_relative_to(results)
         parts = run.folder.relative_to(results).parts if inside else ()

@@ -153,8 +153,9 @@ def _gathered(paths: Iterable[Path], others: Iterable[Path]) -> list[Path]:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return the files below a folder, or the file that it is; links are files."""
-    below = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    """Return the files below a folder, or the file that it is; links are files but results/."""
+    is_folder = path.is_dir() and (not path.is_symlink() or len(path.parts) == 1)
+    below = path.rglob("*") if is_folder else [path]
     return [one for one in below if not one.is_dir() or one.is_symlink()]
 
 

@@ -28,6 +28,7 @@ from study.data.datasets.listing import Listing, list_images, named
 from study.data.datasets.pictures import size_of
 from study.errors import StudyError
 from study.files import read_yaml, with_home, write_text
+from study.wording import counted
 
 _SAMPLE = 200  # images whose sizes are looked at
 _BLANK = """\
@@ -99,7 +100,7 @@ def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
     scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
     if fewest < LEAST:
         raise StudyError(
-            f"{images}: the class {scarce!r} has {fewest} images, "
+            f"{images}: the class {scarce!r} has {counted(fewest, 'image')}, "
             f"expected at least {LEAST} to train, validate and test with; "
             "add some, or remove it"
         )

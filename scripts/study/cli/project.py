@@ -3,6 +3,7 @@
 import argparse
 import csv
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from study.code import PROJECT
 from study.config.recipes import merged
 from study.config.study import Study, check_study
-from study.errors import StudyError
+from study.errors import StudyError, one_line
 from study.files import read_yaml
 from study.job import KEEP_MEMORY
 from study.runs.run import Run, run_of
@@ -150,7 +151,16 @@ def _snakemake(project: Project, arguments: Sequence[str]) -> str:
     # Which of the two streams it prints its plan to differs between versions.
     printed = result.stdout + result.stderr
     if result.returncode:
-        lines = [line for line in printed.splitlines() if line.strip()] or ["nothing"]
-        errors = [line for line in lines if line.startswith("error: ")] or lines[-1:]
-        raise StudyError(f"Snakemake cannot plan the study: {errors[0].removeprefix('error: ')}")
+        raise StudyError(f"Snakemake cannot plan the study: {why_it_failed(printed)}")
     return printed
+
+
+def why_it_failed(printed: str) -> str:
+    """Return why Snakemake failed: our own line, else its last exception, else its last line."""
+    lines = [line for line in printed.splitlines() if line.strip()] or ["nothing"]
+    ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    # The message of a WorkflowError is on the next line.
+    raised = re.findall(
+        r"^\w*(?:Error|Exception)\b.*\S(?:(?<=:)\n.*)?", "\n".join(lines), re.MULTILINE
+    )
+    return one_line([*ours[:1], *raised[-1:], *lines[-1:]][0])

@@ -109,7 +109,7 @@ def _read_probabilities(
     except ValueError as error:
         raise StudyError(f"{path}: expected numbers between 0 and 1") from error
     wrong = ~(np.isfinite(p).all(axis=1) & (p >= 0).all(axis=1))
-    wrong |= ~(np.abs(p.sum(axis=1) - 1) <= _ROUNDING)
+    wrong |= ~(np.abs(p.clip(-2, 2).sum(axis=1) - 1) <= _ROUNDING)
     if wrong.any():
         image = images[int(np.argmax(wrong))]
         raise StudyError(

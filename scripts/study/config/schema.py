@@ -127,7 +127,7 @@ def _number_hint(error: ValidationError, where: str) -> str:
     if not isinstance(error.instance, str) or not {"integer", "number"} & wanted:
         return ""
     try:
-        number = float(error.instance)
+        number = float(error.instance) if "number" in wanted else int(error.instance)
     except ValueError:
         return ""
     return (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from study.data.datasets.image_kinds import is_image
+from study.data.datasets.listing import files_below
 from study.data.datasets.pictures import Unusable, read_picture
 from study.errors import StudyError
 
@@ -28,7 +29,7 @@ def find_images(names: Sequence[str | Path]) -> list[Path]:
 
 
 def _images_below(folder: Path) -> list[Path]:
-    images = sorted(path for path in folder.rglob("*") if path.is_file() and is_image(path))
+    images = sorted(filter(is_image, files_below(folder, "images")))
     if not images:
         raise StudyError(
             f"{folder}: a folder without images; expected files such as .png or .jpg in it"

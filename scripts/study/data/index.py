@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from study.errors import StudyError
-from study.files import read_csv, write_csv
+from study.files import csv_rows, read_csv, write_csv
 
 
 class Index(NamedTuple):
@@ -61,7 +61,7 @@ def write_image_ids(path: str | Path, image_ids: np.ndarray) -> None:
 
 def read_image_ids(path: str | Path) -> np.ndarray:
     """Read what `write_image_ids` wrote: int64, n."""
-    return np.array([row["image_id"] for row in read_csv(path)], np.int64)
+    return np.fromiter((int(row["image_id"]) for row in csv_rows(path)), np.int64)
 
 
 def images_digest(images: np.ndarray, labels: np.ndarray) -> str:
@@ -79,16 +79,16 @@ def read_duplicates(path: str | Path) -> np.ndarray:
         StudyError: the file is not such a table.
     """
     try:
-        rows = [(row["image_id"], row["other_id"]) for row in read_csv(path)]
-        pairs = np.array(rows, np.int64).reshape(-1, 2)
-    except (KeyError, ValueError) as error:
+        ids = (int(row[key]) for row in csv_rows(path) for key in ("image_id", "other_id"))
+        pairs = np.fromiter(ids, np.int64).reshape(-1, 2)
+    except (KeyError, TypeError, ValueError) as error:
         raise StudyError(
             f"{path}: expected whole numbers in columns image_id and other_id; "
             "find the near-duplicates again"
         ) from error
-    if not (pairs[:, 0] < pairs[:, 1]).all():
+    if not ((pairs[:, 0] >= 0) & (pairs[:, 0] < pairs[:, 1])).all():
         raise StudyError(
-            f"{path}: expected image_id < other_id in every row; find the near-duplicates again"
+            f"{path}: expected 0 ≤ image_id < other_id in every row; find the near-duplicates again"
         )
     return pairs
 

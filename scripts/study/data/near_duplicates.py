@@ -74,7 +74,7 @@ def near_duplicates(images: np.ndarray, threshold: float, block: int = 2048) -> 
         )
         del pixels, low
     image_id, other_id = np.divmod(pairs, len(images))
-    distances = _distances(images, image_id, other_id)
+    distances = distances_of_pairs(images, image_id, other_id)
     distances[np.isin(pairs, identical)] = 0
     kept = distances.min(axis=1) <= threshold
     image_id, other_id, distances = image_id[kept], other_id[kept], distances[kept].round(6)
@@ -151,8 +151,10 @@ def _close_pairs(vectors: np.ndarray, threshold: float, block: int) -> np.ndarra
     return np.concatenate(pairs)
 
 
-def _distances(images: np.ndarray, image_id: np.ndarray, other_id: np.ndarray) -> np.ndarray:
-    """Return the distances of pairs in the two spaces, float64, P×2."""
+def distances_of_pairs(
+    images: np.ndarray, image_id: np.ndarray, other_id: np.ndarray
+) -> np.ndarray:
+    """Return the distances of pairs of images, N×H×W×C, in the two spaces, float64, P×2."""
     distances = np.empty((len(image_id), 2))
     for start in range(0, len(image_id), _MEASURED_AT_ONCE):
         part = slice(start, start + _MEASURED_AT_ONCE)

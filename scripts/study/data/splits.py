@@ -8,7 +8,7 @@ import numpy as np
 from study.data.names import OFFICIAL
 from study.data.stratify import apportion, stratified_groups
 from study.errors import StudyError
-from study.files import read_csv, write_csv
+from study.files import csv_rows, write_csv
 from study.seeds import stream_seed
 
 ROLES = ("train", "val", "test")
@@ -172,10 +172,9 @@ def write_development(path: str | Path, split: Mapping[str, np.ndarray]) -> None
 
 def read_split(path: str | Path) -> dict[str, np.ndarray]:
     """Read what `write_split` wrote: the sorted image_ids of each role, int64."""
-    rows = read_csv(path)
-    image_ids = np.array([row["image_id"] for row in rows], np.int64)
-    roles = np.array([row["role"] for row in rows], dtype=str)
-    return {role: image_ids[roles == role] for role in ROLES}
+    kind = np.dtype([("image_id", np.int64), ("role", "U16")])
+    rows = np.fromiter(((int(row["image_id"]), row["role"]) for row in csv_rows(path)), kind)
+    return {role: rows["image_id"][rows["role"] == role] for role in ROLES}
 
 
 def common_test(splits: Iterable[Mapping[str, np.ndarray]]) -> np.ndarray:

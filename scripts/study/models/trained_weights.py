@@ -62,9 +62,22 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         if isinstance(found, Mapping)
         else {}
     )
+    if odd := [name for name, value in tensors.items() if not _is_plain(value)]:
+        raise StudyError(
+            f"{path}: {odd[0]} is quantized, sparse, complex, expanded or without values, or has "
+            "NaN or infinity in it; save a state_dict of finite numbers"
+        )
     if not tensors:
         raise StudyError(f"{path} holds no tensors by name; save a network's state_dict")
     return tensors
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    kinds = (tensor.layout != torch.strided, tensor.is_quantized, tensor.is_complex())
+    # One number may be shown as millions, which would then be stored.
+    if any(kinds) or tensor.nbytes > tensor.untyped_storage().nbytes():
+        return False
+    return not tensor.is_meta and bool(tensor.float().isfinite().all())
 
 
 def _plain_name(name: Any) -> str:

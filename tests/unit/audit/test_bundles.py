@@ -96,6 +96,21 @@ def test_nothing_that_differs_is_replaced(bundle, tmp_path):
     assert (there / "results/summary.csv").read_text() == "another study"
 
 
+@pytest.mark.parametrize(("sent", "here"), [(b"\n", b"\r\n"), (b"\r\n", b"\n")])
+def test_a_configuration_with_the_line_ends_of_windows_is_the_same(project, tmp_path, sent, here):
+    there = tmp_path / "there/my_study.yaml"
+    there.parent.mkdir()
+    for path, end in ((project / "my_study.yaml", sent), (there, here)):
+        path.write_bytes(b"seeds: [1]" + end + b"models: [cnn2]" + end)
+    before = there.read_bytes()
+    write_bundle(tmp_path / "b", project, ["my_study.yaml"], {"configfiles": ["my_study.yaml"]})
+    read_bundle(tmp_path / "b", there.parent)
+    assert there.read_bytes() == before
+    there.write_bytes(before.replace(b"1", b"2"))
+    with pytest.raises(StudyError, match="is here already and differs"):
+        read_bundle(tmp_path / "b", there.parent)
+
+
 def rewritten(bundle, change):
     """Write the bundle again, its members passed through `change(name, content)`."""
     with tarfile.open(bundle) as archive:

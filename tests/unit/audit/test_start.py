@@ -40,6 +40,12 @@ def test_results_of_another_study_are_not_replaced_unless_asked(dataset, configf
     start.look_at_results(config(dataset), configfiles, {}, overwrite=True)
 
 
+def test_commands_that_run_nothing_are_none_that_replace_something():
+    for word in ("--lint", "--list-rules", "--unlock"):
+        assert start.runs_nothing(["snakemake", "--cores", "1", word])
+    assert not start.runs_nothing(["snakemake", "--cores", "1", "verify"])
+
+
 @pytest.mark.parametrize("configfiles", [["mine.yaml"], ["mine.yaml", "more_seeds.yaml"]])
 def test_a_configuration_may_change(configfiles):
     start.require_same_study(config(seeds=[1, 2]), configfiles)

@@ -89,3 +89,13 @@ def test_a_run_lies_in_the_results(run, handed_in):
     (handed_in / "results/runs.csv").write_text("combo,model,seed\n../..,cnn2,1\n")
     with pytest.raises(StudyError, match="outside the study's results"):
         check_runs(handed_in / "results", {"runs": []})
+
+
+@pytest.mark.parametrize(
+    ("runs", "models", "rows"),
+    [([None] * 10_001, [], 0), ([], ["cnn2"] * 1001, 0), ([], [], 1_000_000)],
+)
+def test_more_runs_than_any_study_has_are_not_gone_through(runs, models, rows, handed_in):
+    (handed_in / "results/runs.csv").write_text("a,b,1\n" * rows)
+    with pytest.raises(StudyError, match="lists over 10,000 runs or 1,000 models"):
+        check_runs(handed_in / "results", {"runs": runs, "config": {"models": models}})

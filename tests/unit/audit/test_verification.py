@@ -235,6 +235,12 @@ def a_split_is_made_by_hand(study):
     finish(study)
 
 
+def pairs_are_added_so_that_other_images_are_tested(study):
+    with study.tree.near_duplicates.open("a") as stream:
+        stream.write("1,2\n")
+    finish(study)
+
+
 def run_json(**values):
     def change(study):
         change_json(runs_of(study)[0].folder / "run.json", **values)
@@ -287,6 +293,7 @@ TAMPERED = {
     a_logit_is(np.nan): "a logit of image 4 is no finite number",
     a_logit_is(np.inf): "a logit of image 4 is no finite number",
     a_seed_was_not_asked_for: "runs.csv lists p/cnn2/1, p/cnn2/7",
+    pairs_are_added_so_that_other_images_are_tested: "has 1 pairs that are further apart than 0.35",
     a_split_is_made_by_hand: "is not the split that seed 1 draws",
     run_json(seed=2): "run.json seed is 2, computed again 1",
     run_json(images={"train": "0", "val": "0"}): "run.json images train is 0",

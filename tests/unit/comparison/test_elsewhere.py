@@ -93,6 +93,7 @@ def test_the_command_prints_letters_and_verdicts_and_writes_the_tables(files, ca
         (lambda t: t.rename(columns={"fox": "wolf"}), "a column for each class"),
         (lambda t: t.iloc[1:], "1 are missing"),
         (lambda t: t.assign(cat=t["cat"] + 1), "not probabilities that sum to 1"),
+        (lambda t: t.assign(cat=1e308, dog=1e308), "not probabilities"),
         (lambda t: t.assign(cat=np.nan), "not probabilities"),
         (lambda t: t.assign(cat="much"), "expected numbers"),
         (lambda t: pd.concat([t, t[:1]]), "is there twice"),

@@ -44,7 +44,7 @@ WRONG = [
     (changed(dataset=CONFIG["dataset"] | {"nmae": "x"}),
      ["unknown key 'nmae' in dataset", "'name'"]),
     (changed(seeds=["42", "43"]),
-     ['seeds[0] is "42"', "a whole number", "seeds[0]: 42", "--configfile"]),
+     ['seeds[0] is "42"', "a whole number", "seeds[0]: 42, without", "--configfile"]),
     (changed(seeds=42), ["seeds is 42", "expected a list"]),
     (changed(seeds=[1.5]), ["seeds[0] is 1.5", "a whole number"]),
     (changed(seeds=[True]), ["seeds[0] is true", "a whole number"]),

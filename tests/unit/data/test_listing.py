@@ -9,6 +9,7 @@ from made_images import COLOURS, coloured
 
 from study.data.datasets.digest import digest_of_images
 from study.data.datasets.listing import list_images
+from study.data.image_files import find_images
 from study.errors import StudyError
 from study.files import write_csv
 
@@ -24,6 +25,18 @@ def test_a_folder_is_listed_by_class_and_file_with_nested_files_and_without_othe
     assert listing.classes == ['<b>x, "q"', "Straße 1", "été"]
     assert [image.file for image in listing.images][-2:] == ["été/bild 1.jpg", "été/more/BILD.PNG"]
     assert listing.ignored == {".db": 1, ".txt": 1, "beside the folders of classes": 1}
+
+
+def test_what_systems_put_among_images_is_left_alone(tmp_path):
+    images = coloured(tmp_path, 2)
+    before = list_images(images).images, find_images([images])
+    for name in (
+        "__MACOSX/été/._bild 0.png", "été/@eaDir/bild 0.png/THUMB_M.png", "#recycle/old.png",
+        "$RECYCLE.BIN/S-1/x.png", "System Volume Information/x", "lost+found/x", "été/._bild 0.png",
+    ):  # fmt: skip
+        (images / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / "été" / "bild 0.png", images / name)
+    assert (list_images(images).images, find_images([images])) == before
 
 
 def test_a_decomposed_name_is_the_same_class(tmp_path):
@@ -53,7 +66,7 @@ def test_a_table_of_a_spreadsheet_on_windows_lists_the_same(tmp_path):
     images = coloured(tmp_path, 2, {"été": (1, 2, 3), "b": (3, 2, 1)})
     files = [(image.file, image.label) for image in list_images(images).images]
     lines = [f"{file.replace('/', chr(92))};{label}" for file, label in files]
-    (images / "labels.csv").write_text("\r\n".join(["path;label", *lines, ""]), "utf-8-sig")
+    (images / "labels.csv").write_text("\r\n".join(["path; label", *lines, ""]), "utf-8-sig")
     assert list_images(images / "labels.csv") == list_images(images)._replace(ignored={})
 
 

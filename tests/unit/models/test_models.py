@@ -1,9 +1,13 @@
 """Architectures: layers, parameters and receptive fields are the published ones."""
 
+import argparse
+import warnings
+
 import pytest
 import torch
 from torch import nn
 
+import describe_model
 from study.config.architectures import architectures
 from study.models.blocks import Dropout
 from study.models.build import build_model, count_parameters
@@ -189,3 +193,14 @@ def test_dropout_repeats_with_the_seed_takes_any_layout_and_is_off_in_evaluation
         torch.testing.assert_close(first[kept], images[kept] / 0.7, rtol=1e-4, atol=0)
     assert torch.equal(dropout.eval()(x), x)
     assert torch.equal(Dropout(0.0)(x), x) and not Dropout(1.0)(x).any()
+
+
+def test_layers_are_written_by_no_call_that_a_library_will_change(tmp_path):
+    files = {name: tmp_path / name for name in ("page", "table", "text")}
+    model = build_model("cnn2", filters=4, image_size=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        describe_model.write_layers(
+            argparse.Namespace(title="cnn2", **files), model, "cnn2", (8, 8, 3)
+        )
+    assert " –" in files["text"].read_text(encoding="utf-8")

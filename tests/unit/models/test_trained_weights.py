@@ -97,6 +97,24 @@ def test_a_file_that_is_no_weights_is_named_in_one_line(tmp_path, name):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
+        lambda t: t.to_sparse(),
+        lambda t: t.to("meta"),
+        lambda t: t.to(torch.complex64),
+        lambda t: t / 0,
+        lambda t: t[:1, :1].expand(10**6, 10**6),
+    ],
+    ids=["quantized", "sparse", "meta", "complex", "nan", "expanded"],
+)
+def test_tensors_that_are_no_plain_numbers_are_refused(tmp_path, change):
+    torch.save({"weight": change(torch.zeros(3, 3))}, tmp_path / "odd.pth")
+    with pytest.raises(StudyError, match=r"odd.pth: weight is quantized, sparse"):
+        read_weights(tmp_path / "odd.pth")
+
+
 def test_a_file_without_tensors_by_name_is_refused(tmp_path):
     torch.save([torch.zeros(3)], tmp_path / "list.pth")
     with pytest.raises(StudyError, match="no tensors by name"):

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from study.data.datasets.image_kinds import is_of_system
+
 _NAMES = {
     "train": "train|training",
     "val": "val|valid|validation|dev",
@@ -53,4 +55,4 @@ def _folders(root: Path) -> list[Path]:
         entries = sorted(entry for entry in root.iterdir() if entry.is_dir())
     except OSError:  # listing the images says why
         return []
-    return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+    return [entry for entry in entries if not is_of_system(entry.name)]

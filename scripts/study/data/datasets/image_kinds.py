@@ -10,6 +10,12 @@ SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
     ".apng", ".avif", *HEIF,
 }  # fmt: skip
+# Folders that systems put among a user's: what macOS packs beside files, thumbnails and what was
+# deleted on network drives, and on disks of Windows and Linux.
+_OF_SYSTEMS = {
+    "__macosx", "@eadir", "#recycle", "@recycle", "#snapshot", "$recycle.bin", "recycler",
+    "system volume information", "lost+found",
+}  # fmt: skip
 # Pillow's names of what it may read. Its other readers are for formats that nobody trains on, and
 # some of them start other programs.
 READ = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "HEIF")
@@ -49,6 +55,11 @@ def kind_of(content: bytes) -> str:
         return "WEBP"
     beginning = content[:32].lstrip().lower() if content[:1] in b"< \r\n\t" else content
     return next((kind for start, kind in _BEGINNINGS.items() if beginning.startswith(start)), "")
+
+
+def is_of_system(name: str) -> bool:
+    """Tell whether a file or folder of this name is hidden, or put there by a system."""
+    return name.startswith(".") or name.casefold() in _OF_SYSTEMS
 
 
 def is_image(path: Path) -> bool:

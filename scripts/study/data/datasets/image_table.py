@@ -50,7 +50,8 @@ def _rows(key: str, table: Path, split: str) -> Iterator[Listed]:
                 yield Listed(split, label, composed(file), table.parent / file)
     except UnicodeDecodeError as error:
         raise StudyError(
-            f"{key}: {table} is no text in UTF-8 ({error.reason}); save it as CSV in UTF-8"
+            f"{key}: {table} is no text in UTF-8 ({error.reason}); expected a table saved as CSV "
+            "in UTF-8, or the folder that an archive is unpacked to"
         ) from error
     except csv.Error as error:
         raise StudyError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from study.data.datasets.folder_parts import images_and_tests, parts_in
-from study.data.datasets.image_kinds import HEIF, is_image, reads_heif
+from study.data.datasets.image_kinds import HEIF, is_image, is_of_system, reads_heif
 from study.data.datasets.image_names import Listed, check_label, composed
 from study.data.datasets.image_table import images_in_table
 from study.errors import StudyError
@@ -101,7 +101,7 @@ def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Itera
         names[label] = entry.name
         kinds: Counter[str] = Counter()
         others: Counter[str] = Counter()
-        for path in _files(Path(entry.path), key, ()):
+        for path in files_below(Path(entry.path), key):
             kind = path.suffix.lower() or "without suffix"
             if not is_image(path):
                 others[kind] += 1
@@ -151,11 +151,11 @@ def _check_kinds(where: str, kinds: Counter[str], others: Counter[str]) -> None:
 
 
 def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
-    """Return what lies in a folder, hidden things left out, sorted by name."""
+    """Return what lies in a folder, sorted by name; what is hidden or of a system is left out."""
     try:
         with os.scandir(folder) as entries:
             return sorted(
-                (entry for entry in entries if not entry.name.startswith(".")),
+                (entry for entry in entries if not is_of_system(entry.name)),
                 key=lambda entry: entry.name,
             )
     except OSError as error:
@@ -164,13 +164,23 @@ def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _files(folder: Path, key: str, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+def files_below(folder: Path, key: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+    """Yield the files at any depth that are neither hidden nor of a system; links are followed.
+
+    Args:
+        folder: to look in.
+        key: what messages begin with.
+        above: device and number of each folder that it lies in.
+
+    Raises:
+        StudyError: a folder cannot be read.
+    """
     status = folder.stat()
     identity = (status.st_dev, status.st_ino)
     if identity in above:  # a link to a folder that it lies in
         return
     for entry in _entries(folder, key):
         if entry.is_dir():
-            yield from _files(Path(entry.path), key, (*above, identity))
+            yield from files_below(Path(entry.path), key, (*above, identity))
         else:
             yield Path(entry.path)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from study.data.datasets.image_kinds import READ, kind_of, reads_heif
 from study.errors import one_line
@@ -18,6 +19,7 @@ _STILL = ("MPO", "HEIF")
 # Bytes of text and colour profile in a PNG: microscopes, renderers and image generators write
 # megabytes of it, which Pillow refuses. No more than the pixels of a large picture take.
 _MOST_TEXT = 2**28
+_PHOTOMETRIC = 262  # of TIFF's tags, the one that says whether 0 is white (0) or black (1)
 _EIGHT_BITS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 
 
@@ -44,7 +46,7 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
     filter, which averages over all pixels that fall together. Transparent parts lie on white.
     16-bit greys are scaled so that 65,535 becomes 255; of 16-bit colours the upper 8 bits are kept.
     CMYK is converted by Pillow's formula, colour profiles are not applied. Palettes and greys
-    become RGB exactly.
+    become RGB exactly, whether 0 is black or, as in some TIFFs, white.
 
     Args:
         content: of the file: PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF or, where pillow-heif is
@@ -55,8 +57,8 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
             part in the middle that has the ratio of the result and scales that.
 
     Raises:
-        Unusable: the file is empty, damaged, truncated, animated, larger than Pillow takes for
-            safe, or of a kind that has no fixed range.
+        Unusable: the file is empty, damaged, truncated, animated, of more pixels than Pillow reads
+            (some 179 million), or of a kind that has no fixed range.
     """
     if not content:
         raise Unusable("is empty (0 bytes)")
@@ -69,7 +71,8 @@ def read_picture(content: bytes, height: int, width: int, fit: str) -> Picture:
         except UnidentifiedImageError:
             raise Unusable(_why_unread(kind_of(content))) from None
         except Image.DecompressionBombError:
-            raise Unusable(_too_large()) from None
+            most = 2 * Image.MAX_IMAGE_PIXELS
+            raise Unusable(f"has more than the {most:,} pixels that are safe; shrink it") from None
         except MemoryError:
             raise Unusable("needs more memory than there is") from None
         except Unusable:
@@ -104,14 +107,6 @@ def _why_unread(kind: str) -> str:
     return f"is no PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF or HEIC image{what}"
 
 
-def _too_large(size: tuple[int, int] | None = None) -> str:
-    number = f"{size[0]:,}×{size[1]:,}" if size else "too many"
-    return (
-        f"says that it has {number} pixels, more than {Image.MAX_IMAGE_PIXELS:,}: refused, "
-        "it may be made to fill the memory"
-    )
-
-
 def size_of(path: Path) -> tuple[int, int]:
     """Return width and height of an image file in pixels; what Pillow raises, if it is none."""
     with Image.open(path, formats=_formats()) as image:
@@ -119,21 +114,21 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Picture:
-    if image.width * image.height > Image.MAX_IMAGE_PIXELS:
-        raise Unusable(_too_large(image.size))
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format not in _STILL:
         raise Unusable(f"has {frames} frames; expected one image")
     # Beside the raw mode, a tile of a TIFF has numbers.
     modes = [tile[3][0] if isinstance(tile[3], tuple) else tile[3] for tile in image.tile]
     deep = any("16" in str(mode) for mode in modes)
+    # Pillow turns such greys round where they have 8 bits, but not where they have 16.
+    white_is_zero = isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0
     image.load()
     try:
         image = ImageOps.exif_transpose(image)
         remarks = []
     except Exception:  # EXIF data are a file format of their own, and often damaged
         remarks = ["its EXIF data are damaged, so it was not turned"]
-    image, remark = _eight_bit_rgb(image, deep)
+    image, remark = _eight_bit_rgb(image, deep, white_is_zero)
     if fit == "crop":
         image = ImageOps.fit(image, size, Image.Resampling.BICUBIC)
     else:
@@ -141,15 +136,17 @@ def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Picture:
     return Picture(np.asarray(image), "; ".join([*remarks, *filter(None, [remark])]))
 
 
-def _eight_bit_rgb(image: Image.Image, deep: bool) -> tuple[Image.Image, str]:
+def _eight_bit_rgb(image: Image.Image, deep: bool, white_is_zero: bool) -> tuple[Image.Image, str]:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         grey = np.asarray(image).astype(np.uint32)
+        if white_is_zero:
+            grey = 65535 - grey
         scaled = ((grey * 255 + 32767) // 65535).astype(np.uint8)
         return Image.fromarray(scaled).convert("RGB"), "16-bit grey, scaled to 8 bits"
     if image.mode not in _EIGHT_BITS:
         raise Unusable(
-            f"has pixels of Pillow's mode {image.mode}, which have no fixed range; "
-            "save it with 8 or 16 bits"
+            f"has pixels of Pillow's mode {image.mode}, which have no fixed range or are no RGB; "
+            "save it as RGB or grey with 8 or 16 bits"
         )
     upper_bits = "16-bit colours, of which the upper 8 bits were kept" if deep else ""
     if image.has_transparency_data:
