@@ -12,7 +12,7 @@ with end_in_one_line():
 
 
 # A user's test images are in no partition, and every run is measured on them.
-EXTERNAL_TEST = "--external-test" if has_external_test(config) else ""
+EXTERNAL_TEST = ["--external-test"] if has_external_test(config) else []
 
 
 def problems_table():

@@ -106,7 +106,7 @@ rule partition:
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/partition.py"'
         " --code {params.code:q}"
-        " {params.external}"
+        " {params.external:q}"
         " --index {input.index:q}"
         " --before {input.before:q}"
         " --sizes {params.sizes:q}"

@@ -166,7 +166,7 @@ rule measure:
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/measure.py"'
         " --code {params.code:q}"
-        " {params.external}"
+        " {params.external:q}"
         " --predictions {input.predictions:q}"
         " --index {input.index:q}"
         " --common-test {input.common_test:q}"
