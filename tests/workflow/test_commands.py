@@ -326,7 +326,8 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
 
 def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
     epochs = {"cnn2": {"epochs": 400, "architecture": {"filters": 16}}}
-    project = Project(tmp_path / "project", archive, combos=["v1"], seeds=[3], overrides=epochs)
+    study = {"combos": ["v1"], "seeds": [3], "figures": {"runs": False}}
+    project = Project(tmp_path / "project", archive, overrides=epochs, **study)
     process = subprocess.Popen(
         ["snakemake", *FULL], cwd=project.folder, env=project.environment(), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -354,7 +355,7 @@ def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
 
 
 def test_a_cache_gives_back_every_run_without_training(tmp_path, archive):
-    project = Project(tmp_path / "project", archive, combos=["v1"])
+    project = Project(tmp_path / "project", archive, combos=["v1"], figures={"runs": False})
     (tmp_path / "cache").mkdir()
     cached = {"SNAKEMAKE_OUTPUT_CACHE": str(tmp_path / "cache")}
     project.succeeds(*FULL, "--cache", **cached)

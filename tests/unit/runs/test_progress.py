@@ -36,6 +36,8 @@ def stopped() -> str:
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        # What starts the tests may ignore Ctrl-C, as `nohup` and `&` do.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     job.stdout.readline()
     os.kill(job.pid, signal.SIGINT)
