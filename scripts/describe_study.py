@@ -71,6 +71,7 @@ def main(arguments: argparse.Namespace) -> None:
             n_train,
             results.duplicates[["image_id", "other_id"]].to_numpy(),
             problems,
+            config["near_duplicates"].get("keep_together", True),
         ),
         "Design": start_page.design(config, records),
         "Computed with": start_page.computed_with(records),

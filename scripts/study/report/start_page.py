@@ -150,12 +150,23 @@ def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:
     )
 
 
+_TOGETHER = (
+    "They have one role in all partitions, so no run on partitions trains on one and is tested on "
+    "the other."
+)
+_PARTED = (
+    "A run may train on one and be tested on the other; snakemake verify says what accuracies are "
+    "without such test images."
+)
+
+
 def data(
     manifest: Mapping[str, Any],
     partitions: Mapping[str, Any],
     n_train: Mapping[str, int],
     pairs: np.ndarray,
     problems: Mapping[str, int],
+    together: bool,
 ) -> str:
     """Return what the images are and how they are divided.
 
@@ -165,6 +176,7 @@ def data(
         n_train: number of training images by combo.
         pairs: int64, P×2; near-duplicates, by image_id.
         problems: how many of your own files could not be used, were converted …, by kind.
+        together: near-duplicates have one role in the splits of partitions.
     """
     n, height, width, *channels = manifest["images"]
     parts = []
@@ -178,8 +190,7 @@ def data(
         f"Partitions, disjoint and drawn by class with seed {part['seed']}: {', '.join(parts)}.",
         f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
         f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in "
-        f"{counted(len(pairs), 'pair')}. A run may train on one and be tested on the other; "
-        "snakemake verify says what accuracies are without such test images.",
+        f"{counted(len(pairs), 'pair')}. {_TOGETHER if together else _PARTED}",
         f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
     ]
     if problems:

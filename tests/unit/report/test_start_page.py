@@ -160,13 +160,14 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
         "sha256": {"images.npy": "0f"},
     }
     partitions = {"v1": {"seed": 1, "size": 9, "class_counts": {"a": 4, "b": 5}}}
-    text = data(
-        manifest, partitions, {"v1": 6}, np.array([[0, 2], [0, 5]]), {"unusable": 4, "converted": 3}
-    )
+    problems, pairs = {"unusable": 4, "converted": 3}, np.array([[0, 2], [0, 5]])
+    text = data(manifest, partitions, {"v1": 6}, pairs, problems, True)
     assert "birds: 9 images of 8×8 pixels, colour, 2 classes (a, b)." in text
     assert "Nearly the same as another image: 3 images, in 2 pairs." in text
     assert "data/problems.csv has reasons for: 4 unusable, 3 converted." in text
-    assert "problems.csv" not in data(manifest, partitions, {"v1": 6}, np.empty((0, 2), int), {})
+    assert "They have one role in all partitions" in text and "may train on one" not in text
+    parted = data(manifest, partitions, {"v1": 6}, pairs[:0], {}, False)
+    assert "problems.csv" not in parted and "A run may train on one" in parted
 
 
 def test_machines_and_versions_are_told_apart():

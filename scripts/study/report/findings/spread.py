@@ -50,8 +50,8 @@ def _seeds(results: Results) -> str:
             for row in seed.itertuples()
         )
         return (
-            "On one partition, another seed (another split, other initial weights) changes the "
-            f"accuracy by a standard deviation of {spreads}."
+            "On one partition, another seed (another split, and other initial weights where a "
+            f"network is trained) changes the accuracy by a standard deviation of {spreads}."
         )
     noise = of_accuracy(results.power).dropna(subset=["sd"])
     if len(noise):
