@@ -12,12 +12,13 @@ import pandas as pd
 from study.comparison.answers import Answers, Study, image_values, is_uneven
 from study.data.names import OFFICIAL
 from study.errors import StudyError
-from study.files import read_table
+from study.files import read_table, reading
 from study.runs.run import Run
 
 _KEYS = ("image_id", "file")
 _SEED = re.compile(r"(.+?)[-_.]?(?:seed)?[-_]?(\d+)$")
 _ROUNDING = 0.01
+_LONGEST_HEADER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,16 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
     return Study(runs, answered, [])
 
 
+def _as_saved(path: str) -> dict[str, str]:
+    """Return how pandas reads a table: also as spreadsheets save it where 0,5 is a half."""
+    with reading(path), Path(path).open(encoding="utf-8-sig") as stream:
+        header = stream.readline(_LONGEST_HEADER)
+    return {"sep": ";", "decimal": ","} if ";" in header and "," not in header else {}
+
+
 def _read_keyed(path: str) -> tuple[str, pd.DataFrame]:
     """Return the name of a table's key, and the table by it."""
-    table = read_table(path)
+    table = read_table(path, **_as_saved(path))
     key = next((name for name in _KEYS if name in table), None)
     if key is None:
         raise StudyError(f"{path}: expected a column image_id or file; found {_some(table)}")

@@ -52,6 +52,16 @@ def test_two_files_are_compared_by_mcnemar_and_seeds_are_found_by_their_names(fi
     assert both.models == ["a"] and both.seeds == [1, 2]
 
 
+def test_tables_may_be_saved_with_semicolons_and_decimal_commas(files):
+    folder, right = files
+    for name in ("a_1.csv", "labels.csv"):
+        table = pd.read_csv(folder / name)
+        table.to_csv(folder / f"other_{name}", sep=";", decimal=",", index=False)
+    study = study_of_predictions([folder / "other_a_1.csv"], folder / "other_labels.csv")
+    [answered] = study.group("official", "other_a").values()
+    assert np.array_equal(answered.values["accuracy"], right["a_1.csv"])
+
+
 @pytest.mark.parametrize("uneven", [False, True])
 def test_balanced_accuracy_is_compared_where_classes_are_uneven(tmp_path, uneven):
     random = np.random.default_rng(0)
