@@ -80,12 +80,12 @@ def hardness() -> dict[str, pd.DataFrame]:
         ),
         "confusions": table("label consensus n", [("cat", "dog", 3), ("dog", "cat", 1)]),
         "hard_examples": table(
-            "image_id file n_eligible error_rate kind cl_issue",
+            "image_id file class n_eligible error_rate kind cl_issue",
             [
-                (2, "two.png", 2, 1.0, "consensus other", True),
-                (0, "zero.png", 2, 0.5, "split", True),
-                (1, "one.png", 2, 0.0, "easy", False),
-                (3, "three.png", 0, np.nan, None, None),
+                (2, "two.png", "cat", 2, 1.0, "consensus other", True),
+                (0, "zero.png", "cat", 2, 0.5, "split", True),
+                (1, "one.png", "cat", 2, 0.0, "easy", False),
+                (3, "three.png", "dog", 0, np.nan, None, None),
             ],
         ),
         "duplicates": duplicates(),
@@ -98,6 +98,16 @@ def duplicates(*pairs) -> pd.DataFrame:
 
 def texts(results: Results) -> dict[str, str]:
     return {finding.subject: finding.text for finding in main_findings(results)}
+
+
+def test_uneven_classes_are_named_where_balanced_accuracy_was_compared():
+    assert "Uneven classes" not in texts(study())
+    pairs = study().comparisons
+    balanced = pairs.head(4).assign(measure="balanced_accuracy")
+    found = texts(study(comparisons=pd.concat([pairs, balanced])))["Uneven classes"]
+    assert found.startswith("cat is 75.0 % of the images and dog 25.0 %")
+    n_real = (balanced["verdict"] != "undecided").sum()
+    assert f"{n_real} of 4 of its differences are real" in found
 
 
 def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_intervals():

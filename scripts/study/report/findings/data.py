@@ -1,4 +1,4 @@
-"""Findings about the images themselves: those that are nearly the same."""
+"""Findings about the images: uneven classes, and images that are nearly the same."""
 
 import numpy as np
 
@@ -6,6 +6,23 @@ from study.report.findings.finding import Finding, Results, percent
 from study.wording import counted
 
 _MANY_DUPLICATES = 0.1
+
+
+def uneven_classes(results: Results) -> list[Finding]:
+    """Return what accuracy hides where balanced accuracy was compared too."""
+    pairs = results.comparisons
+    pairs = pairs[pairs["measure"] == "balanced_accuracy"]
+    if pairs.empty:
+        return []
+    shares = results.hard_examples["class"].value_counts(normalize=True)
+    largest, n_real = shares.index[0], int((pairs["verdict"] != "undecided").sum())
+    text = (
+        f"{largest} is {percent(shares.iloc[0])} of the images and {shares.index[-1]} "
+        f"{percent(shares.iloc[-1])}. Always naming {largest} reaches {percent(shares.iloc[0])} "
+        "accuracy, so look at balanced accuracy too, in which each class counts the same: "
+        f"{n_real} of {len(pairs)} of its differences are real."
+    )
+    return [Finding("Uneven classes", text, "Comparisons")]
 
 
 def near_duplicates(results: Results) -> list[Finding]:
