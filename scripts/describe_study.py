@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from study.audit.provenance import repository
+from study.config.partition_checks import keeps_together
 from study.files import read_csv, read_json, read_table, write_text
 from study.job import run_script
 from study.report import start_page
@@ -71,7 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
             n_train,
             results.duplicates[["image_id", "other_id"]].to_numpy(),
             problems,
-            config["near_duplicates"].get("keep_together", True),
+            keeps_together(config),
         ),
         "Design": start_page.design(config, records),
         "Computed with": start_page.computed_with(records),

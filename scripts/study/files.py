@@ -387,6 +387,11 @@ def csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
         yield from rows
 
 
+def delimiter_of(header: str) -> str:
+    """Return what separates the columns of a table with this header: a comma, ";" or a tab."""
+    return next((mark for mark in ",;\t" if mark in header), ",")
+
+
 def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
     """Return a reader of a table's rows: by commas, else by semicolons or tabs, as its header is.
 
@@ -396,8 +401,7 @@ def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
     """
     header = stream.readline()
     stream.seek(0)
-    mark = next((mark for mark in ",;\t" if mark in header), ",")
-    rows = csv.DictReader(stream, delimiter=mark)
+    rows = csv.DictReader(stream, delimiter=delimiter_of(header))
     rows.fieldnames = [name.strip() for name in rows.fieldnames or ()] or None
     return rows
 

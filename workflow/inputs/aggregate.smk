@@ -105,11 +105,7 @@ def files_of_study(wildcards):
         *made_by("describe_model", model=NETWORKS),
         *made_by(
             "take_weights",
-            model=[
-                model
-                for model in (*NETWORKS, *BACKBONES)
-                if "weights" in RECIPES[model]["architecture"]
-            ],
+            model=list(filter(starts_from_weights, (*NETWORKS, *BACKBONES))),
         ),
         *made_by("embed", model=BACKBONES),
         *beside(searches(), "losses.csv", "suggestion.json", "lr_find.svg"),

@@ -1,4 +1,4 @@
-from study.config.partition_checks import has_external_test
+from study.config.partition_checks import has_external_test, keeps_together
 from study.data.datasets import dataset_modules
 from study.data.datasets.planning import digest_of_own
 from study.files import with_home
@@ -57,7 +57,7 @@ def split_lists(wildcards):
 def split_duplicates(wildcards):
     """Return the table of near-duplicates that a partition's split keeps together, if it does."""
     of_partition = wildcards.part != OFFICIAL and not wildcards.part.endswith(AFRESH)
-    if of_partition and config["near_duplicates"].get("keep_together", True):
+    if of_partition and keeps_together(config):
         return ["results/data/near_duplicates.csv"]
     return []
 

@@ -25,10 +25,14 @@ def recipe_json(wildcards):
     return canonical(recipe)
 
 
+def starts_from_weights(model):
+    """Tell whether a model starts from weights that were trained elsewhere."""
+    return "weights" in RECIPES[model]["architecture"]
+
+
 def taken_from(place, wildcards):
     """Return `weights: place` for a model that starts from trained weights, else nothing."""
-    starts = "weights" in RECIPES[wildcards.model]["architecture"]
-    return {"weights": place} if starts else {}
+    return {"weights": place} if starts_from_weights(wildcards.model) else {}
 
 
 def weights_file(model):
@@ -84,9 +88,7 @@ def any_of(models):
     return "|".join(map(re.escape, models)) or "(?!)"
 
 
-STARTED = any_of(
-    model for model, recipe in RECIPES.items() if "weights" in recipe["architecture"]
-)
+STARTED = any_of(filter(starts_from_weights, RECIPES))
 PROBED = any_of(model for model in RECIPES if is_probe(RECIPES[model]))
 TRAINED = any_of(model for model in RECIPES if not is_probe(RECIPES[model]))
 EMBEDDED = any_of(filter(None, map(features_of, RECIPES.values())))

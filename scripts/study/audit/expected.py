@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from study.config.partition_checks import has_external_test
+from study.config.partition_checks import has_external_test, keeps_together
 from study.data.index import Index, groups_of_duplicates
 from study.data.names import OFFICIAL
 from study.data.partitions import draw_partitions
@@ -32,7 +32,7 @@ class Expected:
 
     def __init__(self, config: Mapping[str, Any], index: Index, pairs: np.ndarray):
         self.config, self.index, self.pairs = config, index, pairs
-        together = config["near_duplicates"].get("keep_together", True)
+        together = keeps_together(config)
         self.groups = groups_of_duplicates(pairs, len(index.labels)) if together else None
         self.split = cache(self._split)  # a run of each model asks for it
         self.common_test = cache(self._common_test)

@@ -69,14 +69,14 @@ def data_checks(
         problem = "is not what was decoded: its sha256 differs"
         recorded = _equal_to(manifest["sha256"].get(path.name), problem)
         yield looked_at("data are what was decoded", path, digest, recorded)
-    shape = opened(lambda path: np.load(path, mmap_mode="r").shape, images)
-    fits = list(shape) == manifest["images"] and shape[0] == len(expected.index.labels)
+    pixels = opened(lambda path: np.load(path, mmap_mode="r"), images)
+    fits = list(pixels.shape) == manifest["images"] and len(pixels) == len(expected.index.labels)
     problem = "" if fits else "is not of as many images as the array and their table"
     yield held("data are what was decoded", tree.data_manifest, problem)
     threshold = expected.config["near_duplicates"]["threshold"]
 
     def near(pairs: np.ndarray) -> str:
-        distances = distances_of_pairs(np.load(images, mmap_mode="r"), *pairs.T).min(axis=1)
+        distances = distances_of_pairs(pixels, *pairs.T).min(axis=1)
         n_far = int((distances > threshold + TOLERANCE).sum())
         return f"has {n_far} pairs that are further apart than {threshold:g}" if n_far else ""
 

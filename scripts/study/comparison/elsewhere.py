@@ -12,7 +12,7 @@ import pandas as pd
 from study.comparison.answers import Answers, Study, image_values, is_uneven
 from study.data.names import OFFICIAL
 from study.errors import StudyError
-from study.files import read_table, reading
+from study.files import delimiter_of, read_table, reading
 from study.runs.run import Run
 
 _KEYS = ("image_id", "file")
@@ -68,8 +68,8 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
 def _as_saved(path: str) -> dict[str, str]:
     """Return how pandas reads a table: also as spreadsheets save it where 0,5 is a half."""
     with reading(path), Path(path).open(encoding="utf-8-sig") as stream:
-        header = stream.readline(_LONGEST_HEADER)
-    return {"sep": ";", "decimal": ","} if ";" in header and "," not in header else {}
+        mark = delimiter_of(stream.readline(_LONGEST_HEADER))
+    return {"sep": mark, "decimal": ","} if mark == ";" else {}
 
 
 def _read_keyed(path: str) -> tuple[str, pd.DataFrame]:

@@ -17,6 +17,14 @@ def has_external_test(config: Mapping[str, Any]) -> bool:
     return config["dataset"]["name"] in OWN and bool(config["dataset"]["test_path"])
 
 
+def keeps_together(config: Mapping[str, Any]) -> bool:
+    """Tell whether near-duplicates have one role in the splits of partitions.
+
+    Where nothing is said, they have.
+    """
+    return config["near_duplicates"].get("keep_together", True)
+
+
 def check_partitions(config: Mapping[str, Any]) -> None:
     """Check the partitions, combos and ratios of a configuration that fits its schema.
 
