@@ -218,9 +218,10 @@ class Project:
         self, *arguments: str, prefix: tuple[str, ...] = (), **extra: str
     ) -> subprocess.CompletedProcess:
         """Run `snakemake` with these arguments in the project's folder, with its own account."""
+        # Before the others: behind `--` all are targets.
         quiet = () if "--quiet" in arguments else ("--quiet", "host", "--printshellcmds")
         return subprocess.run(
-            [*prefix, "snakemake", *arguments, *quiet],
+            [*prefix, "snakemake", *quiet, *arguments],
             cwd=self.folder, capture_output=True, text=True, env=self.environment(**extra),
             timeout=600,
         )  # fmt: skip
