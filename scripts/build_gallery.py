@@ -45,7 +45,7 @@ def read_maps(path: str, runs: Sequence[Run]) -> Maps | None:
         maps = load_maps(path)
     except (KeyError, ValueError) as error:
         raise StudyError(
-            f"{path}: not the maps that gradcam.py writes ({error}); compute them again"
+            f"{path}: not the maps of Grad-CAM ({error}); compute them again"
         ) from error
     if not len(maps.image_ids):
         return None

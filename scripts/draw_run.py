@@ -1,26 +1,46 @@
 #!/usr/bin/env python
-"""Draw one run: its confusion matrix, its learning curves and its most confident mistakes."""
+"""Draw one run: its confusion matrix, learning curves, most confident mistakes and Grad-CAM."""
 
 import argparse
 
-from study.data.index import read_index
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.data.index import Index, read_index
 from study.files import read_array, read_json, read_table
 from study.job import run_script
+from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.runs import confusion_matrix_figure, curves_figure, mistakes_figure
 from study.report.plots.style import message_figure, save_figure
 from study.runs.confusion import confusion
+from study.runs.gradcam_maps import GradcamMaps, load_maps
 from study.runs.history import read_history
-from study.runs.predictions import load_predictions
+from study.runs.predictions import Predictions, load_predictions
+
+
+def figure_of_maps(
+    maps: GradcamMaps, predictions: Predictions, index: Index, images: np.ndarray, title: str
+) -> Figure:
+    """Return the figure of a run's maps, or one that says why there are none."""
+    if maps.why_none:
+        return message_figure(f"{title}: {maps.why_none}")
+    mistakes = predictions.confident_mistakes(index.labels, "test")
+    on = f"{predictions.has_role('test').sum():,} test images"
+    if not len(maps.image_ids):
+        return message_figure(f"{title}: no mistakes on {on}")
+    shown = f"the {len(maps.image_ids)} most confident of {len(mistakes):,} mistakes on {on}"
+    title = f"{title}: Grad-CAM of {shown}"
+    return gradcam_figure(images[maps.image_ids], maps, index.classes, title)
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the three figures."""
+    """Write the four figures."""
     metrics, title = read_json(arguments.metrics), arguments.title
     diverged = metrics["status"] == "diverged"
     kept_epoch = None if diverged else read_json(arguments.run)["kept_epoch"]
     save_figure(curves_figure(read_history(arguments.history), kept_epoch, title), arguments.curves)
     if diverged:
-        for path in (arguments.confusion_matrix, arguments.mistakes):
+        for path in (arguments.confusion_matrix, arguments.mistakes, arguments.gradcam):
             save_figure(message_figure(f"{title}: the training diverged"), path)
         return
     index, predictions = read_index(arguments.index), load_predictions(arguments.predictions)
@@ -32,6 +52,8 @@ def main(arguments: argparse.Namespace) -> None:
     images = read_array(arguments.images)
     figure = mistakes_figure(wrong, images, metrics["n"], title, arguments.count)
     save_figure(figure, arguments.mistakes)
+    maps = load_maps(arguments.maps)
+    save_figure(figure_of_maps(maps, predictions, index, images, title), arguments.gradcam)
 
 
 if __name__ == "__main__":
@@ -39,6 +61,7 @@ if __name__ == "__main__":
     parser.add_argument("--predictions", required=True, help="the run's predictions, .npz")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--maps", required=True, help="Grad-CAM's maps of the run, .npz")
     parser.add_argument("--metrics", required=True, help="metrics of the run, .json")
     parser.add_argument(
         "--misclassified", required=True, help="wrong test images of the run, surest first, .csv"
@@ -56,6 +79,9 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--curves", required=True, help="figure to write: loss and accuracy by epoch, .svg or .png"
+    )
+    parser.add_argument(
+        "--gradcam", required=True, help="figure to write: Grad-CAM's maps, .svg or .png"
     )
     parser.add_argument("--confusion-matrix", required=True, help="figure to write, .svg or .png")
     run_script(parser, main)

@@ -1,58 +1,119 @@
 #!/usr/bin/env python
-"""Score every image of the data set with one run's model."""
+"""Score every image of the data set with one run's model, and ask it why it is mistaken."""
 
 import argparse
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from study.data.index import read_index
 from study.data.splits import ROLES, read_split, union
 from study.devices import memory_advice, take_device
 from study.files import read_array, read_json
 from study.job import device_options, run_script
+from study.runs.gradcam_maps import GradcamMaps, explained, no_maps, save_maps
+from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
-def main(arguments: argparse.Namespace) -> None:
-    """Write the logits of every image and its role in this run."""
-    splits = [read_split(path) for path in arguments.splits]
-    record = read_json(arguments.run)
-
-    # After the cheap checks: importing torch takes seconds.
-    device = take_device(arguments.gpus, arguments.threads)
-    import numpy as np
+def answers(
+    model: "nn.Module",
+    normalize: "Callable[[Tensor], Tensor]",
+    images: np.ndarray,
+    roles: np.ndarray,
+    record: dict,
+) -> Predictions:
+    """Return the logits of every image and its role in this run."""
     import torch
 
-    from study.models.inference import Normalize, load_model, predict
-    from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
+    from study.models.inference import predict
 
-    images = read_array(arguments.images)
-    recipe = record["recipe"]
-    roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
-    if record["status"] == "diverged":
-        save_predictions(arguments.output, no_predictions(roles, len(record["classes"])))
-        return
-    model = load_model(arguments.weights, record, device)
+    device = next(model.parameters()).device
     with memory_advice():
         logits = predict(
             model,
-            Normalize(**recipe["normalize"]).to(device),
+            normalize,
             torch.from_numpy(np.array(images)).to(device),
-            views=recipe.get("test_time", "plain"),
+            views=record["recipe"].get("test_time", "plain"),
         )
     predictions = Predictions(logits.cpu().numpy(), roles)
     if not np.isfinite(predictions.logits).all():
         # As after a last step that was too large: no answer of such a model counts.
         print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)
         predictions = no_predictions(roles, len(record["classes"]))
+    return predictions
+
+
+def maps_of_mistakes(
+    model: "nn.Module",
+    normalize: "Callable[[Tensor], Tensor]",
+    images: np.ndarray,
+    labels: np.ndarray,
+    predictions: Predictions,
+    count: int,
+) -> GradcamMaps:
+    """Return what speaks for the most confident mistakes of a run on its own test images."""
+    from study.models.gradcam import gradcam_of_last_stages
+    from study.models.gradcam_layers import NoMaps
+
+    mistakes = predictions.confident_mistakes(labels, "test")[:count]
+    if not len(mistakes):
+        return no_maps()
+
+    def explain(classes: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+        return gradcam_of_last_stages(model, normalize, images[mistakes], classes)
+
+    try:
+        return explained(mistakes, predictions, labels, explain)
+    except NoMaps as error:
+        return no_maps(why_none=str(error))
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the predictions and the maps."""
+    splits = [read_split(path) for path in arguments.splits]
+    record, labels = read_json(arguments.run), read_index(arguments.index).labels
+    images = read_array(arguments.images)
+    roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
+    if record["status"] == "diverged":
+        save_predictions(arguments.output, no_predictions(roles, len(record["classes"])))
+        save_maps(arguments.maps, no_maps())
+        return
+
+    # After the cheap checks: importing torch takes seconds.
+    device = take_device(arguments.gpus, arguments.threads)
+    from study.models.inference import Normalize, load_model
+
+    model = load_model(arguments.weights, record, device)
+    normalize = Normalize(**record["recipe"]["normalize"]).to(device)
+    predictions = answers(model, normalize, images, roles, record)
+    maps = maps_of_mistakes(
+        *(model, normalize, images, labels, predictions), count=arguments.explain
+    )
+    save_maps(arguments.maps, maps)
     save_predictions(arguments.output, predictions)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument(
         "--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv"
     )
     parser.add_argument("--weights", required=True, help="the run's weights, .safetensors")
     parser.add_argument("--run", required=True, help="record of the run, .json")
     device_options(parser)
+    parser.add_argument(
+        "--explain",
+        type=int,
+        default=10,
+        help="how many of the most confident mistakes get maps of Grad-CAM (default: %(default)s)",
+    )
+    parser.add_argument("--maps", required=True, help="maps to write, .npz")
     parser.add_argument("--output", required=True, help="predictions to write, .npz")
     run_script(parser, main)

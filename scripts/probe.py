@@ -14,7 +14,7 @@ from safetensors.numpy import save as safetensors
 
 from study.audit.provenance import account
 from study.code import code_digest
-from study.config.probes import features_of
+from study.config.probes import NO_MAPS, features_of
 from study.data.index import Index, read_index
 from study.data.splits import ROLES, read_split, union
 from study.errors import StudyError
@@ -28,6 +28,7 @@ from study.files import (
     write_json,
 )
 from study.job import run_script
+from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 from study.training.epoch import Epoch
 from study.training.probes import Fitted, fit, log_loss
@@ -140,6 +141,7 @@ def main(arguments: argparse.Namespace) -> None:
         "image_shape": read_json(arguments.data)["images"][1:],
         **account(started, arguments.threads, parents, code_digest(Path(__file__))),
     }
+    save_maps(arguments.maps, no_maps(why_none=NO_MAPS))
     write_json(arguments.run, record)
 
 
@@ -160,4 +162,5 @@ if __name__ == "__main__":
     parser.add_argument("--dynamics", required=True, help="empty statistics to write, .npz")
     parser.add_argument("--run", required=True, help="record of the run to write, .json")
     parser.add_argument("--predictions", required=True, help="predictions to write, .npz")
+    parser.add_argument("--maps", required=True, help="to write: that it has no maps, .npz")
     run_script(parser, main)

@@ -1,6 +1,8 @@
 """One small synthetic archive in CIFAR-10's format serves all tests; some use the real one."""
 
+import contextlib
 import copy
+import fcntl
 import hashlib
 import io
 import os
@@ -10,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -91,13 +94,27 @@ class Archive:
 
     def __init__(self, folder: Path):
         self.members = synthetic_members()
-        self.path = write_archive(folder / "tiny.tar.gz", self.members)
-        self.checksums = write_checksums(folder / "tiny.md5", self.members)
+        self.path, self.checksums = folder / "tiny.tar.gz", folder / "tiny.md5"
+        if not self.checksums.exists():
+            write_archive(self.path, self.members)
+            write_checksums(self.checksums, self.members)
+
+
+@contextlib.contextmanager
+def shared_folder(tmp_path_factory, name: str) -> Iterator[Path]:
+    """Yield a folder that all processes of these tests share, to one of them at a time."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / f"shared {name}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory) -> Archive:
-    return Archive(tmp_path_factory.mktemp("archive"))
+    with shared_folder(tmp_path_factory, "archive") as folder:
+        return Archive(folder)
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +137,9 @@ def decoded(archive, tmp_path_factory) -> Path:
 
 def clean_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without what leads to the user's data or GPUs."""
-    hidden = {"CIFAR10_ARCHIVE", "SNAKEMAKE_PROFILE", "GLIBC_TUNABLES"}
+    hidden = {
+        "CIFAR10_ARCHIVE", "SNAKEMAKE_PROFILE", "GLIBC_TUNABLES", "PYTHONDONTWRITEBYTECODE",
+    }  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     return environment | extra
@@ -162,7 +181,10 @@ class Project:
             source = ROOT / name
             if source.is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, folder / name)
+                shutil.copy2(source, folder / name)
+        # What Python and the digests of code remember: a clone that has been used once.
+        for memory in (ROOT / "scripts").rglob("__pycache__"):
+            shutil.copytree(memory, folder / memory.relative_to(ROOT))
         study = {
             "dataset": {
                 "name": "cifar10", "archive": "", "urls": [], "checksums": str(archive.checksums),
@@ -191,10 +213,17 @@ class Project:
             "storage": "",
             "compare": {"precision": 0.005},
             "claims": "",
-            "figures": {"runs": True},
+            "figures": {"runs": False},
             "device": "cpu",
         }  # fmt: skip
         self.configure(study | changes)
+
+    @classmethod
+    def there(cls, folder: Path, archive: Archive) -> "Project":
+        """Return the project that a folder holds."""
+        project = cls.__new__(cls)
+        project.folder, project.archive = folder, archive
+        return project
 
     def configure(self, study: dict, name: str = "config.yaml") -> None:
         """Write a configuration file."""
@@ -279,9 +308,12 @@ FULL = ("--cores", "4", "--resources", "gpu=1")
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, archive) -> Project:
     """A project after the first command; who changes something in it puts it back."""
-    project = Project(tmp_path_factory.mktemp("finished") / "project", archive)
-    project.output = project.succeeds(*FULL)
-    return project
+    with shared_folder(tmp_path_factory, "finished") as folder:
+        if not (made := folder / "project").exists():
+            unfinished = Project(folder / "unfinished", archive, figures={"runs": True})
+            unfinished.succeeds(*FULL)
+            unfinished.folder.rename(made)
+    return Project.there(made, archive).copied(tmp_path_factory.mktemp("finished") / "project")
 
 
 def documentation() -> str:

@@ -1,20 +1,28 @@
 """Which code a job runs, as a digest: another digest runs the job again."""
 
 import ast
+import atexit
+import contextlib
 import functools
 import hashlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from study.errors import StudyError
-from study.files import unix_text
+from study.files import atomic_path, unix_text
 
 # The folder of the project that this library belongs to.
 PROJECT = Path(__file__).resolve().parents[2]
 # What pages are put together from; such files belong to the package that they lie in.
 _PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt", ".yaml"}
+# What is known of files by their content, kept beside Python's own memory of them: parsing 200
+# files takes a second, and each command and each job asks.
+_MEMORY = Path(__file__).parent / "__pycache__" / "code_digests.json"
+# Files; with more, the memory begins anew.
+_MOST_REMEMBERED = 2000
 
 
 @functools.cache
@@ -43,7 +51,7 @@ def code_digest(script: Path, *modules: str) -> str:
     for path in code_files(script, *modules):
         digest.update(path.relative_to(script.parent).as_posix().encode() + b"\0")
         is_code = path.suffix == ".py"
-        digest.update(_canonical(path).encode() if is_code else unix_text(path))
+        digest.update(_facts(path, script.parent)[0].encode() if is_code else unix_text(path))
         digest.update(b"\0")
     return digest.hexdigest()[:16]
 
@@ -118,9 +126,51 @@ def code_files(script: Path, *modules: str) -> list[Path]:
 @functools.cache
 def imported_files(path: Path, root: Path) -> frozenset[Path]:
     """Return the files of `study` that a file imports directly, also inside functions."""
+    names = _facts(path, root)[1]
+    return frozenset(file for name in names for file in _module_files(name, root))
+
+
+@functools.cache
+def _facts(path: Path, root: Path) -> tuple[str, list[str]]:
+    """Return the digest of what a file does, and the names that it imports, `study`'s alone."""
     package = path.relative_to(root).with_suffix("").parts[:-1]
-    files: set[Path] = set()
-    for node in _statements_that_run(_tree(path)):
+    key = hashlib.sha256(f"{'.'.join(package)}\0".encode() + _source(path)).hexdigest()
+    remembered = _remembered()
+    if key not in remembered:
+        tree = ast.parse(_source(path), str(path))
+        digest = hashlib.sha256(_dumped(tree).encode()).hexdigest()
+        remembered[key] = (digest, sorted(set(_imported_names(tree, package))))
+    return remembered[key]
+
+
+@functools.cache
+def _remembered() -> dict[str, tuple[str, list[str]]]:
+    """Return what is known of files by their content; what is added is kept at the process's end.
+
+    Of use only to this version of Python and of this module.
+    """
+    maker = f"{sys.version} {hashlib.sha256(_source(Path(__file__))).hexdigest()}"
+    files: dict[str, tuple[str, list[str]]] = {}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        stored = json.loads(_MEMORY.read_text())
+        if stored["maker"] == maker and len(stored["files"]) <= _MOST_REMEMBERED:
+            files = stored["files"]
+    known = len(files)
+
+    def keep() -> None:
+        if len(files) > known and not sys.dont_write_bytecode:
+            # A library may lie where nothing can be written.
+            with contextlib.suppress(OSError), atomic_path(_MEMORY, lasting=False) as temporary:
+                temporary.write_text(json.dumps({"maker": maker, "files": files}))
+
+    atexit.register(keep)
+    return files
+
+
+def _imported_names(tree: ast.Module, package: tuple[str, ...]) -> Iterator[str]:
+    """Yield the names of `study` that a module of a package imports, also inside functions."""
+    for node in _statements_that_run(tree):
+        names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -128,11 +178,7 @@ def imported_files(path: Path, root: Path) -> frozenset[Path]:
             base = (*base, *(node.module or "").split(".")) if node.module else base
             # `from a.b import c`: c may be a module or a name inside a.b, so try both.
             names = [".".join(base), *(".".join((*base, alias.name)) for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            files |= _module_files(name, root)
-    return frozenset(files)
+        yield from (name for name in names if name.partition(".")[0] == "study")
 
 
 def _statements_that_run(node: ast.AST) -> Iterator[ast.AST]:
@@ -158,17 +204,6 @@ def _module_files(name: str, root: Path) -> set[Path]:
 @functools.cache
 def _source(path: Path) -> bytes:
     return path.read_bytes()
-
-
-@functools.cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(_source(path), str(path))
-
-
-@functools.cache
-def _canonical(path: Path) -> str:
-    """Return a file's syntax tree as text that depends little on the version of Python."""
-    return _dumped(_tree(path))
 
 
 def _dumped(node: object) -> str:

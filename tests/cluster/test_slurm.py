@@ -23,11 +23,10 @@ COMMAND = (
     "--slurm-keep-successful-logs",
 )  # fmt: skip
 
-# All runs and what is made from all of them, and one figure that wants a GPU too; with LONG_TESTS
-# the whole study.
+# All runs and what is made from all of them, one of which wants a GPU; with LONG_TESTS the study.
 TARGETS = () if os.environ.get("LONG_TESTS") else (
     "results/comparisons/comparisons.csv", "results/hard_examples.csv",
-    "results/runs/v1/cnn2/seed42/gradcam.svg",
+    "results/hard_examples/gradcam/cnn2.svg",
 )  # fmt: skip
 
 
@@ -158,7 +157,13 @@ def test_what_a_run_consists_of_is_one_job_with_its_gpu_memory_and_time(disturbe
 def test_a_job_without_a_training_asks_for_no_gpu(disturbed):
     others = [job for job in disturbed.jobs if job not in runs(disturbed)]
     rules = {re.search(r"rule_([a-z_]+?)(_wildcards|$)", job["Comment"])[1] for job in others}
-    assert rules >= {"decode", "find_duplicates", "gradcam", "compare", "find_hard_examples"}
+    assert rules >= {
+        "decode",
+        "find_duplicates",
+        "gradcam_hard_examples",
+        "compare",
+        "find_hard_examples",
+    }
     assert not rules & {"download", "split", "list_runs", "train", "predict", "measure"}
     assert not any("TresPerJob" in job for job in others if "rule_gradcam" not in job["Comment"])
 

@@ -30,7 +30,6 @@ def test_probes_go_from_a_file_of_weights_to_the_summary_and_a_moved_file_runs_n
         models=["probe"],
         overrides={"finetuned": backbone},
         reproduce={"systems": [], "tuned": False},
-        figures={"runs": False},
     )
     jobs = project.succeeds("--cores", "2")
     results = project.folder / "results"

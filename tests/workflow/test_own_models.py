@@ -59,6 +59,6 @@ def test_models_of_ones_own_and_of_libraries_go_through_the_whole_of_a_run(tmp_p
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", project.succeeds(*wanted, "--dry-run"), re.MULTILINE))
     assert jobs.pop("total") == "6"
     assert jobs == dict.fromkeys(
-        ["describe_model", "gradcam", "measure", "predict", "resolve_recipe", "train"],
+        ["describe_model", "draw_run", "measure", "predict", "resolve_recipe", "train"],
         "1",
     )

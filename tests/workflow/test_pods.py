@@ -105,7 +105,7 @@ def test_each_job_gets_the_gpu_and_the_memory_it_asks_for(project):
     assert cards == {
         rule for rule, resources in asked["kubernetes"] if re.search(r"\bgpu=1\b", resources)
     }
-    assert {"train", "predict", "gradcam"} <= cards
+    assert {"train", "predict", "gradcam_hard_examples"} <= cards
     wanted = dict(asked["kubernetes"])
     for rule, resources in asked["aws-batch"]:
         if rule == "all":  # takes nothing

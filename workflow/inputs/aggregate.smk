@@ -57,13 +57,10 @@ def searches():
 
 
 def figures_of_runs(wildcards):
-    """Return the last figures of each run as an input, if the study draws its runs."""
+    """Return a figure of each run as an input, if the study draws its runs."""
     if not config["figures"]["runs"]:
         return []
-    return [
-        *of_all_runs("curves.svg")(wildcards),
-        *of_all_runs("gradcam.npz")(wildcards),
-    ]
+    return of_all_runs("curves.svg")(wildcards)
 
 
 def files_of_runs(wildcards):

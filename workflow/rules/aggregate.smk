@@ -385,9 +385,9 @@ rule gradcam_hard_examples:
         mem_mb=3000,
         runtime=10,
     params:
-        code=code("gradcam.py", by_model=True),
+        code=code("gradcam_hard_examples.py", by_model=True),
     shell:
-        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/gradcam.py"'
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/gradcam_hard_examples.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --model {wildcards.model:q}"

@@ -61,11 +61,13 @@ rule train:
 rule predict:
     input:
         images="results/data/images.npy",
+        index="results/data/index.csv",
         splits=combo_splits,
         weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
         run="results/runs/{combo}/{model}/seed{seed}/run.json",
     output:
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+        maps="results/runs/{combo}/{model}/seed{seed}/gradcam.npz",
     log:
         "results/logs/predict/{combo}/{model}/seed{seed}.log",
     wildcard_constraints:
@@ -84,11 +86,13 @@ rule predict:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/predict.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
+        " --index {input.index:q}"
         " --splits {input.splits:q}"
         " --weights {input.weights:q}"
         " --run {input.run:q}"
         " --gpus {resources.gpu:q}"
         " --threads {threads:q}"
+        " --maps {output.maps:q}"
         " --output {output.predictions:q}"
         " > {log:q} 2>&1"
 
@@ -108,6 +112,7 @@ rule probe:
         dynamics="results/runs/{combo}/{model}/seed{seed}/dynamics.npz",
         run="results/runs/{combo}/{model}/seed{seed}/run.json",
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+        maps="results/runs/{combo}/{model}/seed{seed}/gradcam.npz",
     log:
         "results/logs/train/{combo}/{model}/seed{seed}.log",
     wildcard_constraints:
@@ -137,6 +142,7 @@ rule probe:
         " --dynamics {output.dynamics:q}"
         " --run {output.run:q}"
         " --predictions {output.predictions:q}"
+        " --maps {output.maps:q}"
         " > {log:q} 2>&1"
 
 
@@ -187,6 +193,7 @@ rule draw_run:
         misclassified="results/runs/{combo}/{model}/seed{seed}/misclassified.csv",
         history="results/runs/{combo}/{model}/seed{seed}/history.csv",
         run="results/runs/{combo}/{model}/seed{seed}/run.json",
+        maps="results/runs/{combo}/{model}/seed{seed}/gradcam.npz",
     output:
         confusion_matrix=report(
             "results/runs/{combo}/{model}/seed{seed}/confusion_matrix.svg",
@@ -224,6 +231,18 @@ rule draw_run:
                 "item": "most confident mistakes",
             },
         ),
+        gradcam=report(
+            "results/runs/{combo}/{model}/seed{seed}/gradcam.svg",
+            caption="../report/gradcam.rst",
+            category=chapter("Runs"),
+            subcategory="{model}",
+            labels={
+                "combo": "{combo}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "item": "Grad-CAM of the most confident mistakes",
+            },
+        ),
     log:
         "results/logs/draw_run/{combo}/{model}/seed{seed}.log",
     conda:
@@ -245,55 +264,12 @@ rule draw_run:
         " --misclassified {input.misclassified:q}"
         " --history {input.history:q}"
         " --run {input.run:q}"
+        " --maps {input.maps:q}"
         " --title {params.title:q}"
         " --mistakes {output.mistakes:q}"
         " --curves {output.curves:q}"
         " --confusion-matrix {output.confusion_matrix:q}"
-        " > {log:q} 2>&1"
-
-
-rule gradcam:
-    input:
-        images="results/data/images.npy",
-        index="results/data/index.csv",
-        predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
-        weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
-        run="results/runs/{combo}/{model}/seed{seed}/run.json",
-    output:
-        maps="results/runs/{combo}/{model}/seed{seed}/gradcam.npz",
-        figure=report(
-            "results/runs/{combo}/{model}/seed{seed}/gradcam.svg",
-            caption="../report/gradcam.rst",
-            category=chapter("Runs"),
-            subcategory="{model}",
-            labels={
-                "combo": "{combo}",
-                "model": "{model}",
-                "seed": "{seed}",
-                "item": "Grad-CAM of the most confident mistakes",
-            },
-        ),
-    log:
-        "results/logs/gradcam/{combo}/{model}/seed{seed}.log",
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        gpu=GPUS,
-        mem_mb=3000,
-        runtime=10,
-    params:
-        code=code("gradcam.py", by_model=True),
-    shell:
-        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/gradcam.py"'
-        " --code {params.code:q}"
-        " --images {input.images:q}"
-        " --index {input.index:q}"
-        " --run {input.run:q}"
-        " --gpus {resources.gpu:q}"
-        " --threads {threads:q}"
-        " --maps {output.maps:q}"
-        " --figure {output.figure:q}"
+        " --gradcam {output.gradcam:q}"
         " > {log:q} 2>&1"
 
 

@@ -13,12 +13,10 @@ from study.runs.tree import ResultsTree
 # What the folder of each run holds.
 RUN_FILES = (
     "model.safetensors", "history.csv", "dynamics.npz", "run.json", "predictions.npz",
-    "metrics.json", "report.txt", "classification_report.json", "misclassified.csv",
+    "gradcam.npz", "metrics.json", "report.txt", "classification_report.json", "misclassified.csv",
 )  # fmt: skip
 # And where the configuration does not leave them out.
-RUN_FIGURES = (
-    "confusion_matrix.svg", "curves.svg", "misclassified.svg", "gradcam.npz", "gradcam.svg",
-)  # fmt: skip
+RUN_FIGURES = ("confusion_matrix.svg", "curves.svg", "misclassified.svg", "gradcam.svg")
 _OF_EVERY_STUDY = (
     "runs.csv", "summary.csv", "summary_by_group.csv", "hard_examples.csv", "overview.rst",
     "hard_examples_top.csv", "comparisons/groups.csv", "comparisons/comparisons.csv",

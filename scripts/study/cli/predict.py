@@ -221,20 +221,13 @@ def _write_maps(
     """Write each image beside the maps of its predicted class over it, mean over classifiers."""
     from PIL import Image
 
-    from study.models.gradcam import gradcam_maps
-    from study.models.gradcam_layers import gradcam_layers
+    from study.models.gradcam import gradcam_of_last_stages
     from study.report.plots.gradcam import overlay
     from study.report.plots.images import in_colour
 
     maps = np.mean(
         [
-            gradcam_maps(
-                model.model,
-                model.normalize,
-                images,
-                predicted[:, None],
-                gradcam_layers(model.model, images.shape[1:]),
-            )[0]
+            gradcam_of_last_stages(model.model, model.normalize, images, predicted[:, None])[1]
             for model in classifiers
         ],
         axis=0,

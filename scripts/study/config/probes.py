@@ -10,6 +10,8 @@ from typing import Any
 # What else the architecture of each may hold.
 PROBES = {"probe": ("features",), "neighbours": ("features", "k")}
 NEIGHBOURS = 20
+# What stands in place of Grad-CAM's maps.
+NO_MAPS = "it answers from stored features, so it has no maps"
 
 
 def is_probe(recipe: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from study.devices import memory_advice
+from study.models.gradcam_layers import gradcam_layers
 
 _EPSILON = 1e-7
 
@@ -99,6 +100,25 @@ def gradcam_maps(
             batch_maps, sizes = grad_cam(model, normalize(batch), asked, layers)
             maps.append((255 * batch_maps).round().byte().cpu())
     return torch.cat(maps).numpy(), np.array(sizes, np.int64)
+
+
+def gradcam_of_last_stages(
+    model: nn.Module, normalize: Callable[[Tensor], Tensor], images: np.ndarray, classes: np.ndarray
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Return the layers that a network has maps in, the maps and their own sizes.
+
+    Args:
+        model: takes float B×C×H×W.
+        normalize: what the model's input went through in training.
+        images: uint8 n×H×W×C, n ≥ 1.
+        classes: int64 n×T.
+
+    Raises:
+        NoMaps: the network is not of the kind that has maps.
+        StudyError: there is too little memory.
+    """
+    layers = gradcam_layers(model, images.shape[1:])
+    return layers, *gradcam_maps(model, normalize, images, classes, layers)
 
 
 def _class_map(activation: Tensor, gradient: Tensor, size: Sequence[int]) -> Tensor:

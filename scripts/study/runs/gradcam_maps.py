@@ -1,19 +1,25 @@
 """Grad-CAM's maps of images on disk: what `study.models.gradcam` computed and others draw."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from study.files import atomic_path, read_arrays
+from study.runs.predictions import Predictions
+
+# Takes classes, int64 n×2; returns the names of L layers, maps uint8 n×L×2×H×W and the layers' own
+# sizes, int64 L×2.
+Explain = Callable[[np.ndarray], tuple[tuple[str, ...], np.ndarray, np.ndarray]]
 
 
 class GradcamMaps(NamedTuple):
     """What speaks for the predicted and for the true class on n images, in L layers of a model.
 
     Attributes:
-        combo: that the run trained on; empty if there is no run.
-        seed: of the run; -1 if there is none.
+        combo: that the run trained on; empty if there is no run, and in a run's own folder.
+        seed: of the run; -1 if there is none, and in its own folder.
         image_ids: int64, n.
         predicted: int64, n; the label that the run predicted.
         true: int64, n; the label.
@@ -24,6 +30,7 @@ class GradcamMaps(NamedTuple):
             image.
         maps: uint8, n×L×2×H×W; for the predicted class and for the true one, from 0 to 255 for the
             largest of the map. All 0: no place speaks for the class.
+        why_none: why the model has no maps of any image; empty if it has.
     """
 
     combo: str
@@ -36,9 +43,46 @@ class GradcamMaps(NamedTuple):
     layers: np.ndarray
     sizes: np.ndarray
     maps: np.ndarray
+    why_none: str = ""
 
 
-def no_maps(combo: str = "", seed: int = -1) -> GradcamMaps:
+def explained(
+    image_ids: np.ndarray,
+    predictions: Predictions,
+    labels: np.ndarray,
+    explain: Explain,
+    combo: str = "",
+    seed: int = -1,
+) -> GradcamMaps:
+    """Return the maps of images for the class that a run predicted and for the true one.
+
+    Args:
+        image_ids: int64, n.
+        predictions: of the run.
+        labels: int64, of all images.
+        explain: asks the run's model about these images.
+        combo: that the run trained on.
+        seed: of the run.
+    """
+    asked = Predictions(*(array[image_ids] for array in predictions))
+    log_probabilities = asked.log_probabilities()
+    predicted, true = log_probabilities.argmax(axis=1), labels[image_ids]
+    layers, maps, sizes = explain(np.stack([predicted, true], axis=1))
+    return GradcamMaps(
+        combo=combo,
+        seed=seed,
+        image_ids=image_ids,
+        predicted=predicted,
+        true=true,
+        confidence=np.exp(log_probabilities.max(axis=1)),
+        roles=asked.roles,
+        layers=np.array(layers),
+        sizes=sizes,
+        maps=maps,
+    )
+
+
+def no_maps(combo: str = "", seed: int = -1, why_none: str = "") -> GradcamMaps:
     """Return what stands for the maps where there is no image to show: empty arrays."""
     none = np.zeros(0, np.int64)
     return GradcamMaps(
@@ -52,6 +96,7 @@ def no_maps(combo: str = "", seed: int = -1) -> GradcamMaps:
         layers=np.zeros(0, "U1"),
         sizes=np.zeros((0, 2), np.int64),
         maps=np.zeros((0, 0, 2, 0, 0), np.uint8),
+        why_none=why_none,
     )
 
 
@@ -65,4 +110,4 @@ def load_maps(path: str | Path) -> GradcamMaps:
     """Read what `save_maps` wrote."""
     arrays = read_arrays(path)
     maps = GradcamMaps(*(arrays[name] for name in GradcamMaps._fields))
-    return maps._replace(combo=str(maps.combo), seed=int(maps.seed))
+    return maps._replace(combo=str(maps.combo), seed=int(maps.seed), why_none=str(maps.why_none))

@@ -183,7 +183,7 @@ def test_a_new_component_changes_the_digest_of_no_training(scripts):
     ],
 )
 def test_a_changed_component_changes_the_digest_of_what_trains_with_it(scripts, file, changed):
-    others = [scripts / "predict.py", scripts / "gradcam.py"]
+    others = [scripts / "predict.py", scripts / "gradcam_hard_examples.py"]
     before, before_others = digests(scripts), [code_digest(script) for script in others]
     path = scripts / "study/training" / file
     text = path.read_text()

@@ -19,7 +19,9 @@ def test_keys_of_a_recipe_are_read_and_replaced_by_their_dotted_names():
     assert value_at(recipe, "optimizer.lr") == 0.1 and recipe["epochs"] == 3
 
 
-@pytest.mark.parametrize("script", ["train.py", "predict.py", "gradcam.py", "tune.py"])
+@pytest.mark.parametrize(
+    "script", ["train.py", "predict.py", "gradcam_hard_examples.py", "tune.py"]
+)
 def test_no_training_or_prediction_depends_on_how_a_configuration_is_checked(script):
     config = ROOT / "scripts/study/config"
     used = {path.name for path in code_files(ROOT / "scripts" / script) if path.parent == config}

@@ -9,6 +9,7 @@ from scipy.special import softmax
 from study.code import code_files
 from study.data.index import read_index, write_image_ids
 from study.files import read_json, write_json
+from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import ROLE_CODES, Predictions, save_predictions
 
 
@@ -32,6 +33,7 @@ def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, t
     history(**lacking).to_csv(tmp_path / "history.csv", index=False)
     write_json(tmp_path / "run.json", {"kept_epoch": 4})
     (tmp_path / "none.csv").write_text("image_id,other_id\n")
+    save_maps(tmp_path / "maps.npz", no_maps(why_none="it has none"))
     measured = (
         "--predictions", tmp_path / "predictions.npz", "--index", decoded / "index.csv",
         "--metrics", tmp_path / "m.json", "--misclassified", tmp_path / "wrong.csv",
@@ -46,6 +48,7 @@ def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, t
         "--history", tmp_path / "history.csv", "--run", tmp_path / "run.json",
         "--mistakes", tmp_path / "wrong.svg", "--curves", tmp_path / "curves.svg",
         "--confusion-matrix", tmp_path / "c.svg",
+        "--maps", tmp_path / "maps.npz", "--gradcam", tmp_path / "gradcam.svg",
     )  # fmt: skip
     wrong = pd.read_csv(tmp_path / "wrong.csv")
     expected = split["test"][logits[split["test"]].argmax(1) != labels[split["test"]]]
@@ -58,6 +61,7 @@ def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, t
         "<svg" in (tmp_path / f"{name}.svg").read_text() for name in ("wrong", "curves", "c")
     )
     right = read_json(tmp_path / "m.json")["overall_accuracy"]
+    assert "cnn2: it has none" in (tmp_path / "gradcam.svg").read_text()
     text = (tmp_path / "c.svg").read_text()
     assert f"cnn2: {right:.1%} of {len(split['test'])} test images right" in text
 

@@ -10,7 +10,7 @@ from study.code import code_digest, code_files
 
 SCRIPTS = ROOT / "scripts"
 CNN2 = "study.models.cnn2"
-ANSWERING = ["predict.py", "gradcam.py"]
+ANSWERING = ["predict.py", "gradcam_hard_examples.py"]
 
 
 def changed(folder: Path, file: str, before: str, after: str) -> Path:

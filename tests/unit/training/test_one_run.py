@@ -15,6 +15,7 @@ from study.data.splits import common_test, read_split, split_partition, write_sp
 from study.files import read_csv, read_json
 from study.hardness.judgements import read_judgements
 from study.hardness.scores import hardness_table
+from study.runs.gradcam_maps import load_maps
 from study.runs.predictions import load_predictions
 
 RECIPE = """
@@ -53,9 +54,12 @@ def predict_and_measure(decoded, splits, folder):
         "predict.py",
         *flags(
             images=decoded / "images.npy",
+            index=decoded / "index.csv",
             splits=splits / "v1.csv",
             weights=folder / "model.safetensors",
             run=folder / "run.json",
+            explain=7,
+            maps=folder / "gradcam.npz",
             output=folder / "predictions.npz",
         ),
     )
@@ -82,10 +86,12 @@ def predict_and_measure(decoded, splits, folder):
             images=decoded / "images.npy",
             history=folder / "history.csv",
             run=folder / "run.json",
-            title="cnn2",
+            maps=folder / "gradcam.npz",
+            title="cnn2 on v1",
             mistakes=folder / "misclassified.svg",
             curves=folder / "curves.svg",
             confusion_matrix=folder / "confusion.svg",
+            gradcam=folder / "gradcam.svg",
         ),
     )
 
@@ -188,3 +194,10 @@ def test_an_evaluation_agrees_with_the_predictions(run_folder, decoded):
     assert all(row["true"] != row["pred"] for row in wrong)
     for name in ("confusion", "misclassified", "curves"):
         assert "<svg" in (run_folder / "a" / f"{name}.svg").read_text()
+
+
+def test_a_run_without_mistakes_has_nothing_to_explain(run_folder):
+    assert read_json(run_folder / "a/metrics.json")["overall_accuracy"] == 1
+    maps = load_maps(run_folder / "a/gradcam.npz")
+    assert len(maps.image_ids) == len(maps.maps) == 0 and not maps.why_none
+    assert "cnn2 on v1: no mistakes on" in (run_folder / "a/gradcam.svg").read_text()

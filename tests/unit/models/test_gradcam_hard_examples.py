@@ -1,4 +1,4 @@
-"""gradcam.py: a run's most confident mistakes, and the hardest images by a model's best run."""
+"""gradcam_hard_examples.py: the hardest images in the eyes of a model's best run."""
 
 import html
 import re
@@ -9,14 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, assert_one_clear_line, run_script
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from study.code import code_files
 from study.data.index import read_index
 from study.files import read_json, write_json
 from study.models.build import build_model
-from study.models.gradcam import gradcam_maps
-from study.models.inference import Normalize
 from study.runs.gradcam_maps import load_maps
 from study.runs.predictions import ROLE_CODES, Predictions, no_predictions, save_predictions
 
@@ -59,7 +57,9 @@ def study(decoded, tmp_path_factory):
 
 def gradcam(decoded, tmp_path, *options, check=False):
     return run_script(
-        "gradcam.py", "--images", decoded / "images.npy", "--index", decoded / "index.csv",
+        "gradcam_hard_examples.py", "--images", decoded / "images.npy",
+        "--index", decoded / "index.csv", "--runs", tmp_path / "runs.csv",
+        "--top-table", tmp_path / "top.csv", "--model", "cnn2",
         "--maps", tmp_path / "maps.npz", "--figure", tmp_path / "maps.svg", *options, check=check,
     )  # fmt: skip
 
@@ -74,51 +74,16 @@ def copy_of(study, run, tmp_path):
     return shutil.copytree(study[0] / "runs" / run, tmp_path / "runs" / run)
 
 
-def test_the_most_confident_mistakes_of_a_run_are_shown(decoded, study, tmp_path):
-    folder, labels, logits = study
-    run = folder / "runs/v1/cnn2/seed2"
-    gradcam(decoded, tmp_path, "--run", run / "run.json", "--count", 7, check=True)
-    maps = load_maps(tmp_path / "maps.npz")
-    probabilities = torch.from_numpy(logits[40:60]).double().softmax(1).numpy()
-    wrong = probabilities.argmax(1) != labels[40:60]
-    expected = 40 + np.flatnonzero(wrong)[np.argsort(-probabilities.max(1)[wrong])][:7]
-    assert maps.image_ids.tolist() == expected.tolist()
-    assert maps.predicted.tolist() == logits[expected].argmax(1).tolist()
-    assert maps.true.tolist() == labels[expected].tolist()
-    assert maps.confidence == pytest.approx(probabilities.max(1)[expected - 40])
-    assert set(maps.roles) == {ROLE_CODES["test"]} and (maps.combo, maps.seed) == ("v1", 2)
-    model = build_model("cnn2", filters=4).eval()
-    model.load_state_dict(load_file(run / "model.safetensors"))
-    images = np.load(decoded / "images.npy")[expected]
-    normalize = Normalize([0.5] * 3, [0.25] * 3)
-    for turn, classes in enumerate((maps.predicted, maps.true)):
-        alone, sizes = gradcam_maps(model, normalize, images, classes[:, None], model.CAM_LAYERS)
-        assert np.abs(alone[:, :, 0].astype(int) - maps.maps[:, :, turn]).max() <= 1
-    assert maps.layers.tolist() == list(model.CAM_LAYERS) and maps.sizes.tolist() == sizes.tolist()
-    title = f"cnn2 on v1, seed 2: Grad-CAM of the 7 most confident of {wrong.sum()} mistakes on 20"
-    assert title in texts(tmp_path / "maps.svg")
-
-
-def test_without_mistakes_there_is_nothing_to_show(decoded, study, tmp_path):
-    right = copy_of(study, "v1/cnn2/seed1", tmp_path)
-    sure = np.eye(10, dtype=np.float32)[study[1]]
-    roles = np.full(len(sure), ROLE_CODES["test"], np.uint8)
-    save_predictions(right / "predictions.npz", Predictions(sure, roles))
-    for run in (right, study[0] / "runs/v2/cnn2/seed2"):
-        gradcam(decoded, tmp_path, "--run", run / "run.json", check=True)
-        maps = load_maps(tmp_path / "maps.npz")
-        assert len(maps.image_ids) == len(maps.maps) == 0 and maps.seed == int(run.name[-1])
-        assert "<svg" in (tmp_path / "maps.svg").read_text()
-
-
 def test_weights_of_another_network_end_in_one_line(decoded, study, tmp_path):
     other, broken = (copy_of(study, f"v1/cnn2/seed{seed}", tmp_path) for seed in (1, 2))
     record = read_json(other / "run.json")
     record["recipe"]["architecture"]["filters"] = 8
     write_json(other / "run.json", record)
     (broken / "model.safetensors").write_bytes(b"no weights")
+    (tmp_path / "top.csv").write_text("image_id\n5\n")
     for run in (other, broken):
-        result = gradcam(decoded, tmp_path, "--run", run / "run.json")
+        (tmp_path / "runs.csv").write_text(f"combo,model,seed\nv1,cnn2,{run.name[4:]}\n")
+        result = gradcam(decoded, tmp_path)
         assert result.returncode == 1
         assert_one_clear_line(result.stderr, "cnn2", "train this run again")
         assert not (tmp_path / "maps.npz").exists()
@@ -148,8 +113,7 @@ def test_the_hardest_images_are_shown_to_the_best_run(decoded, study, tmp_path, 
     table = pd.DataFrame(listed, columns=["combo", "model", "seed"])
     table.to_csv(tmp_path / "runs.csv", index=False)
     pd.DataFrame({"image_id": [300, 5, 41, 7]}).to_csv(tmp_path / "top.csv", index=False)
-    hardest = ("--runs", tmp_path / "runs.csv", "--top-table", tmp_path / "top.csv", "--count", 3)
-    gradcam(decoded, tmp_path, *hardest, "--model", "cnn2", check=True)
+    gradcam(decoded, tmp_path, "--count", 3, check=True)
     maps = load_maps(tmp_path / "maps.npz")
     assert who in texts(tmp_path / "maps.svg")
     if shown is None:
@@ -163,17 +127,14 @@ def test_the_hardest_images_are_shown_to_the_best_run(decoded, study, tmp_path, 
     assert title in texts(tmp_path / "maps.svg")
 
 
-def test_the_hardest_images_need_a_model_that_has_runs(decoded, study, tmp_path):
-    (tmp_path / "runs.csv").write_text("combo,model,seed\nv1,cnn2,1\n")
+def test_the_model_must_have_runs(decoded, tmp_path):
+    (tmp_path / "runs.csv").write_text("combo,model,seed\nv1,cnn3,1\n")
     (tmp_path / "top.csv").write_text("image_id\n5\n")
-    options = ("--runs", tmp_path / "runs.csv", "--top-table", tmp_path / "top.csv")
-    alone = gradcam(decoded, tmp_path, *options)
-    assert_one_clear_line(alone.stderr, "--runs needs --model")
-    other = gradcam(decoded, tmp_path, *options, "--model", "cnn3")
-    assert_one_clear_line(other.stderr, "no run of cnn3", "list the runs again")
+    refused = gradcam(decoded, tmp_path)
+    assert_one_clear_line(refused.stderr, "no run of cnn2", "list the runs again")
 
 
-@pytest.mark.parametrize("script", ["gradcam.py", "predict.py"])
+@pytest.mark.parametrize("script", ["gradcam_hard_examples.py", "predict.py"])
 def test_a_change_in_the_training_asks_for_no_new_answers(script):
     scripts = ROOT / "scripts"
     names = {path.relative_to(scripts).as_posix() for path in code_files(scripts / script)}

@@ -1,23 +1,21 @@
 #!/usr/bin/env python
-"""Show which places of images speak for the predicted and for the true class (Grad-CAM)."""
+"""Show which places of the hardest images speak for which class to a model (Grad-CAM)."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from study.config.probes import is_probe
-from study.data.index import Index, read_index
+from study.config.probes import NO_MAPS, is_probe
+from study.data.index import read_index
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import read_array, read_table
 from study.job import device_options, run_script
 from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.style import message_figure, save_figure
-from study.runs.gradcam_maps import GradcamMaps, no_maps, save_maps
-from study.runs.predictions import Predictions
-from study.runs.run import Run, best_run, finished, read_runs, run_in
+from study.runs.gradcam_maps import GradcamMaps, explained, no_maps, save_maps
+from study.runs.run import Run, best_run, finished, read_runs
 
 if TYPE_CHECKING:
     import torch
@@ -37,22 +35,6 @@ class Question(NamedTuple):
     image_ids: np.ndarray
     who: str
     what: str
-
-
-def about_mistakes(run: Run, labels: np.ndarray, count: int) -> Question:
-    """Return the question about a run's most confident mistakes on its own test images."""
-    predictions = run.predictions()
-    mistakes = predictions.confident_mistakes(labels, "test")
-    image_ids = mistakes[:count]
-    test_images = f"{predictions.has_role('test').sum():,} test images"
-    if len(image_ids):
-        what = (
-            f"Grad-CAM of the {len(image_ids)} most confident of {len(mistakes):,} mistakes "
-            f"on {test_images}"
-        )
-    else:
-        what = "the training diverged" if predictions.diverged else f"no mistakes on {test_images}"
-    return Question(run, image_ids, f"{run.model} on {run.combo}, seed {run.seed}", what)
 
 
 def about_the_hardest(runs: list[Run], labels: np.ndarray, image_ids: np.ndarray) -> Question:
@@ -97,54 +79,31 @@ def answer(
         NoMaps: the network is not of the kind that has maps.
         StudyError: the weights are not the run's, or there is too little memory.
     """
-    from study.models.gradcam import gradcam_maps
-    from study.models.gradcam_layers import gradcam_layers
+    from study.models.gradcam import gradcam_of_last_stages
     from study.models.inference import Normalize, load_model
 
     run, image_ids = question.run, question.image_ids
-    predictions = Predictions(*(array[image_ids] for array in run.predictions()))
-    log_probabilities = predictions.log_probabilities()
-    predicted, true = log_probabilities.argmax(axis=1), labels[image_ids]
     model = load_model(run.folder / "model.safetensors", run.record, device)
     normalize = Normalize(**run.record["recipe"]["normalize"]).to(device)
-    layers = gradcam_layers(model, run.record["image_shape"])
-    classes = np.stack([predicted, true], axis=1)
-    maps, sizes = gradcam_maps(model, normalize, images, classes, layers)
-    return GradcamMaps(
-        combo=run.combo,
-        seed=run.seed,
-        image_ids=image_ids,
-        predicted=predicted,
-        true=true,
-        confidence=np.exp(log_probabilities.max(axis=1)),
-        roles=predictions.roles,
-        layers=np.array(layers),
-        sizes=sizes,
-        maps=maps,
-    )
 
+    def explain(classes: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+        return gradcam_of_last_stages(model, normalize, images, classes)
 
-def asked(arguments: argparse.Namespace, index: Index) -> Question:
-    """Return what the command line asks for."""
-    if arguments.run:
-        return about_mistakes(run_in(Path(arguments.run).parent), index.labels, arguments.count)
-    if not (arguments.model and arguments.top_table):
-        raise StudyError("--runs needs --model and --top-table: whose best run sees which images")
-    runs = [run for run in read_runs(arguments.runs) if run.model == arguments.model]
-    if not runs:
-        raise StudyError(f"{arguments.runs}: no run of {arguments.model}; list the runs again")
-    hardest = read_table(arguments.top_table)["image_id"].to_numpy(np.int64)
-    return about_the_hardest(runs, index.labels, hardest[: arguments.count])
+    return explained(image_ids, run.predictions(), labels, explain, run.combo, run.seed)
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write Grad-CAM's maps and a figure of them."""
     index = read_index(arguments.index)
-    question = asked(arguments, index)
+    runs = [run for run in read_runs(arguments.runs) if run.model == arguments.model]
+    if not runs:
+        raise StudyError(f"{arguments.runs}: no run of {arguments.model}; list the runs again")
+    hardest = read_table(arguments.top_table)["image_id"].to_numpy(np.int64)
+    question = about_the_hardest(runs, index.labels, hardest[: arguments.count])
     run, title, figure = question.run, f"{question.who}: {question.what}", None
     maps = no_maps(run.combo, run.seed) if run else no_maps()
     if run and is_probe(run.record["recipe"]):
-        title = f"{question.who}: it answers from stored features, so it has no maps"
+        title = f"{question.who}: {NO_MAPS}"
     elif len(question.image_ids):
         # After the cheap checks: importing torch takes seconds.
         device = take_device(arguments.gpus, arguments.threads)
@@ -164,13 +123,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="array of all images, .npy")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "--run", help="record of a run, run.json: its most confident mistakes are shown"
+    parser.add_argument("--runs", required=True, help="list of runs, .csv")
+    parser.add_argument("--model", required=True, help="the model whose best run sees the images")
+    parser.add_argument(
+        "--top-table", required=True, help="the hardest images, hardest first, .csv"
     )
-    what.add_argument("--runs", help="list of runs, .csv: the hardest images are shown")
-    parser.add_argument("--model", help="with --runs: the model whose best run sees the images")
-    parser.add_argument("--top-table", help="with --runs: the hardest images, hardest first, .csv")
     parser.add_argument(
         "--count", type=int, default=10, help="how many images are shown (default: %(default)s)"
     )
