@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What activating .venv does.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Tests of one file share what they make.
-TEST_PROCESSES ?= -n 2 --dist loadfile
+TEST_PROCESSES ?= -n 2 --dist loadfile --no-loadscope-reorder
 # `make setup TORCH=cpu`: a torch without GPU libraries. Default: what requirements.lock names.
 TORCH ?=
 EXTRAS := dev,storage,export,timm,tensorboard

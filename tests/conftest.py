@@ -1,6 +1,5 @@
 """One small synthetic archive in CIFAR-10's format serves all tests; some use the real one."""
 
-import contextlib
 import copy
 import fcntl
 import hashlib
@@ -12,11 +11,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm_snakemake
 import yaml
 from hypothesis import settings
 
@@ -94,27 +93,13 @@ class Archive:
 
     def __init__(self, folder: Path):
         self.members = synthetic_members()
-        self.path, self.checksums = folder / "tiny.tar.gz", folder / "tiny.md5"
-        if not self.checksums.exists():
-            write_archive(self.path, self.members)
-            write_checksums(self.checksums, self.members)
-
-
-@contextlib.contextmanager
-def shared_folder(tmp_path_factory, name: str) -> Iterator[Path]:
-    """Yield a folder that all processes of these tests share, to one of them at a time."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / f"shared {name}"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
+        self.path = write_archive(folder / "tiny.tar.gz", self.members)
+        self.checksums = write_checksums(folder / "tiny.md5", self.members)
 
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory) -> Archive:
-    with shared_folder(tmp_path_factory, "archive") as folder:
-        return Archive(folder)
+    return Archive(tmp_path_factory.mktemp("archive"))
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +124,7 @@ def clean_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without what leads to the user's data or GPUs."""
     hidden = {
         "CIFAR10_ARCHIVE", "SNAKEMAKE_PROFILE", "GLIBC_TUNABLES", "PYTHONDONTWRITEBYTECODE",
+        "PYTHONUNBUFFERED",
     }  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
@@ -185,9 +171,10 @@ class Project:
         # What Python and the digests of code remember: a clone that has been used once.
         for memory in (ROOT / "scripts").rglob("__pycache__"):
             shutil.copytree(memory, folder / memory.relative_to(ROOT))
+        shutil.copy2(archive.checksums, folder)
         study = {
             "dataset": {
-                "name": "cifar10", "archive": "", "urls": [], "checksums": str(archive.checksums),
+                "name": "cifar10", "archive": "", "urls": [], "checksums": "tiny.md5",
                 "path": "", "test_path": "", "image_size": 32, "fit": "resize",
                 "skip_broken": False,
             },
@@ -244,15 +231,25 @@ class Project:
         return clean_environment(**({"CIFAR10_ARCHIVE": str(self.archive.path)} | extra))
 
     def snakemake(
-        self, *arguments: str, prefix: tuple[str, ...] = (), **extra: str
+        self, *arguments: str, prefix: tuple[str, ...] = (), anew: bool = False, **extra: str
     ) -> subprocess.CompletedProcess:
-        """Run `snakemake` with these arguments in the project's folder, with its own account."""
+        """Run `snakemake` with these arguments in the project's folder, with its own account.
+
+        Args:
+            arguments: of the command.
+            prefix: of the command.
+            anew: it is a process of its own, and not one that a process has forked.
+            extra: variables of its environment.
+        """
         # Before the others: behind `--` all are targets.
         quiet = () if "--quiet" in arguments else ("--quiet", "host", "--printshellcmds")
+        environment = self.environment(**extra)
+        # Some variables are read when Python starts.
+        if not (prefix or anew or any(name.startswith("PYTHON") for name in environment)):
+            return warm_snakemake.call([*quiet, *arguments], self.folder, environment, 600)
         return subprocess.run(
             [*prefix, "snakemake", *quiet, *arguments],
-            cwd=self.folder, capture_output=True, text=True, env=self.environment(**extra),
-            timeout=600,
+            cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600,
         )  # fmt: skip
 
     def succeeds(self, *arguments: str, **options) -> str:
@@ -273,6 +270,11 @@ def project(tmp_path, archive) -> Project:
 MATRIX = "runs again after a change"
 _STEPS = ("download", "decode", "partition", "split", "train", "predict", "measure", "draw_run",
     "compare", "find_hard_examples", "build_gallery", "summarize")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Put studies first: two processes then end at the same time, with small tests."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -308,10 +310,15 @@ FULL = ("--cores", "4", "--resources", "gpu=1")
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, archive) -> Project:
     """A project after the first command; who changes something in it puts it back."""
-    with shared_folder(tmp_path_factory, "finished") as folder:
+    base = tmp_path_factory.getbasetemp()
+    # All processes of these tests share one, and the first one makes it.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made := folder / "project").exists():
             unfinished = Project(folder / "unfinished", archive, figures={"runs": True})
-            unfinished.succeeds(*FULL)
+            unfinished.succeeds(*FULL, anew=True)
             unfinished.folder.rename(made)
     return Project.there(made, archive).copied(tmp_path_factory.mktemp("finished") / "project")
 

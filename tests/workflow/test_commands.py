@@ -1,26 +1,21 @@
 """The commands as a user types them, on a tiny archive, in pristine copies of the project."""
 
-import csv
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from cli_study import printed
 from conftest import FULL, ROOT, Project, assert_one_clear_line, run_script
 
 from study.audit.coverage import not_covered
 from study.code import code_digest
-from study.files import file_digest
-from study.runs.chance import MEASURED
+from study.files import read_csv
 
 pytestmark = pytest.mark.workflow
 
@@ -32,11 +27,6 @@ SUMMARY_COLUMNS = [
     "temperature", "ece_scaled",
     "recall_cat",
 ]  # fmt: skip
-
-
-def rows(path):
-    with path.open() as stream:
-        return list(csv.DictReader(stream))
 
 
 def without_network() -> tuple[str, ...]:
@@ -51,7 +41,7 @@ def without_network() -> tuple[str, ...]:
 
 def test_the_first_command_makes_the_whole_results_tree(finished):
     results = finished.folder / "results"
-    summary = rows(results / "summary.csv")
+    summary = read_csv(results / "summary.csv")
     assert set(SUMMARY_COLUMNS) <= set(summary[0])
     assert all(row[column] for row in summary for column in SUMMARY_COLUMNS)
     assert [(row["combo"], row["model"], row["seed"]) for row in summary] == [
@@ -67,7 +57,7 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
             "model.safetensors", "predictions.npz",
             "report.txt", "run.json",
         ]  # fmt: skip
-        assert len(rows(run / "history.csv")) == 2
+        assert len(read_csv(run / "history.csv")) == 2
         metrics = json.loads((run / "metrics.json").read_text())
         assert {"overall_accuracy", "class_accuracy"} <= metrics.keys()
     pages = ["summary", "summary_by_group", "hard_examples", "gallery"]
@@ -75,17 +65,17 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for name in ("overview.rst", *(f"{x}.html" for x in pages), *(f"{x}.csv" for x in tables)):
         assert (results / name).stat().st_size > 0
     assert (results / "figures" / "accuracy_by_combo.svg").exists()
-    pairs = rows(results / "comparisons" / "comparisons.csv")
+    pairs = read_csv(results / "comparisons" / "comparisons.csv")
     assert [(row["a"], row["b"], row["measure"]) for row in pairs] == [
         ("v1", "v1+v2", measure) for measure in ("accuracy", "nll", "brier")
     ]
-    assert len(rows(results / "hard_examples.csv")) == 360  # every image
+    assert len(read_csv(results / "hard_examples.csv")) == 360  # every image
     assert (
         "none of the models on v1, v1+v2 learnt"
         in (results / "hard_to_learn" / "v1_report.txt").read_text()
     )
     assert (results / "hard_examples" / "gradcam" / "cnn2.npz").exists()
-    assert {row["letters_of_combos"] for row in rows(results / "summary_by_group.csv")} <= {
+    assert {row["letters_of_combos"] for row in read_csv(results / "summary_by_group.csv")} <= {
         "a",
         "b",
         "ab",
@@ -94,12 +84,12 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     assert (
         "Total hard-to-learn images" in (results / "hard_to_learn" / "v1_report.html").read_text()
     )
-    total = rows(model / "layers.csv")[-1]
-    assert {row["multiply_adds"] for row in rows(results / "summary.csv")} == {
+    total = read_csv(model / "layers.csv")[-1]
+    assert {row["multiply_adds"] for row in read_csv(results / "summary.csv")} == {
         total["multiply_adds"]
     }
     assert "13,018 parameters" in (model / "layers.txt").read_text()
-    assert len(rows(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
+    assert len(read_csv(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
     for name in ("layers.html", "schedule.svg", "augmentation.svg"):
         assert (model / name).stat().st_size > 0
     assert not list(results.rglob("*.partial*"))
@@ -127,8 +117,8 @@ def test_no_test_image_of_any_run_was_trained_on_at_that_seed(finished):
 
 def test_every_score_can_be_recomputed_from_the_stored_logits(finished):
     results = finished.folder / "results"
-    labels = np.array([int(row["label"]) for row in rows(results / "data" / "index.csv")])
-    for row in rows(results / "summary.csv"):
+    labels = np.array([int(row["label"]) for row in read_csv(results / "data" / "index.csv")])
+    for row in read_csv(results / "summary.csv"):
         with np.load(
             results
             / "runs"
@@ -141,7 +131,7 @@ def test_every_score_can_be_recomputed_from_the_stored_logits(finished):
         common = [
             int(entry["image_id"])
             for partition in ("v1", "v2", "v3")
-            for entry in rows(results / "splits" / partition / f"seed{row['seed']}.csv")
+            for entry in read_csv(results / "splits" / partition / f"seed{row['seed']}.csv")
             if entry["role"] == "test"
         ]
         assert float(row["test_accuracy"]) == pytest.approx(right[roles == 3].mean(), abs=1e-6)
@@ -153,7 +143,7 @@ def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     assert "checks passed" in output and "FAILED" not in output
     results = finished.folder / "results"
     run = results / "runs" / "v1" / "cnn2" / "seed42"
-    scores = rows(results / "verification_near_duplicates.csv")
+    scores = read_csv(results / "verification_near_duplicates.csv")
     assert [(row["combo"], row["seed"]) for row in scores] == [
         ("v1", "42"),
         ("v1", "7"),
@@ -253,53 +243,6 @@ def test_images_are_exported_on_request(finished):
     assert len(list((finished.folder / "results" / "images").rglob("*.png"))) == 360
 
 
-def test_second_then_third_command_from_scratch(tmp_path, archive):
-    recipe = {"epochs": 2, "architecture": {"filters": 16}, "optimizer": {"lr": "from lr_find"}}
-    keys = {"architecture.filters": [4, 8], "batch_size": [16, 32]}
-    tune = {"cnn2": {"method": "grid", "keys": keys, "workers": 2}}
-    project = Project(
-        tmp_path / "project",
-        archive,
-        combos=["v2", "official"],
-        seeds=[3],
-        overrides={"cnn2": recipe},
-        tune=tune,
-    )
-    project.succeeds("results/summary.csv")
-    project.succeeds("--report")
-    assert (project.folder / "report.html").stat().st_size > 100_000
-    partition, official = rows(project.folder / "results" / "summary.csv")
-    assert (official["combo"], official["n_train"]) == ("official", "270")  # 300 less a tenth
-    # It trains on images of the common test, so it has no score there.
-    assert (
-        partition["common_test_accuracy"]
-        and official["test_accuracy"]
-        and not official["common_test_accuracy"]
-    )
-    history = rows(
-        project.folder / "results" / "runs" / "official" / "cnn2" / "seed3" / "history.csv"
-    )
-    assert float(history[-1]["test_accuracy"]) == pytest.approx(float(official["test_accuracy"]))
-    # Each has a search of its own: official trains on test images of v2.
-    assert (
-        project.folder / "results" / "lr_find" / "v2" / "cnn2" / "seed3" / "lr_find.svg"
-    ).exists()
-    suggestion = project.folder / "results/lr_find/official/cnn2/seed3/suggestion.json"
-    found = json.loads(suggestion.read_text())
-    assert (
-        float(history[0]["learning_rate"])
-        == found["learning_rate"]
-        == found["suggestions"]["steepest"]
-    )
-    search = project.folder / "results" / "tune" / "official" / "cnn2" / "seed3"
-    best = max(rows(search / "trials.csv"), key=lambda trial: float(trial["val_accuracy"]))
-    record = json.loads((project.folder / "results/runs/official/cnn2/seed3/run.json").read_text())
-    assert record["recipe"]["architecture"]["filters"] == int(best["architecture.filters"])
-    assert float(history[-1]["val_accuracy"]) == float(best["val_accuracy"])
-    assert len(rows(search / "trials.csv")) == 4
-    assert not list((project.folder / "results/scratch").rglob("tune/**/seed*"))
-
-
 def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_needs_cifar10(project):
     refused = project.snakemake("reproduce")
     assert refused.returncode != 0
@@ -322,126 +265,6 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
         and re.search(r"lr_find +1\b", jobs)
         and re.search(r"split +12\b", jobs)
     )
-
-
-def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
-    epochs = {"cnn2": {"epochs": 400, "architecture": {"filters": 16}}}
-    study = {"combos": ["v1"], "seeds": [3]}
-    project = Project(tmp_path / "project", archive, overrides=epochs, **study)
-    process = subprocess.Popen(
-        ["snakemake", *FULL], cwd=project.folder, env=project.environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    log = project.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed3.log"
-    deadline = time.monotonic() + 120
-    while not (log.exists() and "epoch 1/400" in log.read_text()):
-        assert process.poll() is None and time.monotonic() < deadline, "the training never started"
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-    blocked = project.snakemake(*FULL)
-    assert blocked.returncode != 0 and "--unlock" in blocked.stdout + blocked.stderr
-    project.succeeds("--unlock")
-    project.succeeds(*FULL)
-    assert "resumed after epoch" in log.read_text()
-    assert (
-        len(rows(project.folder / "results" / "runs" / "v1" / "cnn2" / "seed3" / "history.csv"))
-        == 400
-    )
-    assert not list((project.folder / "results" / "scratch" / "train").rglob("*.pt"))
-    assert len(rows(project.folder / "results" / "summary.csv")) == 1
-    assert not list((project.folder / "results").rglob("*.partial*"))
-
-
-def test_a_cache_gives_back_every_run_without_training(tmp_path, archive):
-    project = Project(tmp_path / "project", archive, combos=["v1"])
-    (tmp_path / "cache").mkdir()
-    cached = {"SNAKEMAKE_OUTPUT_CACHE": str(tmp_path / "cache")}
-    project.succeeds(*FULL, "--cache", **cached)
-    results = project.folder / "results"
-
-    def digests():
-        return {
-            path.parent: file_digest(path) for path in results.glob("runs/**/model.safetensors")
-        }
-
-    before, summary = digests(), rows(results / "summary.csv")
-    assert len(set(before.values())) == len(before) == 2
-    shutil.rmtree(results)
-    shutil.rmtree(project.folder / ".snakemake")
-    project.succeeds(*FULL, "--cache", **cached)
-    assert digests() == before
-    assert not any(path.stat().st_size for path in results.glob("logs/train/**/*.log"))
-    assert rows(results / "summary.csv") == summary  # times too
-    assert "checks passed" in project.succeeds("verify")
-    # Another seed is another run.
-    project.configure(project.study | {"seeds": [8]})
-    project.succeeds("results/runs/v1/cnn2/seed8/run.json", "--cache", **cached)
-    assert (results / "logs/train/v1/cnn2/seed8.log").exists() and not set(
-        digests().values()
-    ) <= set(before.values())
-
-
-def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(
-    tmp_path, archive, finished
-):
-    project = Project(tmp_path / "project", archive)
-    random = np.random.default_rng(0)
-    for _ in range(50 if os.environ.get("LONG_TESTS") else 3):
-        process = subprocess.Popen(
-            ["snakemake", *FULL], cwd=project.folder, env=project.environment(),
-            start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            process.wait(timeout=random.uniform(1, 15))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        project.succeeds("--unlock")
-    project.succeeds(*FULL)
-    theirs, ours = finished.folder / "results", project.folder / "results"
-    names = [
-        path.relative_to(theirs)
-        for path in theirs.glob("runs/**/*")
-        if path.name in ("model.safetensors", "predictions.npz", "dynamics.npz")
-    ]
-    names += [
-        Path("hard_examples.csv"),
-        Path("comparisons/comparisons.csv"),
-        Path("data/near_duplicates.csv"),
-    ]
-    assert len(names) == 4 * 3 + 3
-    for name in names:
-        assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
-    assert not list(ours.rglob("*.partial*"))
-    assert "checks passed" in project.succeeds("verify")
-
-
-def test_a_run_that_fails_stops_no_other_and_says_why(tmp_path, archive):
-    project = Project(tmp_path / "project", archive, combos=["v1"])
-    train = project.folder / "scripts" / "train.py"
-    unlucky = (
-        "    if arguments.seed == 7:\n"
-        '        raise SystemExit("error: no luck with this one")\n'
-        "    if arguments.job:\n"
-    )
-    train.write_text(train.read_text().replace("    if arguments.job:\n", unlucky, 1))
-    failed = project.snakemake(*FULL)
-    assert failed.returncode != 0 and "no luck" in failed.stdout + failed.stderr
-    results = project.folder / "results"
-
-    def shown():
-        return list(csv.DictReader(printed("show", "--csv", folder=project.folder).splitlines()))
-
-    done, missing = shown()
-    assert done["status"] in MEASURED
-    assert (missing["status"], missing["reason"]) == ("failed", "no luck with this one")
-    assert 0 < float(done["test_accuracy"]) <= 1 and not missing["test_accuracy"]
-    assert not (results / "summary.csv").exists()
-    (results / "logs" / "train" / "v1" / "cnn2" / "seed7.log").unlink()
-    assert shown()[1]["status"] == "waiting"
 
 
 def test_without_a_limit_only_one_gpu_job_runs_at_once(project):

@@ -23,8 +23,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtr
-from scipy.stats import binom
+from scipy.special import bdtr, stdtr
 
 from study.comparison.intervals import t_half_width, t_interval, t_p_value
 from study.comparison.spread import ENOUGH_SEEDS, UNKNOWN, Spread, safely_summed
@@ -195,4 +194,4 @@ def _mcnemar(gap: np.ndarray, unit: np.ndarray) -> float | None:
     if not np.isin(gap, (-1, 0, 1)).all() or len(np.unique(unit)) < len(unit):
         return None
     won, lost = int((gap == 1).sum()), int((gap == -1).sum())
-    return float(min(1, 2 * binom.cdf(min(won, lost), won + lost, 0.5)))
+    return float(min(1, 2 * bdtr(min(won, lost), won + lost, 0.5)))

@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.stats import chi2, nct
-from scipy.stats import f as f_distribution
-from scipy.stats import t as student_t
+from scipy.special import chdtri, fdtri, nctdtrinc, stdtrit
 
 from study.comparison.intervals import CONFIDENCE, t_half_width
 from study.comparison.spread import ENOUGH_SEEDS
@@ -29,8 +26,8 @@ def detectable_errors(freedom: float, level: float, power: float = POWER) -> flo
         level: of the test, such as 5 % over the number of pairs.
         power: in how many of all cases it is to be found.
     """
-    critical = student_t.isf(level / 2, freedom)
-    return float(brentq(lambda d: nct.sf(critical, freedom, d) - power, 0, 20 * critical + 20))
+    critical = -stdtrit(freedom, level / 2)
+    return float(nctdtrinc(freedom, 1 - power, critical))
 
 
 def detectable(error: float, freedom: float, n_pairs: int) -> tuple[float, float, float]:
@@ -49,7 +46,7 @@ def detectable(error: float, freedom: float, n_pairs: int) -> tuple[float, float
     freedom = round(freedom, 1)
     smallest = error * detectable_errors(freedom, (1 - CONFIDENCE) / n_pairs)
     tails = (1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2
-    low, high = (smallest * math.sqrt(freedom / chi2.ppf(tail, freedom)) for tail in tails)
+    low, high = (smallest * math.sqrt(freedom / chdtri(freedom, 1 - tail)) for tail in tails)
     return smallest, low, high
 
 
@@ -80,7 +77,7 @@ def seeds_needed(
     def suffice(seeds: int) -> bool:
         few = freedom * (seeds - 1) / (n_seeds - 1)
         freedom_then = seeds - 1 if seeds >= ENOUGH_SEEDS else few
-        more = f_distribution.ppf(POWER, freedom_then, freedom)
+        more = fdtri(freedom_then, freedom, POWER)
         error = math.sqrt(fixed_error**2 + more * seed_sd**2 / seeds)
         return t_half_width(error, freedom_then) <= half_width
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from study.data.splits import read_split
 from study.errors import StudyError
@@ -56,7 +56,7 @@ def difference(
     if variance == 0:
         return Difference(value, value, value)
     freedom = variance**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
-    half = float(student_t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(variance)
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
     return Difference(value, value - half, value + half)
 
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtridf
-from scipy.stats import chi2
+from scipy.special import chdtri, stdtridf
 
 from study.comparison.intervals import CONFIDENCE, t_half_width
 
@@ -91,7 +90,7 @@ def interval_of_sum(parts: Sequence[Spread]) -> tuple[float, float]:
     """
     total, ends = sum(part.variance for part in parts), []
     for sign, tail in ((-1, (1 + CONFIDENCE) / 2), (1, (1 - CONFIDENCE) / 2)):
-        scales = [part.freedom / chi2.ppf(tail, part.freedom) - 1 for part in parts]
+        scales = [part.freedom / chdtri(part.freedom, 1 - tail) - 1 for part in parts]
         pairs = zip(parts, scales, strict=True)
         ends.append(total + sign * math.hypot(*(part.variance * scale for part, scale in pairs)))
     return ends[0], ends[1]

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
-from scipy.stats import t as student_t
+from scipy.special import bdtr, stdtrit
 
 from study.comparison.intervals import CONFIDENCE, holm, t_half_width, t_p_value
 from study.comparison.spread import residual
@@ -55,7 +54,7 @@ def seed_noise(groups: Sequence[Sequence[float]]) -> float:
     if freedom == 0:
         return math.nan
     squares = sum(float(((group - group.mean()) ** 2).sum()) for group in known)
-    return float(student_t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(2 * squares / freedom))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2) * math.sqrt(2 * squares / freedom))
 
 
 class PairedAnswers(NamedTuple):
@@ -90,7 +89,7 @@ class PairedAnswers(NamedTuple):
         It tests whether these two trained models are right equally often.
         """
         lost, won = int(self.lost.sum()), int(self.won.sum())
-        return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
+        return min(1.0, 2 * float(bdtr(min(lost, won), lost + won, 0.5)))
 
 
 def paired_answers(

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
-from scipy.stats import f as f_distribution
+from scipy.special import chdtri, fdtrc, fdtri
 
 from study.comparison.answers import Answers, Study
 from study.comparison.intervals import CONFIDENCE
@@ -94,8 +93,8 @@ def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, 
     ratio = between / within if within else math.inf
     ends = []
     for tail in _TAILS:
-        excess = between - within * f_distribution.ppf(tail, between_freedom, freedom)
-        spread = between_freedom * max(0.0, excess) / chi2.ppf(tail, between_freedom)
+        excess = between - within * fdtri(between_freedom, freedom, tail)
+        spread = between_freedom * max(0.0, excess) / chdtri(between_freedom, 1 - tail)
         ends.append(math.sqrt(spread / n_seeds))
     partition = {
         "sd": math.sqrt(max(0.0, between - within) / n_seeds),
@@ -103,7 +102,7 @@ def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, 
         "high": ends[1],
         "freedom": between_freedom,
         "F": ratio,
-        "p": float(f_distribution.sf(ratio, between_freedom, freedom)),
+        "p": float(fdtrc(between_freedom, freedom, ratio)),
     }
     return partition, seed
 

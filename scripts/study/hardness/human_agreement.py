@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_curve
 
 from study.comparison.intervals import percentile_interval, t_interval
 from study.errors import StudyError
@@ -170,6 +169,9 @@ def precision_and_recall(
 
     At least one image is positive.
     """
+    # Imported where it is used: it takes seconds, and few studies have votes.
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, _ = precision_recall_curve(positive, score, drop_intermediate=True)
     return precision[:-1], recall[:-1]  # without the end point (0, 1), which no threshold has
 

@@ -1,5 +1,6 @@
 """What a network consists of: layers with shapes, parameters, multiply-adds, receptive fields."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -107,6 +108,9 @@ def _run_once(
     # The one operation of fast attention hides the products from the counter.
     torch.backends.mha.set_fastpath_enabled(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        # Its wrapper tells torch's compiler to leave it alone, whose import takes seconds.
+        mode = type(counter.mode)
+        mode.__torch_dispatch__ = inspect.unwrap(mode.__torch_dispatch__)
         logits = model(image)
     torch.backends.mha.set_fastpath_enabled(fast_attention)
     model.train(was_training)

@@ -35,11 +35,12 @@ def status_by_accuracy(correct: "np.ndarray", labels: "np.ndarray", n_classes: i
         labels: int, n.
         n_classes: K.
     """
-    from scipy.stats import binomtest
+    from scipy.special import bdtrc
 
     n = len(labels)
     if n < _FEWEST:
         return "ok"
     level = chance_level(labels, n_classes)
-    p = binomtest(int(correct.sum()), n, level, alternative="greater").pvalue if level < 1 else 1.0
+    # How often so many or more are right by chance.
+    p = bdtrc(int(correct.sum()) - 1, n, level) if level < 1 else 1.0
     return "ok" if p <= _LEVEL else NO_BETTER

@@ -1,7 +1,7 @@
 """The nearest training images of a class, by what a run makes of them."""
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial import KDTree
 
 
 def nearest_of_class(
@@ -35,8 +35,9 @@ def nearest_of_class(
         if not len(candidates):
             continue
         # One more than asked for: the nearest one is often the image itself.
-        search = NearestNeighbors(n_neighbors=min(k + 1, len(candidates))).fit(logits[candidates])
-        near = candidates[search.kneighbors(logits[image_ids[asked]], return_distance=False)]
+        wanted_ranks = np.arange(1, min(k + 1, len(candidates)) + 1)
+        _, near = KDTree(logits[candidates]).query(logits[image_ids[asked]], wanted_ranks)
+        near = candidates[near]
         # Others first, itself last; the sort is stable, so the order by distance stays.
         order = np.argsort(near == image_ids[asked, None], axis=1, kind="stable")
         near = np.take_along_axis(near, order, axis=1)[:, :k]
