@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import warm_snakemake
+import warm
 import yaml
 from hypothesis import settings
 
@@ -246,7 +246,7 @@ class Project:
         environment = self.environment(**extra)
         # Some variables are read when Python starts.
         if not (prefix or anew or any(name.startswith("PYTHON") for name in environment)):
-            return warm_snakemake.call([*quiet, *arguments], self.folder, environment, 600)
+            environment["PATH"] = f"{warm.folder()}{os.pathsep}{environment['PATH']}"
         return subprocess.run(
             [*prefix, "snakemake", *quiet, *arguments],
             cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600,
@@ -318,7 +318,7 @@ def finished(tmp_path_factory, archive) -> Project:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made := folder / "project").exists():
             unfinished = Project(folder / "unfinished", archive, figures={"runs": True})
-            unfinished.succeeds(*FULL, anew=True)
+            unfinished.succeeds(*FULL)
             unfinished.folder.rename(made)
     return Project.there(made, archive).copied(tmp_path_factory.mktemp("finished") / "project")
 

@@ -349,7 +349,7 @@ def test_a_run_that_is_trained_once_more_has_the_same_bits(finished):
 
 def test_a_bundled_study_is_whole_elsewhere(finished, archive, tmp_path):
     assert "read back and compared" in finished.succeeds("bundle")
-    there = Project(tmp_path / "else where", archive)
+    there = Project(tmp_path / "else where", archive, figures={"runs": True})
     bundle = finished.folder / "study.tar.gz"
     bundle.rename(there.folder / bundle.name)
     command = [sys.executable, "scripts/unbundle.py", bundle.name]

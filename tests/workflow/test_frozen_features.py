@@ -67,7 +67,7 @@ def to_do(project, backbone, weights) -> set[str]:
 def _refuses_features_that_are_not_the_studys(project, results):
     run = results / "runs/v1/probe/seed42"
     record = json.loads((results / "features/finetuned.json").read_text())
-    outputs = ("weights", "history", "dynamics", "run", "predictions")
+    outputs = ("weights", "history", "dynamics", "run", "predictions", "maps")
     for key, fragment in (("images", "features of other images"), ("sha256", "not the features")):
         other = results / "other.json"
         other.write_text(json.dumps(record | {key: "0" * 64}))

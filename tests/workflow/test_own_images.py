@@ -36,7 +36,7 @@ def own(tmp_path_factory, archive) -> Project:
     folder = tmp_path_factory.mktemp("own")
     shapes(folder / "my images")
     shapes(folder / "my tests", 4)
-    project = Project(folder / "project", archive)
+    project = Project(folder / "project", archive, figures={"runs": True})
     dataset = project.study["dataset"] | {
         "name": "folder", "path": "../my images", "test_path": "../my tests", "checksums": "",
         "image_size": 24, "fit": "crop",

@@ -77,7 +77,7 @@ def test_a_pushed_study_is_whole_elsewhere(finished, archive, tmp_path, address)
     storage = ("--config", f"storage={address}")
     pushed = finished.succeeds("push", *storage)
     assert "checks passed" in pushed and f"{address.removeprefix('fs://')}/study.tar.gz: " in pushed
-    there = Project(tmp_path / "else where", archive)
+    there = Project(tmp_path / "else where", archive, figures={"runs": True})
     assert "all as they were bundled" in there.succeeds("pull", *storage)
     # The study was made without a storage: where it is kept changes no result.
     assert "Nothing to be done" in there.succeeds("--dry-run", *FULL, *storage)

@@ -47,11 +47,13 @@ use rule train as train_again with:
 use rule predict as predict_again with:
     input:
         images="results/data/images.npy",
+        index="results/data/index.csv",
         splits=combo_splits,
         weights="results/certify/{combo}/{model}/seed{seed}/model.safetensors",
         run="results/certify/{combo}/{model}/seed{seed}/run.json",
     output:
         predictions="results/certify/{combo}/{model}/seed{seed}/predictions.npz",
+        maps="results/certify/{combo}/{model}/seed{seed}/gradcam.npz",
     log:
         "results/logs/predict_again/{combo}/{model}/seed{seed}.log",
     cache: False
@@ -64,6 +66,7 @@ use rule probe as probe_again with:
         dynamics="results/certify/{combo}/{model}/seed{seed}/dynamics.npz",
         run="results/certify/{combo}/{model}/seed{seed}/run.json",
         predictions="results/certify/{combo}/{model}/seed{seed}/predictions.npz",
+        maps="results/certify/{combo}/{model}/seed{seed}/gradcam.npz",
     log:
         "results/logs/train_again/{combo}/{model}/seed{seed}.log",
 
