@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.data.groups import divide
 from study.data.names import OFFICIAL
 from study.data.stratify import apportion, stratified_groups
 from study.errors import StudyError
@@ -20,11 +21,13 @@ def split_partition(
     ratios: Mapping[str, float],
     seed: int,
     groups: np.ndarray | None = None,
+    whole: bool = False,
 ) -> dict[str, np.ndarray]:
     """Split one partition into train, val and test, stratified by class and exhaustive.
 
-    Images of one group have one role, which depends on the seed and the group alone: it is the same
-    in all partitions. The other images fill up what is left of each role.
+    Images of one group have one role. Where groups may reach into other partitions, it depends on
+    the seed and the group alone, and so is the same in all of them. Whole groups are stratified.
+    The other images fill up what is left of each role.
 
     Args:
         image_ids: int, n; the images of the partition, in any order.
@@ -33,6 +36,7 @@ def split_partition(
         seed: the run's seed; another seed splits otherwise.
         groups: int, N; the group of image_id i at position i, of which images are not to be parted.
             Default: each image is alone.
+        whole: no group reaches into another partition.
 
     Returns:
         The sorted image_ids of each role, int64.
@@ -41,9 +45,13 @@ def split_partition(
     rest, bound = np.sort(image_ids), [np.empty(0, np.int64)] * len(ROLES)
     if groups is not None:
         together = np.bincount(groups)[groups[rest]] > 1
-        roles = _role_of_groups(groups[rest[together]], ratios, seed)
-        bound = [rest[together][roles == number] for number in range(len(ROLES))]
-        rest = rest[~together]
+        ids, rest = rest[together], rest[~together]
+        if whole:
+            shares = [ratios[role] for role in ROLES]
+            roles = divide(groups[ids], labels[ids], shares, 1, f"split/{seed}")
+        else:
+            roles = _role_of_groups(groups[ids], ratios, seed)
+        bound = [ids[roles == number] for number in range(len(ROLES))]
         sizes = _left(sizes, [len(ids) for ids in bound], len(rest))
     filled = stratified_groups(rest, labels, sizes, f"split/{seed}")
     return {
@@ -95,7 +103,11 @@ def require_every_class(
 
 
 def split_official(
-    source_split: np.ndarray, labels: np.ndarray, val: float, seed: int
+    source_split: np.ndarray,
+    labels: np.ndarray,
+    val: float,
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Split a data set as its publisher did; a share of the training images is for validation.
 
@@ -104,6 +116,7 @@ def split_official(
         labels: int, N.
         val: share of the publisher's training images, stratified by class; 0 for none.
         seed: the run's seed; another seed takes other images for validation.
+        groups: int64, N; groups of images that are not to be parted. Default: each image is alone.
 
     Returns:
         The sorted image_ids of each role, int64; test is the publisher's.
@@ -116,8 +129,14 @@ def split_official(
         raise StudyError(
             f"the data set has no test images of its own; take {OFFICIAL!r} out of 'combos'"
         )
-    sizes = apportion(len(train), [1 - val, val])
-    kept, held_out = stratified_groups(train, labels, sizes, f"official/{seed}")
+    purpose = f"official/{seed}"
+    if groups is None:
+        kept, held_out = stratified_groups(
+            train, labels, apportion(len(train), [1 - val, val]), purpose
+        )
+    else:
+        parts = divide(groups[train], labels[train], [1 - val, val], 1, purpose)
+        kept, held_out = train[parts == 0], train[parts == 1]
     return {"train": kept, "val": held_out, "test": test}
 
 
