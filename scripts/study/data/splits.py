@@ -11,6 +11,7 @@ from study.data.stratify import apportion, stratified_groups
 from study.errors import StudyError
 from study.files import csv_rows, write_csv
 from study.seeds import stream_seed
+from study.wording import counted
 
 ROLES = ("train", "val", "test")
 
@@ -77,7 +78,11 @@ def _left(sizes: Sequence[int], taken: Sequence[int], n: int) -> list[int]:
 
 
 def require_every_class(
-    split: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str], where: str
+    split: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    where: str,
+    groups: np.ndarray | None = None,
 ) -> None:
     """Check that a split has images of every class to train on and to test with.
 
@@ -86,6 +91,7 @@ def require_every_class(
         labels: int, N; the label of image_id i at position i.
         classes: names in label order.
         where: what was split, for the message.
+        groups: int64, N; whole groups that were split. Default: each image was alone.
 
     Raises:
         StudyError: it has none of some class.
@@ -94,7 +100,16 @@ def require_every_class(
         counts = np.bincount(labels[split[role]], minlength=len(classes))
         if (counts == 0).any():
             label = int(np.argmin(counts))
-            n_split = sum(int((labels[ids] == label).sum()) for ids in split.values())
+            of_class = np.concatenate([ids[labels[ids] == label] for ids in split.values()])
+            if groups is not None and len(of_class):
+                n_groups = len(np.unique(groups[of_class]))
+                raise StudyError(
+                    f"{where}: the {len(of_class)} images of the class {classes[label]!r} belong "
+                    f"together in {counted(n_groups, 'group')}, and none is left for {role}; make "
+                    "the partitions fewer or larger, add groups, or, if near-duplicates link what "
+                    "is apart, write near_duplicates: {keep_together: false}"
+                )
+            n_split = len(of_class)
             raise StudyError(
                 f"{where}: of the {n_split} images of the class {classes[label]!r} none is in "
                 f"{role}, and the whole data set has {(labels == label).sum()}; make the "
