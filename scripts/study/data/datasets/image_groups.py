@@ -13,10 +13,14 @@ from study.errors import StudyError
 from study.wording import counted
 
 _EXAMPLE = r"(patient\d+)"
-# What numbers the images of one burst, patient or video, after what names it.
-_NUMBERED = r"(?:[_\-. ]+|[_\-. ]*(?:frame|burst|shot|slice|view)[_\-. ]*)\(?\d{1,4}\)?\.\w+$"
-# A group has a folder of its own in its class, or a name with a number before the image's number.
-_USUAL = (r"^([^/]+/[^/]+)/", rf"^(.*\d.*?){_NUMBERED}")
+# A group has a folder of its own in its class, or files begin with a name that has a number, which
+# the image's own number follows: IMG_1234_1.jpg, patient12 (3).png, video7frame0001.png.
+_NAMED = r"^(.+/[^/]*\d[^/]*?)"
+_USUAL = (
+    r"^([^/]+/[^/]+)/",
+    rf"{_NAMED}[_\-. ]+\(?\d{{1,4}}\)?\.\w+$",
+    rf"{_NAMED}[_\-. ]*(?:frame|burst|shot|slice|view)[_\-. ]*\d+\.\w+$",
+)
 _REST = "|(.+)$"  # all others are alone
 
 
