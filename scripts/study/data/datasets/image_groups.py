@@ -15,7 +15,7 @@ from study.wording import counted
 _EXAMPLE = r"(patient\d+)"
 # A group has a folder of its own in its class, or files begin with a name that has a number, which
 # the image's own number follows: IMG_1234_1.jpg, patient12 (3).png, video7frame0001.png.
-_NAMED = r"^(.+/[^/]*\d[^/]*?)"
+_NAMED = r"^((?:.+/)?[^/]*\d[^/]*?)"
 _USUAL = (
     r"^([^/]+/[^/]+)/",
     rf"{_NAMED}[_\-. ]+\(?\d{{1,4}}\)?\.\w+$",
