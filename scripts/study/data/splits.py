@@ -101,7 +101,7 @@ def require_every_class(
         if (counts == 0).any():
             label = int(np.argmin(counts))
             of_class = np.concatenate([ids[labels[ids] == label] for ids in split.values()])
-            if groups is not None and len(of_class):
+            if groups is not None:
                 n_groups = len(np.unique(groups[of_class]))
                 raise StudyError(
                     f"{where}: the {len(of_class)} images of the class {classes[label]!r} belong "

@@ -52,6 +52,8 @@ def test_a_pattern_and_a_column_say_the_same_and_another_group_is_another_data_s
         (r"(patient", "no regular expression"),
         (r"(doctor\d+)", "finds no group in 36 of 36 paths, such as a/patient00_0.png"),
         (r"(patient0\d)", r"in 6 of 36 paths, such as b/patient10_0.png.*'\(patient0\\d\)\|\(\.\+"),
+        (r"-(x)", "does not begin with -"),
+        ("(a\nb)", "without control characters"),
         (r"(x?)", "finds no group in 36 of 36 paths"),
     ],
 )

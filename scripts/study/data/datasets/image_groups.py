@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from study.data.datasets.image_names import Listed
-from study.errors import StudyError
+from study.errors import StudyError, escaped
 from study.wording import counted
 
 _EXAMPLE = r"(patient\d+)"
@@ -30,6 +30,11 @@ def group_pattern(text: str) -> re.Pattern[str]:
     Raises:
         StudyError: it is no regular expression, or has no part in parentheses.
     """
+    if text.startswith("-") or escaped(text) != text:
+        raise StudyError(
+            f"config: dataset.group is {text!r}, expected a pattern without control characters "
+            "that does not begin with -, which reads like an option; write [-] for it"
+        )
     try:
         pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
@@ -106,7 +111,7 @@ def check_groups(images: Sequence[Listed], n_parts: int, n_roles: int) -> None:
             parts = f"{counted(n_roles, 'role')} in {counted(n_parts, 'partition')}"
             raise StudyError(
                 f"config: the class {label!r} has {has}, expected at least {needed}, one for each "
-                f"of {parts}; make the partitions fewer, set split.val to 0.0, or add groups"
+                f"of {parts}; make the partitions fewer, or add groups"
             )
 
 
