@@ -103,16 +103,17 @@ def check_groups(images: Sequence[Listed], n_parts: int, n_roles: int) -> None:
                 f"dataset.path, such as {image.file}; move the group to one of the two"
             )
     needed = n_parts * n_roles
-    for label, names in groups.items():
-        if len(names) < needed:
-            has = f"only {counted(len(names), 'group')} ({', '.join(sorted(names)[:5])})"
-            if len(names) == 1:
-                has = f"all its images in one group, {min(names)!r}"
-            parts = f"{counted(n_roles, 'role')} in {counted(n_parts, 'partition')}"
-            raise StudyError(
-                f"config: the class {label!r} has {has}, expected at least {needed}, one for each "
-                f"of {parts}; make the partitions fewer, or add groups"
-            )
+    label = min(groups, key=lambda label: len(groups[label]))
+    names = groups[label]
+    if len(names) < needed:
+        has = f"only {counted(len(names), 'group')} ({', '.join(sorted(names)[:5])})"
+        if len(names) == 1:
+            has = f"all its images in one group, {min(names)!r}"
+        parts = f"{counted(n_roles, 'role')} in {counted(n_parts, 'partition')}"
+        raise StudyError(
+            f"config: the class {label!r} has {has}, expected at least {needed}, one for each "
+            f"of {parts}; make the partitions fewer, or add groups"
+        )
 
 
 class Guess(NamedTuple):
