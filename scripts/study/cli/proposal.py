@@ -93,16 +93,17 @@ class Plan(NamedTuple):
     precision: float
 
 
-def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
+def planned(n_images: int, fewest: int, sizes: np.ndarray, most: int = 3) -> Plan:
     """Return what suits some images.
 
     Args:
         n_images: in all.
         fewest: images of the smallest class.
         sizes: int, n×2; width and height of some of them, pixels.
+        most: partitions that there are groups of images for.
     """
     wanted = next(n for n, worth in _WORTH.items() if n_images >= worth)
-    shares = _PARTITIONS[min(fewest // LEAST, wanted)]
+    shares = _PARTITIONS[min(fewest // LEAST, wanted, most)]
     split = _SPLIT if _SPLIT["test"] * shares[-1] * n_images >= _FEW_TESTS else _SMALL_SPLIT
     side = float(np.median(sizes.min(axis=1))) if len(sizes) else _SIZES[0]
     image_size = max([size for size in _SIZES if size <= side], default=_SIZES[0])

@@ -137,6 +137,19 @@ def test_a_new_study_says_where_names_suggest_groups_and_how_to_write_them(
     assert "bursts" not in capsys.readouterr().err
 
 
+def test_a_new_study_has_as_many_partitions_as_there_are_groups_for(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for per_class, n in ((5, 1), (6, 2)):
+        folder = patients(tmp_path / f"images{per_class}", per_class, 30)
+        main(["new", str(tmp_path / f"{n}.yaml"), "--images", str(table(folder))])
+        study = yaml.safe_load((tmp_path / f"{n}.yaml").read_text())
+        assert len(study["partitions"]) == n and "group" not in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        table(patients(tmp_path / "few", 2, 30))
+        main(["new", str(tmp_path / "s.yaml"), "--images", str(tmp_path / "few" / "labels.csv")])
+    assert_one_clear_line(capsys.readouterr().err, "'a' has only 2 groups")
+
+
 def test_published_data_sets_take_no_pattern(tmp_path):
     from study.config.checks import _check_own_images
 

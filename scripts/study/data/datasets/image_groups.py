@@ -78,8 +78,10 @@ def _found(pattern: re.Pattern[str], file: str) -> str:
     return "/".join(part for part in match.groups() if part) if match else ""
 
 
-def check_groups(images: Sequence[Listed], n_parts: int, n_roles: int) -> None:
-    """Check that each class has a group for each role in each partition, and tests are apart.
+def check_groups(images: Sequence[Listed], n_parts: int, n_roles: int) -> int | None:
+    """Return how many groups the class with the fewest has, if it has enough; None without groups.
+
+    Enough are one for each role in each partition. No group may be tested alone and trained on.
 
     Args:
         images: with their groups, or none of them has one.
@@ -90,7 +92,7 @@ def check_groups(images: Sequence[Listed], n_parts: int, n_roles: int) -> None:
         StudyError: a class has too few groups, or a group is both tested alone and trained on.
     """
     if not any(image.group for image in images):
-        return
+        return None
     tests = {image.group for image in images if image.split == "test"}
     groups: dict[str, set[str]] = defaultdict(set)
     for image in images:
@@ -114,6 +116,7 @@ def check_groups(images: Sequence[Listed], n_parts: int, n_roles: int) -> None:
             f"config: the class {label!r} has {has}, expected at least {needed}, one for each "
             f"of {parts}; make the partitions fewer, or add groups"
         )
+    return len(names)
 
 
 class Guess(NamedTuple):
