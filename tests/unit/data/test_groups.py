@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import assert_one_clear_line, run_script
 from image_pools import RATIOS
+from sklearn.neighbors import KNeighborsClassifier
 
 from study.audit.expected import Expected
 from study.data.groups import divide, together
@@ -123,3 +124,25 @@ def test_the_scripts_draw_what_verification_derives(tmp_path):
     refused = run_script(*command, "--output", tmp_path / "no.csv", check=False)
     assert_one_clear_line(refused.stderr, "belong together in 1 group", "keep_together: false")
     assert not (tmp_path / "no.csv").exists()
+
+
+def test_splitting_without_groups_flatters_and_with_them_says_what_new_patients_give():
+    random = np.random.default_rng(0)
+
+    def pictures(labels, groups):
+        """Return three numbers of each picture: much of its patient, a little of its class."""
+        patients = random.normal(0, 1, (len(groups), 3))[groups]
+        return patients + 0.7 * labels[:, None] + random.normal(0, 0.1, (len(labels), 3))
+
+    labels, groups = images_in([[8] * 40] * 2)
+    seen, new = pictures(labels, groups), pictures(labels, groups)
+    found = {"apart": [], "together": [], "new patients": []}
+    for seed in range(20):
+        for name, of in (("apart", None), ("together", groups)):
+            split = split_partition(np.arange(len(labels)), labels, RATIOS, seed, of, True)
+            train, test = split["train"], split["test"]
+            nearest = KNeighborsClassifier(1).fit(seen[train], labels[train])
+            found[name].append(nearest.score(seen[test], labels[test]))
+        found["new patients"].append(nearest.score(new, labels))
+    apart, together, truth = map(np.mean, found.values())
+    assert apart - truth > 0.05 and abs(together - truth) < 0.03
