@@ -134,15 +134,15 @@ def test_splitting_without_groups_flatters_and_with_them_says_what_new_patients_
         patients = random.normal(0, 1, (len(groups), 3))[groups]
         return patients + 0.7 * labels[:, None] + random.normal(0, 0.1, (len(labels), 3))
 
-    labels, groups = images_in([[8] * 40] * 2)
-    seen, new = pictures(labels, groups), pictures(labels, groups)
+    labels, groups = images_in([[4] * 150] * 2)
+    seen = pictures(labels, groups)
     found = {"apart": [], "together": [], "new patients": []}
-    for seed in range(20):
+    for seed in range(10):
         for name, of in (("apart", None), ("together", groups)):
             split = split_partition(np.arange(len(labels)), labels, RATIOS, seed, of, True)
             train, test = split["train"], split["test"]
             nearest = KNeighborsClassifier(1).fit(seen[train], labels[train])
             found[name].append(nearest.score(seen[test], labels[test]))
-        found["new patients"].append(nearest.score(new, labels))
+        found["new patients"].append(nearest.score(pictures(labels, groups), labels))
     apart, together, truth = map(np.mean, found.values())
-    assert apart - truth > 0.05 and abs(together - truth) < 0.03
+    assert apart - truth > 0.2 and abs(together - truth) < 0.04
