@@ -26,6 +26,7 @@ _COLUMNS = (
     "these trained models. p_holm is adjusted over all pairs of the study; verdict names the "
     "better one at 5 %. "
 )
+_GROUPED = "Images belong together in groups; intervals over images are over groups. "
 _ONE_SEED = (
     "With one seed nothing is known of other seeds: the intervals are those over images, for "
     "these trained models."
@@ -35,7 +36,7 @@ _ONE_SEED = (
 def main(arguments: argparse.Namespace) -> None:
     """Write the tables, the page and the figures."""
     index = read_index(arguments.index)
-    study = read_study(arguments.runs, index.labels, arguments.partitions)
+    study = read_study(arguments.runs, index.labels, arguments.partitions, index.groups)
     tables = comparison_tables(study, index, arguments.precision)
     for path in arguments.tables:
         write_table(path, tables[Path(path).stem], "%.6g")
@@ -53,7 +54,8 @@ def main(arguments: argparse.Namespace) -> None:
     page = html_page(
         accuracy.drop(columns="measure"),
         f"{decided} of {len(accuracy)} differences of accuracy are real",
-        f"{n_runs}. {_COLUMNS}{_ONE_SEED if len(study.seeds) == 1 else ''}",
+        f"{n_runs}. {_COLUMNS}{'' if index.groups is None else _GROUPED}"
+        f"{_ONE_SEED if len(study.seeds) == 1 else ''}",
     )
     write_text(arguments.page, page)
 

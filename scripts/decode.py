@@ -26,11 +26,15 @@ def main(arguments: argparse.Namespace) -> None:
     classes = [text_cell(name) for name in data.classes]
     names = [classes[label] for label in data.labels]
     files = [file_cell(file) for file in data.files]
-    write_csv(
-        arguments.index,
-        ["image_id", "label", "class", "source_split", "file"],
-        zip(range(len(names)), data.labels, names, data.source_split, files, strict=True),
-    )
+    columns = {
+        "image_id": range(len(names)),
+        "label": data.labels,
+        "class": names,
+        "source_split": data.source_split,
+        "file": files,
+        **({} if data.groups is None else {"group": map(file_cell, data.groups)}),
+    }
+    write_csv(arguments.index, list(columns), zip(*columns.values(), strict=True))
     counts = np.bincount(data.labels, minlength=len(classes))
     write_json(
         arguments.manifest,
@@ -45,6 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
             },
             "sources": data.sources,
             "fit": data.fit,
+            **({} if data.groups is None else {"groups": len(set(data.groups))}),
         },
     )
 

@@ -11,6 +11,8 @@ import pandas as pd
 
 from study.audit.provenance import repository
 from study.config.partition_checks import keeps_together
+from study.data.datasets.image_groups import likely_groups
+from study.data.names import OWN
 from study.files import read_csv, read_json, read_table, write_text
 from study.job import run_script
 from study.report import start_page
@@ -61,13 +63,17 @@ def main(arguments: argparse.Namespace) -> None:
         reproduction=arguments.reproduction,
         validation=arguments.validation,
     )
+    manifest = read_json(tree.data_manifest)
+    if manifest["dataset"] in OWN and "groups" not in manifest:
+        of_class = zip(results.hard_examples["file"], results.hard_examples["class"], strict=True)
+        results = results._replace(likely_groups=likely_groups(of_class))
     # A folder of your own is better known by its name.
     name = Path(config["dataset"]["path"]).name or config["dataset"]["name"]
     n_train = {record["combo"]: record["n_train"] for record in records}
     problems = Counter(row["kind"] for path in arguments.problems for row in read_csv(path))
     sections = {
         "Data": start_page.data(
-            read_json(tree.data_manifest) | {"dataset": name},
+            manifest | {"dataset": name},
             {Path(path).stem: read_json(path) for path in arguments.partitions},
             n_train,
             results.duplicates[["image_id", "other_id"]].to_numpy(),

@@ -20,6 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
         scratch=Path(arguments.scratch),
         images=Path(arguments.images) if arguments.images else None,
         test_images=Path(arguments.test_images) if arguments.test_images else None,
+        group=arguments.group,
         image_size=arguments.image_size,
         fit=arguments.fit,
         digest=arguments.digest,
@@ -61,6 +62,13 @@ if __name__ == "__main__":
         default="",
         const="",
         help="the same for images that are for testing",
+    )
+    parser.add_argument(
+        "--group",
+        nargs="?",
+        default="",
+        const="",
+        help="pattern that finds the group of your own images in their paths",
     )
     parser.add_argument(
         "--image-size",

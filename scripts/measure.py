@@ -41,6 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
         read_image_ids(arguments.common_test),
         read_duplicates(arguments.duplicates),
         index.publishers_test if arguments.external_test else None,
+        index.groups,
     )
     metrics["sha256"] = {"predictions": file_digest(arguments.predictions)}
     write_json(arguments.metrics, metrics)

@@ -3,8 +3,9 @@
 
 import argparse
 
-from study.data.index import read_image_ids, read_index, write_image_ids
-from study.data.partitions import draw_partition, image_counts, joined, partition_record
+from study.data.groups import together
+from study.data.index import read_duplicates, read_image_ids, read_index, write_image_ids
+from study.data.partitions import draw_next, partition_record
 from study.errors import StudyError
 from study.files import write_json
 from study.job import run_script
@@ -29,11 +30,16 @@ def read_sizes(texts: list[str]) -> dict[str, float]:
 def main(arguments: argparse.Namespace) -> None:
     """Write the list of image_ids, and a record with its seed, size, class counts and digest."""
     index = read_index(arguments.index)
-    apart = index.publishers_test if arguments.external_test else index.publishers_test[:0]
-    n_images = len(index.labels) - len(apart)
-    *_, size = image_counts(read_sizes(arguments.sizes), n_images).values()
-    taken = joined([apart, *(read_image_ids(path) for path in arguments.before)])
-    image_ids = draw_partition(index.labels, taken, size, arguments.seed)
+    path = arguments.near_duplicates
+    groups = together(index, read_duplicates(path) if path else None)
+    image_ids = draw_next(
+        index.labels,
+        read_sizes(arguments.sizes),
+        [read_image_ids(path) for path in arguments.before],
+        arguments.seed,
+        index.publishers_test if arguments.external_test else None,
+        groups,
+    )
     write_image_ids(arguments.output, image_ids)
     write_json(arguments.record, partition_record(arguments.output, index, arguments.seed))
 
@@ -46,6 +52,10 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--external-test", action="store_true", help="leave the publisher's test images alone"
+    )
+    parser.add_argument(
+        "--near-duplicates",
+        help="table of pairs whose images are in one partition, .csv; default: none",
     )
     parser.add_argument(
         "--sizes",

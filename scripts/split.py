@@ -5,13 +5,8 @@ import argparse
 
 import numpy as np
 
-from study.data.index import (
-    Index,
-    groups_of_duplicates,
-    read_duplicates,
-    read_image_ids,
-    read_index,
-)
+from study.data.groups import together
+from study.data.index import Index, read_duplicates, read_image_ids, read_index
 from study.data.partitions import joined
 from study.data.splits import (
     ROLES,
@@ -28,18 +23,19 @@ from study.job import run_script
 def split(arguments: argparse.Namespace, index: Index) -> dict[str, np.ndarray]:
     """Return the image_ids of each role."""
     if arguments.kind == "official":
-        return split_official(index.source_split, index.labels, arguments.val, arguments.seed)
+        return split_official(
+            index.source_split, index.labels, arguments.val, arguments.seed, index.groups
+        )
     image_ids = joined(map(read_image_ids, arguments.partitions))
     ratios = {role: getattr(arguments, role) for role in ROLES}
     if arguments.kind == "afresh":
         return split_afresh(image_ids, ratios, arguments.seed)
-    groups = None
-    if arguments.near_duplicates:
-        pairs = read_duplicates(arguments.near_duplicates)
-        groups = groups_of_duplicates(pairs, len(index.labels))
-    roles = split_partition(image_ids, index.labels, ratios, arguments.seed, groups)
+    path = arguments.near_duplicates
+    groups = together(index, read_duplicates(path) if path else None)
+    grouped = index.groups is not None
+    roles = split_partition(image_ids, index.labels, ratios, arguments.seed, groups, grouped)
     where = f"{' '.join(arguments.partitions)}, seed {arguments.seed}"
-    require_every_class(roles, index.labels, index.classes, where)
+    require_every_class(roles, index.labels, index.classes, where, groups if grouped else None)
     return roles
 
 

@@ -118,7 +118,7 @@ def test_the_workflow_starts_without_the_libraries_that_take_long_to_load():
             *imports,
             "config = read_yaml('config/config.yaml')",
             "check_study(config, Path())",
-            "digest_of_own(config, 'manifest.json', 'own_images.json')",
+            "own_images(config, 'manifest.json', 'own_images.json')",
             "loaded = {'torch', 'pandas', 'numpy', 'sklearn', 'matplotlib'} & set(sys.modules)",
             "sys.exit(', '.join(loaded) or None)",
         ]

@@ -126,6 +126,36 @@ def test_touched_and_moved_images_run_nothing_again_and_another_image_everything
     assert planned(own) == {}
 
 
+def test_groups_are_kept_whole_verified_and_refused_where_a_class_has_too_few(tmp_path, archive):
+    images = shapes(tmp_path / "images")
+    for path in images.rglob("bild *"):
+        burst, number = divmod(int(path.stem.removeprefix("bild ")), 2)
+        path.rename(path.with_name(f"burst{burst}_{number}{path.suffix}"))
+    project = Project(tmp_path / "project", archive)
+    dataset = project.study["dataset"] | {
+        "name": "folder", "path": str(images), "checksums": "", "image_size": 8,
+        "group": r"^(.+/burst\d{1,2})_",
+    }  # fmt: skip
+    partitions = [{"name": name, "size": 0.5} for name in ("v1", "v2")]
+    study = project.study | {"dataset": dataset, "partitions": partitions, "combos": ["v1"]}
+    project.configure(study | {"near_duplicates": {"threshold": 0.1}})
+    splits = [f"results/splits/{name}/seed7.csv" for name in ("v1", "v2")]
+    project.succeeds(*splits)
+    groups = pd.read_csv(project.folder / "results/data/index.csv", keep_default_na=False)["group"]
+    tables = [pd.read_csv(project.folder / path) for path in splits]
+    place = pd.concat(
+        table["role"] + f" of {path}" for table, path in zip(tables, splits, strict=True)
+    ).set_axis(np.concatenate([table["image_id"] for table in tables]))
+    assert place.groupby(groups[place.index]).nunique().eq(1).all()
+    assert place.groupby(groups[place.index]).size().max() == 2 and place.nunique() == 6
+    four = [{"name": f"v{number}", "size": 0.25} for number in range(4)]
+    project.configure(study | {"partitions": four})
+    refused = project.snakemake("--dry-run")
+    line = [x for x in (refused.stdout + refused.stderr).splitlines() if x.startswith("error: ")]
+    assert refused.returncode != 0 and len(line) == 1
+    assert "the class 'Straße 1' has only 9 groups" in line[0] and "expected at least 12" in line[0]
+
+
 def test_broken_images_stop_a_study_with_a_list_that_stays(tmp_path, archive):
     broken = shapes(tmp_path / "images") / "007" / "broken.png"
     broken.write_bytes(b"\x89PNG")

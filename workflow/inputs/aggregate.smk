@@ -92,7 +92,7 @@ def files_of_study(wildcards):
             "results/data/manifest.json",
             *made_by("find_duplicates", "draw_near_duplicates"),
         ],
-        *made_by("count_classes", *(["list_problems"] if OWN_DIGEST else [])),
+        *made_by("count_classes", *(["list_problems"] if OWN_IMAGES.digest else [])),
         *made_by("partition", partition=PARTITIONS),
         *made_by(
             "split", part=[*PARTITIONS, *{OFFICIAL}.intersection(COMBOS)], seed=SEEDS
@@ -133,9 +133,11 @@ def claims_file(wildcards):
 
 
 # What the configuration asks for; jobs that depend on all of it take it as this text. Where results
-# are kept changes none.
-WHOLE_CONFIG = canonical(
-    {key: value for key, value in config.items() if key != "storage"}
+# are kept changes none. Braces in its texts, such as a pattern's \d{2}, are no wildcards.
+WHOLE_CONFIG = re.sub(
+    r'"(?:[^"\\]|\\.)*"',
+    lambda text: text[0].replace("{", r"\u007b").replace("}", r"\u007d"),
+    canonical({key: value for key, value in config.items() if key != "storage"}),
 )
 
 

@@ -1,12 +1,12 @@
 from study.config.partition_checks import has_external_test, keeps_together
 from study.data.datasets import dataset_modules
-from study.data.datasets.planning import digest_of_own
+from study.data.datasets.planning import own_images
 from study.files import with_home
 
-# Of a user's images, "" for other data. It is a parameter of the job that reads them, so that
-# another image runs it again.
+# Of a user's images. Their digest, "" for other data, is a parameter of the job that reads them, so
+# that another image or group runs it again.
 with end_in_one_line():
-    OWN_DIGEST = digest_of_own(
+    OWN_IMAGES = own_images(
         config, "results/data/manifest.json", "results/scratch/own_images.json"
     )
 
@@ -17,7 +17,7 @@ EXTERNAL_TEST = ["--external-test"] if has_external_test(config) else []
 
 def problems_table():
     """Return the list of unusable files as an input, if the images are a user's."""
-    return ["results/data/problems.csv"] if OWN_DIGEST else []
+    return ["results/data/problems.csv"] if OWN_IMAGES.digest else []
 
 
 def checksums(wildcards):
@@ -27,12 +27,12 @@ def checksums(wildcards):
 
 def own_options():
     """Return the options of the job that reads a user's images, if there are any."""
-    if not OWN_DIGEST:
+    if not OWN_IMAGES.digest:
         return []
     return [
         *("--image-size", DATASET["image_size"]),
         *("--fit", DATASET["fit"]),
-        *("--digest", OWN_DIGEST),
+        *("--digest", OWN_IMAGES.digest),
     ]
 
 
@@ -45,6 +45,18 @@ def partitions_until(partition):
 def partition_lists(names):
     """Return the lists of images of partitions."""
     return expand("results/partitions/{partition}.csv", partition=names)
+
+
+def partition_duplicates(wildcards):
+    """Return the table of near-duplicates that a partition keeps together, if it takes groups."""
+    if OWN_IMAGES.grouped and keeps_together(config):
+        return ["results/data/near_duplicates.csv"]
+    return []
+
+
+def partition_options(wildcards, input):
+    """Return what a partition leaves alone, and what it keeps together."""
+    return [*EXTERNAL_TEST, *option("--near-duplicates", input.duplicates)]
 
 
 def split_lists(wildcards):

@@ -21,6 +21,7 @@ rule download:
         urls=" ".join(DATASET["urls"]),
         images=DATASET["path"],
         test_images=DATASET["test_path"],
+        image_groups=DATASET.get("group", ""),
     params:
         code=code("download.py", *dataset_modules(DATASET["name"])),
         dataset=DATASET["name"],
@@ -33,6 +34,7 @@ rule download:
         " --urls {resources.urls:q}"
         " --images {resources.images:q}"
         " --test-images {resources.test_images:q}"
+        " --group {resources.image_groups:q}"
         " {params.own:q}"
         " --checksums {input.checksums:q}"
         " --scratch results/scratch/download"
@@ -61,7 +63,7 @@ rule decode:
     params:
         code=code("decode.py", *dataset_modules(DATASET["name"])),
         dataset=DATASET["name"],
-        skip=["--skip-broken"] if OWN_DIGEST and DATASET["skip_broken"] else [],
+        skip=["--skip-broken"] if OWN_IMAGES.digest and DATASET["skip_broken"] else [],
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/decode.py"'
         " --code {params.code:q}"
@@ -84,6 +86,7 @@ rule partition:
         before=lambda wildcards: partition_lists(
             partitions_until(wildcards.partition)[:-1]
         ),
+        duplicates=partition_duplicates,
     output:
         partition="results/partitions/{partition}.csv",
         record="results/partitions/{partition}.json",
@@ -102,11 +105,11 @@ rule partition:
             for name in partitions_until(wildcards.partition)
         ],
         seed=config["partition_seed"],
-        external=EXTERNAL_TEST,
+        options=partition_options,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/partition.py"'
         " --code {params.code:q}"
-        " {params.external:q}"
+        " {params.options:q}"
         " --index {input.index:q}"
         " --before {input.before:q}"
         " --sizes {params.sizes:q}"

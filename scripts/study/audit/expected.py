@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from study.config.partition_checks import has_external_test, keeps_together
-from study.data.index import Index, groups_of_duplicates
+from study.data.groups import together
+from study.data.index import Index
 from study.data.names import OFFICIAL
 from study.data.partitions import draw_partitions
 from study.data.splits import common_test, split_official, split_partition
@@ -27,13 +28,12 @@ class Expected:
         config: the whole configuration.
         index: of all images.
         pairs: int64, P×2; near-duplicates.
-        groups: int64, N; near-duplicates that have one role, see `split_partition`, or None.
+        groups: int64, N; images that have one role, see `split_partition`, or None.
     """
 
     def __init__(self, config: Mapping[str, Any], index: Index, pairs: np.ndarray):
         self.config, self.index, self.pairs = config, index, pairs
-        together = keeps_together(config)
-        self.groups = groups_of_duplicates(pairs, len(index.labels)) if together else None
+        self.groups = together(index, pairs if keeps_together(config) else None)
         self.split = cache(self._split)  # a run of each model asks for it
         self.common_test = cache(self._common_test)
 
@@ -47,7 +47,8 @@ class Expected:
         """The sorted image_ids of each partition, int64."""
         sizes = {part["name"]: part["size"] for part in self.config["partitions"]}
         seed = self.config["partition_seed"]
-        return draw_partitions(self.index.labels, sizes, seed, self.external_test)
+        groups = None if self.index.groups is None else self.groups
+        return draw_partitions(self.index.labels, sizes, seed, self.external_test, groups)
 
     @cached_property
     def external_test(self) -> np.ndarray | None:
@@ -59,8 +60,10 @@ class Expected:
         labels, config = self.index.labels, self.config
         if name == OFFICIAL:
             val = config["official"]["val"]
-            return split_official(self.index.source_split, labels, val, seed)
-        return split_partition(self.partitions[name], labels, config["split"], seed, self.groups)
+            return split_official(self.index.source_split, labels, val, seed, self.index.groups)
+        grouped = self.index.groups is not None
+        ids, ratios = self.partitions[name], config["split"]
+        return split_partition(ids, labels, ratios, seed, self.groups, grouped)
 
     def _common_test(self, seed: int) -> np.ndarray:
         return common_test(self.split(name, seed) for name in self.partitions)

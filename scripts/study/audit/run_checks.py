@@ -182,6 +182,7 @@ class RunChecks:
         again = run_metrics(
             *(predictions, labels, classes, common, self.expected.pairs),
             self.expected.external_test,
+            self.expected.index.groups,
         )
         if again["status"] != "diverged":
             is_common = bool(again["common_test"]["n"])

@@ -15,7 +15,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="predictions, .csv")
     parser.add_argument(
-        "--labels", required=True, help="image_id or file, and label: the name of the class, .csv"
+        "--labels",
+        required=True,
+        help="image_id or file, label: the name of the class, and maybe group: of images that "
+        "belong together, .csv",
     )
     parser.add_argument("--output", help="table to write: one row per pair and measure, .csv")
     parser.add_argument("--page", help="page to write, .html")

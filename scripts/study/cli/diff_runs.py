@@ -214,17 +214,20 @@ def _print_images(where: "Console", a: ComparedRun, b: ComparedRun, output: str 
         b.run.predictions(),
         index.labels,
         np.concatenate(pairs) if pairs else None,
+        index.groups,
     )
     judged = "that neither run trained or validated on, or on one nearly the same"
     if (n := len(compared.image_ids)) == 0:
         say(where, f"Images: there is none {judged}.")
         return
     right = compared.right.mean(axis=1)
+    alone = index.groups is None
+    test, units = ("McNemar's exact p", "images") if alone else ("t-test's p", "groups of images")
     say(
         where,
         f"Images {judged}: {n:,}. A has {right[0]:.1%} right, B {right[1]:.1%}. "
         f"Right to wrong {int(compared.lost.sum()):,}, wrong to right "
-        f"{int(compared.won.sum()):,}: McNemar's exact p {p_value(compared.p)}, over images, for "
+        f"{int(compared.won.sum()):,}: {test} {p_value(compared.p)}, over {units}, for "
         "these two trained models alone; it says nothing of other seeds.",
     )
     if output:

@@ -23,9 +23,11 @@ from study.config.recipes import merged
 from study.config.study import check_study
 from study.config.texts import check_path
 from study.data.datasets.folder_parts import images_and_tests, parts_in
+from study.data.datasets.image_groups import Guess, check_groups, likely_groups
 from study.data.datasets.image_kinds import HEIF, reads_heif
 from study.data.datasets.listing import Listing, list_images, named
 from study.data.datasets.pictures import size_of
+from study.data.splits import ROLES
 from study.errors import StudyError
 from study.files import read_yaml, with_home, write_text
 from study.wording import counted
@@ -105,9 +107,15 @@ def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
             "add some, or remove it"
         )
     sizes = _sizes(listing)
-    plan = planned(counts.total(), fewest, sizes)
-    text = configuration(images, tests, base, listing, counts, sizes, plan)
-    for note in [*notes, *_unread(listing)]:
+    n_groups = check_groups(listing.images, 1, len(ROLES))
+    guess = None
+    if n_groups is None:
+        plan = planned(counts.total(), fewest, sizes)
+        guess = likely_groups((image.file, image.label) for image in listing.images)
+    else:
+        plan = planned(counts.total(), fewest, sizes, n_groups // len(ROLES))
+    text = configuration(images, tests, base, listing, counts, sizes, plan, guess)
+    for note in [*notes, *_unread(listing), *_ungrouped(guess)]:
         print(f"note: {note}", file=sys.stderr)
     return text, (
         f"{counts.total():,} images of {len(counts)} classes "
@@ -147,6 +155,16 @@ def _unread(listing: Listing) -> list[str]:
     return [
         f"{' and '.join(unread)} (photographs of a phone) cannot be read here: install pillow-heif "
         "(pip install pillow-heif), save them as JPEG, or write skip_broken: true"
+    ]
+
+
+def _ungrouped(guess: Guess | None) -> list[str]:
+    if guess is None:
+        return []
+    return [
+        f"by their names, {guess.n_images:,} images are of {guess.n_groups:,} patients, bursts or "
+        f"videos, such as {' and '.join(guess.example)}; if so, write group: '{guess.pattern}' "
+        "under dataset, else runs are tested on pictures of what they were trained on"
     ]
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
+from study.data.datasets.image_groups import Guess
 from study.data.datasets.listing import Listing
 from study.errors import escaped
 from study.files import with_home
@@ -33,13 +34,14 @@ _SIZES = (32, 48, 64)
 _MODELS, _STEPS, _BATCH = ("cnn2", "cnn3"), 1000, 32
 _EPOCHS = (5, 40)
 _TEST = "\n  test_path: {}   # for testing alone: no run trains on them, all are tested on them"
+_GROUP = "\n  # group: '{}'   # without the #, if this names patients, bursts or videos"
 _CONFIGURATION = """\
 # A study of {n_images} images of {n_classes} classes, {spread}.{ignored}
 # Keys that are not here are as in the project's config/config.yaml; config/README.md there
 # describes all of them.
 dataset:
   name: {name}
-  path: {path}{test}
+  path: {path}{test}{group}
   # Images have {sizes}.
   # Twice the size takes four times as long.
   image_size: {image_size}
@@ -91,16 +93,17 @@ class Plan(NamedTuple):
     precision: float
 
 
-def planned(n_images: int, fewest: int, sizes: np.ndarray) -> Plan:
+def planned(n_images: int, fewest: int, sizes: np.ndarray, most: int = 3) -> Plan:
     """Return what suits some images.
 
     Args:
         n_images: in all.
         fewest: images of the smallest class.
         sizes: int, n×2; width and height of some of them, pixels.
+        most: partitions that there are groups of images for.
     """
     wanted = next(n for n, worth in _WORTH.items() if n_images >= worth)
-    shares = _PARTITIONS[min(fewest // LEAST, wanted)]
+    shares = _PARTITIONS[min(fewest // LEAST, wanted, most)]
     split = _SPLIT if _SPLIT["test"] * shares[-1] * n_images >= _FEW_TESTS else _SMALL_SPLIT
     side = float(np.median(sizes.min(axis=1))) if len(sizes) else _SIZES[0]
     image_size = max([size for size in _SIZES if size <= side], default=_SIZES[0])
@@ -119,6 +122,7 @@ def configuration(
     counts: Mapping[str, int],
     sizes: np.ndarray,
     plan: Plan,
+    guess: Guess | None = None,
 ) -> str:
     """Return the text of the configuration, with paths as seen from the folder `base`."""
     names = [f"v{number}" for number in range(1, len(plan.shares) + 1)]
@@ -147,6 +151,7 @@ def configuration(
         name="csv" if with_home(images).is_file() else "folder",
         path=_quoted(_seen_from(base, images)),
         test=_TEST.format(_quoted(_seen_from(base, test_images))) if test_images else "",
+        group=_GROUP.format(guess.pattern) if guess else "",
         image_size=plan.image_size,
         sizes=f"{low} to {high} pixels, {middle} in the middle ({len(sizes):,} looked at)",
         fit=f"fit: {plan.fit}",

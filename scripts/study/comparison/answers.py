@@ -147,10 +147,17 @@ class Study:
         combos: names, like `models` and `seeds`.
         partitions: names of all partitions.
         groups: by combo and model the answers of its runs, by seed.
+        together: int64, N; the group of each image where images belong together, else None.
     """
 
-    def __init__(self, runs: Sequence[Run], answered: Iterable[Answers], partitions: Sequence[str]):
-        self.runs, self.partitions = list(runs), list(partitions)
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        answered: Iterable[Answers],
+        partitions: Sequence[str],
+        together: np.ndarray | None = None,
+    ):
+        self.runs, self.partitions, self.together = list(runs), list(partitions), together
         self.combos = list(dict.fromkeys(run.combo for run in self.runs))
         self.models = list(dict.fromkeys(run.model for run in self.runs))
         self.seeds = list(dict.fromkeys(run.seed for run in self.runs))
@@ -186,6 +193,10 @@ class Study:
             for seed, one in by_seed.items()
         }
         return {seed: tests[seed] for seed in self.seeds if seed in tests}
+
+    def units(self, image_ids: np.ndarray) -> np.ndarray:
+        """Return what was drawn with each image, int n: its group's number, or its own."""
+        return image_ids if self.together is None else self.together[image_ids]
 
     def values(self, family: Family, measure: str) -> list[np.ndarray]:
         """Return for each tested seed the measure of each test image, float n×G.
@@ -238,7 +249,12 @@ class Study:
         ]
 
 
-def read_study(path: str | Path, labels: np.ndarray, partitions: Sequence[str]) -> Study:
+def read_study(
+    path: str | Path,
+    labels: np.ndarray,
+    partitions: Sequence[str],
+    together: np.ndarray | None = None,
+) -> Study:
     """Return the runs of a study with their answers on their seed's common test.
 
     Runs on the combo official are scored on its own test images.
@@ -247,6 +263,7 @@ def read_study(path: str | Path, labels: np.ndarray, partitions: Sequence[str]) 
         path: the list of runs, results/runs.csv; runs and common tests lie beside it.
         labels: int, N.
         partitions: names of all partitions.
+        together: int64, N; groups of images. Default: each image is alone.
     """
     tree, tests = ResultsTree(Path(path).parent), {}
     runs, answered = read_runs(path), []
@@ -261,4 +278,4 @@ def read_study(path: str | Path, labels: np.ndarray, partitions: Sequence[str]) 
                 tests[run.seed] = read_image_ids(tree.common_test(run.seed))
             test = tests[run.seed]
         answered.append(answers(run, predictions, test, labels, run.metrics["temperature"]))
-    return Study(runs, answered, partitions)
+    return Study(runs, answered, partitions, together)

@@ -27,6 +27,7 @@ from scipy.special import bdtr, stdtr
 
 from study.comparison.intervals import t_half_width, t_interval, t_p_value
 from study.comparison.spread import ENOUGH_SEEDS, UNKNOWN, Spread, safely_summed
+from study.runs.clusters import jackknife_factors
 
 
 class Images(NamedTuple):
@@ -37,12 +38,14 @@ class Images(NamedTuple):
         by_seed: as if each seed tested other images.
         n: distinct units, images or groups of them.
         always_the_same: whether all seeds test the same.
+        single: whether each unit is one image.
     """
 
     once: Spread
     by_seed: Spread
     n: int
     always_the_same: bool
+    single: bool
 
 
 def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images:
@@ -57,19 +60,24 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
     """
     size = max(int(unit.max()) for unit in units) + 1
     total, differing = np.zeros(size), np.zeros(size, bool)
+    n = len(np.unique(np.concatenate(units)))
+    same = all(np.array_equal(units[0], unit) for unit in units[1:])
+    single = all(np.bincount(unit).max() == 1 for unit in units)
+    if n == 1:  # nothing is known of others
+        anything = Spread(max(float((gap**2).max()) for gap in gaps), 1)
+        return Images(anything, anything, n, same, single)
     by_seed, n_by_seed = 0.0, 0
     for gap, unit in zip(gaps, units, strict=True):
         deviations = (gap - gap.mean()) / (len(gap) * len(gaps))
         of_units = np.bincount(unit, deviations, minlength=size)
+        of_units *= jackknife_factors(np.bincount(unit, minlength=size))
         differs = np.bincount(unit, gap != 0, minlength=size) > 0
         by_seed += float(of_units @ of_units)
         n_by_seed += int(differs.sum())
         total += of_units
         differing |= differs
     once = Spread(float(total @ total), max(int(differing.sum()) - 1, 1))
-    same = all(np.array_equal(units[0], unit) for unit in units[1:])
-    n = len(np.unique(np.concatenate(units)))
-    return Images(once, Spread(by_seed, max(n_by_seed - 1, 1)), n, same)
+    return Images(once, Spread(by_seed, max(n_by_seed - 1, 1)), n, same, single)
 
 
 class Difference(NamedTuple):
@@ -183,7 +191,8 @@ def _method(found: Difference, main: Spread, n_seeds: int) -> str:
         return "images alone: one seed, so nothing is known of other seeds"
     if main == found.least:
         differing = int(found.least.freedom) + 1
-        return f"t over {differing} images on which they differ, wider than over seeds"
+        what = "images" if found.images.single else "groups of images"
+        return f"t over {differing} {what} on which they differ, wider than over seeds"
     of = "seeds and images" if found.images.always_the_same and n_seeds > 1 else "seeds"
     pooled = "" if n_seeds >= ENOUGH_SEEDS else ", with pairs alike"
     return f"t over {n_seeds} {of}{pooled}, {main.freedom:.3g} degrees of freedom"

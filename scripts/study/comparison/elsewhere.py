@@ -38,13 +38,14 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
         files: tables with `image_id` or `file` and one column per class with its probability.
             Files whose names differ in a number at the end, such as clip_seed1.csv, are seeds of
             one model. The first seeds of two models are paired, and so on: any pairing would do.
-        labels: a table of the same key and `label`, the name of the class.
+        labels: a table of the same key and `label`, the name of the class; maybe also `group`, of
+            images that belong together.
 
     Raises:
         StudyError: a table lacks a class or an image, has others, or no probabilities; or a file is
             named twice.
     """
-    key, true = _read_labels(labels)
+    key, true, together = _read_labels(labels)
     classes = sorted(set(true))
     of_image = pd.Categorical(true, classes).codes.astype(np.int64)
     runs, answered, test = [], [], np.arange(len(true))
@@ -62,7 +63,7 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
         values = image_values(log_p, of_image, right, is_uneven(of_image))
         runs.append(run)
         answered.append(Answers(run, test, values, len(test), np.zeros((2, 0), np.uint8), {}))
-    return Study(runs, answered, [])
+    return Study(runs, answered, [], together)
 
 
 def _as_saved(path: str) -> dict[str, str]:
@@ -85,11 +86,19 @@ def _read_keyed(path: str) -> tuple[str, pd.DataFrame]:
     return key, table.set_index(key)
 
 
-def _read_labels(path: str) -> tuple[str, pd.Series]:
+def _read_labels(path: str) -> tuple[str, pd.Series, np.ndarray | None]:
     key, table = _read_keyed(path)
     if "label" not in table or table["label"].isna().any():
         raise StudyError(f"{path}: expected a column label with a class for each image")
-    return key, table["label"].astype(str)
+    if "group" not in table:
+        return key, table["label"].astype(str), None
+    if table["group"].isna().any():
+        first = table.index[table["group"].isna()][0]
+        raise StudyError(
+            f"{path}: the group of {key} {first} is empty; expected "
+            "the name of its patient, burst or video, or one of its own where it is alone"
+        )
+    return key, table["label"].astype(str), pd.factorize(table["group"])[0]
 
 
 def _read_probabilities(

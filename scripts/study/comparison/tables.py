@@ -108,7 +108,7 @@ def pairs_by(study: Study, families: Sequence[Family], measure: str) -> pd.DataF
     """Return all pairs of a study by one measure, with verdicts."""
     tables = []
     for family in families:
-        units = list(study.tests(family.official).values())
+        units = [study.units(test) for test in study.tests(family.official).values()]
         values = study.values(family, measure)
         pairs = compare(family.names, values, units, alike(study, family, measure))
         first = {"compared": family.kind, "within": family.shared, "measure": measure}
@@ -143,7 +143,7 @@ def _accuracy_of_group(study: Study, combo: str, model: str) -> dict[str, Any]:
     if not answers:
         return {"n_seeds": 0}
     right = [one.values["accuracy"].astype(float) for one in answers]
-    row = difference_row(right, [one.test for one in answers])
+    row = difference_row(right, [study.units(one.test) for one in answers])
     ends = {name: np.clip(end, 0, 1) for name, end in row.items() if name in _GROUP_COLUMNS[6:]}
     return {"accuracy": row["difference"], "n_seeds": row["n_seeds"]} | ends
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtr, stdtrit
 
+from study.comparison.difference import difference_row
 from study.comparison.intervals import CONFIDENCE, holm, t_half_width, t_p_value
 from study.comparison.spread import residual
 from study.runs.predictions import Predictions
@@ -65,12 +66,14 @@ class PairedAnswers(NamedTuple):
         predicted: int64, 2×n; labels.
         confidence: float64, 2×n; probability of the predicted label.
         right: bool, 2×n.
+        groups: int64, n; of images that belong together; None where each is alone.
     """
 
     image_ids: np.ndarray
     predicted: np.ndarray
     confidence: np.ndarray
     right: np.ndarray
+    groups: np.ndarray | None = None
 
     @property
     def lost(self) -> np.ndarray:
@@ -84,16 +87,23 @@ class PairedAnswers(NamedTuple):
 
     @property
     def p(self) -> float:
-        """The exact two-sided p-value of McNemar's test, over images.
+        """The two-sided p-value of McNemar's exact test, or of Student's t over groups of images.
 
         It tests whether these two trained models are right equally often.
         """
+        if self.groups is not None:
+            gap = self.right[1].astype(float) - self.right[0]
+            return difference_row([gap], [self.groups])["p"] if len(gap) else 1.0
         lost, won = int(self.lost.sum()), int(self.won.sum())
         return min(1.0, 2 * float(bdtr(min(lost, won), lost + won, 0.5)))
 
 
 def paired_answers(
-    a: Predictions, b: Predictions, labels: np.ndarray, duplicates: np.ndarray | None
+    a: Predictions,
+    b: Predictions,
+    labels: np.ndarray,
+    duplicates: np.ndarray | None,
+    groups: np.ndarray | None = None,
 ) -> PairedAnswers:
     """Compare two runs image by image.
 
@@ -102,6 +112,7 @@ def paired_answers(
         b: another one, on the same images; none are judged where one of the two diverged.
         labels: int, N.
         duplicates: int64, P×2; pairs of image_ids that are nearly the same.
+        groups: int64, N; of images that belong together. Default: each is alone.
     """
     image_ids = np.flatnonzero(a.may_judge(duplicates) & b.may_judge(duplicates))
     log_probabilities = [
@@ -110,7 +121,9 @@ def paired_answers(
     ]
     predicted = np.array([table.argmax(axis=1) for table in log_probabilities])
     confidence = np.array([np.exp(table.max(axis=1)) for table in log_probabilities])
-    return PairedAnswers(image_ids, predicted, confidence, predicted == labels[image_ids])
+    right = predicted == labels[image_ids]
+    drawn = None if groups is None else groups[image_ids]
+    return PairedAnswers(image_ids, predicted, confidence, right, drawn)
 
 
 def changed_images(

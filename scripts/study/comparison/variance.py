@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import chdtri, fdtrc, fdtri
 
 from study.comparison.answers import Answers, Study
+from study.comparison.difference import images_of
 from study.comparison.intervals import CONFIDENCE
 from study.comparison.spread import interval_of_sum, residual, spread_of_rows, summed
 
@@ -24,7 +25,10 @@ _UNKNOWN = {
 
 
 def variance_components(
-    accuracies: np.ndarray, n_test: int, unseen: Sequence[np.ndarray]
+    accuracies: np.ndarray,
+    n_test: int,
+    unseen: Sequence[np.ndarray],
+    finite_test: float | None = None,
 ) -> list[dict[str, Any]]:
     """Return the sd of accuracy, a share of 1, that partitions, seeds and the finite test cause.
 
@@ -40,6 +44,8 @@ def variance_components(
         n_test: images in a common test.
         unseen: for each partition bool, S×n; right answers on images that no run on that partition
             has seen, or an empty array.
+        finite_test: sd that the finite test causes where whole groups of images are drawn. Default:
+            the binomial one, of single images.
 
     Returns:
         Rows with `source` ("partition", "seed", "finite test", "independent errors"), `sd` with
@@ -63,10 +69,13 @@ def variance_components(
             p = right.mean(axis=0)
             spreads.append(float((p * (1 - p)).mean()) * seeds / (seeds - 1))
     predicted = math.sqrt(np.mean(spreads) / n_test) if spreads else math.nan
+    binomial = math.sqrt(grand * (1 - grand) / n_test)
     return [
         {"source": "partition"} | _UNKNOWN | partition,
         {"source": "seed"} | _UNKNOWN | seed,
-        {"source": "finite test"} | _UNKNOWN | {"sd": math.sqrt(grand * (1 - grand) / n_test)},
+        {"source": "finite test"}
+        | _UNKNOWN
+        | {"sd": binomial if finite_test is None else finite_test},
         {"source": "independent errors"} | _UNKNOWN | {"sd": predicted},
     ]
 
@@ -116,9 +125,21 @@ def variance_table(study: Study) -> pd.DataFrame:
         n_test = [len(one.test) for group in groups for one in group]
         if n_test:
             right = [_right_on_unseen(group) for group in groups]
-            parts = variance_components(study.accuracies(single, model), min(n_test), right)
+            finite = None if study.together is None else _of_groups(study, groups)
+            accuracies = study.accuracies(single, model)
+            parts = variance_components(accuracies, min(n_test), right, finite)
             rows += [{"model": model} | part for part in parts]
     return pd.DataFrame(rows, columns=["model", "source", *_UNKNOWN])
+
+
+def _of_groups(study: Study, runs: Sequence[Sequence[Answers]]) -> float:
+    """Return the sd of accuracy that the draw of groups of test images causes in a run."""
+    found = [
+        images_of([one.values["accuracy"].astype(float)], [study.units(one.test)]).once.variance
+        for group in runs
+        for one in group
+    ]
+    return math.sqrt(np.mean(found))
 
 
 def _right_on_unseen(group: Sequence[Answers]) -> np.ndarray:

@@ -11,6 +11,7 @@ from study.config.partition_checks import check_partitions
 from study.config.schema import check_schema, yaml_text
 from study.config.texts import check_names, check_texts
 from study.data.datasets import check_dataset_name
+from study.data.datasets.image_groups import group_pattern
 from study.data.names import OWN
 from study.errors import StudyError
 from study.files import with_home
@@ -125,7 +126,7 @@ def _repeated(values: Iterable[Any]) -> list[Any]:
 def _check_own_images(dataset: Mapping[str, Any]) -> None:
     name, path = dataset["name"], with_home(dataset["path"])
     if name not in OWN:
-        given = [key for key in ("path", "test_path") if dataset[key]]
+        given = [key for key in ("path", "test_path", "group") if dataset.get(key)]
         if given:
             raise StudyError(
                 f"config: dataset.{given[0]} is {dataset[given[0]]!r}, but dataset.name is "
@@ -133,6 +134,8 @@ def _check_own_images(dataset: Mapping[str, Any]) -> None:
                 "else remove it"
             )
         return
+    if dataset.get("group"):
+        group_pattern(dataset["group"])
     if not dataset["path"]:
         raise StudyError(
             f"config: dataset.name is {name!r} but dataset.path is empty; "

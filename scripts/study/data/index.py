@@ -18,12 +18,15 @@ class Index(NamedTuple):
         classes: class names in label order.
         files: name of each image at its publisher.
         source_split: "train" or "test", N; where its publisher put each image.
+        groups: int64, N; the smallest image_id of the images that an image belongs together with;
+            None in a data set without groups.
     """
 
     labels: np.ndarray
     classes: list[str]
     files: list[str]
     source_split: np.ndarray
+    groups: np.ndarray | None = None
 
     @property
     def publishers_test(self) -> np.ndarray:
@@ -51,7 +54,14 @@ def read_index(path: str | Path) -> Index:
         [names[label] for label in range(len(names))],
         [row["file"] for row in rows],
         np.array([row["source_split"] for row in rows]),
+        _first_of([row["group"] for row in rows]) if rows and "group" in rows[0] else None,
     )
+
+
+def _first_of(names: list[str]) -> np.ndarray:
+    """Return the position of the first of the names that are equal to each, int64, N."""
+    _, first, inverse = np.unique(names, return_index=True, return_inverse=True)
+    return first[inverse]
 
 
 def write_image_ids(path: str | Path, image_ids: np.ndarray) -> None:

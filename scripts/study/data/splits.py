@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from study.data.groups import divide
 from study.data.names import OFFICIAL
 from study.data.stratify import apportion, stratified_groups
 from study.errors import StudyError
 from study.files import csv_rows, write_csv
 from study.seeds import stream_seed
+from study.wording import counted
 
 ROLES = ("train", "val", "test")
 
@@ -20,11 +22,13 @@ def split_partition(
     ratios: Mapping[str, float],
     seed: int,
     groups: np.ndarray | None = None,
+    whole: bool = False,
 ) -> dict[str, np.ndarray]:
     """Split one partition into train, val and test, stratified by class and exhaustive.
 
-    Images of one group have one role, which depends on the seed and the group alone: it is the same
-    in all partitions. The other images fill up what is left of each role.
+    Images of one group have one role. Where groups may reach into other partitions, it depends on
+    the seed and the group alone, and so is the same in all of them. Whole groups are stratified.
+    The other images fill up what is left of each role.
 
     Args:
         image_ids: int, n; the images of the partition, in any order.
@@ -33,6 +37,7 @@ def split_partition(
         seed: the run's seed; another seed splits otherwise.
         groups: int, N; the group of image_id i at position i, of which images are not to be parted.
             Default: each image is alone.
+        whole: no group reaches into another partition.
 
     Returns:
         The sorted image_ids of each role, int64.
@@ -41,9 +46,13 @@ def split_partition(
     rest, bound = np.sort(image_ids), [np.empty(0, np.int64)] * len(ROLES)
     if groups is not None:
         together = np.bincount(groups)[groups[rest]] > 1
-        roles = _role_of_groups(groups[rest[together]], ratios, seed)
-        bound = [rest[together][roles == number] for number in range(len(ROLES))]
-        rest = rest[~together]
+        ids, rest = rest[together], rest[~together]
+        if whole:
+            shares = [ratios[role] for role in ROLES]
+            roles = divide(groups[ids], labels[ids], shares, 1, f"split/{seed}")
+        else:
+            roles = _role_of_groups(groups[ids], ratios, seed)
+        bound = [ids[roles == number] for number in range(len(ROLES))]
         sizes = _left(sizes, [len(ids) for ids in bound], len(rest))
     filled = stratified_groups(rest, labels, sizes, f"split/{seed}")
     return {
@@ -69,7 +78,11 @@ def _left(sizes: Sequence[int], taken: Sequence[int], n: int) -> list[int]:
 
 
 def require_every_class(
-    split: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str], where: str
+    split: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    where: str,
+    groups: np.ndarray | None = None,
 ) -> None:
     """Check that a split has images of every class to train on and to test with.
 
@@ -78,6 +91,7 @@ def require_every_class(
         labels: int, N; the label of image_id i at position i.
         classes: names in label order.
         where: what was split, for the message.
+        groups: int64, N; whole groups that were split. Default: each image was alone.
 
     Raises:
         StudyError: it has none of some class.
@@ -86,7 +100,16 @@ def require_every_class(
         counts = np.bincount(labels[split[role]], minlength=len(classes))
         if (counts == 0).any():
             label = int(np.argmin(counts))
-            n_split = sum(int((labels[ids] == label).sum()) for ids in split.values())
+            of_class = np.concatenate([ids[labels[ids] == label] for ids in split.values()])
+            if groups is not None:
+                n_groups = len(np.unique(groups[of_class]))
+                raise StudyError(
+                    f"{where}: the {len(of_class)} images of the class {classes[label]!r} belong "
+                    f"together in {counted(n_groups, 'group')}, and none is left for {role}; make "
+                    "the partitions fewer or larger, add groups, or, if near-duplicates link what "
+                    "is apart, write near_duplicates: {keep_together: false}"
+                )
+            n_split = len(of_class)
             raise StudyError(
                 f"{where}: of the {n_split} images of the class {classes[label]!r} none is in "
                 f"{role}, and the whole data set has {(labels == label).sum()}; make the "
@@ -95,7 +118,11 @@ def require_every_class(
 
 
 def split_official(
-    source_split: np.ndarray, labels: np.ndarray, val: float, seed: int
+    source_split: np.ndarray,
+    labels: np.ndarray,
+    val: float,
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Split a data set as its publisher did; a share of the training images is for validation.
 
@@ -104,6 +131,7 @@ def split_official(
         labels: int, N.
         val: share of the publisher's training images, stratified by class; 0 for none.
         seed: the run's seed; another seed takes other images for validation.
+        groups: int64, N; groups of images that are not to be parted. Default: each image is alone.
 
     Returns:
         The sorted image_ids of each role, int64; test is the publisher's.
@@ -116,8 +144,14 @@ def split_official(
         raise StudyError(
             f"the data set has no test images of its own; take {OFFICIAL!r} out of 'combos'"
         )
-    sizes = apportion(len(train), [1 - val, val])
-    kept, held_out = stratified_groups(train, labels, sizes, f"official/{seed}")
+    purpose = f"official/{seed}"
+    if groups is None:
+        kept, held_out = stratified_groups(
+            train, labels, apportion(len(train), [1 - val, val]), purpose
+        )
+    else:
+        parts = divide(groups[train], labels[train], [1 - val, val], 1, purpose)
+        kept, held_out = train[parts == 0], train[parts == 1]
     return {"train": kept, "val": held_out, "test": test}
 
 

@@ -43,7 +43,7 @@ def stratified_groups(
     """
     image_ids = np.asarray(image_ids, np.int64)
     classes, class_index = np.unique(labels[image_ids], return_inverse=True)
-    members = [_hash_order(image_ids[class_index == k], purpose) for k in range(len(classes))]
+    members = [hash_order(image_ids[class_index == k], purpose) for k in range(len(classes))]
     rest = len(image_ids) - sum(sizes)
     counts = _round_table([*sizes, rest], [len(ids) for ids in members])
     groups = []
@@ -55,7 +55,8 @@ def stratified_groups(
     return groups
 
 
-def _hash_order(image_ids: np.ndarray, purpose: str) -> np.ndarray:
+def hash_order(image_ids: np.ndarray, purpose: str) -> np.ndarray:
+    """Return image_ids in the order that a draw takes them; another purpose is another order."""
     keys = [
         hashlib.blake2b(f"{purpose}/{image_id}".encode(), digest_size=16).digest()
         for image_id in image_ids

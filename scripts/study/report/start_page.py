@@ -154,6 +154,11 @@ _TOGETHER = (
     "They have one role in all partitions, so no run on partitions trains on one and is tested on "
     "the other."
 )
+_GROUPS = (
+    "groups of images that belong together. A group is in one partition and has one role there, so "
+    "no run on partitions is tested on a group that it was trained on. Intervals over test images "
+    "count groups."
+)
 _PARTED = (
     "A run may train on one and be tested on the other; snakemake verify says what accuracies are "
     "without such test images."
@@ -182,7 +187,8 @@ def data(
     parts = []
     for name, part in partitions.items():
         counts = part["class_counts"].values()
-        parts.append(f"{name} {part['size']:,} (of each class {_range(counts)})")
+        groups = f" in {part['groups']:,} groups" if "groups" in part else ""
+        parts.append(f"{name} {part['size']:,}{groups} (of each class {_range(counts)})")
     lines = [
         f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels"
         f"{', colour' if channels == [3] else ''}, {len(manifest['classes'])} classes "
@@ -193,6 +199,8 @@ def data(
         f"{counted(len(pairs), 'pair')}. {_TOGETHER if together else _PARTED}",
         f"sha256 of the decoded images: {manifest['sha256']['images.npy']}.",
     ]
+    if "groups" in manifest:
+        lines.insert(1, f"{manifest['groups']:,} {_GROUPS}")
     if problems:
         counts = ", ".join(f"{n:,} {kind}" for kind, n in problems.items())
         lines.append(f"Files that data/problems.csv has reasons for: {counts}.")

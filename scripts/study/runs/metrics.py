@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from study.data.names import EXTERNAL
 from study.runs.calibration import (
@@ -16,6 +17,7 @@ from study.runs.calibration import (
     fit_temperature,
 )
 from study.runs.chance import status_by_accuracy
+from study.runs.clusters import effective_numbers
 from study.runs.confusion import confusion
 from study.runs.predictions import Predictions, log_softmax
 
@@ -27,10 +29,12 @@ class Answers:
     Attributes:
         log_probabilities: float64, n×K.
         labels: int, n.
+        groups: int, n; of images that were drawn together. Default: each image is alone.
     """
 
     log_probabilities: np.ndarray
     labels: np.ndarray
+    groups: np.ndarray | None = None
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -96,8 +100,14 @@ def top2_accuracy(answers: Answers) -> float:
 
 
 def accuracy_interval(answers: Answers) -> tuple[float, float]:
-    """Return the ends of Wilson's 95 % interval: what other test images might give this model."""
+    """Return the ends of Wilson's 95 % interval: what other test images might give this model.
+
+    Where whole groups are drawn, of as many single images as these say as much as, by Student's t.
+    """
     n, p, z = len(answers.labels), answers.correct.mean(), NormalDist().inv_cdf(0.975)
+    if answers.groups is not None:
+        n, n_groups = effective_numbers(answers.correct, answers.groups)
+        z = float(stdtrit(max(n_groups - 1, 1), 0.975))
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     # At 0 and n right images the ends are 0 and 1, apart from rounding.
@@ -148,7 +158,10 @@ NOT_MEASURED = {"n": 0, "class_accuracy": {}} | dict.fromkeys(METRICS)
 
 
 def classification_metrics(
-    log_probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+    log_probabilities: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    groups: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return `n`, `class_accuracy` and the metrics of one set of images.
 
@@ -158,8 +171,9 @@ def classification_metrics(
         log_probabilities: float64, n×K; n ≥ 1.
         labels: int, n.
         classes: K names in label order.
+        groups: int, n; of images that were drawn together. Default: each image is alone.
     """
-    answers = Answers(log_probabilities, labels)
+    answers = Answers(log_probabilities, labels, groups)
     return {
         "n": len(labels),
         "class_accuracy": class_accuracy(answers, classes),
@@ -182,6 +196,7 @@ def run_metrics(
     common_test: np.ndarray,
     near_duplicates: np.ndarray | None = None,
     external_test: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return what metrics.json says of a run, except the digest of its predictions.
 
@@ -192,6 +207,7 @@ def run_metrics(
         common_test: int64; the images that all runs of the seed are tested on.
         near_duplicates: int64, P×2; see `Predictions.may_judge`.
         external_test: int64; images that no run of the study trains on. Default: there are none.
+        groups: int64, N; of images that belong together. Default: each image is alone.
     """
     if predictions.diverged:
         nothing = {"n": 0, "overall_accuracy": None}
@@ -205,7 +221,8 @@ def run_metrics(
     temperature = fit_temperature(predictions.logits[val], labels[val]) if len(val) else None
 
     def measured(ids: np.ndarray) -> dict[str, Any]:
-        metrics = classification_metrics(log_probabilities[ids], labels[ids], classes)
+        drawn = None if groups is None else groups[ids]
+        metrics = classification_metrics(log_probabilities[ids], labels[ids], classes, drawn)
         if temperature is not None:
             metrics |= calibrated_metrics(predictions.logits[ids], labels[ids], temperature)
         return NOT_MEASURED | metrics

@@ -115,3 +115,16 @@ def test_what_cannot_be_compared_is_refused(files, change, words):
     change(pd.read_csv(folder / "b.csv")).to_csv(folder / "b.csv", index=False)
     with pytest.raises(StudyError, match=words):
         study_of_predictions([folder / "a_1.csv", folder / "b.csv"], folder / "labels.csv")
+
+
+def test_images_of_one_group_count_together(files):
+    folder, _ = files
+    labels, named = pd.read_csv(folder / "labels.csv"), [folder / "a_1.csv", folder / "b.csv"]
+    labels["group"] = [f"p{i // 10}" for i in range(500)]
+    labels.to_csv(folder / "grouped.csv", index=False)
+    pairs = comparisons(study_of_predictions(named, folder / "grouped.csv"), 0.005)[0]
+    assert (pairs["n_images"] == 50).all() and (pairs["n_tests"] == 500).all()
+    labels.loc[7, "group"] = None
+    labels.to_csv(folder / "grouped.csv", index=False)
+    with pytest.raises(StudyError, match=r"grouped.csv: the group of file 7.png is empty"):
+        study_of_predictions(named, folder / "grouped.csv")

@@ -46,6 +46,17 @@ def test_images_are_compared_only_where_both_runs_may_judge():
     )
 
 
+def test_images_of_one_group_are_no_independent_answers():
+    """Forty images on which two runs differ say little where they are of two patients."""
+    roles, labels = np.full(40, 3, np.uint8), np.arange(40) % 2
+    right = np.eye(2, dtype=np.float32)[labels]
+    a, b = Predictions(right, roles), Predictions(-right, roles)
+    assert paired_answers(a, b, labels, None).p < 1e-9
+    b = Predictions(np.where((np.arange(40) < 30)[:, None], -right, right), roles)
+    assert paired_answers(a, b, labels, None).p < 1e-6
+    assert paired_answers(a, b, labels, None, np.arange(40) // 20).p > 0.05
+
+
 def test_differences_are_named_by_key():
     assert [
         tuple(one) for one in differing({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4})

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from study.data.datasets.image_groups import likely_groups
 from study.report.findings import Results, main_findings
 
 SIZES = {"v1": 100, "v2": 100, "v1+v2": 200, "official": 300}
@@ -235,3 +236,12 @@ def test_claims_and_published_figures_are_counted_where_there_are_any():
     found = texts(study(claims=claims, reproduction=published))
     assert found["Claims"] == "Supported: A. Undecided: B."
     assert "2 equivalent, 1 different" in found["Published figures"]
+
+
+def test_names_that_suggest_groups_are_told_where_no_groups_are_given():
+    names = {f"a/patient{i // 4}_{i % 4}.png": "a" for i in range(40)}
+    guess = likely_groups(names | {name.replace("a/", "b/"): "b" for name in names})
+    (found,) = (f for f in main_findings(study(likely_groups=guess)) if "together" in f.subject)
+    assert "80 images are of 20 patients" in found.text and "accuracies may flatter" in found.text
+    assert f"group: '{guess.pattern}'" in found.text
+    assert not any("together" in f.subject for f in main_findings(study()))

@@ -168,6 +168,9 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
     assert "They have one role in all partitions" in text and "may train on one" not in text
     parted = data(manifest, partitions, {"v1": 6}, pairs[:0], {}, False)
     assert "problems.csv" not in parted and "A run may train on one" in parted
+    partitions["v1"]["groups"] = 3
+    grouped = data(manifest | {"groups": 7}, partitions, {"v1": 6}, pairs, {}, True)
+    assert "7 groups of images that belong together" in grouped and "v1 9 in 3 groups" in grouped
 
 
 def test_machines_and_versions_are_told_apart():

@@ -33,6 +33,7 @@ class Source:
         scratch: folder for partial downloads, which survive an interrupted run.
         images: folder or table of your own images.
         test_images: the same for images that are for testing; None for none.
+        group: pattern that finds the group of your own images in their paths; "" for none.
         image_size: height and width that your own images get, pixels.
         fit: how they get it, see `study.data.datasets.pictures.read_picture`.
         digest: of your images as they were listed; "" if it does not matter.
@@ -46,6 +47,7 @@ class Source:
     scratch: Path = Path("scratch")
     images: Path | None = None
     test_images: Path | None = None
+    group: str = ""
     image_size: int = 32
     fit: str = "resize"
     digest: str = ""
@@ -66,6 +68,7 @@ class Decoded:
         sources: digest of each source file.
         fit: how images of any size got this one, see `study.data.datasets.pictures.read_picture`;
             None where the publisher has done that.
+        groups: name of each image's group; None where images are not grouped.
     """
 
     images: "np.ndarray"
@@ -75,6 +78,7 @@ class Decoded:
     files: list[str]
     sources: dict[str, str] = field(default_factory=dict)
     fit: str | None = None
+    groups: list[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ def combined_digest(contents: Iterator[tuple[Listed, str | None]]) -> str:
     for image, content in contents:
         # Once pillow-heif is installed, a phone's photographs are read, which is another data set.
         unread = ["unread"] if image.path.suffix.lower() in HEIF and not reads_heif() else []
-        whole.update(json.dumps([*image[:3], content, *unread]).encode() + b"\n")
+        group = [{"group": image.group}] if image.group else []
+        whole.update(json.dumps([*image[:3], content, *unread, *group]).encode() + b"\n")
     return whole.hexdigest()
 
 

@@ -19,12 +19,14 @@ class Listed(NamedTuple):
         label: name of its class.
         file: its path below the folder, or as in the table; with "/", in Unicode's composed form.
         path: where it is.
+        group: name of the images that it belongs together with; "" where there are no groups.
     """
 
     split: str
     label: str
     file: str
     path: Path
+    group: str = ""
 
 
 def composed(text: str) -> str:

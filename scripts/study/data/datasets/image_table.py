@@ -1,4 +1,4 @@
-"""Which images a table of yours names: a CSV file with the columns path and label.
+"""Which images a table of yours names: a CSV file with the columns path, label and maybe group.
 
 Its paths start at its own folder.
 """
@@ -13,6 +13,7 @@ from study.errors import StudyError
 from study.files import table_rows
 
 _COLUMNS = ("path", "label")
+_GROUP = "group"
 
 
 def images_in_table(key: str, table: Path, split: str) -> list[Listed]:
@@ -36,7 +37,8 @@ def _rows(key: str, table: Path, split: str) -> Iterator[Listed]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             reader = table_rows(stream)
-            _check_columns(key, table, reader.fieldnames or [])
+            columns = reader.fieldnames or []
+            _check_columns(key, table, columns)
             for row in reader:
                 where = f"{key}: {table}:{reader.line_num}"
                 file, label = ((row[name] or "").strip() for name in _COLUMNS)
@@ -47,7 +49,13 @@ def _rows(key: str, table: Path, split: str) -> Iterator[Listed]:
                         "expected each image once, with one label"
                     )
                 lines[file] = reader.line_num
-                yield Listed(split, label, composed(file), table.parent / file)
+                group = composed((row.get(_GROUP) or "").strip())
+                if _GROUP in columns and not group:
+                    raise StudyError(
+                        f"{where}: the group of {file} is empty; expected the name of its patient, "
+                        "burst or video, or one of its own where the image is alone"
+                    )
+                yield Listed(split, label, composed(file), table.parent / file, group)
     except UnicodeDecodeError as error:
         raise StudyError(
             f"{key}: {table} is no text in UTF-8 ({error.reason}); expected a table saved as CSV "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from study.data.datasets.folder_parts import images_and_tests, parts_in
+from study.data.datasets.image_groups import grouped_by
 from study.data.datasets.image_kinds import HEIF, is_image, is_of_system, reads_heif
 from study.data.datasets.image_names import Listed, check_label, composed
 from study.data.datasets.image_table import images_in_table
@@ -32,17 +33,18 @@ class Listing(NamedTuple):
     ignored: Counter[str]
 
 
-def list_images(path: str | Path, test_path: str | Path = "") -> Listing:
+def list_images(path: str | Path, test_path: str | Path = "", group: str = "") -> Listing:
     """List the images of a folder or table, and those of another one for testing.
 
     Args:
         path: folder with a sub-folder for each class, or table with the columns path and label.
         test_path: the same with images that are for testing; empty for none.
+        group: pattern that finds an image's group in its path below the folder; empty for none.
 
     Raises:
         StudyError: there is nothing there, or there are fewer than two classes. Or a class has no
             image or an unusable name, a table has another form or names a file outside its folder,
-            or the test images have other classes.
+            or the test images have other classes. Or only some images have a group.
     """
     ignored: Counter[str] = Counter()
     images = sorted(_listed("dataset.path", with_home(path), "train", ignored))
@@ -63,6 +65,14 @@ def list_images(path: str | Path, test_path: str | Path = "") -> Listing:
                 "expected the same classes in both"
             )
         images += tests
+    if group:
+        images = grouped_by(images, group)
+    alone = next((image.file for image in images if not image.group), "")
+    if alone and any(image.group for image in images):
+        raise StudyError(
+            f"dataset.test_path: the images of one table have a column group and {alone} has none; "
+            "expected it for all images or for none"
+        )
     return Listing(classes, images, ignored)
 
 

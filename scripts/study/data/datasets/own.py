@@ -33,7 +33,7 @@ def fetch(raw: Path, source: Source) -> None:
         StudyError: the images are not those that the workflow planned with, or a class has none
             that can be read, or see `study.data.datasets.listing.list_images`.
     """
-    listing = list_images(source.images, source.test_images or "")
+    listing = list_images(source.images, source.test_images or "", source.group)
     raw.mkdir(parents=True)
     kept, problems, digest = _store_pictures(raw / _IMAGES, listing, source)
     if source.digest and digest != source.digest:
@@ -41,10 +41,19 @@ def fetch(raw: Path, source: Source) -> None:
             f"{source.images}: images have changed since the workflow planned this job; "
             "type the same command again"
         )
+    grouped = any(image.group for image in kept)
     write_csv(
         raw / _FILES,
-        _COLUMNS[:3],
-        ((_written(image.file), image.split, image.label) for image in kept),
+        (*_COLUMNS[:3], *(["group"] if grouped else [])),
+        (
+            (
+                _written(image.file),
+                image.split,
+                image.label,
+                *([_written(image.group)] if grouped else []),
+            )
+            for image in kept
+        ),
     )
     write_csv(raw / PROBLEMS, _COLUMNS, problems)
     write_json(
@@ -151,6 +160,7 @@ def decode(raw: Path, source: Source) -> Decoded:
         files=[row["file"] for row in rows],
         sources={"images": description["images"]},
         fit=description["fit"],
+        groups=[row["group"] for row in rows] if "group" in rows[0] else None,
     )
 
 

@@ -4,21 +4,36 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from study.data.datasets import dataset
 from study.data.datasets.digest import digest_of_images
+from study.data.datasets.image_groups import check_groups
 from study.data.datasets.listing import list_images
 from study.data.names import OWN
 from study.errors import StudyError
 from study.files import with_home
 
 
-def digest_of_own(config: Mapping[str, Any], manifest: str | Path, remembered: str | Path) -> str:
-    """Check that the partitions fit and return a digest of your own images; "" for other data.
+class OwnImages(NamedTuple):
+    """What the workflow must know of your own images.
+
+    Attributes:
+        digest: of their names, classes, groups and contents; "" for other data.
+        grouped: whether some belong together.
+    """
+
+    digest: str = ""
+    grouped: bool = False
+
+
+def own_images(
+    config: Mapping[str, Any], manifest: str | Path, remembered: str | Path
+) -> OwnImages:
+    """Check that the partitions fit, and return what must be known of your own images.
 
     Where the images are gone but were decoded before, as in a study that was bundled elsewhere, it
-    is the digest of then.
+    is what was known then.
 
     Args:
         config: a checked configuration.
@@ -26,20 +41,23 @@ def digest_of_own(config: Mapping[str, Any], manifest: str | Path, remembered: s
         remembered: where digests of single files are kept between calls, see `digest_of_images`.
 
     Raises:
-        StudyError: the images cannot be listed, or the partitions ask for more than there are.
+        StudyError: the images cannot be listed, the partitions ask for more than there are, or a
+            class has too few groups.
     """
     wanted = config["dataset"]
     if wanted["name"] not in OWN:
-        return ""
+        return OwnImages()
     path = with_home(wanted["path"])
     recorded = _recorded(Path(manifest), wanted["name"])
-    if recorded and not path.exists():
+    if recorded.digest and not path.exists():
         print(
             f"note: {path} is not here; going on with the images that were decoded from it",
             file=sys.stderr,
         )
         return recorded
-    listing = list_images(wanted["path"], wanted["test_path"])
+    listing = list_images(wanted["path"], wanted["test_path"], wanted.get("group", ""))
+    n_roles = sum(share > 0 for share in config["split"].values())
+    check_groups(listing.images, len(config["partitions"]), n_roles)
     sizes = [partition["size"] for partition in config["partitions"]]
     n_images = sum(image.split == "train" for image in listing.images)
     if isinstance(sizes[0], int) and sum(sizes) > n_images:
@@ -49,7 +67,8 @@ def digest_of_own(config: Mapping[str, Any], manifest: str | Path, remembered: s
             f"{n_images}; make them smaller, or write shares of the images, such as "
             f"{{name: {first}, size: {1 / len(sizes):.2g}}}"
         )
-    return digest_of_images(listing, remembered)
+    grouped = any(image.group for image in listing.images)
+    return OwnImages(digest_of_images(listing, remembered), grouped)
 
 
 def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
@@ -74,11 +93,12 @@ def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
     return dataset(wanted["name"]).n_images if known else sum(sizes)
 
 
-def _recorded(manifest: Path, name: str) -> str:
+def _recorded(manifest: Path, name: str) -> OwnImages:
     try:
         content = json.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ""
-    return (
-        content["sources"]["images"].removeprefix("sha256:") if content["dataset"] == name else ""
-    )
+        return OwnImages()
+    if content["dataset"] != name:
+        return OwnImages()
+    digest = content["sources"]["images"].removeprefix("sha256:")
+    return OwnImages(digest, "groups" in content)

@@ -1,7 +1,7 @@
 """What a study found, in plain words with numbers and intervals, and what it cannot say."""
 
 from study.report.findings.accuracy import best, diverged, more_data, no_better, published
-from study.report.findings.data import near_duplicates, uneven_classes
+from study.report.findings.data import likely_groups, near_duplicates, uneven_classes
 from study.report.findings.differences import (
     claims,
     differences,
@@ -28,6 +28,7 @@ def main_findings(results: Results) -> list[Finding]:
         *no_better(results.runs),
         *best(results),
         *uneven_classes(results),
+        *likely_groups(results.likely_groups),
         *differences(results),
         *little_to_go_by(results),
         *power(results.power),

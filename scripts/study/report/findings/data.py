@@ -1,7 +1,8 @@
-"""Findings about the images: uneven classes, and images that are nearly the same."""
+"""Findings about the images: uneven classes, groups, and images that are nearly the same."""
 
 import numpy as np
 
+from study.data.datasets.image_groups import Guess
 from study.report.findings.finding import Finding, Results, percent
 from study.wording import counted
 
@@ -23,6 +24,19 @@ def uneven_classes(results: Results) -> list[Finding]:
         f"{n_real} of {len(pairs)} of its differences are real."
     )
     return [Finding("Uneven classes", text, "Comparisons")]
+
+
+def likely_groups(guess: Guess | None) -> list[Finding]:
+    """Return what the names of images say of groups that the study was not told of."""
+    if guess is None:
+        return []
+    text = (
+        f"By their names, {guess.n_images:,} images are of {guess.n_groups:,} patients, bursts or "
+        f"videos (such as {' and '.join(guess.example)}), and no group is given. So runs may have "
+        "been tested on pictures of what they were trained on, and accuracies may flatter. If so, "
+        f"write group: '{guess.pattern}' under dataset."
+    )
+    return [Finding("Images that may belong together", text, "Data")]
 
 
 def near_duplicates(results: Results) -> list[Finding]:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from study.data.datasets.image_groups import Guess
+
 
 class Finding(NamedTuple):
     """One finding.
@@ -33,6 +35,7 @@ class Results(NamedTuple):
         claims: of `study.comparison.claims`; None if the study has none, as with those that follow.
         reproduction: of `study.comparison.reproduction`.
         validation: of `study.hardness.human_agreement`.
+        likely_groups: what the names of your own images suggest; None where groups are given.
     """
 
     runs: pd.DataFrame
@@ -48,6 +51,7 @@ class Results(NamedTuple):
     claims: pd.DataFrame | None = None
     reproduction: pd.DataFrame | None = None
     validation: pd.DataFrame | None = None
+    likely_groups: Guess | None = None
 
 
 def percent(share: float, decimals: int = 1) -> str:
