@@ -12,8 +12,8 @@ from study.files import read_table, write_text
 from study.job import run_script
 from study.report.plots.accuracy import (
     accuracy_by_combo_figure,
-    class_accuracy_figure,
-    class_accuracy_table,
+    recall_figure,
+    recall_table,
 )
 from study.report.plots.costs import cost_figure, cost_table, resources_figure, resources_table
 from study.report.plots.style import message_figure, save_figure
@@ -66,14 +66,14 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, figure: Path) -> None:
     """Write the figures, and beside them the tables of what they show."""
     save_figure(accuracy_by_combo_figure(summary, groups), figure)
     models = list(summary["model"].unique())
-    recalls, costs = class_accuracy_table(summary), cost_table(summary)
+    recalls, costs = recall_table(summary), cost_table(summary)
     used = resources_table(summary)
     nothing = message_figure("Every training diverged: there is no accuracy to draw.")
     for name, table, drawn in (
         (
-            "class_accuracy",
+            "recall_by_class",
             recalls.reset_index(),
-            class_accuracy_figure(recalls) if len(recalls) else nothing,
+            recall_figure(recalls) if len(recalls) else nothing,
         ),
         ("cost", costs, cost_figure(costs, models) if len(costs) else nothing),
         ("resources", used, resources_figure(used)),
