@@ -49,9 +49,8 @@ def main(arguments: argparse.Namespace) -> None:
         html_page(
             table,
             f"{counted(len(table), 'run')} trained once more: {best}",
-            "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
-            + ". first_divergence is where the chain of digests of the weights, one an epoch, "
-            "first differs.",
+            "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items()),
+            of="certificates.csv",
         ),
     )
     write_table(arguments.output, table, "%.6g")

@@ -53,7 +53,9 @@ def answer(arguments: argparse.Namespace) -> None:
     if arguments.page:
         heading = f"{decided} of {len(accuracy)} differences of accuracy are real"
         about = (
-            "95 % intervals: other seeds and other images of the same source (with one seed a "
-            "model, other images alone); p_holm is adjusted over all pairs."
+            "Intervals are for other seeds and other images of the same source; with one seed a "
+            "model, for other images alone."
         )
-        write_text(arguments.page, html_page(pairs, heading, about))
+        write_text(
+            arguments.page, html_page(pairs, heading, about, of="comparisons/comparisons.csv")
+        )

@@ -18,7 +18,7 @@ from study.wording import counted
 
 _IMAGES, _FILES, _DESCRIPTION = "images.npy", "files.csv", "description.json"
 PROBLEMS = "problems.csv"
-_COLUMNS = ("file", "source_split", "class", "kind", "reason")
+COLUMNS = ("file", "source_split", "class", "kind", "reason")
 UNUSABLE, CONVERTED = "unusable", "converted"
 
 
@@ -43,10 +43,10 @@ def fetch(raw: Path, source: Source) -> None:
         )
     write_csv(
         raw / _FILES,
-        _COLUMNS[:3],
+        COLUMNS[:3],
         ((_written(image.file), image.split, image.label) for image in kept),
     )
-    write_csv(raw / PROBLEMS, _COLUMNS, problems)
+    write_csv(raw / PROBLEMS, COLUMNS, problems)
     write_json(
         raw / _DESCRIPTION,
         {
