@@ -15,6 +15,7 @@ from study.report.plots.comparisons import comparisons_figure, scaling_figure, v
 from study.report.plots.style import save_figure
 from study.report.tables import html_page, write_table
 from study.runs.run import n_of
+from study.wording import real_differences
 
 _ABOUT = (
     "Differences between combos of a model, and between models on a combo. With fewer than five "
@@ -49,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
     n_runs = n_of(sum(map(len, study.groups.values())), len(study.runs))
     page = html_page(
         accuracy.drop(columns="measure"),
-        f"{decided} of {len(accuracy)} differences of accuracy are real",
+        real_differences(decided, len(accuracy)),
         f"{n_runs}. {_ABOUT}{_ONE_SEED if len(study.seeds) == 1 else ''}",
         of="comparisons/comparisons.csv",
     )

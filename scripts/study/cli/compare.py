@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from study.errors import StudyError
+from study.wording import real_differences
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def answer(arguments: argparse.Namespace) -> None:
     if arguments.output:
         write_table(arguments.output, pairs, "%.6g")
     if arguments.page:
-        heading = f"{decided} of {len(accuracy)} differences of accuracy are real"
+        heading = real_differences(decided, len(accuracy))
         about = (
             "Intervals are for other seeds and other images of the same source; with one seed a "
             "model, for other images alone."

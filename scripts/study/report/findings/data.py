@@ -26,7 +26,7 @@ def uneven_classes(results: Results) -> list[Finding]:
     pairs = results.comparisons
     pairs = pairs[pairs["measure"] == "balanced_accuracy"]
     n_real = int((pairs["verdict"] != "undecided").sum())
-    text += f": {n_real} of {len(pairs)} of its differences are real." if len(pairs) else "."
+    text += f": {n_real:,} of its {len(pairs):,} differences count as real." if len(pairs) else "."
     return [Finding("Uneven classes", text, "Results")]
 
 
