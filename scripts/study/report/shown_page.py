@@ -124,7 +124,8 @@ def _picture(figure: Path | None) -> str:
         return ""
     # docutils takes no lines over 10,000 characters, and browsers pass over blanks here.
     content = "\n".join(textwrap.wrap(base64.b64encode(figure.read_bytes()).decode(), 5000))
-    return f'<img alt="accuracy by combo" src="data:image/svg+xml;base64,{content}">'
+    picture = f'<img alt="accuracy by combo" src="data:image/svg+xml;base64,{content}">'
+    return f'<div class="wide">{picture}</div>'
 
 
 def _warning(record: Path, lock: str | None) -> str:
