@@ -35,8 +35,8 @@ def main(arguments: argparse.Namespace) -> None:
             print(
                 f"      first difference: {found.first_divergence}; {found.n_different:,} of "
                 f"{found.n_images:,} predictions differ; test accuracy "
-                f"{found.accuracy:.2%}, then {found.accuracy_again:.2%}; seeds differ by up to "
-                f"{found.seed_noise:.2%}"
+                f"{found.test_accuracy:.2%}, then {found.test_accuracy_again:.2%}; "
+                f"seeds differ by up to {found.seed_noise:.2%}"
             )
             print(
                 "      changed in between: "
@@ -49,9 +49,8 @@ def main(arguments: argparse.Namespace) -> None:
         html_page(
             table,
             f"{counted(len(table), 'run')} trained once more: {best}",
-            "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
-            + ". first_divergence is where the chain of digests of the weights, one an epoch, "
-            "first differs.",
+            "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items()),
+            of="certificates.csv",
         ),
     )
     write_table(arguments.output, table, "%.6g")

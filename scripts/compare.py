@@ -15,16 +15,14 @@ from study.report.plots.comparisons import comparisons_figure, scaling_figure, v
 from study.report.plots.style import save_figure
 from study.report.tables import html_page, write_table
 from study.runs.run import n_of
+from study.wording import real_differences
 
-_COLUMNS = (
-    "difference is b minus a, on the same test images of each seed. low and high: 95 % interval, "
-    "what other seeds might give; with fewer than five seeds the noise is that of all pairs of "
-    "the same kind (combos of these sizes, or these models on combos of this size). Seeds that "
-    "split the same images again say nothing of other images; new_images does: other seeds and "
-    "other images of the same source. (On official, where all seeds test the same images, low and "
-    "high are that too.) seeds: the pair's own paired t interval. images: other test images, for "
-    "these trained models. p_holm is adjusted over all pairs of the study; verdict names the "
-    "better one at 5 %. "
+_ABOUT = (
+    "Differences between combos of a model, and between models on a combo. With fewer than five "
+    "seeds the noise is that of all pairs of the same kind: combos of these sizes, or these models "
+    "on combos of this size. Seeds split the same images again, so low and high say nothing of "
+    "other images; new_images_low and new_images_high do. (On official all seeds test the same "
+    "images, and both are the same.) "
 )
 _GROUPED = "Images belong together in groups; intervals over images are over groups. "
 _ONE_SEED = (
@@ -53,9 +51,10 @@ def main(arguments: argparse.Namespace) -> None:
     n_runs = n_of(sum(map(len, study.groups.values())), len(study.runs))
     page = html_page(
         accuracy.drop(columns="measure"),
-        f"{decided} of {len(accuracy)} differences of accuracy are real",
-        f"{n_runs}. {_COLUMNS}{'' if index.groups is None else _GROUPED}"
+        real_differences(decided, len(accuracy)),
+        f"{n_runs}. {_ABOUT}{'' if index.groups is None else _GROUPED}"
         f"{_ONE_SEED if len(study.seeds) == 1 else ''}",
+        of="comparisons/comparisons.csv",
     )
     write_text(arguments.page, page)
 

@@ -28,7 +28,9 @@ def main(arguments: argparse.Namespace) -> None:
             index.labels[read_image_ids(path)], minlength=n_classes
         )
     write_table(arguments.output, table, "%.6f")
-    page = html_page(table, "Images by class", describe(counts, index.classes))
+    page = html_page(
+        table, "Images by class", describe(counts, index.classes), of="data/class_counts.csv"
+    )
     write_text(arguments.page, page)
 
 

@@ -69,7 +69,9 @@ def write_layers(
         f"{image_shape[0]}×{image_shape[1]} pixels. {about_fields} Multiply-adds are those of "
         "convolutions and matrix products."
     )
-    write_text(arguments.page, html_page(layers, heading, description))
+    write_text(
+        arguments.page, html_page(layers, heading, description, of="models/<model>/layers.csv")
+    )
     write_table(arguments.table, layers)
     shown = layers.astype(object).where(layers.notna(), "–")
     text = f"{heading}\n\n{shown.to_string(index=False)}\n"

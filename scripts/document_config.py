@@ -56,7 +56,9 @@ def table(name: str) -> str:
 
 def column_table(name: str) -> str:
     """Return the columns of a table of results as a Markdown table."""
-    lines = [f"| `{column}` | {text} |" for column, text in columns()[name].items()]
+    lines = [
+        f"| `{names.replace(', ', '`, `')}` | {text} |" for names, text in columns()[name].items()
+    ]
     return "\n".join(["| column | meaning |", "|---|---|", *lines])
 
 

@@ -54,6 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
         f"The {len(top)} hardest of {len(judged):,} images",
         description(judged, n_runs, halves),
         [np.asarray(images[i]) for i in top["image_id"]],
+        of="hard_examples.csv",
     )
     write_text(arguments.page, page)
     write_table(arguments.output, table, "%.6f")
@@ -143,12 +144,9 @@ def description(judged: pd.DataFrame, n_runs: str, halves: list[Reliability]) ->
         else ""
     )
     return (
-        f"{n_runs}. hardness: mean rank of the label's loss within a run, 0 easy to 1 hard, over "
-        "runs that neither trained nor validated on the image or on one nearly the same; models "
-        "weigh equally. label_suspicion: (1 − mean margin) / 2, where margin = p(label) − largest "
-        "other probability. consensus: what most of these runs predict. cl_issue: flagged by "
-        f"confident learning. {n_always:,} images were misclassified by every run that may judge "
-        f"them.{agreement}"
+        f"{n_runs}. An image is judged by the runs that neither trained nor validated on it, or on "
+        f"one nearly the same; models weigh equally. {n_always:,} images were misclassified by "
+        f"every run that may judge them.{agreement}"
     )
 
 

@@ -15,7 +15,7 @@ from study.job import device_options, run_script
 from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.style import message_figure, save_figure
 from study.runs.gradcam_maps import GradcamMaps, explained, no_maps, save_maps
-from study.runs.run import Run, best_run, finished, read_runs
+from study.runs.run import ACCURACY, Run, best_run, finished, read_runs
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ def chosen_run(runs: list[Run]) -> tuple[Run | None, str]:
     """
     model = runs[0].model
     if best := best_run(runs):
-        accuracy = best.metrics["val"]["overall_accuracy"]
+        accuracy = best.metrics["val"][ACCURACY]
         why = f"validation accuracy {accuracy:.1%}"
         return best, f"{model}'s best run ({best.combo}, seed {best.seed}, {why})"
     usable, _ = finished(runs)

@@ -8,10 +8,9 @@ from study.files import read_table, read_yaml, write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
 
-_COLUMNS = (
+_ABOUT = (
     "A claim about several cases is supported if all of them are, contradicted if one of them is, "
-    "else undecided. value with the ends of its 95 % interval: the difference of accuracy, the "
-    "mean accuracy over seeds or the standard deviation over seeds."
+    "else undecided."
 )
 
 
@@ -25,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
         write_table(arguments.output, judged, "%.6g")
     if arguments.page:
         heading = f"{len(verdicts)} claims: {counts}"
-        write_text(arguments.page, html_page(judged, heading, _COLUMNS))
+        write_text(arguments.page, html_page(judged, heading, _ABOUT, of="claims.csv"))
     if arguments.require_supported:
         require_supported(judged)
         print(f"all {len(verdicts)} claims are supported")

@@ -23,7 +23,10 @@ def main(arguments: argparse.Namespace) -> None:
         f"Files of other kinds that lie there and were left alone: {others}."
     )
     write_table(arguments.output, table)
-    write_text(arguments.page, html_page(table, "Converted and unusable files", description))
+    write_text(
+        arguments.page,
+        html_page(table, "Converted and unusable files", description, of="data/problems.csv"),
+    )
 
 
 if __name__ == "__main__":

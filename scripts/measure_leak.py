@@ -31,11 +31,9 @@ def main(arguments: argparse.Namespace) -> None:
             f"Splitting each combo afresh adds {gain.mean():.1f} points of accuracy "
             f"({gain.min():.1f} to {gain.max():.1f})",
             "The two DVC studies split every combo separately, so a partition's test images may "
-            "be training images of a larger combo. accuracy: such a model on the partition's test "
-            "images; accuracy_unseen: the same model on those of them that it neither trained nor "
-            "validated on; leak_gain: the difference. accuracy_right: a model of the same combo "
-            "whose split is the union of its partitions' splits, on the partition's test images, "
-            "none of which it has seen.",
+            "be training images of a larger combo. leak_gain is what they add to the accuracy; "
+            "accuracy_right is what a split without leaks gives.",
+            of="leak.csv",
         ),
     )
 

@@ -12,8 +12,8 @@ from study.files import read_table, write_text
 from study.job import run_script
 from study.report.plots.accuracy import (
     accuracy_by_combo_figure,
-    class_accuracy_figure,
-    class_accuracy_table,
+    recall_figure,
+    recall_table,
 )
 from study.report.plots.costs import cost_figure, cost_table, resources_figure, resources_table
 from study.report.plots.style import message_figure, save_figure
@@ -39,17 +39,11 @@ _SHOWN_OF_GROUPS = [
 ]  # fmt: skip
 _ABOUT_RUNS = """\
 Compare combos by common_test_accuracy: every run of a seed is scored on the same images, which no
-run of that seed trained on. test_accuracy is measured on each combo's own test split, and
-external_test_accuracy (if there is one) on the images of dataset.test_path, which no run trained
-on; macro_f1, nll (log loss, nats) and ece (expected calibration error) on the common test, for the
-combo official on its own. ece_scaled is ece after dividing the logits by the temperature that was
-fitted on validation images. summary.csv has all columns."""
+run of that seed trained on. The measures from macro_f1 to ece_scaled are on these images too; for
+the combo official they are on its own test. summary.csv has all columns."""
 _ABOUT_GROUPS = """\
-n of n_runs seeds count, those whose run did not diverge; of each measure mean, sd (sample standard
-deviation) and low, high, the ends of the 95 % t-interval of the mean: how far the mean over other
-seeds might be. Combos of a model that share a letter in letters_of_combos were not found different
-on the common test, and likewise models on a combo in letters_of_models. summary_by_group.csv has
-all columns."""
+Each row is a combo and model over its seeds: mean, standard deviation (sd), and low and high, the
+ends of the 95 % t-interval of the mean. summary_by_group.csv has all columns."""
 
 
 def group_table(summary: pd.DataFrame, compared: str) -> pd.DataFrame:
@@ -66,14 +60,14 @@ def draw(summary: pd.DataFrame, groups: pd.DataFrame, figure: Path) -> None:
     """Write the figures, and beside them the tables of what they show."""
     save_figure(accuracy_by_combo_figure(summary, groups), figure)
     models = list(summary["model"].unique())
-    recalls, costs = class_accuracy_table(summary), cost_table(summary)
+    recalls, costs = recall_table(summary), cost_table(summary)
     used = resources_table(summary)
     nothing = message_figure("Every training diverged: there is no accuracy to draw.")
     for name, table, drawn in (
         (
-            "class_accuracy",
+            "recall_by_class",
             recalls.reset_index(),
-            class_accuracy_figure(recalls) if len(recalls) else nothing,
+            recall_figure(recalls) if len(recalls) else nothing,
         ),
         ("cost", costs, cost_figure(costs, models) if len(costs) else nothing),
         ("resources", used, resources_figure(used)),
@@ -106,10 +100,13 @@ def main(arguments: argparse.Namespace) -> None:
     draw(summary, groups, Path(arguments.figure))
     n_runs = n_of(int((summary["status"] != "diverged").sum()), len(summary))
     shown = _with_external(_SHOWN, summary, "test_accuracy")
-    write_text(arguments.page, html_page(summary[shown], n_runs, _ABOUT_RUNS))
+    write_text(arguments.page, html_page(summary[shown], n_runs, _ABOUT_RUNS, of="summary.csv"))
     title = f"{len(groups)} combos and models over seeds: {n_runs}"
     shown = _with_external(_SHOWN_OF_GROUPS, groups, "test_accuracy_mean", "test_accuracy_sd")
-    write_text(arguments.groups_page, html_page(groups[shown], title, _ABOUT_GROUPS))
+    write_text(
+        arguments.groups_page,
+        html_page(groups[shown], title, _ABOUT_GROUPS, of="summary_by_group.csv"),
+    )
     write_table(arguments.output, summary, "%.6f")
 
 

@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     save_figure(human_error(crossed, images), arguments.human_error)
     text = description(crossed, arguments.resamples)
-    write_text(arguments.page, html_page(results, title, text))
+    write_text(arguments.page, html_page(results, title, text, of="validation.csv"))
     write_table(arguments.output, results, "%.6f")
 
 

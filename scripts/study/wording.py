@@ -28,3 +28,8 @@ def size(n_bytes: float) -> str:
         if units[-1] == "bytes" or n_bytes >= 10
         else f"{n_bytes:.1f} {units[-1]}"
     )
+
+
+def real_differences(n_real: int, n: int) -> str:
+    """Return "1 of 25 differences of accuracy is real"."""
+    return f"{n_real:,} of {n:,} differences of accuracy {'is' if n_real == 1 else 'are'} real"

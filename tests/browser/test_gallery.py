@@ -157,7 +157,7 @@ def test_filters_keep_what_pandas_keeps(gallery, study, choices, kept):
 def test_sorting_orders_by_the_score_and_then_by_hardness(gallery, study, score, order):
     gallery.locator("[name=sort]").select_option(score)
     gallery.locator("[name=order]").select_option(order)
-    assert gallery.locator("#sort-meaning").inner_text() == meaning(score)
+    assert gallery.locator("#sort-meaning").inner_text() == meaning(score, "hard_examples.csv")
     table = study.listed()
     expected = table.sort_values(score, ascending=order == "up", kind="stable", na_position="last")
     ids = first_ids(gallery, 30)

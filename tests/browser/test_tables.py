@@ -27,7 +27,9 @@ def open_table(open_page, tmp_path):
 
     def open_it(table=TABLE, **options):
         path = tmp_path / "table.html"
-        path.write_text(html_page(table, "Title", "What it is.", **options), encoding="utf-8")
+        path.write_text(
+            html_page(table, "Title", "What it is.", of="summary.csv", **options), encoding="utf-8"
+        )
         return open_page(path)
 
     return open_it
@@ -161,7 +163,9 @@ def test_columns_beyond_the_window_are_told_of_until_they_are_seen(open_table):
 
 def test_a_heading_says_what_its_column_means(open_table):
     button = open_table(pd.DataFrame({"nll": [1.5]})).get_by_role("button", name="nll")
-    assert button.get_attribute("title").startswith(f"{meaning('nll')} Click to sort")
+    assert button.get_attribute("title").startswith(
+        f"{meaning('nll', 'summary.csv')} Click to sort"
+    )
 
 
 def test_headings_and_the_first_column_stay_in_sight(open_table):
@@ -213,7 +217,9 @@ def test_all_text_can_be_read_in_the_light_and_in_the_dark(open_table, scheme):
 
 
 def test_without_scripts_there_is_still_the_table(browser, tmp_path):
-    (tmp_path / "table.html").write_text(html_page(TABLE, "Title", "What it is."), encoding="utf-8")
+    (tmp_path / "table.html").write_text(
+        html_page(TABLE, "Title", "What it is.", of="summary.csv"), encoding="utf-8"
+    )
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((tmp_path / "table.html").as_uri())

@@ -1,5 +1,6 @@
 """The commands as a user types them, on a tiny archive, in pristine copies of the project."""
 
+import csv
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from conftest import FULL, ROOT, Project, assert_one_clear_line, run_script
 from study.audit.coverage import not_covered
 from study.code import code_digest
 from study.files import read_csv
+from study.report.glossary import columns, meaning
 
 pytestmark = pytest.mark.workflow
 
@@ -93,6 +95,37 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     for name in ("layers.html", "schedule.svg", "augmentation.svg"):
         assert (model / name).stat().st_size > 0
     assert not list(results.rglob("*.partial*"))
+
+
+# Columns that this study has no reason to have: its images are the publisher's and nobody voted.
+OTHER_STUDIES = {
+    "summary.csv": "external_.*", "hard_examples.csv": "(human|review)_.*",
+    "data/index.csv": "group",
+}  # fmt: skip
+
+
+def test_every_column_that_a_study_writes_is_in_the_glossary_and_the_reverse(finished):
+    results, known, headings = finished.folder / "results", columns(), {}
+    for path in results.rglob("*.csv"):
+        file = re.sub("_top|[.]development", "", path.relative_to(results).as_posix())
+        if not file.startswith(("scratch/", "reference/", "data/raw/")):
+            table = next((name for name in known if like(name).fullmatch(file)), file)
+            with path.open(encoding="utf-8") as stream:
+                headings.setdefault(table, set()).update(next(csv.reader(stream)))
+    assert not headings.keys() - known.keys()
+    for table, written in headings.items():
+        assert not [name for name in written if not meaning(name, table)], table
+        absent = {
+            name
+            for name in ", ".join(known[table]).split(", ")
+            if not any(like(name).fullmatch(heading) for heading in written)
+        }
+        assert all(re.fullmatch(OTHER_STUDIES.get(table, ""), name) for name in absent), table
+
+
+def like(name: str) -> re.Pattern[str]:
+    """Return what fits a name of the glossary, in which `<…>` stands for any name."""
+    return re.compile(re.sub("<[a-z]+>", "[^/]+", name))
 
 
 def test_no_test_image_of_any_run_was_trained_on_at_that_seed(finished):

@@ -147,11 +147,19 @@ def start_page():
     Its template is the project's own and takes the page as data, because a page that came in a
     bundle is somebody else's.
     """
+    # For the templates of pages and captions alone; no job runs again for them.
+    config["meaning"] = meaning_of_column
     if not Path("results/overview.rst").exists():
         return "report/workflow.rst"
-    # For the template alone; no job runs again for it.
     config["start_page"] = shown_start_page
     return "report/start_page.rst"
+
+
+def meaning_of_column(column, table):
+    """Return what a column of a table in results/ means."""
+    from study.report.glossary import meaning
+
+    return meaning(column, table)
 
 
 def shown_start_page(categories):

@@ -69,6 +69,17 @@ is_quiet = Quietness.RULES in (workflow.output_settings.quiet or ())
 RUN_LOG = show_run(logger) if workflow.is_main_process and is_quiet else None
 
 
+def time_of_jobs(jobs):
+    """Return how long jobs take, by their number of each rule, in words; "" if it is not known."""
+    from study.cli.estimate import rough_time
+
+    cores = workflow.resource_settings.cores
+    if not cores:  # on a cluster it is the queue that decides
+        return ""
+    gpus = GPUS * workflow.global_resources["gpu"].value
+    return rough_time(config, RECIPES, jobs, cores, gpus)
+
+
 def digests(*paths):
     """Return digests of those of the user's files that exist, a parameter of jobs that read them.
 

@@ -309,11 +309,11 @@ rule summarize:
             category=chapter("Results"),
             labels={"item": "accuracy by combo, figure"},
         ),
-        class_accuracy=report(
-            "results/figures/class_accuracy.svg",
-            caption="../report/class_accuracy.rst",
+        recall_by_class=report(
+            "results/figures/recall_by_class.svg",
+            caption="../report/recall_by_class.rst",
             category=chapter("Results"),
-            labels={"item": "accuracy by class, figure"},
+            labels={"item": "recall by class, figure"},
         ),
         cost=report(
             "results/figures/cost.svg",
@@ -329,7 +329,7 @@ rule summarize:
         ),
         tables=expand(
             "results/figures/{figure}.csv",
-            figure=["class_accuracy", "cost", "resources"],
+            figure=["recall_by_class", "cost", "resources"],
         ),
     log:
         "results/logs/summarize.log",

@@ -60,6 +60,7 @@ GPUS = int(wants_gpu(config["device"]))
 if RUN_LOG:
     cores = workflow.resource_settings.cores
     RUN_LOG.started = where_trainings_run(config["device"], cores)
+    RUN_LOG.estimate = time_of_jobs
 
 # All jobs inherit this; what the user has set stays.
 for name, value in KEEP_MEMORY.items():

@@ -41,9 +41,9 @@ class Certificate(NamedTuple):
         n_images: in the data set.
         n_different: images of them for which the most probable class differs.
         largest_logit_difference: over all images and classes; NaN if a training diverged.
-        accuracy: of the first training on the run's own test images; NaN if it diverged or there
-            are none.
-        accuracy_again: of the second.
+        test_accuracy: of the first training, on the run's own test split; NaN if it diverged or
+            there are no such images.
+        test_accuracy_again: of the second.
         seed_noise: how far the accuracies of two seeds may differ, see `seed_noise`.
         changed: what differs between the circumstances of the two, such as "versions.torch 2.11.0 →
             2.15.0".
@@ -54,8 +54,8 @@ class Certificate(NamedTuple):
     n_images: int
     n_different: int
     largest_logit_difference: float
-    accuracy: float
-    accuracy_again: float
+    test_accuracy: float
+    test_accuracy_again: float
     seed_noise: float
     changed: list[str]
 

@@ -27,7 +27,7 @@ from study.files import read_table, read_yaml
 from study.runs.history import read_history
 from study.runs.metrics import run_metrics
 from study.runs.predictions import Predictions, load_predictions
-from study.runs.run import Run
+from study.runs.run import ACCURACY, Run
 from study.runs.summary import run_row
 from study.seeds import streams_of
 
@@ -193,7 +193,7 @@ class RunChecks:
             self.study.scores.append(
                 {"combo": run.combo, "model": run.model, "seed": run.seed}
                 | {"n_seen_near_duplicates": n, "accuracy_without": without}
-                | {"accuracy": measured["overall_accuracy"]}
+                | {"accuracy": measured[ACCURACY]}
             )
         return again
 
@@ -218,7 +218,7 @@ class RunChecks:
             problem = f"has no epoch {record['kept_epoch']}, which was kept"
         elif not problem and metrics["status"] != "diverged" and record["n_val"]:
             was = float(history["val_accuracy"].iloc[record["kept_epoch"] - 1])
-            is_now = metrics["val"]["overall_accuracy"]
+            is_now = metrics["val"][ACCURACY]
             allowed = 1 / record["n_val"] + _JUDGED_OTHERWISE[record["precision"]]
             if not abs(was - is_now) <= allowed + 1e-9:
                 problem = f"validation accuracy was {was:.4f}, that of the predictions {is_now:.4f}"

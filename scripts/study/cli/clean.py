@@ -1,8 +1,8 @@
 """List what in results/ is of runs that the configuration no longer has; --delete deletes it.
 
 Such are the runs of combos, models and seeds that were taken out, what was made of them and their
-logs, searches and checkpoints. Other files stay: tables and figures of all runs are made again by
-the next `snakemake`, and what you asked for by name (certify, images, a model's page, …) is yours.
+logs, searches and checkpoints. Other files stay. The next `snakemake` makes tables and figures of
+all runs again. What you asked for by name (certify, images, a model's page, …) is never removed.
 A file that no job makes is listed apart and never deleted.
 """
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from study.errors import StudyError
+from study.wording import real_differences
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -54,9 +55,11 @@ def answer(arguments: argparse.Namespace) -> None:
     if arguments.output:
         write_table(arguments.output, pairs, "%.6g")
     if arguments.page:
-        heading = f"{decided} of {len(accuracy)} differences of accuracy are real"
+        heading = real_differences(decided, len(accuracy))
         about = (
-            "95 % intervals: other seeds and other images of the same source (with one seed a "
-            "model, other images alone); p_holm is adjusted over all pairs."
+            "Intervals are for other seeds and other images of the same source; with one seed a "
+            "model, for other images alone."
         )
-        write_text(arguments.page, html_page(pairs, heading, about))
+        write_text(
+            arguments.page, html_page(pairs, heading, about, of="comparisons/comparisons.csv")
+        )

@@ -14,44 +14,30 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from study.audit.provenance import machine
+from study.cli.estimate import PREDICTED, START, Work, known_speeds, time_of, work
 from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
 from study.cli.terminal import console, say, shown, table
 from study.code import PROJECT
-from study.config.partition_checks import has_external_test
-from study.config.recipes import epochs_of, without
+from study.config.recipes import without
 from study.data.datasets import dataset
 from study.data.datasets.listing import list_images
 from study.data.datasets.planning import count_images
-from study.data.names import OFFICIAL, OWN
+from study.data.names import OWN
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.files import read_json
 from study.job import KEEP_MEMORY
-from study.runs.run import Run, runs_on_disk
+from study.runs.run import Run
 from study.runs.tree import ResultsTree
 from study.wording import counted, duration, size
 
 # Seconds to measure in, all models together; more processes at once would say no more.
 _SECONDS, _PROCESSES = 4.0, 8
-# Seconds until a job starts to compute, and of a job that trains nothing.
-_START, _OTHER_JOB = 4.0, 4.0
-# An image that is predicted, in images that are trained on.
-_PREDICTED = 1 / 3
-# The share of the images that the publisher of an official split tests on.
-_OFFICIAL_TEST = 1 / 6
-
-
-class Work(NamedTuple):
-    """What a run takes: epochs at most, training images (each as often as it is seen), seconds."""
-
-    epochs: int
-    images: int
-    seconds: float
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -84,11 +70,14 @@ def answer(arguments: argparse.Namespace) -> None:
     asked = {"image_shape": shape, "num_classes": n_classes, "seconds": _SECONDS, "gpus": gpus}
     networks = {run.model for run in runs} | embedded
     speeds = _speeds(project, networks, asked, max(1, min(cores, len(runs))))
-    works = {run: work(project, run, n_images, speeds[run.model][0]) for run in runs}
+    asked_of = project.config, project.study.recipes
+    works = {
+        run: work(*asked_of, run.model, run.combo, n_images, speeds[run.model][0]) for run in runs
+    }
     if works:
         _print_models(where, works, {run.model: speeds[run.model] for run in works})
     others = sum(jobs.values()) - jobs.get("train", 0) - jobs.get("predict", 0)
-    features = [_START + _PREDICTED * n_images / speeds[model][0] for model in embedded]
+    features = [START + PREDICTED * n_images / speeds[model][0] for model in embedded]
     trainings = [one.seconds for one in works.values()]
     seconds = time_of([*trainings, *features], others, cores, gpus)
     slots = counted(gpus, "GPU") if gpus else f"{counted(cores, 'job')} side by side"
@@ -122,15 +111,7 @@ def _speeds(
     project: Project, models: set[str], asked: dict[str, Any], processes: int
 ) -> dict[str, tuple[float, int]]:
     """Return images per second and parameters of each model: of a run that is here, or measured."""
-    speeds = {}
-    for run in runs_on_disk(project.results) if models else []:
-        if run.model in models and (run.folder / "run.json").is_file():
-            record, recipe = run.record, project.study.recipes[run.model]
-            architecture = without(recipe["architecture"], "weights")
-            same_network = record["recipe"]["architecture"] == architecture
-            same_device = record["device"].startswith("cpu") == (asked["gpus"] == 0)
-            if same_network and same_device and record["images_per_s"]:
-                speeds[run.model] = record["images_per_s"], record["parameters"]
+    speeds = known_speeds(project.study.recipes, models, on_gpu=asked["gpus"] > 0)
     unknown = {
         model: _measurable(project.study.recipes[model]) for model in sorted(models - set(speeds))
     }
@@ -167,48 +148,6 @@ def _measured(asked: dict[str, Any], processes: int) -> dict[str, tuple[float, i
         model: (sum(one[model][0] for one in answers) / len(answers), answers[0][model][1])
         for model in asked["recipes"]
     }
-
-
-def work(project: Project, run: Run, n_images: int, images_per_s: float) -> Work:
-    """Return what a run takes, with the search of its settings and its predictions.
-
-    Args:
-        project: whose run it is.
-        run: the run.
-        n_images: in the data set.
-        images_per_s: that its model trains.
-    """
-    n_train, n_held_out = run_size(project.config, run.combo, n_images)
-    each = (n_train + _PREDICTED * n_held_out) / images_per_s
-    recipe, search = project.study.recipes[run.model], project.config["tune"].get(run.model)
-    epochs = epochs_of(recipe, math.ceil(n_train / recipe["batch_size"]))
-    epochs = min(epochs, recipe.get("stop_after", epochs))
-    seconds = 2 * _START + epochs * each + _PREDICTED * n_images / images_per_s
-    if search:
-        trials = search.get("trials") or math.prod(map(len, search["keys"].values()))
-        all_trials = trials * search.get("epochs", epochs) * each
-        seconds += min(all_trials, 60 * search.get("minutes", math.inf))
-    return Work(epochs, epochs * n_train, seconds)
-
-
-def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int, int]:
-    """Return how many images a run on a combo trains on, and validates and tests on."""
-    if combo == OFFICIAL:
-        n_train = round(n_images * (1 - _OFFICIAL_TEST) * (1 - config["official"]["val"]))
-        return n_train, n_images - n_train
-    if has_external_test(config):
-        n_images = round(n_images * (1 - _OFFICIAL_TEST))
-    sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
-    parts = [sizes[part] for part in combo.split("+")]
-    n = sum(part if isinstance(part, int) else round(part * n_images) for part in parts)
-    n_train = round(n * config["split"]["train"])
-    return n_train, n - n_train
-
-
-def time_of(runs: Sequence[float], n_other_jobs: float, cores: int, gpus: int) -> float:
-    """Return the seconds that runs of the given seconds and the other jobs take, side by side."""
-    longest = max(runs, default=0.0)
-    return max(sum(runs) / (gpus or cores), longest) + n_other_jobs * _OTHER_JOB / cores
 
 
 def _print_models(

@@ -25,7 +25,7 @@ from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, file_cell, read_json, write_text
 from study.job import device_options
-from study.runs.run import Run, best_run, find_run, finished, runs_on_disk
+from study.runs.run import ACCURACY, Run, best_run, find_run, finished, runs_on_disk
 from study.runs.tree import ResultsTree
 
 _MOST_ROWS = 100
@@ -97,7 +97,7 @@ def _chosen(arguments: argparse.Namespace) -> list[Run]:
         how = runs[0].name
     else:
         runs = [_best(arguments.results)]
-        accuracy = runs[0].metrics["val"]["overall_accuracy"]
+        accuracy = runs[0].metrics["val"][ACCURACY]
         how = f"{runs[0].name}, the best on its validation images ({accuracy:.1%})"
     temperatures = [run.metrics["temperature"] for run in runs]
     calibrated = "not calibrated: no validation images"

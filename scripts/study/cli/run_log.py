@@ -8,7 +8,7 @@ import atexit
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -37,11 +37,13 @@ class RunLog(logging.Handler):
 
     Attributes:
         started: what to say before the first training.
+        estimate: how long jobs take, in words, by their number of each rule; "" if it is not known.
     """
 
     def __init__(self, stream: TextIO):
         super().__init__(logging.INFO)
         self.started = ""
+        self.estimate: Callable[[Mapping[str, int]], str] = lambda jobs: ""
         self._stream = stream
         self._jobs: dict[int, tuple[str, str, float]] = {}
         self._to_do: Counter[str] = Counter()
@@ -69,7 +71,9 @@ class RunLog(logging.Handler):
         self._to_do = Counter({rule: n for rule, n in record.stats.items() if rule != "total"})
         self._say(record.getMessage().rstrip())
         if self._to_do["train"] and self.started:
-            self._say(f"{counted(self._to_do['train'], 'training')}: {self.started}")
+            line = f"{counted(self._to_do['train'], 'training')}: {self.started}"
+            estimate = self.estimate(self._to_do)
+            self._say(f"{line}; {estimate} in all" if estimate else line)
 
     def _start(self, record: logging.LogRecord) -> None:
         name = " ".join([record.rule_name, _named(record.wildcards)]).strip()

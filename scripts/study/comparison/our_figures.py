@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.files import read_json, read_table
-from study.runs.run import Run, run_of
+from study.runs.run import ACCURACY, RECALLS, Run, run_of
 from study.runs.tree import ResultsTree
 
 
@@ -66,11 +66,11 @@ class OurFigures(NamedTuple):
 
 def _figure(run: Run, claim: Mapping[str, Any]) -> float | None:
     """Return a run's figure for a claim about accuracy; None if it has none."""
-    if claim["measure"] == "class_recall":
-        return run.metrics["class_accuracy"][claim["class"]]
+    if claim["measure"] == "recall":
+        return run.metrics[RECALLS][claim["class"]]
     if "at_epoch" in claim:
         return run.history.set_index("epoch")["test_accuracy"].get(claim["at_epoch"])
     recipe = run.record["recipe"]
     if recipe.get("stop_after", math.inf) < recipe["epochs"]:
         return None  # no result of the whole recipe
-    return run.metrics["overall_accuracy"]
+    return run.metrics[ACCURACY]

@@ -15,7 +15,7 @@ from study.runs.predictions import Predictions
 from study.runs.run import run_of
 from study.runs.tree import ResultsTree
 
-_ACCURACIES = ("test_accuracy", "class_recall")
+_ACCURACIES = ("test_accuracy", "recall")
 
 
 class Difference(NamedTuple):

@@ -65,7 +65,7 @@ def answers_again(
 
 @contextlib.contextmanager
 def _bounded_memory() -> Iterator[None]:
-    """Refuse this process more memory than `_ROOM` beside what it has, where Linux tells that."""
+    """Let this process take at most `_ROOM` more memory than it has, where Linux can limit it."""
     pages = system_text(Path("/proc/self/statm")).split()
     if not pages:
         yield

@@ -50,7 +50,7 @@ def build_recipe_model(
     It scales them to the recipe's `input_size` first, if there is one.
 
     Raises:
-        StudyError: as there; or the model does not return logits for such images.
+        StudyError: as `build_model`, or the model does not return logits for such images.
     """
     height, width, channels = image_shape
     size = recipe.get("input_size", height)

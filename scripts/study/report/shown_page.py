@@ -5,6 +5,7 @@ that it names, no HTML or script of its own, and no link but to a chapter of the
 """
 
 import base64
+import re
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -97,7 +98,8 @@ def shown_page(
             f"{page} cannot be shown ({type(error).__name__}); delete it, and type the same "
             "command again"
         ) from error
-    return "\n   ".join((_warning(record, lock) + parts["html_body"]).splitlines())
+    body = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", parts["html_body"])
+    return "\n   ".join((_warning(record, lock) + body).splitlines())
 
 
 def _keep_data(document: nodes.document, chapters: dict[str, str]) -> None:
@@ -122,7 +124,8 @@ def _picture(figure: Path | None) -> str:
         return ""
     # docutils takes no lines over 10,000 characters, and browsers pass over blanks here.
     content = "\n".join(textwrap.wrap(base64.b64encode(figure.read_bytes()).decode(), 5000))
-    return f'<img alt="accuracy by combo" src="data:image/svg+xml;base64,{content}">'
+    picture = f'<img alt="accuracy by combo" src="data:image/svg+xml;base64,{content}">'
+    return f'<div class="wide">{picture}</div>'
 
 
 def _warning(record: Path, lock: str | None) -> str:

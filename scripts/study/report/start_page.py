@@ -250,10 +250,10 @@ def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:
         f"snakemake --report{given}",
     ]
     note = (
-        "With this configuration in a file ``my_study.yaml``, ``--configfile my_study.yaml`` does "
-        "the same anywhere, given the files that it names, such as images of your own with the "
-        "digest above. Each run's ``run.json`` holds its recipe, seeds, versions and the digest of "
-        "its weights."
+        "On another machine, write this configuration into a file ``my_study.yaml`` and add "
+        "``--configfile my_study.yaml``. The files that it names must be there too, such as images "
+        "of your own with the digest above. Each run's ``run.json`` holds its recipe, seeds, "
+        "versions and the digest of its weights."
     )
     changed = "\n\nFiles of the project differed from that commit." if repository["dirty"] else ""
     return literal("\n".join(commands)) + changed + f"\n\n{note}"

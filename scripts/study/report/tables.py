@@ -3,8 +3,9 @@
 import base64
 import html
 import io
+import itertools
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,11 @@ def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None 
 
 
 def html_page(
-    table: pd.DataFrame, title: str, description: str, images: Sequence[np.ndarray] | None = None
+    table: pd.DataFrame,
+    title: str,
+    description: str,
+    images: Sequence[np.ndarray] | None = None,
+    of: str = "",
 ) -> str:
     """Return a self-contained page with one table, to be sorted, filtered and copied from.
 
@@ -44,14 +49,16 @@ def html_page(
         title: heading of the page.
         description: what is seen and how it was computed.
         images: one uint8 H×W, H×W×1 or H×W×3 image a row, shown before the first column.
+        of: the table of the glossary that says what the columns mean; default: nothing says it.
     """
+    meanings = {str(column): meaning(str(column), of) if of else "" for column in table}
     numeric = [_is_numeric(table[column]) for column in table.columns]
     grouped = [
         number and name not in _NOMINAL for name, number in zip(table.columns, numeric, strict=True)
     ]
     heads = ['<th class="image">image</th>'] if images is not None else []
     heads += [
-        _heading(table[column], number)
+        _heading(table[column], number, meanings[str(column)])
         for column, number in zip(table.columns, numeric, strict=True)
     ]
     rows = []
@@ -65,6 +72,7 @@ def html_page(
         "table",
         title=html.escape(title),
         description=html.escape(description),
+        columns=_columns(meanings),
         heads="".join(heads),
         rows="\n".join(rows),
     )
@@ -74,10 +82,20 @@ def _is_numeric(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _heading(column: pd.Series, number: bool) -> str:
+def _columns(meanings: Mapping[str, str]) -> str:
+    """Return what the columns mean as a list to unfold; neighbours may share a meaning."""
+    rows = [
+        f"<dt>{', '.join(html.escape(name) for name, _ in names)}<dd>{html.escape(text)}"
+        for text, names in itertools.groupby(meanings.items(), key=lambda item: item[1])
+        if text
+    ]
+    about = "<details><summary>What the columns mean</summary><dl>{}</dl></details>"
+    return about.format("".join(rows)) if rows else ""
+
+
+def _heading(column: pd.Series, number: bool, text: str) -> str:
     attributes = ' class="number"' if number else ""
-    if text := meaning(str(column.name)):
-        attributes += f' title="{html.escape(text)}"'
+    attributes += f' title="{html.escape(text)}"' if text else ""
     if not number or column.name in _NOMINAL:
         different = column.nunique(dropna=False)
         if 2 <= different <= _MOST_CHOICES and different < len(column):

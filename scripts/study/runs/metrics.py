@@ -20,6 +20,7 @@ from study.runs.chance import status_by_accuracy
 from study.runs.clusters import effective_numbers
 from study.runs.confusion import confusion
 from study.runs.predictions import Predictions, log_softmax
+from study.runs.run import ACCURACY, RECALLS
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def precision_recall_f1(matrix: np.ndarray) -> np.ndarray:
     return np.stack([part / np.maximum(whole, 1) for part, whole in parts])
 
 
-def class_accuracy(answers: Answers, classes: Sequence[str]) -> dict[str, float | None]:
+def recalls(answers: Answers, classes: Sequence[str]) -> dict[str, float | None]:
     """Return the recall of each class by its name, None for a class without images."""
     of_class = [answers.labels == label for label in range(len(classes))]
     return {
@@ -138,7 +139,7 @@ def calibration_error(answers: Answers, edges: np.ndarray) -> float:
 # What is measured of a set of images, one number each. A line here is a column of summary.csv and
 # summary_by_group.csv; study.report.glossary says what it means.
 _MEASURES: dict[str, Callable[[Answers], float]] = {
-    "overall_accuracy": lambda answers: answers.correct.mean(),
+    ACCURACY: lambda answers: answers.correct.mean(),
     "accuracy_low": lambda answers: accuracy_interval(answers)[0],
     "accuracy_high": lambda answers: accuracy_interval(answers)[1],
     "balanced_accuracy": balanced_accuracy,
@@ -154,7 +155,7 @@ _MEASURES: dict[str, Callable[[Answers], float]] = {
 # Measured again, as "nll_scaled" and "ece_scaled", after dividing the logits by a temperature.
 _SCALED = ("nll", "ece")
 METRICS = (*_MEASURES, *(f"{name}_scaled" for name in _SCALED))
-NOT_MEASURED = {"n": 0, "class_accuracy": {}} | dict.fromkeys(METRICS)
+NOT_MEASURED = {"n": 0, RECALLS: {}} | dict.fromkeys(METRICS)
 
 
 def classification_metrics(
@@ -163,7 +164,7 @@ def classification_metrics(
     classes: Sequence[str],
     groups: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Return `n`, `class_accuracy` and the metrics of one set of images.
+    """Return `n`, the recall of each class and the metrics of one set of images.
 
     Those that need a temperature are missing, see `calibrated_metrics`.
 
@@ -176,7 +177,7 @@ def classification_metrics(
     answers = Answers(log_probabilities, labels, groups)
     return {
         "n": len(labels),
-        "class_accuracy": class_accuracy(answers, classes),
+        RECALLS: recalls(answers, classes),
         **{name: float(measure(answers)) for name, measure in _MEASURES.items()},
     }
 
@@ -210,7 +211,7 @@ def run_metrics(
         groups: int64, N; of images that belong together. Default: each image is alone.
     """
     if predictions.diverged:
-        nothing = {"n": 0, "overall_accuracy": None}
+        nothing = {"n": 0, ACCURACY: None}
         metrics = {"status": "diverged"} | NOT_MEASURED
         metrics |= {"common_test": NOT_MEASURED, "temperature": None}
         metrics |= {} if external_test is None else {EXTERNAL: NOT_MEASURED}
@@ -229,7 +230,7 @@ def run_metrics(
 
     def accuracy(mask: np.ndarray) -> dict[str, Any]:
         n = int(mask.sum())
-        return {"n": n, "overall_accuracy": float(correct[mask].mean()) if n else None}
+        return {"n": n, ACCURACY: float(correct[mask].mean()) if n else None}
 
     # The combo official trains on images of the common test: its score there would say nothing.
     comparable = not predictions.has_role("train", "val")[common_test].any()
@@ -251,9 +252,9 @@ def text_report(metrics: dict[str, Any], matrix: np.ndarray) -> str:
     lines = ["Class-wise Accuracy:"]
     lines += [
         f"{name}: {'n/a' if accuracy is None else format(accuracy, '.4f')}"
-        for name, accuracy in metrics["class_accuracy"].items()
+        for name, accuracy in metrics[RECALLS].items()
     ]
-    lines += ["", f"Overall Accuracy: {metrics['overall_accuracy']:.4f}", "", "Confusion Matrix:"]
+    lines += ["", f"Overall Accuracy: {metrics[ACCURACY]:.4f}", "", "Confusion Matrix:"]
     with np.printoptions(threshold=matrix.size + 1, linewidth=10_000):
         lines.append(str(matrix))
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from study.files import read_csv
 from study.job import INTERRUPTED, has_ended
 from study.runs.chance import NO_BETTER
 from study.runs.outdated import why_outdated
-from study.runs.run import Run
+from study.runs.run import ACCURACY, Run
 from study.runs.tree import ResultsTree
 
 _JOBS = ("train", "predict", "measure")
@@ -69,7 +69,7 @@ def _state_when_trained(tree: ResultsTree, run: Run) -> tuple[str, str]:
 def _accuracy(run: Run) -> str:
     seen = run.metrics["out_of_sample"]
     return (
-        f"{seen['overall_accuracy']:.1%} of {seen['n']:,} images that it never saw are right, "
+        f"{seen[ACCURACY]:.1%} of {seen['n']:,} images that it never saw are right, "
         "no more than by guessing or always naming the largest class; look at its learning rate"
     )
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # whoever asks where a run lies need not wait for numpy and p
 
     from study.runs.predictions import Predictions
 
+# metrics.json says accuracy and the recall of each class in the words of the DVC study whose format
+# it keeps. Every table, figure and page says accuracy and recall.
+ACCURACY, RECALLS = "overall_accuracy", "class_accuracy"
 # The files that a run has when it is finished.
 _FILES = ("run.json", "model.safetensors", "predictions.npz", "metrics.json")
 
@@ -191,13 +194,13 @@ def best_run(runs: Iterable[Run]) -> Run | None:
 
 def best_measured_run(runs: Iterable[Run]) -> Run | None:
     """Return the best run, see `best_run`, by its metrics.json alone: it needs no weights."""
-    usable = [run for run in runs if run.metrics["val"]["overall_accuracy"] is not None]
+    usable = [run for run in runs if run.metrics["val"][ACCURACY] is not None]
     return max(usable, key=_validation_score, default=None)
 
 
 def _validation_score(run: Run) -> tuple[float, int, float]:
     val = run.metrics["val"]
-    return val["overall_accuracy"], val.get("n", 0), -val.get("nll", 0.0)
+    return val[ACCURACY], val.get("n", 0), -val.get("nll", 0.0)
 
 
 def n_of(n: int, n_runs: int) -> str:

@@ -9,12 +9,10 @@ import pandas as pd
 
 from study.data.names import EXTERNAL
 from study.runs.metrics import METRICS
-from study.runs.run import Run
+from study.runs.run import ACCURACY, RECALLS, Run
 
 # Measured on the common test where there is one.
-QUALITY = [
-    name for name in METRICS if name not in ("overall_accuracy", "accuracy_low", "accuracy_high")
-]
+QUALITY = [name for name in METRICS if name not in (ACCURACY, "accuracy_low", "accuracy_high")]
 # What a training took: it depends on the machine and what else that did, not on the seed.
 RESOURCES = ("train_seconds", "total_seconds", "images_per_s", "peak_memory_mb")
 
@@ -36,11 +34,10 @@ def run_row(run: Run) -> dict[str, Any]:
     if EXTERNAL in metrics:
         parts |= {EXTERNAL: metrics[EXTERNAL]}
     for name, part in parts.items():
-        row[f"{name}_accuracy"] = part["overall_accuracy"]
+        row[f"{name}_accuracy"] = part[ACCURACY]
         row |= {f"{name}_accuracy_{end}": part[f"accuracy_{end}"] for end in ("low", "high")}
     row |= {
-        f"{part}_accuracy": metrics[part]["overall_accuracy"]
-        for part in ("out_of_sample", "train", "val")
+        f"{part}_accuracy": metrics[part][ACCURACY] for part in ("out_of_sample", "train", "val")
     }
     row |= {
         "n_out_of_sample": metrics["out_of_sample"]["n"],
@@ -57,9 +54,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "precision": record["precision"],
         "torch": record["versions"]["torch"],
     }
-    return row | {
-        f"recall_{name}": judged["class_accuracy"].get(name) for name in record["classes"]
-    }
+    return row | {f"recall_{name}": judged[RECALLS].get(name) for name in record["classes"]}
 
 
 def summary_table(runs: Iterable[Run], multiply_adds: Mapping[str, int]) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def best_trial(trials: Iterable[Trial]) -> Trial:
 
 
 def search_record(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return what a search came to: its best trial, the number of trials by state, and the time.
+    """Return the result of a search: its best trial, the number of trials by state, the time.
 
     Raises:
         StudyError: no trial is complete.

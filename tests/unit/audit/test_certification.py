@@ -52,7 +52,7 @@ def test_the_same_weights_and_logits_are_level_a(first, tmp_path):
         0,
         [],
     )
-    assert found.accuracy == found.accuracy_again == 1
+    assert found.test_accuracy == found.test_accuracy_again == 1
 
 
 def test_other_weights_that_predict_the_same_are_level_b(first, tmp_path):
@@ -77,14 +77,14 @@ def test_other_predictions_are_held_against_the_noise_of_seeds(first, tmp_path, 
     again = trained(tmp_path / "again", logits=ONE_WRONG, start="t", weights="v")
     found = certificate(first, again, LABELS, noise)
     assert (found.level, found.n_different, found.first_divergence) == (level, 1, "initial weights")
-    assert found.accuracy_again == pytest.approx(2 / 3)
+    assert found.test_accuracy_again == pytest.approx(2 / 3)
 
 
 def test_a_training_that_diverges_the_second_time_is_not_the_same(first, tmp_path):
     again = trained(tmp_path / "again", logits=np.full((4, 2), np.nan), chain=("a",), weights="v")
     found = certificate(first, again, LABELS, 1.0)
     assert (found.level, found.first_divergence) == ("none", "epoch 2") and math.isnan(
-        found.accuracy_again
+        found.test_accuracy_again
     )
     lost = trained(tmp_path / "lost", logits=np.full((4, 2), np.nan), chain=("a",), weights="v")
     assert certificate(again, lost, LABELS, math.nan).level == "A"

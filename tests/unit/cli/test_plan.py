@@ -9,9 +9,9 @@ import yaml
 from conftest import ROOT
 from PIL import Image
 
-from study.cli import plan
+from study.cli import estimate, plan
 from study.cli.main import main
-from study.cli.project import Output
+from study.cli.project import Output, find_project
 
 CONFIG = {
     "partitions": [{"name": "v1", "size": 1000}, {"name": "v2", "size": 500}],
@@ -88,16 +88,16 @@ def test_classes_of_own_images_are_counted_before_anything_is_decoded(planned, m
 
 
 def test_the_size_of_a_run_follows_from_its_combo():
-    assert plan.run_size(CONFIG, "v1+v2", 60_000) == (1050, 450)
-    assert plan.run_size(CONFIG, "official", 60_000) == (45_000, 15_000)
+    assert estimate.run_size(CONFIG, "v1+v2", 60_000) == (1050, 450)
+    assert estimate.run_size(CONFIG, "official", 60_000) == (45_000, 15_000)
     own = CONFIG | {"dataset": {"name": "folder", "test_path": "tests"}}
     own |= {"partitions": [{"name": "v1", "size": 0.5}]}
-    assert plan.run_size(own, "v1", 600) == (175, 75)
+    assert estimate.run_size(own, "v1", 600) == (175, 75)
 
 
 def test_one_long_run_is_not_made_shorter_by_more_cores():
-    assert plan.time_of([100.0, 20.0], 0, 10, 0) == 100
-    assert plan.time_of([100.0, 20.0], 0, 1, 0) == 120
+    assert estimate.time_of([100.0, 20.0], 0, 10, 0) == 100
+    assert estimate.time_of([100.0, 20.0], 0, 1, 0) == 120
 
 
 def test_features_are_planned_once_and_probes_as_jobs_that_train_nothing(planned, monkeypatch):
@@ -107,3 +107,28 @@ def test_features_are_planned_once_and_probes_as_jobs_that_train_nothing(planned
     text = planned({"models": ["probe"], "combos": ["v1"], "seeds": [1]})
     # 60,000 images at three times the hundred a second, and 51 jobs of 4 seconds.
     assert "Time: about 7 minutes" in text and "trainings" not in text
+
+
+def rough(project, jobs, gpus=0):
+    return estimate.rough_time(project.config, project.study.recipes, jobs, 1, gpus)
+
+
+def test_the_time_said_at_the_start_is_by_runs_that_are_here_or_by_the_projects_own(planned):
+    planned({"combos": ["v1"], "seeds": [1, 2, 3]})
+    project, jobs = find_project(["study.yaml"]), {"train": 3, "predict": 3, "x": 5}
+    # 2,017 images per second, as the project's file of speeds says of cnn2.
+    assert rough(project, jobs) == "about 3 minutes"
+    assert rough(project, jobs, gpus=1) == ""
+    folder = Path("results/runs/v2/cnn2/seed1")
+    folder.mkdir(parents=True)
+    architecture = project.study.recipes["cnn2"]["architecture"]
+    record = {"recipe": {"architecture": architecture}, "device": "cpu (x)", "parameters": 1}
+    (folder / "run.json").write_text(json.dumps(record | {"images_per_s": 100.0}))
+    assert rough(project, jobs) == "about 51 minutes"
+
+
+def test_no_time_is_said_of_a_model_whose_speed_nobody_measured(planned):
+    planned({"combos": ["v1"], "seeds": [1]})
+    project = find_project(["study.yaml"])
+    project.study.recipes["cnn2"]["architecture"]["name"] = "efficientnet_b0"
+    assert rough(project, {"train": 1}) == ""

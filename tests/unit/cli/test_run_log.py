@@ -21,11 +21,11 @@ def job(number: int, rule: str, **wildcards: str) -> logging.LogRecord:
     return record(Event.JOB_INFO, jobid=number, rule_name=rule, wildcards=wildcards)
 
 
-def said(*records: logging.LogRecord, started: str = "") -> list[str]:
+def said(*records: logging.LogRecord, started: str = "", estimate=lambda jobs: "") -> list[str]:
     """Return what is printed of a study."""
     stream = io.StringIO()
     log = RunLog(stream)
-    log.started = started
+    log.started, log.estimate = started, estimate
     for one in records:
         log.handle(one)
     log.close()
@@ -42,10 +42,11 @@ def test_a_finished_job_is_a_line_with_the_time_left(monkeypatch):
         job(2, "train", **run, seed="42"), record(Event.JOB_FINISHED, job_id=2),
         job(3, "train", **run, seed="7"), record(Event.JOB_FINISHED, job_id=3),
         started="on 2 CPU cores",
+        estimate=lambda jobs: f"about {jobs['train']} hours",
     )  # fmt: skip
     assert lines == [
         "Job stats:",
-        "2 trainings: on 2 CPU cores",
+        "2 trainings: on 2 CPU cores; about 2 hours in all",
         "   1 of 3  split, 10 seconds",
         "   2 of 3  train v1/cnn2/seed42, 10 seconds; about 10 seconds left",
         "   3 of 3  train v1/cnn2/seed7, 10 seconds",

@@ -85,7 +85,7 @@ def hardness() -> dict[str, pd.DataFrame]:
             [
                 (2, "two.png", "cat", 2, 1.0, "consensus other", True),
                 (0, "zero.png", "cat", 2, 0.5, "split", True),
-                (1, "one.png", "cat", 2, 0.0, "easy", False),
+                (1, "one.png", "dog", 2, 0.0, "easy", False),
                 (3, "three.png", "dog", 0, np.nan, None, None),
             ],
         ),
@@ -101,14 +101,26 @@ def texts(results: Results) -> dict[str, str]:
     return {finding.subject: finding.text for finding in main_findings(results)}
 
 
-def test_uneven_classes_are_named_where_balanced_accuracy_was_compared():
+def test_uneven_classes_have_a_baseline_and_balanced_accuracy_beside_it():
     assert "Uneven classes" not in texts(study())
+    images = study().hard_examples.assign(**{"class": ["cat", "cat", "dog", "cat"]})
+    found = texts(study(hard_examples=images, combos=("v1",), models=("m",)))["Uneven classes"]
+    assert found.startswith("cat is 75.0 % of the images and dog 25.0 %")
+    assert "Always naming cat reaches 75.0 % accuracy" in found and found.endswith("the same.")
     pairs = study().comparisons
     balanced = pairs.head(4).assign(measure="balanced_accuracy")
-    found = texts(study(comparisons=pd.concat([pairs, balanced])))["Uneven classes"]
-    assert found.startswith("cat is 75.0 % of the images and dog 25.0 %")
+    changes = {"comparisons": pd.concat([pairs, balanced]), "hard_examples": images}
     n_real = (balanced["verdict"] != "undecided").sum()
-    assert f"{n_real} of 4 of its differences are real" in found
+    assert f"{n_real} of its 4 differences" in texts(study(**changes))["Uneven classes"]
+
+
+def test_what_is_best_comes_first_then_what_is_real_then_what_limits_the_study():
+    images = study().hard_examples.assign(**{"class": ["cat", "cat", "dog", "cat"]})
+    subjects = [finding.subject for finding in main_findings(study(hard_examples=images))]
+    assert subjects[:7] == [
+        "Best on the common test", "Uneven classes", "Differences",
+        "All the data against the least", "Models", "Little to go by", "What this study can find",
+    ]  # fmt: skip
 
 
 def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_intervals():

@@ -219,11 +219,11 @@ def test_the_summary_has_pages_and_figures(summarized):
     for page in ("p.html", "g.html"):
         assert "2 of 3 runs, 1 diverged" in (summarized / page).read_text()
     figures = summarized / "figures"
-    for table, column in (("class_accuracy", "cat"), ("cost", "accuracy")):
+    for table, column in (("recall_by_class", "cat"), ("cost", "accuracy")):
         assert pd.read_csv(figures / f"{table}.csv")[column].tolist() == [pytest.approx(0.6)]
     assert {path.name for path in figures.glob("*.svg")} == {
         "f.svg",
-        "class_accuracy.svg",
+        "recall_by_class.svg",
         "cost.svg",
         "resources.svg",
     }

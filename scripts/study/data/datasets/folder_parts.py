@@ -42,7 +42,7 @@ def classes_in(folder: Path) -> set[str]:
 
 
 def images_and_tests(parts: dict[str, Path]) -> tuple[Path | None, Path | None]:
-    """Return which parts a study can take as its images and as test images, each None if not."""
+    """Return the part to take as images and the one for tests; None for one that is missing."""
     images, tests = parts.get("train"), parts.get("test") or parts.get("val")
     classes = classes_in(images) if images else set()
     if not classes:

@@ -18,7 +18,7 @@ from study.wording import counted
 
 _IMAGES, _FILES, _DESCRIPTION = "images.npy", "files.csv", "description.json"
 PROBLEMS = "problems.csv"
-_COLUMNS = ("file", "source_split", "class", "kind", "reason")
+COLUMNS = ("file", "source_split", "class", "kind", "reason")
 UNUSABLE, CONVERTED = "unusable", "converted"
 
 
@@ -44,7 +44,7 @@ def fetch(raw: Path, source: Source) -> None:
     grouped = any(image.group for image in kept)
     write_csv(
         raw / _FILES,
-        (*_COLUMNS[:3], *(["group"] if grouped else [])),
+        (*COLUMNS[:3], *(["group"] if grouped else [])),
         (
             (
                 _written(image.file),
@@ -55,7 +55,7 @@ def fetch(raw: Path, source: Source) -> None:
             for image in kept
         ),
     )
-    write_csv(raw / PROBLEMS, _COLUMNS, problems)
+    write_csv(raw / PROBLEMS, COLUMNS, problems)
     write_json(
         raw / _DESCRIPTION,
         {

@@ -1,7 +1,9 @@
 """Findings about the images: uneven classes, groups, and images that are nearly the same."""
 
 import numpy as np
+import pandas as pd
 
+from study.comparison.answers import is_uneven
 from study.data.datasets.image_groups import Guess
 from study.report.findings.finding import Finding, Results, percent
 from study.wording import counted
@@ -10,20 +12,23 @@ _MANY_DUPLICATES = 0.1
 
 
 def uneven_classes(results: Results) -> list[Finding]:
-    """Return what accuracy hides where balanced accuracy was compared too."""
-    pairs = results.comparisons
-    pairs = pairs[pairs["measure"] == "balanced_accuracy"]
-    if pairs.empty:
+    """Return the baseline of always naming the largest class, where classes are uneven."""
+    labels = results.hard_examples["class"]
+    if not is_uneven(pd.factorize(labels)[0]):
         return []
-    shares = results.hard_examples["class"].value_counts(normalize=True)
-    largest, n_real = shares.index[0], int((pairs["verdict"] != "undecided").sum())
+    shares = labels.value_counts(normalize=True)
+    largest = shares.index[0]
     text = (
         f"{largest} is {percent(shares.iloc[0])} of the images and {shares.index[-1]} "
         f"{percent(shares.iloc[-1])}. Always naming {largest} reaches {percent(shares.iloc[0])} "
-        "accuracy, so look at balanced accuracy too, in which each class counts the same: "
-        f"{n_real} of {len(pairs)} of its differences are real."
+        "accuracy: a model has to beat this baseline. Look at balanced accuracy too, in which each "
+        "class counts the same"
     )
-    return [Finding("Uneven classes", text, "Comparisons")]
+    pairs = results.comparisons
+    pairs = pairs[pairs["measure"] == "balanced_accuracy"]
+    n_real = int((pairs["verdict"] != "undecided").sum())
+    text += f": {n_real:,} of its {len(pairs):,} differences count as real." if len(pairs) else "."
+    return [Finding("Uneven classes", text, "Results")]
 
 
 def likely_groups(guess: Guess | None) -> list[Finding]:

@@ -9,7 +9,7 @@ from study.comparison.claims import VERDICTS
 from study.comparison.intervals import CONFIDENCE
 from study.data.names import OFFICIAL
 from study.report.findings.finding import Finding, Results, interval, of_accuracy, percent
-from study.wording import counted
+from study.wording import counted, real_differences
 
 _FEW_TEST_IMAGES = 500
 _UNEQUAL = 2.0
@@ -55,7 +55,7 @@ def differences(results: Results) -> list[Finding]:
         return [Finding("Differences", text, "Comparisons")]
     undecided = rows["verdict"] == "undecided"
     text = (
-        f"{int((~undecided).sum())} of {len(rows)} differences of accuracy are real at "
+        f"{real_differences(int((~undecided).sum()), len(rows))} at "
         f"{percent(1 - CONFIDENCE, 0)}, adjusted for all of them (Holm); "
         f"{int(undecided.sum())} undecided."
     )

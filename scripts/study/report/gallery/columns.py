@@ -39,7 +39,8 @@ def pack_columns(table: pd.DataFrame) -> tuple[list[dict], list[Part]]:
         elif pd.api.types.is_numeric_dtype(numbers := table[name].convert_dtypes()):
             codes, scale = quantised(numbers.to_numpy(np.float64, na_value=np.nan))
             columns.append(
-                {"name": name, "kind": "number", "meaning": meaning(name)} | scale._asdict()
+                {"name": name, "kind": "number", "meaning": meaning(name, "hard_examples.csv")}
+                | scale._asdict()
             )
         else:
             continue

@@ -17,7 +17,7 @@ from study.data.image_files import fit_of
 from study.data.names import OWN
 from study.runs.confusion import confusion
 from study.runs.predictions import Predictions
-from study.runs.run import Run
+from study.runs.run import ACCURACY, RECALLS, Run
 
 _HARDEST, _MOST_CONFUSED = 3, 5
 # Nothing is escaped: this is Markdown and no HTML.
@@ -103,11 +103,12 @@ def model_card(
     elif common["n"] == metrics["n"]:  # a combo's test images are among the common ones
         tests = {"own test, which is the common test": metrics}
     own_images = manifest["dataset"] in OWN
-    recalls = (common if common["n"] else metrics)["class_accuracy"].items()
+    recalls = (common if common["n"] else metrics)[RECALLS].items()
     known = [(recall, name) for name, recall in recalls if recall is not None]
     return _TEMPLATES.get_template("card.txt").render(
         run=run,
         tests=tests,
+        ACCURACY=ACCURACY,
         manifest=manifest,
         data_set="Own images, no published data set" if own_images else manifest["dataset"],
         licence=_licence(manifest),

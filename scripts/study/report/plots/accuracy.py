@@ -134,7 +134,7 @@ def _finding(groups: pd.DataFrame) -> str:
     return "No run has an accuracy"
 
 
-def class_accuracy_table(summary: pd.DataFrame) -> pd.DataFrame:
+def recall_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the mean recall of each class over seeds, one row per model and combo.
 
     Args:
@@ -153,11 +153,11 @@ def mean_by_model_and_combo(summary: pd.DataFrame, columns: Sequence[str]) -> pd
     return ok.groupby(["model", "combo"], sort=False)[list(columns)].mean()
 
 
-def class_accuracy_figure(recalls: pd.DataFrame) -> Figure:
-    """Return a heat map of accuracy by class.
+def recall_figure(recalls: pd.DataFrame) -> Figure:
+    """Return a heat map of recall by class.
 
     Args:
-        recalls: what `class_accuracy_table` returned, of at least one group; NaN where a class has
+        recalls: what `recall_table` returned, of at least one group; NaN where a class has
             no images.
     """
     values = recalls.to_numpy(float)

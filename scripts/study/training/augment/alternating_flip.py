@@ -12,7 +12,7 @@ SCHEMA = {"description": "Mirror left and right in every other epoch."}
 
 @dataclass(frozen=True)
 class AlternatingFlip:
-    """Mirror each image in every other epoch, the first one by a fixed coin toss for each image.
+    """Mirror each image in every other epoch, from the first or the second on by a coin toss.
 
     Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024. There are as many
     flips as with a random flip, but no image is shown the same way twice in a row.

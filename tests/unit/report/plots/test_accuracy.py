@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from study.report.plots.accuracy import accuracy_by_combo_figure, class_accuracy_figure
+from study.report.plots.accuracy import accuracy_by_combo_figure, recall_figure
 from study.report.plots.style import save_figure
 
 
@@ -15,13 +15,13 @@ def closed():
     plt.close("all")
 
 
-def test_class_accuracies_are_written_into_their_cells():
+def test_recalls_are_written_into_their_cells():
     recalls = pd.DataFrame(
         [[0.5, 0.75], [0.25, np.nan]],
         index=pd.MultiIndex.from_tuples([("cnn2", "v1"), ("cnn2", "v2")], names=["model", "combo"]),
         columns=["cat", "dog"],
     )
-    axes = class_accuracy_figure(recalls).axes[0]
+    axes = recall_figure(recalls).axes[0]
     written = {text.get_position(): text.get_text() for text in axes.texts}
     assert written == {(0, 0): "50%", (1, 0): "75%", (0, 1): "25%"}
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cnn2 on v1", "cnn2 on v2"]

@@ -14,8 +14,8 @@ from study.comparison.scaling import Scaling
 from study.data.names import OFFICIAL
 from study.report.plots.accuracy import (
     accuracy_by_combo_figure,
-    class_accuracy_figure,
-    class_accuracy_table,
+    recall_figure,
+    recall_table,
 )
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
@@ -72,7 +72,7 @@ def of_study(study):
     title = f"{study.models[0]} on {study.combos[-1]}, seed 2025"
     classes = list(study.classes)
     yield "accuracy", accuracy_by_combo_figure(runs, extreme.groups(runs))
-    yield "classes", class_accuracy_figure(class_accuracy_table(runs))
+    yield "classes", recall_figure(recall_table(runs))
     yield "comparisons", comparisons_figure(extreme.comparisons(study))
     yield "variance", variance_figure(extreme.components(study))
     yield "cost", cost_figure(cost_table(runs), study.models)

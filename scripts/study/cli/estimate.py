@@ -1,0 +1,165 @@
+"""How long the runs of a study take, by the speeds of runs that are here or of the project's own.
+
+The time is a rough one. An image that is only predicted takes a third of the time of one that is
+trained on. A job that trains nothing takes 4 seconds.
+"""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from study.code import PROJECT
+from study.config.partition_checks import has_external_test
+from study.config.recipes import epochs_of, without
+from study.data.datasets import dataset
+from study.data.datasets.planning import count_images
+from study.data.names import OFFICIAL, OWN
+from study.errors import StudyError
+from study.files import read_csv
+from study.runs.run import runs_on_disk
+from study.runs.tree import ResultsTree
+from study.wording import duration
+
+Recipes = Mapping[str, Mapping[str, Any]]
+
+_RESULTS = Path("results")
+# Images per second of the architectures that come with the project, on one core, of this side.
+_MEASURED, _SIDE = PROJECT / "results" / "reference" / "benchmarks" / "training.csv", 32
+# Seconds until a job starts to compute, and of a job that trains nothing.
+START, _OTHER_JOB = 4.0, 4.0
+# An image that is predicted, in images that are trained on.
+PREDICTED = 1 / 3
+# The share of the images that the publisher of an official split tests on.
+_OFFICIAL_TEST = 1 / 6
+
+
+class Work(NamedTuple):
+    """What a run takes: epochs at most, training images (each as often as it is seen), seconds."""
+
+    epochs: int
+    images: int
+    seconds: float
+
+
+def known_speeds(
+    recipes: Recipes, models: Collection[str], on_gpu: bool
+) -> dict[str, tuple[float, int]]:
+    """Return images per second and parameters of the models of which a run is here.
+
+    Only runs of the same network on the same kind of device count.
+    """
+    speeds = {}
+    for run in runs_on_disk(_RESULTS) if models else []:
+        if run.model in models and (run.folder / "run.json").is_file():
+            record = run.record
+            architecture = without(recipes[run.model]["architecture"], "weights")
+            same_network = record["recipe"]["architecture"] == architecture
+            same_device = record["device"].startswith("cpu") != on_gpu
+            if same_network and same_device and record["images_per_s"]:
+                speeds[run.model] = record["images_per_s"], record["parameters"]
+    return speeds
+
+
+def rough_time(
+    config: Mapping[str, Any], recipes: Recipes, jobs: Mapping[str, int], cores: int, gpus: int
+) -> str:
+    """Return "about 12 minutes", for jobs that are to be done; "" where a model's speed is unknown.
+
+    Args:
+        config: the whole configuration.
+        recipes: of each model.
+        jobs: how many there are of each rule.
+        cores: how many jobs run side by side.
+        gpus: how many trainings do; 0 without a GPU.
+    """
+    tree = ResultsTree(_RESULTS)
+    trained = [model for model in config["models"] if "batch_size" in recipes[model]]
+    runs = list(itertools.product(trained, config["combos"], config["seeds"]))
+    missing = [
+        (model, combo)
+        for model, combo, seed in runs
+        if not (tree.run(combo, model, seed) / "run.json").is_file()
+    ] or [(model, combo) for model, combo, _ in runs]
+    with contextlib.suppress(OSError, StudyError):
+        n_images = count_images(config, tree.data_manifest)
+        speeds = {} if gpus else _typical_speeds(config, recipes, trained)
+        here = known_speeds(recipes, trained, on_gpu=gpus > 0)
+        speeds |= {model: speed for model, (speed, _) in here.items()}
+        if missing and all(model in speeds for model, _ in missing):
+            seconds = [
+                work(config, recipes, model, combo, n_images, speeds[model]).seconds
+                for model, combo in missing
+            ]
+            mean, n_train = sum(seconds) / len(seconds), jobs.get("train", 0)
+            others = sum(jobs.values()) - n_train - jobs.get("predict", 0)
+            return f"about {duration(time_of([mean] * n_train, others, cores, gpus))}"
+    return ""
+
+
+def _typical_speeds(
+    config: Mapping[str, Any], recipes: Recipes, models: Collection[str]
+) -> dict[str, float]:
+    """Return images per second of models of the project's own, as one core once trained them."""
+    asked = config["dataset"]
+    side = asked["image_size"] if asked["name"] in OWN else dataset(asked["name"]).side
+    measured = {row["what"]: float(row["ours_images_per_s"]) for row in read_csv(_MEASURED)}
+    names = {model: recipes[model]["architecture"]["name"] for model in models}
+    return {
+        model: measured[name] * (_SIDE / side) ** 2
+        for model, name in names.items()
+        if name in measured
+    }
+
+
+def work(
+    config: Mapping[str, Any],
+    recipes: Recipes,
+    model: str,
+    combo: str,
+    n_images: int,
+    images_per_s: float,
+) -> Work:
+    """Return what a run takes, with the search of its settings and its predictions.
+
+    Args:
+        config: the whole configuration.
+        recipes: of each model.
+        model: the run's.
+        combo: the run's.
+        n_images: in the data set.
+        images_per_s: that its model trains.
+    """
+    n_train, n_held_out = run_size(config, combo, n_images)
+    each = (n_train + PREDICTED * n_held_out) / images_per_s
+    recipe, search = recipes[model], config["tune"].get(model)
+    epochs = epochs_of(recipe, math.ceil(n_train / recipe["batch_size"]))
+    epochs = min(epochs, recipe.get("stop_after", epochs))
+    seconds = 2 * START + epochs * each + PREDICTED * n_images / images_per_s
+    if search:
+        trials = search.get("trials") or math.prod(map(len, search["keys"].values()))
+        all_trials = trials * search.get("epochs", epochs) * each
+        seconds += min(all_trials, 60 * search.get("minutes", math.inf))
+    return Work(epochs, epochs * n_train, seconds)
+
+
+def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int, int]:
+    """Return how many images a run on a combo trains on, and validates and tests on."""
+    if combo == OFFICIAL:
+        n_train = round(n_images * (1 - _OFFICIAL_TEST) * (1 - config["official"]["val"]))
+        return n_train, n_images - n_train
+    if has_external_test(config):
+        n_images = round(n_images * (1 - _OFFICIAL_TEST))
+    sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
+    parts = [sizes[part] for part in combo.split("+")]
+    n = sum(part if isinstance(part, int) else round(part * n_images) for part in parts)
+    n_train = round(n * config["split"]["train"])
+    return n_train, n - n_train
+
+
+def time_of(runs: Sequence[float], n_other_jobs: float, cores: int, gpus: int) -> float:
+    """Return the seconds that runs of the given seconds and the other jobs take, side by side."""
+    longest = max(runs, default=0.0)
+    return max(sum(runs) / (gpus or cores), longest) + n_other_jobs * _OTHER_JOB / cores
