@@ -231,21 +231,21 @@ class Project:
         return clean_environment(**({"CIFAR10_ARCHIVE": str(self.archive.path)} | extra))
 
     def snakemake(
-        self, *arguments: str, prefix: tuple[str, ...] = (), anew: bool = False, **extra: str
+        self, *arguments: str, prefix: tuple[str, ...] = (), fresh: bool = False, **extra: str
     ) -> subprocess.CompletedProcess:
         """Run `snakemake` with these arguments in the project's folder, with its own account.
 
         Args:
             arguments: of the command.
             prefix: of the command.
-            anew: it is a process of its own, and not one that a process has forked.
+            fresh: it is a process of its own, and not one that a process has forked.
             extra: variables of its environment.
         """
         # Before the others: behind `--` all are targets.
         quiet = () if "--quiet" in arguments else ("--quiet", "host", "--printshellcmds")
         environment = self.environment(**extra)
         # Some variables are read when Python starts.
-        if not (prefix or anew or any(name.startswith("PYTHON") for name in environment)):
+        if not (prefix or fresh or any(name.startswith("PYTHON") for name in environment)):
             environment["PATH"] = f"{warm.folder()}{os.pathsep}{environment['PATH']}"
         return subprocess.run(
             [*prefix, "snakemake", *quiet, *arguments],

@@ -21,7 +21,7 @@ _PAGE_SOURCES = {".html", ".css", ".js", ".rst", ".txt", ".yaml"}
 # What is known of files by their content, kept beside Python's own memory of them: parsing 200
 # files takes a second, and each command and each job asks.
 _MEMORY = Path(__file__).parent / "__pycache__" / "code_digests.json"
-# Files; with more, the memory begins anew.
+# Files; with more, the memory begins again.
 _MOST_REMEMBERED = 2000
 
 

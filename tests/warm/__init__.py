@@ -2,7 +2,7 @@
 
 Importing torch, pandas and Snakemake is most of the time of a tiny study. All else is as in a
 process of its own: arguments, folder, environment, output, exit status, and what is imported of
-the project. Tests of how processes start, end and are killed start their own (`anew`).
+the project. Tests of how processes start, end and are killed start their own (`fresh`).
 """
 
 import atexit

@@ -96,7 +96,7 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_results(
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         project.succeeds("--unlock")
-    project.succeeds(*FULL, anew=True)
+    project.succeeds(*FULL, fresh=True)
     theirs, ours = finished.folder / "results", project.folder / "results"
     made = ("model.safetensors", "predictions.npz", "dynamics.npz")
     names = [path.relative_to(ours) for path in ours.glob("runs/**/*") if path.name in made]

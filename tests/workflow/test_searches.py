@@ -22,8 +22,8 @@ def test_second_then_third_command_from_scratch(tmp_path, archive):
         overrides={"cnn2": recipe},
         tune=tune,
     )
-    project.succeeds("results/summary.csv", anew=True)
-    project.succeeds("--report", anew=True)
+    project.succeeds("results/summary.csv", fresh=True)
+    project.succeeds("--report", fresh=True)
     assert (project.folder / "report.html").stat().st_size > 100_000
     partition, official = read_csv(project.folder / "results" / "summary.csv")
     assert (official["combo"], official["n_train"]) == ("official", "270")  # 300 less a tenth
