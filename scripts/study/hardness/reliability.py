@@ -125,17 +125,19 @@ def chosen_scores(ranks: RunRanks, chosen: np.ndarray) -> dict[str, np.ndarray]:
     sums: dict[
         str, tuple[np.ndarray, np.ndarray]
     ] = {}  # by model: of ranks, of runs that may judge
-    wrongs = np.zeros(n, np.int64)
+    wrongs, judges = np.zeros((2, n), np.int64)
     for run in np.flatnonzero(chosen):
         rank, wrong = ranks[run]
         may = ~np.isnan(rank)
         total, count = sums.setdefault(ranks.models[run], (np.zeros(n), np.zeros(n, np.int64)))
         np.add(total, rank, out=total, where=may)
         count += may
-        wrongs += wrong
+        if ranks.comparable[run]:
+            wrongs += wrong
+            judges += may
     with np.errstate(invalid="ignore"):
         by_model = [total / count for total, count in sums.values()]
-        error_rate = wrongs / sum((count for _, count in sums.values()), np.zeros(n, np.int64))
+        error_rate = wrongs / judges
     return {"hardness": mean_over_models(by_model, n), "error_rate": error_rate}
 
 

@@ -175,6 +175,11 @@ async function scoresOf(row) {
   return section("Scores", "", list);
 }
 
+function suspicion(issue) {
+  if (issue === 1) return "⚑ yes, by confident learning";
+  return issue === 0 ? "no, by confident learning" : "not asked: its judges are too few or too weak";
+}
+
 async function factsOf(row) {
   const list = element("dl");
   const category = async (name) => (await column(name))(row);
@@ -183,7 +188,7 @@ async function factsOf(row) {
     ["Most runs say", await category("consensus")],
     ["Next likely", await category("second")],
     ["Kind", await category("kind")],
-    ["Label suspect", (await column("cl_issue"))(row) === 1 ? "⚑ yes, by confident learning" : "no, by confident learning"],
+    ["Label suspect", suspicion((await column("cl_issue"))(row))],
     ["File", (await unpack("files"))[row]],
     ["Publisher's split", await category("source_split")],
     ["Partition", (await category("partition")) || "none"],

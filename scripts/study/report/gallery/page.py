@@ -179,6 +179,7 @@ def _study(
         "may_judge": MAY_JUDGE,
         "probability_steps": PROBABILITY_STEPS,
         "maps": maps,
+        "no_suspects": data.no_suspects,
     }
     return study, parts + map_parts
 
