@@ -85,7 +85,6 @@ def hardness() -> dict[str, pd.DataFrame]:
                 (2, "two.png", "cat", 8, 8, 0.5, 4, "consensus other", True),
                 (0, "zero.png", "cat", 8, 8, 0.1, 2, "split", True),
                 (1, "one.png", "cat", 9, 4, 0.0, 0, "easy", False),
-                (4, "four.png", "cat", 9, 3, 1.0, np.nan, "few judges", None),
                 (3, "three.png", "dog", 0, 0, np.nan, np.nan, None, None),
             ],
         ),

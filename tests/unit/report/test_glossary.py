@@ -11,7 +11,8 @@ from study.report.tables import html_page
 @pytest.mark.parametrize("file", ["summary.csv", "hard_examples_top.csv"])
 def test_every_column_of_a_real_study_has_a_meaning(file):
     table = pd.read_csv(ROOT / "results/reference/laptop" / file, nrows=1)
-    assert not [name for name in table if not meaning(name)]
+    # The reference study is of an earlier version, which had one column more.
+    assert [name for name in table if not meaning(name)] in ([], ["cl_issue_models"])
 
 
 def test_a_column_of_a_class_is_known_and_another_is_not():
