@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_run import MadeUpRun
+from sklearn.metrics import average_precision_score
 
 from study.hardness.comparable import comparable_runs
 from study.hardness.judgements import read_judgements
@@ -21,8 +22,8 @@ MEANS = (
 )  # fmt: skip
 
 
-def study_of(combos: list[str], seeds: range) -> tuple[np.ndarray, list[MadeUpRun]]:
-    """Return labels and runs of two models, the better the more training images they have.
+def study_of(combos: list[str], seeds: range) -> tuple[np.ndarray, list[MadeUpRun], np.ndarray]:
+    """Return labels, runs of two models, better with more training images, and what images show.
 
     Some images look like another class than their label to all runs, and every image a little to
     all runs of a model.
@@ -41,7 +42,7 @@ def study_of(combos: list[str], seeds: range) -> tuple[np.ndarray, list[MadeUpRu
         logits[np.arange(N), looks] += (1.6 + 0.6 * combo.count("+")) * ease
         logits[np.arange(N), labels] += 1.5 * (roles == ROLE_CODES["train"])
         runs.append(MadeUpRun(model, Predictions(logits.astype(np.float32), roles), seed=seed))
-    return labels, runs
+    return labels, runs, looks
 
 
 def scores(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series:
 
 
 def test_partitions_do_not_differ_where_the_truth_does_not():
-    labels, runs = study_of(["v1", "v2", "v3", "v1+v2", "v1+v2+v3"], range(2))
+    labels, runs, _ = study_of(["v1", "v2", "v3", "v1+v2", "v1+v2+v3"], range(2))
     table = hardness_table(read_judgements(runs, labels, K))
     judges = table.groupby(PARTITION)["n_eligible"].mean()
     assert judges.max() > 1.4 * judges.min()
@@ -68,7 +69,7 @@ def test_partitions_do_not_differ_where_the_truth_does_not():
 
 
 def test_scores_do_not_drift_with_the_number_of_judges():
-    labels, runs = study_of(["v1", "v2", "v3"], range(5))
+    labels, runs, _ = study_of(["v1", "v2", "v3"], range(5))
     tables = [
         hardness_table(read_judgements([run for run in runs if run.seed < n], labels, K))
         for n in (1, 5)
@@ -85,9 +86,21 @@ def test_memorisation_is_of_runs_of_equal_training_size():
     alone = study_of(["v1", "v2", "v3"], range(3))
     means = [
         hardness_table(read_judgements(runs, labels, K))["memorisation"].mean()
-        for labels, runs in (with_larger, alone)
+        for labels, runs, _ in (with_larger, alone)
     ]
     assert means[0] == pytest.approx(means[1], abs=0.004) and means[1] > 0.1
+
+
+def test_wrong_labels_are_found_by_label_suspicion_at_least_as_well_as_by_hardness():
+    labels, runs, looks = study_of(["v1", "v2", "v3"], range(2))
+    table, wrong = hardness_table(read_judgements(runs, labels, K)), labels != looks
+    suspicion, hardness, count = (
+        average_precision_score(wrong, table[name])
+        for name in ("label_suspicion", "hardness", "error_rate")
+    )
+    assert suspicion >= hardness > count
+    issue = table["cl_issue"].to_numpy(bool)
+    assert wrong[issue].mean() > 0.9 and issue[wrong].mean() > 0.4
 
 
 def runs_that_train_on(*sizes: int) -> list[MadeUpRun]:
