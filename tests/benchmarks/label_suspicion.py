@@ -99,6 +99,18 @@ def make_project(arguments: argparse.Namespace, folder: Path, project: Path) -> 
     print(f"{len(changed)} of {len(labels)} labels changed")
 
 
+def judge(table: pd.DataFrame) -> None:
+    """Print the average precisions of a table of agreement, and end where they are too small."""
+    precision = table[table["metric"] == "average_precision"].set_index("score")["value"]
+    suspicion, hardness, count = precision[["label_suspicion", "hardness", "error_rate"]]
+    print(
+        f"average precision: label_suspicion {suspicion:.3f}, hardness {hardness:.3f}, plain "
+        f"count of wrong runs {count:.3f}"
+    )
+    if suspicion < max(hardness, BAR * count):
+        sys.exit(f"expected of label_suspicion that of hardness, and {BAR} times the count's")
+
+
 def main() -> None:
     """Make the copy, run the study on it, print and write the table."""
     parser = argparse.ArgumentParser(
@@ -154,14 +166,7 @@ def main() -> None:
     )
     write_table(arguments.output, table, "%.6f")
     print(table.to_string(index=False))
-    precision = table[table["metric"] == "average_precision"].set_index("score")["value"]
-    suspicion, hardness, count = precision[["label_suspicion", "hardness", "error_rate"]]
-    print(
-        f"average precision: label_suspicion {suspicion:.3f}, hardness {hardness:.3f}, plain "
-        f"count of wrong runs {count:.3f}"
-    )
-    if suspicion < max(hardness, BAR * count):
-        sys.exit(f"expected of label_suspicion that of hardness, and {BAR} times the count's")
+    judge(table)
 
 
 if __name__ == "__main__":
