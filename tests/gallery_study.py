@@ -37,7 +37,7 @@ class GalleryStudy:
         models: tuple[str, ...] = ("a", "b"),
         seeds: tuple[int, ...] = (1, 2),
         diverged: tuple = (),
-        strength: float = 2.5,
+        strength: float = 1.5,
     ):
         self.folder = folder
         folder.mkdir(exist_ok=True)
