@@ -41,7 +41,9 @@ TEXTS = """() => {
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    study = GalleryStudy(tmp_path_factory.mktemp("gallery"), seeds=(1, 2, 3), diverged=(LOST,))
+    study = GalleryStudy(
+        tmp_path_factory.mktemp("gallery"), seeds=(1, 2, 3), diverged=(LOST,), strength=2.5
+    )
     listed = study.listed()
     study.mapped = listed["image_id"].to_numpy()[[4, 30, 2]]
     maps = np.zeros((3, 1, 2, *study.images.shape[1:3]), np.uint8)
