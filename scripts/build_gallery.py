@@ -11,6 +11,7 @@ import pandas as pd
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
 from study.files import read_array, read_table, write_text
+from study.hardness.suspects import why_no_suspects
 from study.job import run_script
 from study.report.gallery.answers import read_answers
 from study.report.gallery.data import (
@@ -89,6 +90,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         *near,
         confused,
         maps,
+        why_no_suspects(ranking["error_rate"].to_numpy(), ranking["n_comparable"].to_numpy()),
     )
 
 

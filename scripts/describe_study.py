@@ -25,7 +25,10 @@ _QUESTION = (
     "How much do the data partition, the seed and the model matter, and which images stay hard "
     "whatever you do?"
 )
-_OF_IMAGES = ["image_id", "file", "class", "n_eligible", "error_rate", "kind", "cl_issue"]
+_OF_IMAGES = [
+    "image_id", "file", "class", "n_eligible", "n_comparable", "error_rate", "wrong_of_four",
+    "kind", "cl_issue",
+]  # fmt: skip
 _OF_PAIRS = ["image_id", "other_id", "pixel_distance", "labels_differ"]
 
 

@@ -19,7 +19,7 @@ from study.hardness.reliability import (
     reliability_table,
     split_half,
 )
-from study.hardness.scores import hardness_table
+from study.hardness.scores import hardness_table, mistakes_of_four
 from study.hardness.vote_files import READERS, read_votes
 from study.job import run_script
 from study.report.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
@@ -29,8 +29,8 @@ from study.runs.run import n_of, read_runs
 from study.seeds import stream_seed
 
 _PAGE = [
-    "image_id", "partition", "class", "hardness", "label_suspicion", "error_rate", "n_eligible",
-    "p_label_mean", "consensus", "consensus_share", "kind", "cl_issue",
+    "image_id", "partition", "class", "hardness", "label_suspicion", "n_eligible", "consensus",
+    "consensus_share", "n_comparable", "error_rate", "p_label_mean", "kind", "cl_issue",
 ]  # fmt: skip
 
 
@@ -105,17 +105,17 @@ def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability], length
 
 def write_confusions(arguments: argparse.Namespace, judged: pd.DataFrame) -> None:
     """Write what hard images are taken for, and a figure."""
-    hard = judged[judged["error_rate"] >= 0.5]
+    hard = judged[judged["wrong_of_four"] >= 2]
     table = confusions(hard)
     write_table(arguments.confusions, table, "%.6f")
     figure = (
         confusion_pairs_figure(
             table.head(15),
-            f"{table['n'].sum():,} of {len(hard):,} images that at least half the runs get wrong: "
-            "label → the other class that most say",
+            f"{table['n'].sum():,} of {len(hard):,} images that two or more of four judges get "
+            "wrong: label → the other class that most say",
         )
         if len(table)
-        else message_figure("No image is wrong for at least half the runs that may judge it.")
+        else message_figure("No image is wrong for two of four judges of equal training size.")
     )
     save_figure(figure, arguments.confusions_figure)
 
@@ -124,18 +124,11 @@ def map_of(judged: pd.DataFrame) -> Figure:
     """Return the map of all images, or why there is none."""
     if judged.empty:
         return message_figure("No run may judge any image.")
-    n_wrong = int((judged["error_rate"] >= 0.5).sum())
-    n_suspects = int((judged["kind"] == "consensus other").sum())
-    return hardness_map_figure(
-        judged,
-        f"{len(judged):,} images: on {n_wrong:,} at least half the runs are wrong, "
-        f"on {n_suspects:,} of these they agree",
-    )
+    return hardness_map_figure(judged, mistakes_of_four(judged))
 
 
 def description(judged: pd.DataFrame, n_runs: str, halves: list[Reliability]) -> str:
     """Return what the page says above its table."""
-    n_always = int((judged["error_rate"] == 1).sum())
     length = list_length(len(judged))
     shared = [half.overlap.get(length) for half in halves if half.score == "hardness"]
     agreement = (
@@ -145,8 +138,7 @@ def description(judged: pd.DataFrame, n_runs: str, halves: list[Reliability]) ->
     )
     return (
         f"{n_runs}. An image is judged by the runs that neither trained nor validated on it, or on "
-        f"one nearly the same; models weigh equally. {n_always:,} images were misclassified by "
-        f"every run that may judge them.{agreement}"
+        f"one nearly the same; models weigh equally. {mistakes_of_four(judged)}.{agreement}"
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import entropy
+from scipy.special import entr
 
 # From this share of dissenting people on, an image counts as hard for people.
 HARD_FOR_PEOPLE = 0.25
@@ -59,7 +59,9 @@ def human_targets(people: HumanVotes) -> pd.DataFrame:
             "human_error": error,
             # Sorted, so that like votes for other classes give the same entropy to the last bit:
             # ties stay ties.
-            "human_entropy": entropy(np.sort(votes, axis=1), axis=1),
+            "human_entropy": entr(np.sort(votes, axis=1) / votes.sum(axis=1, keepdims=True)).sum(
+                axis=1
+            ),
             "human_rejects": rejects,
             "human_hard": error >= HARD_FOR_PEOPLE,
         }

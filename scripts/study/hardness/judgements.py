@@ -5,12 +5,15 @@ judge nothing.
 """
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
+from study.hardness.comparable import comparable_runs
+from study.hardness.panel import Panel
+from study.hardness.suspects import doubted_labels
 from study.runs.run import Run
 
 # What a training records of each of its images.
@@ -27,15 +30,17 @@ class RunRanks:
 
     Attributes:
         models: of each run the name of its recipe.
+        comparable: of each run whether it compares images by its mistakes.
         n_images: N.
     """
 
     def __init__(self, n_images: int):
         self.models: list[str] = []
+        self.comparable: list[bool] = []
         self.n_images = n_images
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
 
-    def add(self, model: str, rank: np.ndarray, wrong: np.ndarray) -> None:
+    def add(self, model: str, rank: np.ndarray, wrong: np.ndarray, comparable: bool = True) -> None:
         """Take in a run.
 
         Args:
@@ -43,8 +48,10 @@ class RunRanks:
             rank: float32, N; rank of the loss among the images that the run may judge, over their
                 number: above 0 (easy) to 1 (hard). NaN where the run may not judge.
             wrong: bool, N; False where it may not judge.
+            comparable: what `study.hardness.comparable.comparable_runs` says of it.
         """
         self.models.append(model)
+        self.comparable.append(comparable)
         # Ranks are above zero, so a sign has room for the answer.
         self._file.write(np.where(wrong, -rank, rank).astype(np.float32).tobytes())
 
@@ -59,62 +66,85 @@ class RunRanks:
 class ModelVotes:
     """Sums over the runs of one model; each row of an array is an image.
 
+    Over all runs that may judge the image:
+
     Attributes:
-        count: runs that may judge the image. The sums that follow are over these.
-        votes: int, N×K; runs that predict each class.
+        count: how many there are.
+        votes: int, N×K; how many predict each class.
+        rank: sum of the label's loss, as a rank within the run.
+        suspicion: sum of the log-margin of the best other class over the label, as such a rank.
+
+    Over those of them that are of about equal training size (`study.hardness.comparable`):
+
+    Attributes:
+        n_comparable: how many there are.
+        n_wrong: how many are wrong.
         probabilities: N×K; sum of the probabilities.
         of_label, squares: sums of the label's probability and of its square.
-        rank: sum of the label's loss, as a rank within the run.
-        margin: sum of the label's probability minus the largest other one.
-        entropy: sum of the entropy of the probabilities, nats.
-        trained: runs that trained on the image.
+        norms: sum over runs of the sum over classes of the squared probabilities.
+        trained: how many of this training size trained on the image.
         of_label_trained: sum of the label's probability over those.
     """
 
     def __init__(self, n: int, n_classes: int):
-        self.count = np.zeros(n, np.int64)
+        self.count, self.n_comparable, self.n_wrong, self.trained = np.zeros((4, n), np.int64)
         self.votes = np.zeros((n, n_classes), np.int32)
+        self.rank, self.suspicion, self.of_label, self.squares = np.zeros((4, n))
         self.probabilities = np.zeros((n, n_classes))
-        self.of_label, self.squares, self.rank, self.margin, self.entropy = np.zeros((5, n))
-        self.trained, self.of_label_trained = np.zeros((2, n))
+        self.norms, self.of_label_trained = np.zeros((2, n))
 
-    def add(
-        self, log_p: np.ndarray, labels: np.ndarray, may: np.ndarray, trained: np.ndarray
-    ) -> np.ndarray:
+    def add(self, log_p: np.ndarray, labels: np.ndarray, may: np.ndarray) -> np.ndarray:
         """Take in a run.
 
         Args:
             log_p: float64, N×K; the logarithm of the run's probabilities.
             labels: int, N.
             may: bool, N; the images that the run may judge.
-            trained: bool, N; the images that it trained on.
 
         Returns:
             Rank of the loss, as `RunRanks` keeps it.
         """
-        images = np.arange(len(labels))
-        p, predicted = np.exp(log_p), log_p.argmax(axis=1)
-        of_label = p[images, labels]
-        rank = np.full(len(labels), np.nan, np.float32)
-        rank[may] = rankdata(-log_p[images, labels][may]) / max(1, may.sum())
+        of_label = log_p[np.arange(len(labels)), labels]
+        rank = _rank_within(-of_label, may)
         self.count += may
-        self.votes[images[may], predicted[may]] += 1
+        self.votes[np.flatnonzero(may), log_p.argmax(axis=1)[may]] += 1
+        self.rank[may] += rank[may]
+        self.suspicion[may] += _rank_within(_largest_other(log_p, labels) - of_label, may)[may]
+        return rank
+
+    def add_comparable(
+        self, log_p: np.ndarray, labels: np.ndarray, may: np.ndarray, trained: np.ndarray
+    ) -> None:
+        """Take in a run of the training size that compares images.
+
+        Args:
+            log_p: as of `add`.
+            labels: as of `add`.
+            may: as of `add`.
+            trained: bool, N; the images that the run trained on.
+        """
+        p = np.exp(log_p)
+        of_label = p[np.arange(len(labels)), labels]
+        self.n_comparable += may
+        self.n_wrong += may & (log_p.argmax(axis=1) != labels)
         self.probabilities[may] += p[may]
         self.of_label[may] += of_label[may]
         self.squares[may] += of_label[may] ** 2
-        self.rank[may] += rank[may]
-        self.margin[may] += (of_label - _largest_other(p, labels))[may]
-        self.entropy[may] -= (p * log_p).sum(axis=1)[may]
+        self.norms[may] += (p[may] ** 2).sum(axis=1)
         self.trained += trained
         self.of_label_trained[trained] += of_label[trained]
-        return rank
 
     def mean(self, name: str) -> np.ndarray:
-        """Return the mean of one of the sums over the runs that may judge; NaN where none may."""
+        """Return the mean of one of the sums over its runs; NaN where there is none."""
         sums = getattr(self, name)
-        count = self.count if sums.ndim == 1 else self.count[:, None]
+        count = self.count if name in ("rank", "suspicion") else self.n_comparable
         with np.errstate(invalid="ignore"):
-            return sums / count
+            return sums / (count if sums.ndim == 1 else count[:, None])
+
+    def mean_trained(self) -> np.ndarray:
+        """Return the mean p(label) of the runs that trained on an image; NaN where none did."""
+        with np.errstate(invalid="ignore"):
+            return self.of_label_trained / self.trained
 
 
 class TrainingDynamics:
@@ -157,6 +187,7 @@ class Judgements(NamedTuple):
         votes: sums over the runs of each model, by its name.
         ranks: of each run that did not diverge.
         dynamics: of all trainings.
+        panel: what equally many comparable runs say of each image.
     """
 
     labels: np.ndarray
@@ -164,12 +195,13 @@ class Judgements(NamedTuple):
     votes: dict[str, ModelVotes]
     ranks: RunRanks
     dynamics: TrainingDynamics
+    panel: Panel
 
 
 def read_judgements(
-    runs: Iterable[Run], labels: np.ndarray, n_classes: int, duplicates: np.ndarray | None = None
+    runs: Sequence[Run], labels: np.ndarray, n_classes: int, duplicates: np.ndarray | None = None
 ) -> Judgements:
-    """Return what the runs say of all images; they are read one by one.
+    """Return what the runs say of all images; they are read one by one, twice.
 
     Args:
         runs: all runs of a study.
@@ -180,8 +212,8 @@ def read_judgements(
     """
     n = len(labels)
     votes: dict[str, ModelVotes] = {}
-    ranks, dynamics = RunRanks(n), TrainingDynamics(n)
-    for run in runs:
+    ranks, dynamics, panel = RunRanks(n), TrainingDynamics(n), Panel(n)
+    for run, comparable in zip(runs, comparable_runs(runs, duplicates), strict=True):
         predictions = run.predictions()
         if predictions.diverged:
             continue
@@ -189,10 +221,14 @@ def read_judgements(
         log_p = predictions.log_probabilities()
         if run.model not in votes:
             votes[run.model] = ModelVotes(n, n_classes)
-        rank = votes[run.model].add(log_p, labels, may, predictions.has_role("train"))
-        ranks.add(run.model, rank, (log_p.argmax(axis=1) != labels) & may)
+        of_model, predicted = votes[run.model], log_p.argmax(axis=1)
+        rank = of_model.add(log_p, labels, may)
+        ranks.add(run.model, rank, (predicted != labels) & may, comparable)
+        if comparable:
+            of_model.add_comparable(log_p, labels, may, predictions.has_role("train"))
+            panel.add(run.model, predicted, doubted_labels(labels, np.exp(log_p), may), may)
         dynamics.add(run.dynamics())
-    return Judgements(labels, n_classes, votes, ranks, dynamics)
+    return Judgements(labels, n_classes, votes, ranks, dynamics, panel)
 
 
 def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndarray:
@@ -206,8 +242,15 @@ def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndar
         return total / count
 
 
-def _largest_other(p: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the largest probability of a class that is not the label."""
-    others = p.copy()
-    others[np.arange(len(p)), labels] = -np.inf
+def _rank_within(values: np.ndarray, may: np.ndarray) -> np.ndarray:
+    """Return ranks, above 0 to 1, among the images that a run may judge; NaN for the others."""
+    ranks = np.full(len(values), np.nan, np.float32)
+    ranks[may] = pd.Series(values[may]).rank().to_numpy() / max(1, may.sum())
+    return ranks
+
+
+def _largest_other(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the largest value of a class that is not the label."""
+    others = values.copy()
+    others[np.arange(len(values)), labels] = -np.inf
     return others.max(axis=1)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from study.hardness.judgements import RunRanks, mean_over_models
 
@@ -66,7 +65,7 @@ def split_half(
             if both.sum() < 3:
                 continue
             a, b = a[both], b[both]
-            correlation = float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+            correlation = float(np.corrcoef(pd.Series(a).rank(), pd.Series(b).rank())[0, 1])
             overlap = {top: _overlap(a, b, top, random) for top in tops if top < both.sum()}
             of_score.append((correlation, overlap))
     return [_mean(score, of_score) for score, of_score in agreements.items() if of_score]
@@ -125,17 +124,19 @@ def chosen_scores(ranks: RunRanks, chosen: np.ndarray) -> dict[str, np.ndarray]:
     sums: dict[
         str, tuple[np.ndarray, np.ndarray]
     ] = {}  # by model: of ranks, of runs that may judge
-    wrongs = np.zeros(n, np.int64)
+    wrongs, judges = np.zeros((2, n), np.int64)
     for run in np.flatnonzero(chosen):
         rank, wrong = ranks[run]
         may = ~np.isnan(rank)
         total, count = sums.setdefault(ranks.models[run], (np.zeros(n), np.zeros(n, np.int64)))
         np.add(total, rank, out=total, where=may)
         count += may
-        wrongs += wrong
+        if ranks.comparable[run]:
+            wrongs += wrong
+            judges += may
     with np.errstate(invalid="ignore"):
         by_model = [total / count for total, count in sums.values()]
-        error_rate = wrongs / sum((count for _, count in sums.values()), np.zeros(n, np.int64))
+        error_rate = wrongs / judges
     return {"hardness": mean_over_models(by_model, n), "error_rate": error_rate}
 
 

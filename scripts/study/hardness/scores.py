@@ -1,83 +1,89 @@
 """How hard each image is: scores of all images, from what the runs say that may judge them.
 
 Models weigh equally: a score is the mean over models of the mean over a model's runs that may judge
-the image. Images that many combos train on are judged by fewer and weaker runs, so raw counts do
-not compare them; ranks within a run do.
+the image. Images that many combos train on are judged by fewer and weaker runs. Ranks within a run
+compare them all the same. Everything else rests on runs of equal training size; what does not grow
+in proportion to their number rests on four of them (`study.hardness.panel`), or on pairs.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from cleanlab.filter import find_label_issues
 from scipy.optimize import minimize
 from scipy.special import betaln
 from statsmodels.stats.proportion import proportion_confint
 
 from study.hardness.judgements import Judgements, ModelVotes, mean_over_models
+from study.hardness.panel import JUDGES, Verdicts
+from study.hardness.suspects import why_no_suspects
+from study.wording import counted
 
-KINDS = ("consensus other", "split", "unstable", "some", "easy")
+KINDS = ("consensus other", "split", "unstable", "easy", "few judges")
+# Of the `JUDGES`, those that doubt a label which is suspected.
+_DOUBTS = 3
 
 
 def hardness_table(judgements: Judgements) -> pd.DataFrame:
-    """Return the scores of every image, in order of image_id; NaN where no run may judge.
+    """Return the scores of every image, in order of image_id; missing where no run may judge.
 
-    - `n_eligible` runs that may judge, of `n_models_eligible` models; `n_wrong` of them.
-    - `error_rate` with its 95 % Wilson interval, `error_rate_low` and `error_rate_high` (too
-      narrow, because runs of one model are no independent judges). `error_rate_eb` is shrunk by a
-      beta-binomial prior that is fitted to all images.
+    - `n_eligible` runs that may judge, of `n_models_eligible` models. Of these, `n_comparable` are
+      of about equal training size (`study.hardness.comparable`); all but `hardness`,
+      `label_suspicion`, `consensus`, `consensus_share` and `models_wrong` rest on them.
+    - `n_wrong` of them; `error_rate` with its 95 % Wilson interval, `error_rate_low` and
+      `error_rate_high` (too narrow, because runs of one model are no independent judges).
+      `error_rate_eb` is shrunk by a beta-binomial prior that is fitted to all images.
     - `hardness`: mean rank of -log p(label) within a run, as a share of the images that the run may
       judge; the primary ranking. `hardness_se`: standard error over models, NaN with one.
-    - `p_label_mean`; `p_label_std` over runs (ddof 0).
-    - `label_suspicion`: (1 − mean margin) / 2, where margin = p(label) − largest other probability.
-    - `cl_issue`: confident learning on mean probabilities; `cl_issue_models`: how many models flag
-      the image by their own.
+    - `label_suspicion`: mean rank within a run, as of `hardness`, of the log-margin: log p of the
+      best other class minus log p(label).
+    - `p_label_mean`; `p_label_std` over runs (ddof 1).
     - `consensus`, the most frequent prediction, its `consensus_share` of runs and `consensus_p`,
       mean probability; `second`, the class with the highest mean probability besides it, and
       `second_p`. Classes are label numbers, -1 for none.
-    - `entropy_total` = `entropy_aleatoric` + `mi_model` + `mi_seed`, in nats: entropy of the mean
-      probabilities, mean entropy of single runs, what models disagree on, what runs of a model
-      disagree on.
+    - `entropy_total`, `entropy_aleatoric`, `mi_model`, `mi_seed`: see `_disagreement`.
     - `models_wrong`: models whose most frequent prediction is wrong.
-    - `kind`: see `_kinds`; "" where no run may judge.
+    - `wrong_of_four`: how many of four judges are wrong; `kind`: see `_kinds`.
+    - `cl_issue`: whether three of the four doubt the label by confident learning, each with the
+      thresholds of its own answers. Missing with fewer, and in studies that suspect no labels.
     - `train_…`: the training dynamics, means over the runs that trained on the image.
-    - `memorisation`: mean p(label) of models that trained on the image, minus `p_label_mean`.
+    - `memorisation`: mean p(label) of the runs of this training size that trained on the image,
+      minus that of those that may judge it.
 
-    Sources: C. Northcutt et al., "Confident Learning", 2021 (cleanlab); R. Baldock et al., "Deep
-    Learning Through the Lens of Example Difficulty", 2021 (kinds); V. Feldman, C. Zhang, "What
-    Neural Networks Memorize and Why", 2020 (memorisation).
+    Sources: R. Baldock et al., "Deep Learning Through the Lens of Example Difficulty", 2021
+    (kinds); V. Feldman, C. Zhang, "What Neural Networks Memorize and Why", 2020 (memorisation).
     """
     labels, models = judgements.labels, list(judgements.votes.values())
-    columns = _errors(models, labels) | _losses(models, len(labels))
-    p = mean_over_models(
-        [model.mean("probabilities") for model in models], len(labels), judgements.n_classes
-    )
-    columns |= _label_issues(models, labels, p)
+    n = len(labels)
+    columns = _errors(models, n) | _losses(models, n)
+    p = mean_over_models([model.mean("probabilities") for model in models], n, judgements.n_classes)
     columns |= _consensus(models, labels, p)
-    columns |= _entropies(models, p)
+    columns |= _disagreement(models, n)
     columns["models_wrong"] = _models_wrong(models, labels)
-    wrong = columns["consensus"] != labels
-    columns["kind"] = _kinds(columns["error_rate"], columns["consensus_share"], wrong)
+    columns |= _of_four(judgements.panel.verdicts(), labels, columns)
     for name, values in judgements.dynamics.means().items():
         columns[f"train_{name}"] = values
-    columns["memorisation"] = _p_trained(models, len(labels)) - columns["p_label_mean"]
+    added = [model.mean_trained() - model.mean("of_label") for model in models]
+    columns["memorisation"] = mean_over_models(added, n)
     return pd.DataFrame(columns)
 
 
-def _errors(models: Sequence[ModelVotes], labels: np.ndarray) -> dict[str, np.ndarray]:
+def _errors(models: Sequence[ModelVotes], n: int) -> dict[str, np.ndarray]:
     """Return how many runs and models judge each image, and how many runs are wrong."""
-    n = len(labels)
-    count = sum((model.count for model in models), np.zeros(n, np.int64))
-    right = sum((model.votes[np.arange(n), labels] for model in models), np.zeros(n, np.int64))
-    n_wrong, judged = count - right, count > 0
+    eligible, count, n_wrong = (
+        sum((getattr(model, name) for model in models), np.zeros(n, np.int64))
+        for name in ("count", "n_comparable", "n_wrong")
+    )
+    judged = count > 0
     low, high = np.full((2, n), np.nan)
     low[judged], high[judged] = proportion_confint(n_wrong[judged], count[judged], method="wilson")
     a, b = beta_binomial(n_wrong[judged], count[judged])
     with np.errstate(invalid="ignore"):
         error_rate = n_wrong / count
     return {
-        "n_eligible": count,
+        "n_eligible": eligible,
         "n_models_eligible": sum((model.count > 0 for model in models), np.zeros(n, int)),
+        "n_comparable": count,
         "n_wrong": n_wrong,
         "error_rate": error_rate,
         "error_rate_low": low,
@@ -92,34 +98,17 @@ def _losses(models: Sequence[ModelVotes], n: int) -> dict[str, np.ndarray]:
     n_models = sum((model.count > 0 for model in models), np.zeros(n, int))
     count, of_label, squares = (
         sum((getattr(model, name) for model in models), np.zeros(n))
-        for name in ("count", "of_label", "squares")
+        for name in ("n_comparable", "of_label", "squares")
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = squares / count - (of_label / count) ** 2
+        variance = (squares - of_label**2 / count) / (count - 1)
         standard_error = _spread_over_models(ranks, n) / np.sqrt(n_models)
-    margin = mean_over_models([model.mean("margin") for model in models], n)
     return {
         "hardness": mean_over_models(ranks, n),
         "hardness_se": standard_error,
         "p_label_mean": mean_over_models([model.mean("of_label") for model in models], n),
         "p_label_std": np.sqrt(np.maximum(variance, 0)),
-        "label_suspicion": (1 - margin) / 2,
-    }
-
-
-def _label_issues(
-    models: Sequence[ModelVotes], labels: np.ndarray, p: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return which labels confident learning doubts, by all models and by how many alone."""
-    n = len(labels)
-    judged = sum((model.count for model in models), np.zeros(n, np.int64)) > 0
-    flags = (
-        _confident_learning(labels, model.mean("probabilities"), model.count > 0)
-        for model in models
-    )
-    return {
-        "cl_issue": _confident_learning(labels, p, judged),
-        "cl_issue_models": sum(flags, np.zeros(n, int)),
+        "label_suspicion": mean_over_models([model.mean("suspicion") for model in models], n),
     }
 
 
@@ -145,31 +134,51 @@ def _consensus(
     }
 
 
-def _entropies(models: Sequence[ModelVotes], p: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the entropy of the mean probabilities and its parts."""
-    total = _entropy(p)
-    aleatoric = mean_over_models([model.mean("entropy") for model in models], len(p))
-    of_models = mean_over_models(
-        [_entropy(model.mean("probabilities")) for model in models], len(p)
-    )
+def _disagreement(models: Sequence[ModelVotes], n: int) -> dict[str, np.ndarray]:
+    """Return how often answers differ that are drawn by the probabilities of the runs.
+
+    - `entropy_aleatoric`: two answers of the same run (1 − Σ p², the quadratic entropy).
+    - `mi_seed`: by how much more often those of two runs of a model.
+    - `mi_model`: by how much more often those of runs of two models.
+    - `entropy_total`: those of runs of two models, or of two runs in a study of one model; the sum
+      of the three.
+
+    All are means over pairs of runs, so their expectation does not depend on how many runs there
+    are: the entropy of mean probabilities grows with their number. What is small may be negative.
+    Missing where there are no such pairs.
+    """
+    own = [1 - model.mean("norms") for model in models]
+    same = [
+        1 - _product_of_pairs(model.probabilities, model.norms, model.n_comparable)
+        for model in models
+    ]
+    means = [model.mean("probabilities") for model in models]
+    known = [model.n_comparable > 0 for model in models]
+    squares = sum((np.nan_to_num(mean**2).sum(axis=1) for mean in means), np.zeros(n))
+    total = sum((np.nan_to_num(mean) for mean in means), np.zeros((1, 1)))
+    between = 1 - _product_of_pairs(total, squares, sum(known, np.zeros(n, int)))
+    aleatoric, of_same = mean_over_models(own, n), mean_over_models(same, n)
+    every_pair = np.all([~np.isnan(one) | ~may for one, may in zip(same, known, strict=True)], 0)
     return {
-        "entropy_total": total,
+        "entropy_total": between if len(models) > 1 else of_same,
         "entropy_aleatoric": aleatoric,
-        "mi_model": total - of_models,
-        "mi_seed": of_models - aleatoric,
+        "mi_model": np.where(every_pair, between - of_same, np.nan),
+        "mi_seed": mean_over_models([two - one for two, one in zip(same, own, strict=True)], n),
     }
+
+
+def _product_of_pairs(total: np.ndarray, squares: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Return the mean of p·q over pairs of vectors, by their sum, N×K, and sum of squares, N."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(
+            count > 1, ((total**2).sum(axis=1) - squares) / (count * (count - 1)), np.nan
+        )
 
 
 def _models_wrong(models: Sequence[ModelVotes], labels: np.ndarray) -> np.ndarray:
     """Return how many models' most frequent prediction is wrong."""
     wrong = ((model.votes.argmax(axis=1) != labels) & (model.count > 0) for model in models)
     return sum(wrong, np.zeros(len(labels), int))
-
-
-def _p_trained(models: Sequence[ModelVotes], n: int) -> np.ndarray:
-    """Return the mean p(label) of the models that trained on the image."""
-    with np.errstate(invalid="ignore"):
-        return mean_over_models([model.of_label_trained / model.trained for model in models], n)
 
 
 def _spread_over_models(means: Sequence[np.ndarray], n: int) -> np.ndarray:
@@ -180,41 +189,47 @@ def _spread_over_models(means: Sequence[np.ndarray], n: int) -> np.ndarray:
     return np.where(known > 1, np.sqrt(squares / np.maximum(known - 1, 1)), np.nan)
 
 
-def _entropy(p: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return -np.where(p == 0, 0, p * np.log(p)).sum(axis=1)
+def _of_four(
+    verdicts: Verdicts, labels: np.ndarray, columns: dict[str, np.ndarray]
+) -> dict[str, np.ndarray | pd.api.extensions.ExtensionArray]:
+    """Return what four judges of each image say: how many are wrong, the kind, who doubts."""
+    wrong = (verdicts.predicted != labels[:, None]).sum(axis=1)
+    may_suspect = not why_no_suspects(columns["error_rate"], columns["n_comparable"])
+    issue = verdicts.doubted.sum(axis=1) >= _DOUBTS
+    return {
+        "wrong_of_four": pd.arrays.IntegerArray(wrong, ~verdicts.known),
+        "kind": np.where(columns["n_eligible"] > 0, _kinds(verdicts, wrong), ""),
+        "cl_issue": pd.arrays.BooleanArray(issue, ~(verdicts.known & may_suspect)),
+    }
 
 
-def _confident_learning(labels: np.ndarray, p: np.ndarray, judged: np.ndarray) -> np.ndarray:
-    """Return which labels confident learning doubts, among the judged images."""
-    issue = np.zeros(len(labels), bool)
-    # cleanlab wants every class to be there.
-    if len(np.unique(labels[judged])) == p.shape[1]:
-        share = p[judged] / p[judged].sum(axis=1, keepdims=True)
-        issue[judged] = find_label_issues(
-            labels[judged], share, filter_by="confident_learning", n_jobs=1
-        )
-    return issue
+def _kinds(verdicts: Verdicts, wrong: np.ndarray) -> np.ndarray:
+    """Return the kind of each image by its four judges.
 
-
-def _kinds(error_rate: np.ndarray, share: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the kind of each image.
-
-    - "consensus other": error rate ≥ .5, and ≥ .8 of the runs agree on one other class, so the
-      label is suspect.
-    - "split": error rate ≥ .5 otherwise.
-    - "unstable": error rate < .5, and consensus share < .8.
-    - "some": error rate < .5 otherwise.
-    - "easy": never wrong.
+    - "consensus other": all say the same other class.
+    - "split": two or more are wrong otherwise.
+    - "unstable": one is wrong.
+    - "easy": none is wrong.
+    - "few judges": there are fewer than four of equal training size.
     """
-    cases = [
-        (error_rate >= 0.5) & other & (share >= 0.8),
-        error_rate >= 0.5,
-        (error_rate > 0) & (share < 0.8),
-        error_rate > 0,
-        error_rate == 0,
-    ]
-    return np.select(cases, KINDS, "")
+    agree = (verdicts.predicted == verdicts.predicted[:, :1]).all(axis=1)
+    cases = [~verdicts.known, agree & (wrong == JUDGES), wrong >= 2, wrong == 1]
+    return np.select(cases, [KINDS[4], *KINDS[:3]], KINDS[3])
+
+
+def mistakes_of_four(table: pd.DataFrame) -> str:
+    """Return how many images four judges get wrong, as a sentence without a full stop.
+
+    Args:
+        table: rows of what `hardness_table` returned, with `wrong_of_four`.
+    """
+    wrong = table["wrong_of_four"].dropna()
+    if wrong.empty:
+        return "No image has four judges of equal training size"
+    return (
+        f"Of {counted(len(wrong), 'image')} with four judges of equal training size, all four get "
+        f"{int((wrong == JUDGES).sum()):,} wrong, two or more {int((wrong >= 2).sum()):,}"
+    )
 
 
 def beta_binomial(wrong: np.ndarray, count: np.ndarray) -> tuple[float, float]:

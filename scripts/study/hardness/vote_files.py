@@ -8,6 +8,7 @@
   `cifar10_mturk.json`. C. G. Northcutt, A. Athalye and J. Mueller, "Pervasive label errors in test
   sets destabilize machine learning benchmarks", NeurIPS 2021.
 - `csv`: your own votes, a table `image_id, n_votes, <a column of votes for each class>`.
+- `verdicts`: what people said in the gallery, `verdicts.csv`.
 """
 
 import zipfile
@@ -18,6 +19,7 @@ import numpy as np
 
 from study.data.index import Index
 from study.data.pickles import load_arrays
+from study.data.verdicts import read_verdicts
 from study.errors import StudyError
 from study.files import read_csv, read_json
 from study.hardness.human_votes import REVIEW_ANSWERS, HumanVotes
@@ -32,7 +34,7 @@ def read_votes(kind: str, path: str | Path, index: Index) -> HumanVotes:
     """Read people's votes.
 
     Args:
-        kind: `cifar10h`, `cifar10n`, `label_errors` or `csv`, see this module.
+        kind: of `READERS`, see this module.
         path: the file.
         index: all images of the data set, in whose order the published files are.
 
@@ -191,6 +193,19 @@ def _read_csv(path: Path, index: Index) -> HumanVotes:
     return HumanVotes(image_ids, votes, index.labels[image_ids])
 
 
+def _read_verdicts(path: Path, index: Index) -> HumanVotes:
+    verdicts = read_verdicts(path, index)
+    if not verdicts:
+        raise StudyError(f"{path}: no verdict is in it; mark images in the gallery and save them")
+    # As reviews of labels: it is given, another one is meant, neither fits, or both do.
+    answers = [("fine", "wrong label", "leave out", "ambiguous").index(v.verdict) for v in verdicts]
+    image_ids, rows = np.unique([verdict.image_id for verdict in verdicts], return_inverse=True)
+    votes = np.zeros((len(image_ids), len(REVIEW_ANSWERS)), np.int64)
+    np.add.at(votes, (rows, answers), 1)
+    label = np.full(len(votes), REVIEW_ANSWERS.index("given"))
+    return HumanVotes(image_ids, votes, label, reviews=True)
+
+
 def _columns(path: Path, expected: list[str]) -> dict[str, np.ndarray]:
     """Return the columns of a table of numbers that must have exactly these, float."""
     try:
@@ -254,4 +269,5 @@ READERS = {
     "cifar10n": _read_cifar10n,
     "label_errors": _read_label_errors,
     "csv": _read_csv,
+    "verdicts": _read_verdicts,
 }

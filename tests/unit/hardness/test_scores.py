@@ -1,11 +1,14 @@
 """Scores of hardness against their definitions."""
 
+import itertools
+
 import numpy as np
+import pandas as pd
 import pytest
 from cleanlab.filter import find_label_issues
 from made_up_run import MadeUpRun
 from scipy.special import softmax
-from scipy.stats import betabinom, entropy, rankdata
+from scipy.stats import betabinom, rankdata
 from statsmodels.stats.proportion import proportion_confint
 
 from study.hardness.judgements import read_judgements
@@ -48,7 +51,7 @@ def study():
 
 
 def by_hand(labels, runs, image):
-    """Return p, rank and prediction of each run that may judge an image, by model."""
+    """Return p and ranks of loss and log-margin of each run that may judge, by model."""
     found = {}
     for one in runs:
         run = one.answers
@@ -56,8 +59,12 @@ def by_hand(labels, runs, image):
         if may[image]:
             p = softmax(run.logits.astype(float), axis=1)
             loss = -np.log(p[np.arange(N), labels])
-            rank = rankdata(loss[may])[np.flatnonzero(may) == image][0] / may.sum()
-            found.setdefault(one.model, []).append((p[image], rank))
+            others = np.where(np.eye(K, dtype=bool)[labels], 0, p).max(axis=1)
+            ranks = (
+                rankdata(values[may])[np.flatnonzero(may) == image][0] / may.sum()
+                for values in (loss, np.log(others) + loss)
+            )
+            found.setdefault(one.model, []).append((p[image], *ranks))
     return found
 
 
@@ -72,22 +79,23 @@ def test_every_image_has_a_row_and_scores_are_their_definitions(study):
         assert row["n_eligible"] == len(answers) and row["n_models_eligible"] == len(models)
         if not answers:
             continue
-        ranks = [np.mean([rank for _, rank in of_model]) for of_model in models.values()]
+        ranks = [np.mean([rank for _, rank, _ in of_model]) for of_model in models.values()]
         assert row["hardness"] == pytest.approx(np.mean(ranks), abs=1e-6)
         if len(models) == 2:
             assert row["hardness_se"] == pytest.approx(np.std(ranks, ddof=1) / np.sqrt(2), abs=1e-6)
         else:
             assert np.isnan(row["hardness_se"])
-        p_models = [np.mean([p for p, _ in of_model], axis=0) for of_model in models.values()]
+        p_models = [np.mean([p for p, *_ in of_model], axis=0) for of_model in models.values()]
         p_mean = np.mean(p_models, axis=0)
         assert row["p_label_mean"] == pytest.approx(p_mean[y])
-        assert row["p_label_std"] == pytest.approx(np.std([p[y] for p, _ in answers]), abs=1e-7)
-        margins = [
-            np.mean([p[y] - np.delete(p, y).max() for p, _ in of_model])
-            for of_model in models.values()
-        ]
-        assert row["label_suspicion"] == pytest.approx((1 - np.mean(margins)) / 2)
-        votes = np.bincount([p.argmax() for p, _ in answers], minlength=K)
+        assert row["p_label_std"] == pytest.approx(
+            np.std([p[y] for p, *_ in answers], ddof=1) if len(answers) > 1 else np.nan,
+            abs=1e-7,
+            nan_ok=True,
+        )
+        suspicion = [np.mean([run[2] for run in of_model]) for of_model in models.values()]
+        assert row["label_suspicion"] == pytest.approx(np.mean(suspicion), abs=1e-6)
+        votes = np.bincount([p.argmax() for p, *_ in answers], minlength=K)
         assert row["consensus"] == votes.argmax() and row["consensus_share"] == pytest.approx(
             votes.max() / len(answers)
         )
@@ -96,23 +104,8 @@ def test_every_image_has_a_row_and_scores_are_their_definitions(study):
         assert row["n_wrong"] == len(answers) - votes[y]
         low, high = proportion_confint(row["n_wrong"], len(answers), method="wilson")
         assert (row["error_rate_low"], row["error_rate_high"]) == pytest.approx((low, high))
-        aleatoric = np.mean(
-            [np.mean([entropy(p) for p, _ in of_model]) for of_model in models.values()]
-        )
-        assert row["entropy_total"] == pytest.approx(entropy(p_mean)) and row[
-            "entropy_aleatoric"
-        ] == pytest.approx(aleatoric)
-        assert row["mi_model"] == pytest.approx(
-            entropy(p_mean) - np.mean([entropy(p) for p in p_models]), abs=1e-9
-        )
-        parts = row[["entropy_aleatoric", "mi_model", "mi_seed"]].sum()
-        assert (
-            parts == pytest.approx(row["entropy_total"])
-            and row["mi_seed"] >= -1e-9
-            and row["mi_model"] >= -1e-9
-        )
         wrong = sum(
-            np.bincount([p.argmax() for p, _ in of_model], minlength=K).argmax() != y
+            np.bincount([p.argmax() for p, *_ in of_model], minlength=K).argmax() != y
             for of_model in models.values()
         )
         assert row["models_wrong"] == wrong
@@ -134,7 +127,7 @@ def test_an_image_that_no_run_may_judge_has_no_scores(study):
         row[empty].isna().all()
         and row["kind"] == ""
         and row["consensus"] == -1
-        and not row["cl_issue"]
+        and pd.isna(row["cl_issue"])
     )
 
 
@@ -153,42 +146,64 @@ def test_a_run_may_not_judge_an_image_whose_near_duplicate_it_has_seen(study):
     assert table["n_eligible"].iloc[unseen[0]] < without["n_eligible"].iloc[unseen[0]]
 
 
-def test_confident_learning_is_cleanlabs_on_mean_probabilities(study):
+def differ(one, other) -> float:
+    """Return how often answers differ that are drawn by the probabilities of two runs."""
+    return 1 - sum(one * other)
+
+
+def test_disagreement_is_of_pairs_of_runs(study):
     labels, runs = study
     table = scores_of(runs, labels)
-    judged = np.flatnonzero(table["n_eligible"] > 0)
-    models = [by_hand(labels, runs, image).values() for image in judged]
-    p_models = [
-        [np.mean([p for p, _ in of_model], axis=0) for of_model in of_image] for of_image in models
+    for image in range(1, N):
+        models = [[p for p, *_ in of_model] for of_model in by_hand(labels, runs, image).values()]
+        row = table.iloc[image]
+        own = np.mean([np.mean([differ(p, p) for p in of_model]) for of_model in models])
+        assert row["entropy_aleatoric"] == pytest.approx(own)
+        if len(models) == 2:
+            between = np.mean([differ(p, q) for p, q in itertools.product(*models)])
+            assert row["entropy_total"] == pytest.approx(between)
+        else:
+            assert np.isnan(row["entropy_total"])
+        if len(models) == 2 and min(map(len, models)) > 1:
+            pairs = [itertools.combinations(of_model, 2) for of_model in models]
+            same = np.mean([np.mean([differ(p, q) for p, q in of_model]) for of_model in pairs])
+            assert row["mi_seed"] == pytest.approx(same - own)
+            assert row["mi_model"] == pytest.approx(between - same)
+        else:
+            assert np.isnan(row["mi_model"])
+
+
+def test_labels_are_doubted_by_three_of_four_runs_that_each_are_cleanlabs():
+    random = np.random.default_rng(4)
+    labels = random.integers(0, K, 900)
+    looks = np.where(np.arange(900) < 60, (labels + 1) % K, labels)
+    runs = [made_up(random, "m", looks, 2.5, {}) for _ in range(4)]
+    doubts = [
+        find_label_issues(
+            labels, softmax(run.answers.logits, axis=1), filter_by="confident_learning", n_jobs=1
+        )
+        for run in runs
     ]
-    p = np.array([np.mean(of_image, axis=0) for of_image in p_models])
-    expected = find_label_issues(labels[judged], p, filter_by="confident_learning", n_jobs=1)
-    assert list(table["cl_issue"].to_numpy()[judged]) == list(expected) and expected.any()
+    issue = scores_of(runs, labels)["cl_issue"]
+    assert (issue.to_numpy(bool) == (np.sum(doubts, axis=0) >= 3)).all()
+    assert issue[:60].sum() > 20 > issue[60:].sum()
+    assert scores_of(runs[:3], labels)["cl_issue"].isna().all()  # too few
+    weak = [made_up(random, "m", looks, 1.0, {}) for _ in range(4)]
+    assert scores_of(weak, labels)["cl_issue"].isna().all()
 
 
-def test_kinds_follow_error_rate_and_agreement():
+def test_kinds_follow_four_judges():
     labels = np.zeros(5, int)
-    answers = np.array(
-        [
-            [1, 1, 0, 0, 0],
-            [1, 1, 0, 1, 0],
-            [1, 2, 0, 0, 0],
-            [1, 2, 0, 0, 0],
-            [1, 0, 0, 0, 0],
-            [1, 0, 0, 0, 2],
-        ]
-    )
+    answers = np.array([[1, 1, 0, 0, 0], [1, 2, 0, 1, 0], [1, 1, 0, 0, 0], [1, 1, 0, 0, 1]])
     runs = [
         MadeUpRun("m", Predictions(10 * np.eye(3, dtype=np.float32)[row], np.zeros(5, np.uint8)))
         for row in answers
     ]
-    kinds = scores_of(runs, labels)["kind"]
-    assert list(kinds) == ["consensus other", "split", "easy", "some", "some"]
-    unstable = [
-        MadeUpRun("m", Predictions(10 * np.eye(3, dtype=np.float32)[[a]], np.zeros(1, np.uint8)))
-        for a in (0, 0, 0, 1, 2)
-    ]
-    assert list(scores_of(unstable, labels[:1])["kind"]) == ["unstable"]
+    table = scores_of(runs, labels)
+    assert list(table["kind"]) == ["consensus other", "split", "easy", "unstable", "unstable"]
+    assert list(table["wrong_of_four"]) == [4, 4, 0, 1, 1]
+    few = scores_of(runs[:3], labels)
+    assert set(few["kind"]) == {"few judges"} and few["wrong_of_four"].isna().all()
 
 
 def test_training_dynamics_are_means_over_the_runs_that_trained_on_an_image(study):
@@ -225,17 +240,17 @@ def test_memorisation_is_what_training_on_an_image_adds(study):
     labels, runs = study
     table = scores_of(runs, labels)
     for image in range(1, N):
-        p_in = {}
+        seen = {}
         for one in runs:
             if one.answers.has_role("train")[image]:
                 p = softmax(one.answers.logits[image].astype(float))[labels[image]]
-                p_in.setdefault(one.model, []).append(p)
-        expected = (
-            np.mean([np.mean(of_model) for of_model in p_in.values()])
-            - table["p_label_mean"][image]
-            if p_in
-            else np.nan
-        )
+                seen.setdefault(one.model, []).append(p)
+        judged = by_hand(labels, runs, image)
+        added = [
+            np.mean(seen[model]) - np.mean([p[labels[image]] for p, *_ in judged[model]])
+            for model in seen.keys() & judged.keys()
+        ]
+        expected = np.mean(added) if added else np.nan
         assert table["memorisation"][image] == pytest.approx(expected, nan_ok=True)
 
 

@@ -85,6 +85,19 @@ def test_reviews_reject_a_label_that_fewer_than_half_confirm(tmp_path):
     assert targets["human_error"].to_dict() == pytest.approx({12: 0.4, 9: 0.6})
 
 
+def test_verdicts_of_the_gallery_are_reviews_of_labels(tmp_path):
+    index = INDEX._replace(files=[f"{i}.png" for i in range(13)])
+    rows = ["3,3.png,,wrong label,dog,me,", "8,8.png,,fine,,me,", "8,8.png,,ambiguous,,you,"]
+    table = ["image_id,file,sha256,verdict,label,who,when", *rows]
+    (tmp_path / "v.csv").write_text("\n".join(table))
+    votes = read_votes("verdicts", tmp_path / "v.csv", index)
+    assert votes.image_ids.tolist() == [3, 8] and votes.reviews
+    assert votes.votes.tolist() == [[0, 1, 0, 0], [1, 0, 0, 1]]
+    assert human_targets(votes)["human_rejects"].tolist() == [True, False]
+    (tmp_path / "v.csv").write_text(table[0])
+    assert "no verdict" in complaint("verdicts", tmp_path / "v.csv")
+
+
 def test_votes_of_ones_own_may_choose_no_class(tmp_path):
     (tmp_path / "own.csv").write_text("n_votes,image_id,dog,deer,cat\n4,8,1,0,0\n2,0,0,0,2\n")
     targets = targets_of("csv", tmp_path / "own.csv")

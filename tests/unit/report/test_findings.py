@@ -81,12 +81,12 @@ def hardness() -> dict[str, pd.DataFrame]:
         ),
         "confusions": table("label consensus n", [("cat", "dog", 3), ("dog", "cat", 1)]),
         "hard_examples": table(
-            "image_id file class n_eligible error_rate kind cl_issue",
+            "image_id file class n_eligible n_comparable error_rate wrong_of_four kind cl_issue",
             [
-                (2, "two.png", "cat", 2, 1.0, "consensus other", True),
-                (0, "zero.png", "cat", 2, 0.5, "split", True),
-                (1, "one.png", "dog", 2, 0.0, "easy", False),
-                (3, "three.png", "dog", 0, np.nan, None, None),
+                (2, "two.png", "cat", 8, 8, 0.5, 4, "consensus other", True),
+                (0, "zero.png", "cat", 8, 8, 0.1, 2, "split", True),
+                (1, "one.png", "cat", 9, 4, 0.0, 0, "easy", False),
+                (3, "three.png", "dog", 0, 0, np.nan, np.nan, None, None),
             ],
         ),
         "duplicates": duplicates(),
@@ -145,11 +145,21 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
     )
     assert "share 70 % of their 1,000 hardest" in found["How reliable the list of hard images is"]
     assert (
-        "Of 3 images" in found["Confusions"]
-        and "1 are wrong for all" in found["Confusions"]
+        "Of 3 images with four judges" in found["Confusions"]
+        and "all four get 1 wrong, two or more 2." in found["Confusions"]
         and "cat → dog (3)" in found["Confusions"]
     )
-    assert "On 1 image " in found["Suspect labels"] and "doubts 2 labels" in found["Suspect labels"]
+    assert "On 1 image " in found["Suspect labels"] and "doubt 2 labels" in found["Suspect labels"]
+
+
+def test_weak_and_few_judges_suspect_no_label_and_it_is_said_why():
+    weak = study()
+    weak.hard_examples["error_rate"] += 0.2
+    few = study()
+    few.hard_examples["n_comparable"] = 3
+    found = [texts(results)["Suspect labels"] for results in (weak, few)]
+    assert "too weak: they reach 60 % accuracy" in found[0] and "below 75 %" in found[0]
+    assert "no image has 4 judges of equal training size" in found[1]
 
 
 def test_rivals_of_the_best_are_named():

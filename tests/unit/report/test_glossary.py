@@ -39,7 +39,8 @@ def headings(file):
     ],
 )
 def test_every_column_of_a_real_study_has_a_meaning(table, names):
-    assert not [name for name in names if not meaning(name, table)]
+    # The reference study is of an earlier version, which had one column more.
+    assert {name for name in names if not meaning(name, table)} <= {"cl_issue_models"}
 
 
 def test_a_column_of_a_class_is_known_and_another_is_not():

@@ -28,8 +28,8 @@ class Results(NamedTuple):
         runs: one row per run: `combo`, `model`, `seed`, `status`, `n_train`.
         groups: of `study.comparison`, as are comparisons, power, variance and scaling.
         reliability: of `study.hardness`, as are confusions.
-        hard_examples: one row per image: `image_id`, `file`, `class`, `n_eligible`, `error_rate`,
-            `kind`, `cl_issue`.
+        hard_examples: one row per image: `image_id`, `file`, `class`, `n_eligible`,
+            `n_comparable`, `error_rate`, `wrong_of_four`, `kind`, `cl_issue`.
         duplicates: one row per pair of near-duplicates: `image_id`, `other_id`, `pixel_distance`,
             `labels_differ`.
         claims: of `study.comparison.claims`; None if the study has none, as with those that follow.

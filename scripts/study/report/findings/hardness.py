@@ -3,7 +3,8 @@
 import pandas as pd
 
 from study.hardness.human_agreement import finding as validation_finding
-from study.hardness.scores import KINDS
+from study.hardness.scores import KINDS, mistakes_of_four
+from study.hardness.suspects import why_no_suspects
 from study.report.findings.finding import Finding, Results, percent
 from study.wording import counted
 
@@ -43,11 +44,7 @@ def _reliability(reliability: pd.DataFrame) -> str:
 
 
 def _confusions(judged: pd.DataFrame, confusions: pd.DataFrame) -> str:
-    always, often = (judged["error_rate"] == 1).sum(), (judged["error_rate"] >= 0.5).sum()
-    text = (
-        f"Of {counted(len(judged), 'image')} that runs may judge, {always:,} are wrong for all of "
-        f"these runs, {often:,} for at least half."
-    )
+    text = f"{mistakes_of_four(judged)}."
     if len(confusions):
         pairs = ", ".join(
             f"{row.label} → {row.consensus} ({row.n:,})" for row in confusions.head(3).itertuples()
@@ -57,10 +54,13 @@ def _confusions(judged: pd.DataFrame, confusions: pd.DataFrame) -> str:
 
 
 def _suspects(judged: pd.DataFrame) -> str:
+    why_not = why_no_suspects(judged["error_rate"].to_numpy(), judged["n_comparable"].to_numpy())
+    if why_not:
+        return why_not
     agreed = int((judged["kind"] == KINDS[0]).sum())
     doubted = int(judged["cl_issue"].eq(True).sum())  # it may be missing
     return (
-        f"On {counted(agreed, 'image')} at least half of the runs are wrong and four of five of "
-        "all runs agree on one other class; confident learning doubts "
-        f"{counted(doubted, 'label')}. Both are reasons to look, not proofs."
+        f"On {counted(agreed, 'image')} all four judges name the same other class; three of four "
+        f"doubt {counted(doubted, 'label')} by confident learning. Both are reasons to look, not "
+        "proofs."
     )

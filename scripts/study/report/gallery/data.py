@@ -43,6 +43,7 @@ class GalleryData(NamedTuple):
         near_confused: int64, n×k; those of the class in `confused`.
         confused: int64, n; the class that the image is taken for most often, -1 for none.
         maps: of some images.
+        no_suspects: why no label is suspected, "" where some may be.
     """
 
     table: pd.DataFrame
@@ -55,6 +56,7 @@ class GalleryData(NamedTuple):
     near_confused: np.ndarray
     confused: np.ndarray
     maps: Sequence[Maps] = ()
+    no_suspects: str = ""
 
     def first(self, n: int) -> "GalleryData":
         """Return the gallery of the n hardest images."""

@@ -28,9 +28,11 @@ def summary(study: dict, answers: Answers) -> str:
         "Shown is every image that at least one run misclassified. Only runs count that may judge "
         "the image: they neither trained nor validated on it or on one nearly the same. The "
         "hardest images are shown too, wrong or not. Hardness is the mean rank of the label's loss "
-        "within a run: 0 is easy, 1 is hard. ⚑ marks a label suspect: confident learning finds "
-        "another class likelier than the label. That is a reason to look, and no verdict on the "
-        "label."
+        "within a run: 0 is easy, 1 is hard. "
+    )
+    text += study["no_suspects"] or (
+        "⚑ marks a label suspect: three of four runs doubt it by confident learning. That is a "
+        "reason to look, and no verdict on the label."
     )
     if study["n_left_out"]:
         text += (

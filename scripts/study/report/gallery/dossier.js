@@ -175,6 +175,11 @@ async function scoresOf(row) {
   return section("Scores", "", list);
 }
 
+function suspicion(issue) {
+  if (issue === 1) return "⚑ yes, by confident learning";
+  return issue === 0 ? "no, by confident learning" : "not asked: its judges are too few or too weak";
+}
+
 async function factsOf(row) {
   const list = element("dl");
   const category = async (name) => (await column(name))(row);
@@ -183,7 +188,7 @@ async function factsOf(row) {
     ["Most runs say", await category("consensus")],
     ["Next likely", await category("second")],
     ["Kind", await category("kind")],
-    ["Label suspect", (await column("cl_issue"))(row) === 1 ? "⚑ yes, by confident learning" : "no, by confident learning"],
+    ["Label suspect", suspicion((await column("cl_issue"))(row))],
     ["File", (await unpack("files"))[row]],
     ["Publisher's split", await category("source_split")],
     ["Partition", (await category("partition")) || "none"],
@@ -201,14 +206,14 @@ async function openDossier(row) {
   image.removeAttribute("aria-hidden");
   image.role = "img";
   image.setAttribute("aria-label", `Image ${imageIds[row]}, enlarged`);
-  const [facts, runs, near, maps, scores] = await Promise.all([factsOf(row), runsTable(row), nearest(row), mapsOf(row), scoresOf(row)]);
+  const [facts, runs, near, maps, scores, verdict] = await Promise.all([factsOf(row), runsTable(row), nearest(row), mapsOf(row), scoresOf(row), verdictOf(row)]);
   if (openRow !== row) return; // another one was asked for meanwhile
   const top = element("div", "", "top");
   const beside = element("div", "", "near");
   beside.append(...near);
   top.append(image, facts, beside);
   const note = "Answer with its probability, probability of the label (to 0.5 %), and the part the image played. A bar at the left marks runs that may judge it; only these count.";
-  body.replaceChildren(top, section("What each run says", note, runs), ...maps, scores);
+  body.replaceChildren(verdict, top, section("What each run says", note, runs), ...maps, scores);
   document.getElementById("dossier-title").textContent = `Image ${imageIds[row]}: ${labelOf(row)}, most runs say ${captions.consensus(row)}`;
   const place = rows.indexOf(row);
   document.getElementById("previous").disabled = place <= 0;

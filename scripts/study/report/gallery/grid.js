@@ -71,9 +71,10 @@ function cell(place) {
   element.style.height = `${CELL_HEIGHT}px`;
   const [label, consensus, suspect] = [labelOf(row), captions.consensus(row), captions.issue(row) === 1];
   const score = shown(state.sort, captions.score(row));
-  element.setAttribute("aria-label", `Image ${imageIds[row]}: ${label}, most runs say ${consensus}, ${state.sort} ${score}${suspect ? ", label suspect" : ""}`);
+  const mark = markOf(row);
+  element.setAttribute("aria-label", `Image ${imageIds[row]}: ${label}, most runs say ${consensus}, ${state.sort} ${score}${suspect ? ", label suspect" : ""}${mark ? `, you say ${mark}` : ""}`);
   const image = thumbnail(row, TILE);
-  const lines = [["label", `${suspect ? "⚑ " : ""}${label}`], ["consensus", `→ ${consensus}`], ["score", score]].map(([name, text]) => {
+  const lines = [["label", `${suspect ? "⚑ " : ""}${label}`], ["consensus", `→ ${consensus}`], [mark ? "mark" : "score", mark || score]].map(([name, text]) => {
     const span = document.createElement("span");
     span.className = name;
     span.textContent = text;

@@ -86,6 +86,7 @@ async function followAddress() {
 
 if (study.n) {
   await fillControls();
+  startVerdicts();
   controls.hidden = false;
   controls.addEventListener("input", changed);
   controls.addEventListener("submit", (event) => {

@@ -17,11 +17,19 @@ from study.report.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS
 from study.report.gallery.columns import pack_columns
 from study.report.gallery.data import GalleryData
 from study.report.gallery.description import computed, summary, title
-from study.report.gallery.packing import Part, array_part, image_part, sheet
+from study.report.gallery.packing import Part, array_part, image_part, json_part, sheet
 from study.report.plots.gradcam import MAP_COLOURS
 from study.runs.predictions import ROLE_CODES
 
-_SCRIPTS = ("data.js", "view.js", "thumbnails.js", "grid.js", "dossier.js", "main.js")
+_SCRIPTS = (
+    "data.js",
+    "view.js",
+    "thumbnails.js",
+    "grid.js",
+    "dossier.js",
+    "verdicts.js",
+    "main.js",
+)
 # Without loss where that fits. A lower quality than the last shows at this size, so images are left
 # out instead.
 _QUALITIES = (None, 80, 75, 70)
@@ -148,6 +156,8 @@ def _study(
     confused = np.where(data.confused < 0, np.iinfo(no_class).max, data.confused)
     parts.append(array_part("confused", confused.astype(no_class)))
     parts.append(array_part("extras", extras.astype(np.uint32)))
+    digests = [hashlib.sha256(np.ascontiguousarray(data.images[i])).hexdigest() for i in ids]
+    parts.append(json_part("sha256", digests))
     for i, start in enumerate(range(0, len(ids), block)):
         rows = slice(start, start + block)
         parts += [
@@ -179,6 +189,9 @@ def _study(
         "may_judge": MAY_JUDGE,
         "probability_steps": PROBABILITY_STEPS,
         "maps": maps,
+        "no_suspects": data.no_suspects,
+        # By which the browser tells the verdicts on one gallery from those on another.
+        "digest": hashlib.sha256("".join(digests).encode()).hexdigest()[:16],
     }
     return study, parts + map_parts
 

@@ -12,13 +12,14 @@ def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
     """Return a map of all judged images: mean over spread of p(label) among runs that judge them.
 
     Args:
-        table: columns `p_label_mean`, `p_label_std`, `error_rate`; NaN where no run may judge.
+        table: columns `p_label_mean`, `p_label_std` (NaN with one run), `error_rate`; NaN where no
+            run compares the image.
         title: what is shown.
     """
     judged = table[table["error_rate"].notna()]
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.6), sharex=True, sharey=True)
-        x, y = judged["p_label_std"], judged["p_label_mean"]
+        x, y = judged["p_label_std"].fillna(0), judged["p_label_mean"]
         grid = {"gridsize": 40, "extent": (0, 0.5, 0, 1), "linewidths": 0.1}
         dense = left.hexbin(x, y, bins="log", cmap="Greys", mincnt=1, **grid)
         wrong = right.hexbin(

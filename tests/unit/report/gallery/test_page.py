@@ -258,6 +258,7 @@ def test_without_validation_images_neighbours_are_of_the_first_run_that_is_finis
             "no run may judge any image",
         ),
         ({"n": 30, "shape": (8, 8, 3), "seeds": (1,), "strength": 50.0}, "The hardest images"),
+        ({"strength": 0.5}, "No label is suspected, because the judges are too weak"),
     ],
 )
 def test_poor_studies_have_a_gallery_too(tmp_path, changes, sentence):

@@ -1,0 +1,150 @@
+// What the reader says of images. It is kept in the browser, saved as verdicts.csv and read again.
+const VERDICTS = { fine: "✓ fine", "wrong label": "✗ wrong label", ambiguous: "? ambiguous", "leave out": "− leave out" };
+const VERDICT_KEYS = { f: "fine", w: "wrong label", a: "ambiguous", x: "leave out", u: "" };
+const VERDICT_COLUMNS = ["image_id", "file", "sha256", "verdict", "label", "who", "when"];
+const STORED = `verdicts ${study.digest}`;
+const who = document.getElementById("who");
+const verdictBar = document.getElementById("verdicts");
+const verdicts = new Map();
+
+// A page from disk may have no store; then verdicts last until it is closed.
+function stored(change) {
+  try {
+    return change(localStorage);
+  } catch {
+    return null;
+  }
+}
+
+function keepVerdicts() {
+  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, verdicts: [...verdicts] })));
+  document.getElementById("n-verdicts").textContent = `${verdicts.size} marked`;
+  document.getElementById("save").disabled = !verdicts.size;
+}
+
+function setVerdict(row, verdict, label = "") {
+  if (verdict) verdicts.set(imageIds[row], { verdict, label: verdict === "wrong label" ? label : "", when: new Date().toISOString().slice(0, 19) + "Z" });
+  else verdicts.delete(imageIds[row]);
+  keepVerdicts();
+  markCell(row);
+}
+
+function markOf(row) {
+  const said = verdicts.get(imageIds[row]);
+  return said ? (said.label ? `✗ is ${said.label}` : VERDICTS[said.verdict]) : "";
+}
+
+function markCell(row) {
+  const place = rows.indexOf(row);
+  const old = cellAt(place);
+  if (!old) return;
+  const focused = old === document.activeElement;
+  const made = cell(place);
+  old.replaceWith(made);
+  if (focused) made.focus({ preventScroll: true });
+}
+
+// The class that a label most likely should be: what most runs say, or the next likely one.
+async function likelyLabel(row) {
+  for (const name of ["consensus", "second"]) {
+    const said = (await column(name))(row);
+    if (said && said !== labelOf(row)) return said;
+  }
+  return study.classes.find((name) => name !== labelOf(row));
+}
+
+async function verdictByKey(row, key) {
+  const verdict = VERDICT_KEYS[key];
+  setVerdict(row, verdict, verdict === "wrong label" ? await likelyLabel(row) : "");
+}
+
+async function verdictOf(row) {
+  const [choice, right] = [element("select"), element("select")];
+  choice.append(new Option("–", ""), ...Object.entries(VERDICTS).map(([value, text]) => new Option(text, value)));
+  right.append(...study.classes.filter((name) => name !== labelOf(row)).map((name) => new Option(name, name)));
+  [choice.ariaLabel, right.ariaLabel] = ["Your verdict", "The right label"];
+  const said = verdicts.get(imageIds[row]);
+  choice.value = said?.verdict ?? "";
+  right.value = said?.label || (await likelyLabel(row));
+  right.hidden = choice.value !== "wrong label";
+  const line = element("p", "Your verdict ", "verdict");
+  line.append(choice, " ", right);
+  line.addEventListener("change", () => {
+    right.hidden = choice.value !== "wrong label";
+    setVerdict(row, choice.value, right.value);
+  });
+  return line;
+}
+
+function csvCell(text) {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+async function saveVerdicts() {
+  const [files, digests] = await Promise.all([unpack("files"), unpack("sha256")]);
+  const name = who.value.trim().replace(/^[=+\-@\t]/, "'$&"); // nothing that a spreadsheet computes
+  const lines = [...verdicts].sort(([a], [b]) => a - b).map(([id, { verdict, label, when }]) => {
+    const row = rowOf.get(id);
+    return [`${id}`, files[row], digests[row], verdict, label, name, when];
+  });
+  const text = [VERDICT_COLUMNS, ...lines].map((cells) => cells.map(csvCell).join(",") + "\r\n").join("");
+  const link = element("a");
+  link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
+  link.download = "verdicts.csv";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// The rows of a table of comma-separated values, with or without quotes.
+function parsedCsv(text) {
+  const lines = [[""]];
+  for (const [, quoted, plain, end] of text.replace(/^\ufeff/, "").matchAll(/"((?:[^"]|"")*)"|([^",\r\n]+)|(,|\r?\n)/g)) {
+    if (end === ",") lines.at(-1).push("");
+    else if (end) lines.push([""]);
+    else lines.at(-1)[lines.at(-1).length - 1] += quoted?.replaceAll('""', '"') ?? plain;
+  }
+  return lines.filter((cells) => cells.length > 1);
+}
+
+async function loadVerdicts(file) {
+  const [head = [], ...lines] = parsedCsv(await file.text());
+  const place = new Map((await unpack("files")).map((name, row) => [name, row]));
+  let strange = 0;
+  for (const cells of lines) {
+    const { file: name, verdict, label, when, who: person } = Object.fromEntries(head.map((key, i) => [key, cells[i] ?? ""]));
+    const row = place.get(name);
+    const known = verdict in VERDICTS && (verdict !== "wrong label" || (study.classes.includes(label) && label !== labelOf(row)));
+    if (row === undefined || !known) {
+      strange++;
+      continue;
+    }
+    verdicts.set(imageIds[row], { verdict, label: verdict === "wrong label" ? label : "", when });
+    who.value ||= person;
+  }
+  keepVerdicts();
+  layOut();
+  document.getElementById("n-verdicts").textContent += strange ? `; ${strange} lines are of no image or class here` : "";
+}
+
+function startVerdicts() {
+  const kept = JSON.parse(stored((store) => store.getItem(STORED)) ?? "null");
+  for (const [id, said] of kept?.verdicts ?? []) if (rowOf.has(id)) verdicts.set(id, said);
+  who.value = kept?.who ?? "";
+  keepVerdicts();
+  verdictBar.hidden = false;
+  who.addEventListener("input", keepVerdicts);
+  document.getElementById("save").addEventListener("click", saveVerdicts);
+  document.getElementById("load").addEventListener("change", async (event) => {
+    if (event.target.files.length) await loadVerdicts(event.target.files[0]);
+    event.target.value = "";
+  });
+  for (const [place, row] of [[grid, () => rows[active]], [dossier, () => openRow]]) {
+    place.addEventListener("keydown", async (event) => {
+      if (!(event.key in VERDICT_KEYS) || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input")) return;
+      event.preventDefault();
+      const marked = row();
+      await verdictByKey(marked, event.key);
+      if (openRow === marked) body.querySelector(".verdict").replaceWith(await verdictOf(marked));
+    });
+  }
+}

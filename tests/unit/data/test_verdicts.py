@@ -1,0 +1,47 @@
+"""Verdicts that people gave in the gallery, and tables that are none."""
+
+import numpy as np
+import pytest
+
+from study.data.index import Index
+from study.data.verdicts import Verdict, read_verdicts
+from study.errors import StudyError
+
+INDEX = Index(np.array([0, 1, 2, 1]), ["cat", "dog", "fox"], list("abcd"), np.array(["train"] * 4))
+HEAD = "image_id,file,sha256,verdict,label,who,when\n"
+
+
+def verdicts(folder, *lines: str, head: str = HEAD) -> list[Verdict]:
+    path = folder / "verdicts.csv"
+    path.write_text("\ufeff" + head + "".join(f"{line}\n" for line in lines))
+    return read_verdicts(path, INDEX)
+
+
+def test_an_image_is_found_by_its_file_and_several_people_may_judge_it(tmp_path):
+    assert verdicts(
+        tmp_path, "9,d,,wrong label,fox,me,", "0,a,,fine,,me,", "0,a,,ambiguous,,,"
+    ) == [
+        Verdict(3, "wrong label", 2, "me"),
+        Verdict(0, "fine", 0, "me"),
+        Verdict(0, "ambiguous", 0, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["0,e,,fine,,,"], "line 2: no image of this study has the file 'e'"),
+        (["0,a,,good,,,"], "line 2: the verdict is 'good'; expected one of fine"),
+        (["0,a,,fine,,,", "1,b,,wrong label,dog,,"], "line 3: the right label is 'dog', expected"),
+        (["0,a,,wrong label,owl,,"], "another class than 'cat': dog, fox"),
+        (["0,a,,fine,,me,", "0,a,,leave out,,me,"], "line 3: me judges a a second time"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_line(tmp_path, lines, message):
+    with pytest.raises(StudyError, match=message):
+        verdicts(tmp_path, *lines)
+
+
+def test_another_table_is_refused_with_the_column_that_it_lacks(tmp_path):
+    with pytest.raises(StudyError, match="no 'sha256'"):
+        verdicts(tmp_path, "0,a", head="image_id,file\n")
