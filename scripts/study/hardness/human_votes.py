@@ -59,9 +59,7 @@ def human_targets(people: HumanVotes) -> pd.DataFrame:
             "human_error": error,
             # Sorted, so that like votes for other classes give the same entropy to the last bit:
             # ties stay ties.
-            "human_entropy": entr(np.sort(votes, axis=1) / votes.sum(axis=1, keepdims=True)).sum(
-                axis=1
-            ),
+            "human_entropy": entr(np.sort(votes, axis=1) / total[:, None]).sum(axis=1),
             "human_rejects": rejects,
             "human_hard": error >= HARD_FOR_PEOPLE,
         }
