@@ -49,8 +49,8 @@ def test_every_promise_has_the_test_that_it_names():
     )
     assert len(promised) > 30
     for file, name in promised:
-        (path,) = (ROOT / "tests").rglob(file)
-        assert f"def {name}(" in path.read_text(), name
+        texts = [path.read_text() for path in (ROOT / "tests").rglob(file)]
+        assert any(f"def {name}(" in text for text in texts), name
 
 
 def commands() -> list[str]:
