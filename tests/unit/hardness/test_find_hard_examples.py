@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import assert_one_clear_line, run_script
-from find_hard_examples import growth_of_the_list
 from matplotlib.text import Text
 
+from find_hard_examples import growth_of_the_list
 from study.files import write_csv
 from study.hardness.judgements import DYNAMICS
 from study.hardness.reliability import Reliability
