@@ -11,7 +11,7 @@ import pandas as pd
 
 from study.audit.provenance import repository
 from study.config.partition_checks import keeps_together
-from study.data.datasets.image_groups import likely_groups
+from study.data.likely_groups import likely_groups
 from study.data.names import OWN
 from study.files import read_csv, read_json, read_table, write_text
 from study.job import run_script

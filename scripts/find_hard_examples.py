@@ -96,11 +96,11 @@ def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability], length
         return message_figure(
             f"Too few runs or images to say how reliable the list of the {length:,} hardest is."
         )
-    return growth_figure(
-        settling,
-        f"Halves of the runs share {shares['hardness']:.0%} of the {length:,} hardest; "
-        f"counted by errors, {shares['error_rate']:.0%}",
-    )
+    title = f"Halves of the runs share {shares['hardness']:.0%} of the {length:,} hardest"
+    # Comparable runs may be too few for halves.
+    if shares.get("error_rate") is not None:
+        title += f"; counted by errors, {shares['error_rate']:.0%}"
+    return growth_figure(settling, title)
 
 
 def write_confusions(arguments: argparse.Namespace, judged: pd.DataFrame) -> None:

@@ -135,9 +135,13 @@ def run_script(
     name: str, *arguments: object, check: bool = True, **options
 ) -> subprocess.CompletedProcess:
     """Run an entry script as a user would."""
+    environment = clean_environment()
+    # Limits of a process are set as it starts.
+    fresh = "preexec_fn" in options or warm.needs_a_fresh_process(environment)
+    python = sys.executable if fresh else warm.folder() / "python"
     result = subprocess.run(
-        [sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
-        capture_output=True, text=True, env=clean_environment(), **options,
+        [python, ROOT / "scripts" / name, *map(str, arguments)],
+        capture_output=True, text=True, env=environment, **options,
     )  # fmt: skip
     if check and result.returncode:
         pytest.fail(f"{name} failed:\n{result.stdout}{result.stderr}")
@@ -244,8 +248,7 @@ class Project:
         # Before the others: behind `--` all are targets.
         quiet = () if "--quiet" in arguments else ("--quiet", "host", "--printshellcmds")
         environment = self.environment(**extra)
-        # Some variables are read when Python starts.
-        if not (prefix or fresh or any(name.startswith("PYTHON") for name in environment)):
+        if not (prefix or fresh or warm.needs_a_fresh_process(environment)):
             environment["PATH"] = f"{warm.folder()}{os.pathsep}{environment['PATH']}"
         return subprocess.run(
             [*prefix, "snakemake", *quiet, *arguments],

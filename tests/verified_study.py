@@ -110,7 +110,8 @@ def write_run(study: SimpleNamespace, run: Run, init: int, **changes: Any) -> No
     write_json(run.folder / "run.json", record | changes)
     logits = answers_again(run.folder / "model.safetensors", record, study.images)
     write_answers(study, run, logits)
-    for name in ("dynamics.npz", "report.txt", "classification_report.json", "misclassified.csv"):
+    others = ("dynamics.npz", "gradcam.npz", "report.txt", "classification_report.json")
+    for name in (*others, "misclassified.csv"):
         (run.folder / name).write_text(f"{name} of {run.name}")
 
 

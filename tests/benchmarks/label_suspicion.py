@@ -2,10 +2,10 @@
 """Measure how well scores of hardness find wrong labels, with labels that are known to be wrong.
 
 In a scratch copy of CIFAR-10, with its own list of md5s, a share of all labels is changed. The new
-one is any other class by chance, or the class that is most like it. The study runs on that copy as on any
-data. The true labels come in as people's votes, so `validate_hardness` compares the scores. Fails
-unless the average precision of `label_suspicion` is at least that of `hardness`, and three times
-that of the plain count of wrong runs, `error_rate`.
+one is any other class by chance, or the class that is most like it. The study runs on that copy as
+on any data. The true labels come in as people's votes, so `validate_hardness` compares the scores.
+Fails unless the average precision of `label_suspicion` is at least that of `hardness`, and three
+times that of the plain count of wrong runs, `error_rate`.
 """
 
 import argparse

@@ -43,16 +43,6 @@ def test_every_page_can_be_reached_from_the_readme():
         assert f"({page.relative_to(ROOT).as_posix()})" in readme, page
 
 
-def test_every_promise_has_the_test_that_it_names():
-    promised = re.findall(
-        r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs/architecture.md").read_text()
-    )
-    assert len(promised) > 30
-    for file, name in promised:
-        (path,) = (ROOT / "tests").rglob(file)
-        assert f"def {name}(" in path.read_text(), name
-
-
 def commands() -> list[str]:
     """Return the commands that the pages show, in blocks and in running text, each once."""
     found = []

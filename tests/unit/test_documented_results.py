@@ -182,7 +182,7 @@ def test_planted_wrong_labels_were_found_three_times_as_well_as_by_counting():
 
 def test_the_tests_that_the_readme_names_exist():
     named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", documentation())
-    assert len(named) > 10
+    assert len(named) > 30
     for file, name in named:
-        (path,) = (ROOT / "tests").rglob(file)
-        assert f"def {name}(" in path.read_text(), name
+        texts = [path.read_text() for path in (ROOT / "tests").rglob(file)]
+        assert any(f"def {name}(" in text for text in texts), name

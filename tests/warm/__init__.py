@@ -7,12 +7,14 @@ the project. Tests of how processes start, end and are killed start their own (`
 
 import atexit
 import functools
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -34,3 +36,12 @@ def folder() -> Path:
         assert server.poll() is None, "the server of warm processes ended"
         time.sleep(0.02)
     return made
+
+
+def needs_a_fresh_process(environment: Mapping[str, str]) -> bool:
+    """Tell whether there are variables that Python or a library reads when it is imported.
+
+    Also where the system, which is not Linux, cannot wait for a process and a socket at once.
+    """
+    read = ("PYTHON", "MPL", "MATPLOTLIBRC", "TORCH_")
+    return not hasattr(os, "pidfd_open") or any(name.startswith(read) for name in environment)

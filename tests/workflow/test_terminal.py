@@ -21,17 +21,17 @@ def study(project: Project, *words: str) -> subprocess.CompletedProcess:
 
 
 def test_a_study_is_planned_before_it_runs(project):
-    project.configure({"seeds": list(range(40))}, "many.yaml")
+    project.configure({"seeds": list(range(8))}, "many.yaml")
     given = ("--configfile", "config/many.yaml")
-    result = study(project, "plan", "--cores", "1", "--hours", "0.3", *given)
+    result = study(project, "plan", "--cores", "1", "--hours", "0.1", *given)
     assert result.returncode == 0, result.stderr
     words = " ".join(result.stdout.split())
-    assert "80 train, 80 predict" in words
-    # Two epochs of 70 and of 141 training images, with forty seeds each.
-    assert "cnn2 80 2 16,880 " in words
+    assert "16 train, 16 predict" in words
+    # Two epochs of 70 and of 141 training images, with eight seeds each.
+    assert "cnn2 16 2 3,376 " in words
     assert "Time: about" in words and "Disk: about" in words
     proposed = re.search(r"seeds: (\[[0-9, ]+\]) in the configuration", words)[1]
-    assert 1 <= len(json.loads(proposed)) < 40
+    assert 1 <= len(json.loads(proposed)) < 8
     result = study(project, "plan", "--hours", "0.001")
     assert_one_clear_line(result.stderr, "not even one seed fits")
 

@@ -23,10 +23,11 @@ from study.config.recipes import merged
 from study.config.study import check_study
 from study.config.texts import check_path
 from study.data.datasets.folder_parts import images_and_tests, parts_in
-from study.data.datasets.image_groups import Guess, check_groups, likely_groups
+from study.data.datasets.image_groups import check_groups
 from study.data.datasets.image_kinds import HEIF, reads_heif
 from study.data.datasets.listing import Listing, list_images, named
 from study.data.datasets.pictures import size_of
+from study.data.likely_groups import Guess, likely_groups
 from study.data.splits import ROLES
 from study.errors import StudyError
 from study.files import read_yaml, with_home, write_text

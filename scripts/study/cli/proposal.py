@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from study.data.datasets.image_groups import Guess
 from study.data.datasets.listing import Listing
+from study.data.likely_groups import Guess
 from study.errors import escaped
 from study.files import with_home
 from study.wording import counted

@@ -7,8 +7,9 @@ from made_images import coloured
 
 from study.cli.main import main
 from study.data.datasets.digest import digest_of_images
-from study.data.datasets.image_groups import check_groups, group_pattern, likely_groups
+from study.data.datasets.image_groups import check_groups, group_pattern
 from study.data.datasets.listing import list_images
+from study.data.likely_groups import likely_groups
 from study.errors import StudyError
 from study.files import write_csv
 

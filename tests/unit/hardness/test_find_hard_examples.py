@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import assert_one_clear_line, run_script
+from matplotlib.text import Text
 
+from find_hard_examples import growth_of_the_list
 from study.files import write_csv
 from study.hardness.judgements import DYNAMICS
+from study.hardness.reliability import Reliability
 from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
 from study.runs.tree import ResultsTree
 
@@ -159,3 +162,11 @@ def test_a_diverged_run_judges_nothing(tmp_path):
 def test_a_study_in_which_everything_diverged_has_no_scores(tmp_path):
     study = Study(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
     assert study.hard_examples()["output"]["hardness"].isna().all()
+
+
+def test_the_figure_of_growth_needs_no_halves_of_comparable_runs():
+    settling = pd.DataFrame({"n_runs": [1, 2], "score": "hardness", "overlap": [0.5, 1.0]})
+    halves = [Reliability("hardness", 0.9, 0.95, {10: 0.5}, 20)]
+    texts = growth_of_the_list(settling, halves, 10).findobj(Text)
+    title = " ".join(text.get_text() for text in texts)
+    assert "Halves of the runs share 50% of the 10 hardest" in title and "errors" not in title

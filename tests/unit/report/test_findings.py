@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from study.data.datasets.image_groups import likely_groups
+from study.data.likely_groups import likely_groups
 from study.report.findings import Results, main_findings
 
 SIZES = {"v1": 100, "v2": 100, "v1+v2": 200, "official": 300}
@@ -85,7 +85,7 @@ def hardness() -> dict[str, pd.DataFrame]:
             [
                 (2, "two.png", "cat", 8, 8, 0.5, 4, "consensus other", True),
                 (0, "zero.png", "cat", 8, 8, 0.1, 2, "split", True),
-                (1, "one.png", "cat", 9, 4, 0.0, 0, "easy", False),
+                (1, "one.png", "dog", 9, 4, 0.0, 0, "easy", False),
                 (3, "three.png", "dog", 0, 0, np.nan, np.nan, None, None),
             ],
         ),

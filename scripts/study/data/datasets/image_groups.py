@@ -5,23 +5,14 @@ The workflow asks at every start, so numpy is not imported.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from study.data.datasets.image_names import Listed
+from study.data.likely_groups import REST
 from study.errors import StudyError, escaped
 from study.wording import counted
 
 _EXAMPLE = r"(patient\d+)"
-# A group has a folder of its own in its class, or files begin with a name that has a number, which
-# the image's own number follows: IMG_1234_1.jpg, patient12 (3).png, video7frame0001.png.
-_NAMED = r"^((?:.+/)?[^/]*\d[^/]*?)"
-_USUAL = (
-    r"^([^/]+/[^/]+)/",
-    rf"{_NAMED}[_\-. ]+\(?\d{{1,4}}\)?\.\w+$",
-    rf"{_NAMED}[_\-. ]*(?:frame|burst|shot|slice|view)[_\-. ]*\d+\.\w+$",
-)
-_REST = "|(.+)$"  # all others are alone
 
 
 def group_pattern(text: str) -> re.Pattern[str]:
@@ -65,7 +56,7 @@ def grouped_by(images: Sequence[Listed], text: str) -> list[Listed]:
     found = [_found(pattern, image.file) for image in images]
     missing = [image.file for image, group in zip(images, found, strict=True) if not group]
     if missing:
-        rest = "" if len(missing) == len(images) else f"; images that are alone: '{text}{_REST}'"
+        rest = "" if len(missing) == len(images) else f"; images that are alone: '{text}{REST}'"
         raise StudyError(
             f"config: dataset.group {text!r} finds no group in {len(missing):,} of "
             f"{counted(len(images), 'path')}, such as {missing[0]}; expected one in each{rest}"
@@ -117,47 +108,3 @@ def check_groups(images: Sequence[Listed], n_parts: int, n_roles: int) -> int | 
             f"of {parts}; make the partitions fewer, or add groups"
         )
     return len(names)
-
-
-class Guess(NamedTuple):
-    """What the paths of images say of groups.
-
-    Attributes:
-        pattern: finds the groups, for `dataset.group`.
-        n_images: images that are not alone in their group.
-        n_groups: their groups.
-        example: two paths of one group.
-    """
-
-    pattern: str
-    n_images: int
-    n_groups: int
-    example: tuple[str, str]
-
-
-def likely_groups(files: Mapping[str, str] | Iterable[tuple[str, str]]) -> Guess | None:
-    """Return the groups that paths suggest, such as bursts; None where most images look alone.
-
-    Args:
-        files: path and class of each image.
-
-    Returns:
-        The first usual pattern by which half of the images are in groups of several, unless a class
-        would be a single group.
-    """
-    labels = dict(files)
-    for pattern in _USUAL:
-        groups: dict[str, list[str]] = defaultdict(list)
-        for file in labels:
-            if match := re.search(pattern, file):
-                groups[match[1]].append(file)
-        several = {name: members for name, members in groups.items() if len(members) > 1}
-        n_images = sum(map(len, several.values()))
-        in_class: dict[str, set[str]] = defaultdict(set)
-        for file, label in labels.items():
-            match = re.search(pattern, file)
-            in_class[label].add(match[1] if match else file)
-        if several and 2 * n_images >= len(labels) and min(map(len, in_class.values())) > 1:
-            first, second = next(iter(several.values()))[:2]
-            return Guess(pattern + _REST, n_images, len(several), (first, second))
-    return None

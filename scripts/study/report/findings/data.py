@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from study.comparison.answers import is_uneven
-from study.data.datasets.image_groups import Guess
+from study.data.likely_groups import Guess
 from study.report.findings.finding import Finding, Results, percent
 from study.wording import counted
 

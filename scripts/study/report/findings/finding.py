@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from study.data.datasets.image_groups import Guess
+from study.data.likely_groups import Guess
 
 
 class Finding(NamedTuple):

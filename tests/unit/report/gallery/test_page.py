@@ -228,7 +228,7 @@ def test_maps_are_taken_of_the_listed_images(study, tmp_path):
     assert_one_clear_line(failed.stderr, "b on v1+v2, seed 9, which is no run of the study")
     np.savez(tmp_path / "b.npz", image_ids=ids)
     failed = study.build("--gradcam", tmp_path / "b.npz", check=False)
-    assert_one_clear_line(failed.stderr, "b.npz: not the maps that", "compute them again")
+    assert_one_clear_line(failed.stderr, "b.npz: not the maps of Grad-CAM", "compute them again")
 
 
 def test_a_model_without_maps_is_passed_over(study, tmp_path):
