@@ -267,3 +267,11 @@ def test_names_that_suggest_groups_are_told_where_no_groups_are_given():
     assert "80 images are of 20 patients" in found.text and "accuracies may flatter" in found.text
     assert f"group: '{guess.pattern}'" in found.text
     assert not any("together" in f.subject for f in main_findings(study()))
+
+
+def test_a_study_without_halves_of_comparable_runs_says_how_far_the_list_is_reliable():
+    whole = study().reliability
+    said = " ".join(texts(study(reliability=whole[whole["score"] == "hardness"])).values())
+    assert "halves of the runs share 70 %" in said and "counting wrong runs" not in said
+    said = " ".join(texts(study(reliability=whole[:0])).values())
+    assert "too few runs or images to say how reliable" in said

@@ -31,16 +31,20 @@ def _reliability(reliability: pd.DataFrame) -> str:
         for column in halves
         if column.startswith("overlap_top_") and halves[column].notna().all()
     ]
-    if halves.empty or not tops:
+    if "hardness" not in halves.index or not tops:
         return "There are too few runs or images to say how reliable the list of hard images is."
     top = max(tops, key=lambda column: int(column.rsplit("_", 1)[1]))
-    hardness, count = halves.loc["hardness"], halves.loc["error_rate"]
-    return (
+    hardness = halves.loc["hardness"]
+    text = (
         f"Two random halves of the runs share {percent(hardness[top], 0)} of their "
         f"{int(top.rsplit('_', 1)[1]):,} hardest images, and rank all images alike with a "
-        f"correlation of {hardness['correlation']:.2f}. Lists made by counting wrong runs share "
-        f"{percent(count[top], 0)}."
+        f"correlation of {hardness['correlation']:.2f}."
     )
+    # Comparable runs may be too few for halves.
+    if "error_rate" in halves.index:
+        count = percent(halves.loc["error_rate", top], 0)
+        text += f" Lists made by counting wrong runs share {count}."
+    return text
 
 
 def _confusions(judged: pd.DataFrame, confusions: pd.DataFrame) -> str:
