@@ -2,6 +2,7 @@
 """Show which places of the hardest images speak for which class to a model (Grad-CAM)."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -85,10 +86,7 @@ def answer(
     run, image_ids = question.run, question.image_ids
     model = load_model(run.folder / "model.safetensors", run.record, device)
     normalize = Normalize(**run.record["recipe"]["normalize"]).to(device)
-
-    def explain(classes: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-        return gradcam_of_last_stages(model, normalize, images, classes)
-
+    explain = partial(gradcam_of_last_stages, model, normalize, images)
     return explained(image_ids, run.predictions(), labels, explain, run.combo, run.seed)
 
 

@@ -4,6 +4,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,10 +64,7 @@ def maps_of_mistakes(
     mistakes = predictions.confident_mistakes(labels, "test")[:count]
     if not len(mistakes):
         return no_maps()
-
-    def explain(classes: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-        return gradcam_of_last_stages(model, normalize, images[mistakes], classes)
-
+    explain = partial(gradcam_of_last_stages, model, normalize, images[mistakes])
     try:
         return explained(mistakes, predictions, labels, explain)
     except NoMaps as error:

@@ -3,7 +3,6 @@
 After each, the same command completes, and the results are those of a study that nothing befell.
 """
 
-import copy
 import os
 import re
 import shutil
@@ -24,10 +23,7 @@ COMMAND = (str(RUN / "predictions.npz"), *FULL)
 @pytest.fixture
 def whole(tmp_path, finished) -> Project:
     """A copy of the finished study with its records."""
-    project = copy.copy(finished)
-    project.folder = tmp_path / "project"
-    shutil.copytree(finished.folder, project.folder, symlinks=True)
-    return project
+    return finished.copied(tmp_path / "project")
 
 
 @pytest.fixture

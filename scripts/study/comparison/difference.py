@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import bdtr, stdtr
+from scipy.special import stdtr
 
-from study.comparison.intervals import t_half_width, t_interval, t_p_value
+from study.comparison.intervals import mcnemar_p_value, t_half_width, t_interval, t_p_value
 from study.comparison.spread import ENOUGH_SEEDS, UNKNOWN, Spread, safely_summed
 from study.runs.clusters import jackknife_factors
 
@@ -202,5 +202,4 @@ def _mcnemar(gap: np.ndarray, unit: np.ndarray) -> float | None:
     """Return the exact p-value of McNemar's test; None where gaps are not of single answers."""
     if not np.isin(gap, (-1, 0, 1)).all() or len(np.unique(unit)) < len(unit):
         return None
-    won, lost = int((gap == 1).sum()), int((gap == -1).sum())
-    return float(min(1, 2 * bdtr(min(won, lost), won + lost, 0.5)))
+    return mcnemar_p_value(int((gap == 1).sum()), int((gap == -1).sum()))

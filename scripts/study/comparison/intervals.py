@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import bdtr, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -46,6 +46,16 @@ def t_p_value(value: float, error: float, freedom: float) -> float:
     Where the error is 0, it is 1 for an estimate of 0 and 0 for all others.
     """
     return float(2 * stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
+
+
+def mcnemar_p_value(won: int, lost: int) -> float:
+    """Return the two-sided p-value of McNemar's exact test: whether both win equally often.
+
+    Args:
+        won: images that only the second of two models gets right.
+        lost: images that only the first gets right.
+    """
+    return min(1.0, 2 * float(bdtr(min(won, lost), won + lost, 0.5)))
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -6,10 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import bdtr, stdtrit
 
 from study.comparison.difference import difference_row
-from study.comparison.intervals import CONFIDENCE, holm, t_half_width, t_p_value
+from study.comparison.intervals import (
+    CONFIDENCE,
+    holm,
+    mcnemar_p_value,
+    t_half_width,
+    t_p_value,
+)
 from study.comparison.spread import residual
 from study.runs.predictions import Predictions
 
@@ -55,7 +60,7 @@ def seed_noise(groups: Sequence[Sequence[float]]) -> float:
     if freedom == 0:
         return math.nan
     squares = sum(float(((group - group.mean()) ** 2).sum()) for group in known)
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2) * math.sqrt(2 * squares / freedom))
+    return t_half_width(math.sqrt(2 * squares / freedom), freedom)
 
 
 class PairedAnswers(NamedTuple):
@@ -94,8 +99,7 @@ class PairedAnswers(NamedTuple):
         if self.groups is not None:
             gap = self.right[1].astype(float) - self.right[0]
             return difference_row([gap], [self.groups])["p"] if len(gap) else 1.0
-        lost, won = int(self.lost.sum()), int(self.won.sum())
-        return min(1.0, 2 * float(bdtr(min(lost, won), lost + won, 0.5)))
+        return mcnemar_p_value(int(self.won.sum()), int(self.lost.sum()))
 
 
 def paired_answers(
