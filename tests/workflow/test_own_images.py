@@ -138,6 +138,13 @@ def test_groups_are_kept_whole_verified_and_refused_where_a_class_has_too_few(tm
     }  # fmt: skip
     partitions = [{"name": name, "size": 0.5} for name in ("v1", "v2")]
     study = project.study | {"dataset": dataset, "partitions": partitions, "combos": ["v1"]}
+    folds = {"split": project.study["split"] | {"folds": 2}, "seeds": [7, 8]}
+    project.configure(study | folds | {"near_duplicates": {"threshold": 0.1}})
+    of_folds = [f"results/splits/v1/seed{seed}.csv" for seed in (7, 8)]
+    project.succeeds(*of_folds)
+    first, second = (pd.read_csv(project.folder / path).set_index("image_id") for path in of_folds)
+    assert (first["role"].eq("test") != second["role"].eq("test")).all()  # each is tested once
+    assert first["role"].nunique() == 3 and sorted(first.index) == sorted(second.index)
     project.configure(study | {"near_duplicates": {"threshold": 0.1}})
     splits = [f"results/splits/{name}/seed7.csv" for name in ("v1", "v2")]
     project.succeeds(*splits)

@@ -13,7 +13,7 @@ and at least `images`.
 
 Where all seeds test the same images, `shared` is their interaction's alone. That leaves
 (MS_image + MS_seed - MS_residual)/(n·S). Where no image is tested twice, `shared` equals `images`.
-That leaves the variance between seeds.
+That leaves the variance between seeds. Folds of several rounds lie between the two.
 
 Source: H. Scheffé, "The Analysis of Variance", 1959, chapter 7.
 """
@@ -37,14 +37,14 @@ class Images(NamedTuple):
         once: images that several seeds test counted once.
         by_seed: as if each seed tested other images.
         n: distinct units, images or groups of them.
-        always_the_same: whether all seeds test the same.
+        times: in how many seeds each is tested, if all are in equally many; else 0.
         single: whether each unit is one image.
     """
 
     once: Spread
     by_seed: Spread
     n: int
-    always_the_same: bool
+    times: int
     single: bool
 
 
@@ -61,11 +61,12 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
     size = max(int(unit.max()) for unit in units) + 1
     total, differing = np.zeros(size), np.zeros(size, bool)
     n = len(np.unique(np.concatenate(units)))
-    same = all(np.array_equal(units[0], unit) for unit in units[1:])
+    tested = np.sum([np.bincount(unit, minlength=size) > 0 for unit in units], axis=0)
+    times = int(tested.max()) if (tested[tested > 0] == tested.max()).all() else 0
     single = all(np.bincount(unit).max() == 1 for unit in units)
     if n == 1:  # nothing is known of others
         anything = Spread(max(float((gap**2).max()) for gap in gaps), 1)
-        return Images(anything, anything, n, same, single)
+        return Images(anything, anything, n, times, single)
     by_seed, n_by_seed = 0.0, 0
     for gap, unit in zip(gaps, units, strict=True):
         deviations = (gap - gap.mean()) / (len(gap) * len(gaps))
@@ -77,7 +78,7 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
         total += of_units
         differing |= differs
     once = Spread(float(total @ total), max(int(differing.sum()) - 1, 1))
-    return Images(once, Spread(by_seed, max(n_by_seed - 1, 1)), n, same, single)
+    return Images(once, Spread(by_seed, max(n_by_seed - 1, 1)), n, times, single)
 
 
 class Difference(NamedTuple):
@@ -126,9 +127,9 @@ def difference(
     shared = max(images.by_seed.variance - repeated / max(n_seeds - 1, 1), 0.0)
     beside = Spread(max(images.once.variance - shared, 0.0), images.once.freedom)
     new_images = safely_summed([beside, over_seeds])
-    if not images.always_the_same or n_seeds == 1:
+    if not images.times or n_seeds == 1:
         return Difference(value, over_seeds, images.by_seed, new_images, images, seeds, 0)
-    fixed = max(repeated, 0) * n_seeds / (n_seeds - 1)
+    fixed = max(repeated, 0) * images.times / (images.times - 1) if images.times > 1 else 0
     return Difference(value, new_images, images.once, new_images, images, seeds, fixed)
 
 
@@ -193,7 +194,7 @@ def _method(found: Difference, main: Spread, n_seeds: int) -> str:
         differing = int(found.least.freedom) + 1
         what = "images" if found.images.single else "groups of images"
         return f"t over {differing} {what} on which they differ, wider than over seeds"
-    of = "seeds and images" if found.images.always_the_same and n_seeds > 1 else "seeds"
+    of = "seeds and images" if found.images.times and n_seeds > 1 else "seeds"
     pooled = "" if n_seeds >= ENOUGH_SEEDS else ", with pairs alike"
     return f"t over {n_seeds} {of}{pooled}, {main.freedom:.3g} degrees of freedom"
 
