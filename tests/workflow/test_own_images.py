@@ -61,6 +61,12 @@ def test_the_study_is_whole_and_names_are_what_they_were(own):
     assert metrics["external_test"]["n"] == 15
     external = summary.set_index("combo")["external_test_accuracy"]
     assert external["official"] == summary["test_accuracy"].iloc[1] and external.notna().all()
+    pairs = pd.read_csv(results / "comparisons/comparisons.csv").set_index("measure")
+    pair = pairs.loc["external_test_accuracy"]
+    assert (pair["a"], pair["b"], pair["n_images"]) == ("v1", "official", 15)
+    assert pair["difference"] == pytest.approx(external["official"] - external["v1"], abs=1e-5)
+    assert "accuracy" not in pairs.index  # official is tested on other images than v1
+    assert "Differences on your test images" in (results / "overview.rst").read_text()
     assert {f"recall_{name}" for name in COLOURS} <= set(summary.columns)
     assert summary[[f"recall_{name}" for name in COLOURS]].notna().all(axis=None)
     hard = pd.read_csv(results / "hard_examples.csv", dtype=str, keep_default_na=False)

@@ -91,9 +91,11 @@ rule compare:
         code=code("compare.py"),
         partitions=list(PARTITIONS),
         precision=config["compare"]["precision"],
+        external=EXTERNAL_TEST,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/compare.py"'
         " --code {params.code:q}"
+        " {params.external:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
         " --partitions {params.partitions:q}"

@@ -65,7 +65,7 @@ def test_a_group_has_one_role_and_is_tested_once_in_a_round(whole):
 
 def test_more_folds_than_images_of_a_class_are_refused():
     labels, config = np.repeat([0, 1], [40, 4]), study(5, 5)
-    with pytest.raises(StudyError, match="folds is 5 and the class .rare. has 4 images"):
+    with pytest.raises(StudyError, match=r"folds is 5 and the class .rare. has 4 images"):
         for seed in config["seeds"]:
             split = split_by(config, seed, np.arange(44), labels)
             require_every_class(split, labels, ["common", "rare"], "v1", folds=5)
