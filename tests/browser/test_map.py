@@ -39,7 +39,7 @@ def places(study) -> pd.DataFrame:
     table = study.listed().set_index("image_id")
     x, y = (table[f"map_{axis}"] for axis in "xy")
     whole = pd.DataFrame({"x": (x - x.min()) / (x.max() - x.min())})
-    return whole.assign(y=1 - (y - y.min()) / (y.max() - y.min()))
+    return 0.01 + 0.98 * whole.assign(y=1 - (y - y.min()) / (y.max() - y.min()))
 
 
 def on_page(page, x: float, y: float) -> tuple[float, float]:

@@ -1,20 +1,20 @@
 // The map of the listed images, by features: dots by label, of which those that are shown stand out.
 const map = document.getElementById("map");
 const canvas = document.getElementById("plane");
-const [SIDE, DOT, REACH, CORNERS] = [640, 2.5, 12, 40];
+const [SIDE, DOT, REACH, CORNERS, MOST_COLOURS] = [640, 2.5, 12, 40, 20];
 let places = null; // x and y of each row on the canvas
 let drawn = [];
 let shape = [];
 
-function hue(row) {
-  return (360 * study.classes.indexOf(labelOf(row))) / study.classes.length;
+function colourOf(label) {
+  return `hsl(${(360 * study.classes.indexOf(label)) / study.classes.length} 70% 50%)`;
 }
 
-// Resolves to where rows lie, 0 to 1 in both directions.
+// Resolves to where rows lie, 0 to 1 in both directions, with room at the edges for whole dots.
 async function positions() {
   const [x, y] = await Promise.all([column("map_x"), column("map_y")]);
   const ends = ["map_x", "map_y"].map((name) => columns.get(name)).map(({ low, step }) => [low, step]);
-  const whole = (value, [low, step]) => (value - low) / (65534 * step || 1);
+  const whole = (value, [low, step]) => 0.01 + (0.98 * (value - low)) / (65534 * step || 1);
   return Array.from({ length: study.n }, (_, row) => [whole(x(row), ends[0]), 1 - whole(y(row), ends[1])]);
 }
 
@@ -57,7 +57,7 @@ async function drawMap(shownRows) {
   for (const bright of [false, true]) {
     for (let row = 0; row < study.n; row++) {
       if (among.has(row) !== bright) continue;
-      brush.fillStyle = bright ? `hsl(${hue(row)} 70% 50%)` : "hsl(0 0% 50% / 0.25)";
+      brush.fillStyle = bright ? colourOf(labelOf(row)) : "hsl(0 0% 50% / 0.25)";
       const [x, y] = places[row];
       brush.fillRect(x * SIDE - DOT, y * SIDE - DOT, 2 * DOT, 2 * DOT);
     }
@@ -95,9 +95,20 @@ function select(corners) {
   changed();
 }
 
+function legend() {
+  if (study.classes.length > MOST_COLOURS) return [];
+  return study.classes.map((name) => {
+    const [entry, dot] = [element("span", ` ${name} `), element("i")];
+    dot.style.background = colourOf(name);
+    entry.prepend(dot);
+    return entry;
+  });
+}
+
 function startMap() {
   map.hidden = !columns.has("map_x");
   if (map.hidden) return;
+  document.getElementById("legend").append(...legend());
   canvas.width = canvas.height = SIDE;
   map.addEventListener("toggle", () => drawMap(drawn).then(render));
   canvas.addEventListener("pointerdown", (event) => {
