@@ -29,13 +29,15 @@ _COMPARED = [
 ]  # fmt: skip
 _SHOWN = [
     *_GROUP, "seed", "status", "n_train", "parameters", "common_test_accuracy", "test_accuracy",
-    "macro_f1", "nll", "ece", "temperature", "ece_scaled", "epochs", "train_seconds", "device",
+    "macro_f1", "auroc", "nll", "ece", "temperature", "ece_scaled", "epochs", "train_seconds",
+    "device",
 ]  # fmt: skip
 _SHOWN_OF_GROUPS = [
     *_GROUP, "n", "n_runs",
     *(f"common_test_accuracy_{part}" for part in ("mean", "sd", "low", "high")),
     "letters_of_combos", "letters_of_models", "test_accuracy_mean", "test_accuracy_sd",
-    "out_of_sample_accuracy_mean", "macro_f1_mean", "nll_mean", "brier_mean", "ece_mean",
+    "out_of_sample_accuracy_mean", "macro_f1_mean", "auroc_mean", "nll_mean", "brier_mean",
+    "ece_mean",
 ]  # fmt: skip
 _ABOUT_RUNS = """\
 Compare combos by common_test_accuracy: every run of a seed is scored on the same images, which no

@@ -18,8 +18,10 @@ from study.comparison.shapley import shapley_table
 from study.comparison.variance import variance_table
 from study.data.index import Index
 
-# A measure of single images, and whether less of it is better.
-MEASURES = {"accuracy": False, "nll": True, "brier": True, "balanced_accuracy": False}
+# Measures in which each class counts the same, and how they are called.
+BY_CLASS = {"balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "auroc": "AUROC"}
+# A measure that is a mean over images, and whether less of it is better.
+MEASURES = {"accuracy": False, "nll": True, "brier": True} | dict.fromkeys(BY_CLASS, False)
 
 # Of tables without rows.
 _PAIR_COLUMNS = [
@@ -68,7 +70,7 @@ def comparisons(
         study: the runs.
         precision: half-width of a difference's 95 % interval to plan for, a share of 1.
         measures: by which pairs are compared; the first is accuracy. Default: all that there are,
-            balanced accuracy only where classes are uneven.
+            those in which each class counts the same only where classes are uneven.
 
     Returns:
         - one row per pair and measure: `compared` ("combos" or "models"), `within` (the model or

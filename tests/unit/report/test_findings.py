@@ -101,17 +101,18 @@ def texts(results: Results) -> dict[str, str]:
     return {finding.subject: finding.text for finding in main_findings(results)}
 
 
-def test_uneven_classes_have_a_baseline_and_balanced_accuracy_beside_it():
+def test_uneven_classes_have_a_baseline_and_measures_that_suit_them_beside_it():
     assert "Uneven classes" not in texts(study())
     images = study().hard_examples.assign(**{"class": ["cat", "cat", "dog", "cat"]})
     found = texts(study(hard_examples=images, combos=("v1",), models=("m",)))["Uneven classes"]
     assert found.startswith("cat is 75.0 % of the images and dog 25.0 %")
     assert "Always naming cat reaches 75.0 % accuracy" in found and found.endswith("the same.")
     pairs = study().comparisons
-    balanced = pairs.head(4).assign(measure="balanced_accuracy")
-    changes = {"comparisons": pd.concat([pairs, balanced]), "hard_examples": images}
-    n_real = (balanced["verdict"] != "undecided").sum()
-    assert f"{n_real} of its 4 differences" in texts(study(**changes))["Uneven classes"]
+    by_class = [pairs.head(4).assign(measure=name) for name in ("balanced_accuracy", "auroc")]
+    changes = {"comparisons": pd.concat([pairs, *by_class]), "hard_examples": images}
+    n = (by_class[0]["verdict"] != "undecided").sum()
+    expected = f"of 4 differences count as real by balanced accuracy {n}, by AUROC {n}."
+    assert expected in texts(study(**changes))["Uneven classes"]
 
 
 def test_what_is_best_comes_first_then_what_is_real_then_what_limits_the_study():
