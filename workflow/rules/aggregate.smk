@@ -47,6 +47,7 @@ rule compare:
                 "agreement",
                 "shapley",
                 "calibration",
+                "roc",
             ],
         ),
         page=report(
@@ -79,6 +80,15 @@ rule compare:
             category=chapter("Comparisons"),
             labels={"item": "calibration, figure"},
         ),
+        roc=[
+            report(
+                f"results/figures/roc/{model}.svg",
+                caption="../report/roc.rst",
+                category=chapter("Comparisons"),
+                labels={"item": f"ROC and precision–recall of {model}, figure"},
+            )
+            for model in MODELS
+        ],
     log:
         "results/logs/compare.log",
     conda:
@@ -104,6 +114,7 @@ rule compare:
         " --variance-figure {output.variance:q}"
         " --scaling-figure {output.scaling:q}"
         " --calibration-figure {output.calibration:q}"
+        " --roc-figures {output.roc:q}"
         " > {log:q} 2>&1"
 
 

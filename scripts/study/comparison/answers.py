@@ -13,6 +13,7 @@ from study.runs.calibration import equal_width_edges, reliability
 from study.runs.linearised import auroc_values, macro_f1_values
 from study.runs.metrics import losses
 from study.runs.predictions import Predictions
+from study.runs.roc import Curves, curves_of
 from study.runs.run import Run, read_runs
 from study.runs.tree import ResultsTree
 
@@ -31,6 +32,8 @@ class Answers(NamedTuple):
         bits: uint8, 2×⌈N/8⌉; `right` and `unseen`, one bit per image.
         bins: by "as trained" and "after temperature scaling" what
             `study.runs.calibration.reliability` says of the test images.
+        curves: ROC and precision–recall curves on the test images; None of predictions that were
+            made elsewhere.
     """
 
     run: Run
@@ -39,6 +42,7 @@ class Answers(NamedTuple):
     n_images: int
     bits: np.ndarray
     bins: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+    curves: Curves | None = None
 
     @property
     def right(self) -> np.ndarray:
@@ -122,7 +126,8 @@ def answers(
     bins = {state: reliability(p, right[test], edges) for state, p in confidence.items()}
     values = image_values(log_p, labels[test], right[test], is_uneven(labels))
     bits = np.packbits([right, predictions.may_judge()], axis=1)
-    return Answers(run, test, values, len(labels), bits, bins)
+    curves = curves_of(log_p, labels[test])
+    return Answers(run, test, values, len(labels), bits, bins, curves)
 
 
 class Family(NamedTuple):

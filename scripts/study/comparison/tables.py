@@ -13,6 +13,7 @@ from study.comparison.difference import difference_row
 from study.comparison.error_consistency import agreement_table
 from study.comparison.pairs import compare, letters, with_verdicts
 from study.comparison.power import power_row
+from study.comparison.roc import roc_table
 from study.comparison.scaling import scaling_table
 from study.comparison.shapley import shapley_table
 from study.comparison.variance import variance_table
@@ -58,6 +59,7 @@ def comparison_tables(study: Study, index: Index, precision: float) -> dict[str,
         "agreement": agreement_table(study),
         "shapley": shapley_table(study, index.labels, index.classes),
         "calibration": calibration_table(study),
+        "roc": roc_table(study, index.classes),
     }
 
 
