@@ -187,10 +187,16 @@ def summarized(tmp_path_factory):
     write_csv(
         folder / "c.csv", ["combo", "model", *letters, *ends], [["v1", "m", "a", "", *[0.5] * 4]]
     )
+    write_csv(
+        folder / "b.csv",
+        ["seed", "combo", "measured_on", "nearest_neighbour", "largest_class"],
+        [(1, "v1", "common_test", 0.55, 0.1)],
+    )
     layers = [("a", 40), ("b", 2), ("total", 42)]
     write_csv(folder / "models" / "m" / "layers.csv", ["name", "multiply_adds"], layers)
     run_script(
         "summarize.py", "--runs", folder / "runs.csv", "--compared", folder / "c.csv",
+        "--baselines", folder / "b.csv",
         "--groups", folder / "g.csv", "--groups-page", folder / "g.html",
         "--page", folder / "p.html", "--figure", folder / "figures" / "f.svg",
         "--output", folder / "s.csv",
