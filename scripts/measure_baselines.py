@@ -5,12 +5,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from study.data.index import read_image_ids, read_index
 from study.data.splits import read_split
+from study.files import write_csv
 from study.job import run_script
-from study.report.tables import write_table
 from study.runs.baselines import baselines_of_seed, small_copies
 
 
@@ -27,7 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
         }
         of_seed = baselines_of_seed(arguments.combos, splits, read_image_ids(path), copies, labels)
         rows += [{"seed": int(path.stem.removeprefix("seed"))} | row for row in of_seed]
-    write_table(arguments.output, pd.DataFrame(rows), "%.6f")
+    write_csv(arguments.output, rows[0], [row.values() for row in rows])
 
 
 if __name__ == "__main__":

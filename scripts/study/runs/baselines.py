@@ -115,8 +115,8 @@ def baselines_of_seed(
                 "combo": combo,
                 "measured_on": "test" if combo == OFFICIAL else "common_test",
                 "n_test": len(test),
-                "nearest_neighbour": (neighbour == test).mean(),
-                "largest_class": np.bincount(test).max() / len(test),
+                "nearest_neighbour": round(float((neighbour == test).mean()), 6),
+                "largest_class": round(float(np.bincount(test).max() / len(test)), 6),
             }
         )
     return rows
