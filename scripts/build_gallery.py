@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.data.embedding import read_relations
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
 from study.files import read_array, read_table, write_text
@@ -76,9 +77,11 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
     image_ids, confused = table["image_id"].to_numpy(), confused_classes(table, answers, index)
     near = (np.full((len(table), _NEIGHBOURS), -1),) * 2
     usable = (run for run, diverged in zip(runs, answers.diverged, strict=True) if not diverged)
+    file = arguments.neighbours
+    features = read_relations(file).points if file else None
     if best := best_measured_run(runs) or next(usable, None):
         near = nearest_training_images(
-            best.predictions(), index.labels, image_ids, confused, _NEIGHBOURS
+            best.predictions(), index.labels, image_ids, confused, _NEIGHBOURS, features
         )
     return GalleryData(
         table,
@@ -91,6 +94,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         confused,
         maps,
         why_no_suspects(ranking["error_rate"].to_numpy(), ranking["n_comparable"].to_numpy()),
+        Path(file).name.removesuffix(".neighbours.npz") if file else "",
     )
 
 
@@ -121,6 +125,10 @@ if __name__ == "__main__":
     parser.add_argument("--table", required=True, help="scores of all images, hardest first, .csv")
     parser.add_argument(
         "--top-table", required=True, help="its images that are shown in any case, .csv"
+    )
+    parser.add_argument(
+        "--neighbours",
+        help="what features say of the images, <recipe>.neighbours.npz; default: logits say it",
     )
     parser.add_argument(
         "--gradcam", nargs="+", default=[], metavar="FILE", help="maps of images, <model>.npz"

@@ -11,6 +11,7 @@ from study.comparison.roc import mean_curves
 from study.comparison.scaling import errors_by_size
 from study.comparison.tables import comparison_tables
 from study.data.index import read_index
+from study.data.names import EXTERNAL
 from study.files import write_text
 from study.job import run_script
 from study.report.plots.calibration import calibration_figure
@@ -24,9 +25,9 @@ from study.wording import real_differences
 _ABOUT = (
     "Differences between combos of a model, and between models on a combo. With fewer than five "
     "seeds the noise is that of all pairs of the same kind: combos of these sizes, or these models "
-    "on combos of this size. Seeds split the same images again, so low and high say nothing of "
-    "other images; new_images_low and new_images_high do. (On official all seeds test the same "
-    "images, and both are the same.) "
+    "on combos of this size. Where seeds split the same images again, low and high say nothing of "
+    "other images; new_images_low and new_images_high do. Where each image is tested equally often "
+    "(on official, and with folds), both are the same. "
 )
 _GROUPED = "Images belong together in groups; intervals over images are over groups. "
 _ONE_SEED = (
@@ -38,8 +39,11 @@ _ONE_SEED = (
 def main(arguments: argparse.Namespace) -> None:
     """Write the tables, the page and the figures."""
     index = read_index(arguments.index)
-    study = read_study(arguments.runs, index.labels, arguments.partitions, index.groups)
-    tables = comparison_tables(study, index, arguments.precision)
+    external = index.publishers_test if arguments.external_test else None
+    study, *outside = read_study(
+        arguments.runs, index.labels, arguments.partitions, index.groups, external
+    )
+    tables = comparison_tables(study, next(iter(outside), None), index, arguments.precision)
     for path in arguments.tables:
         write_table(path, tables[Path(path).stem], "%.6g")
     pairs = tables["comparisons"]
@@ -57,8 +61,9 @@ def main(arguments: argparse.Namespace) -> None:
         save_figure(roc_figure(model, mean_curves(study, model), index.classes, shares), path)
     decided = (accuracy["verdict"] != "undecided").sum()
     n_runs = n_of(sum(map(len, study.groups.values())), len(study.runs))
+    shown = pairs[pairs["measure"].isin(["accuracy", f"{EXTERNAL}_accuracy"])]
     page = html_page(
-        accuracy.drop(columns="measure"),
+        shown if outside else shown.drop(columns="measure"),
         real_differences(decided, len(accuracy)),
         f"{n_runs}. {_ABOUT}{'' if index.groups is None else _GROUPED}"
         f"{_ONE_SEED if len(study.seeds) == 1 else ''}",
@@ -76,6 +81,11 @@ if __name__ == "__main__":
     )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--partitions", required=True, nargs="+", help="names of all partitions")
+    parser.add_argument(
+        "--external-test",
+        action="store_true",
+        help="compare runs on the publisher's test images too, on which no run trained",
+    )
     parser.add_argument(
         "--precision",
         type=float,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.data.embedding import columns
 from study.data.index import Index, read_duplicates, read_image_ids, read_index
 from study.files import read_array, read_table, write_text
 from study.hardness.human_votes import human_columns
@@ -66,8 +67,9 @@ def ranking(arguments: argparse.Namespace, index: Index, judgements: Judgements)
         kind: read_votes(kind, path, index)
         for kind, path in zip(arguments.kinds, arguments.votes, strict=True)
     }
+    scores = hardness_table(judgements).assign(**columns(arguments.neighbours))
     return ranked(
-        hardness_table(judgements),
+        scores,
         index,
         {Path(path).stem: read_image_ids(path) for path in arguments.partitions},
         read_table(arguments.duplicates),
@@ -152,6 +154,9 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--duplicates", required=True, help="pairs of images that are nearly the same, .csv"
+    )
+    parser.add_argument(
+        "--neighbours", help="what a network's features say of the images, .npz; default: nothing"
     )
     parser.add_argument(
         "--kinds", nargs="*", default=[], choices=READERS, help="what each file of --votes is"

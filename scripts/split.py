@@ -5,11 +5,11 @@ import argparse
 
 import numpy as np
 
+from study.data.folds import ROLES, Fold
 from study.data.groups import together
 from study.data.index import Index, read_duplicates, read_image_ids, read_index
 from study.data.partitions import joined
 from study.data.splits import (
-    ROLES,
     require_every_class,
     split_afresh,
     split_official,
@@ -33,9 +33,12 @@ def split(arguments: argparse.Namespace, index: Index) -> dict[str, np.ndarray]:
     path = arguments.near_duplicates
     groups = together(index, read_duplicates(path) if path else None)
     grouped = index.groups is not None
-    roles = split_partition(image_ids, index.labels, ratios, arguments.seed, groups, grouped)
+    fold = Fold(*arguments.fold) if arguments.fold else None
+    roles = split_partition(image_ids, index.labels, ratios, arguments.seed, groups, grouped, fold)
     where = f"{' '.join(arguments.partitions)}, seed {arguments.seed}"
-    require_every_class(roles, index.labels, index.classes, where, groups if grouped else None)
+    whole = groups if grouped else None
+    folds = fold.of if fold else 0
+    require_every_class(roles, index.labels, index.classes, where, whole, folds)
     return roles
 
 
@@ -75,6 +78,14 @@ if __name__ == "__main__":
         help="share of the images for validation; of the training images in the official split",
     )
     parser.add_argument("--test", type=float, help="share of the images for testing")
+    parser.add_argument(
+        "--fold",
+        nargs=3,
+        type=int,
+        metavar=("NUMBER", "OF", "SEED"),
+        help="test on the fold of this number, from 0, of so many, which this seed draws; --train "
+        "and --val divide the rest (default: the test images are drawn for each seed)",
+    )
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
     parser.add_argument(
         "--development", required=True, help="the same without test images, to write, .csv"

@@ -6,7 +6,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from study.data.index import read_index
+from study.data.index import Index, read_index
 from study.errors import StudyError
 from study.files import read_table, write_text
 from study.hardness.human_agreement import (
@@ -35,10 +35,11 @@ def main(arguments: argparse.Namespace) -> None:
         raise StudyError(
             "expected as many --kinds as --votes, and --resamples from 1 on; see --help"
         )
-    images = images_by_source(arguments)
+    index = read_index(arguments.index)
+    images = images_by_source(arguments, index)
     tables = []
     for kind, judged in images.items():
-        table = agreement(judged, arguments.resamples, arguments.seed)
+        table = agreement(judged, arguments.resamples, arguments.seed, index.groups)
         table.insert(1, "source", kind)
         tables.append(table)
     results = pd.concat(tables, ignore_index=True)
@@ -54,9 +55,8 @@ def main(arguments: argparse.Namespace) -> None:
     write_table(arguments.output, results, "%.6f")
 
 
-def images_by_source(arguments: argparse.Namespace) -> dict[str, pd.DataFrame]:
+def images_by_source(arguments: argparse.Namespace, index: Index) -> dict[str, pd.DataFrame]:
     """Return the images that both models and people judged, by the kind of the votes."""
-    index = read_index(arguments.index)
     hard_examples = read_table(arguments.hard_examples)
     images = {}
     for kind, path in zip(arguments.kinds, arguments.votes, strict=True):

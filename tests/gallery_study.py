@@ -38,8 +38,9 @@ class GalleryStudy:
         seeds: tuple[int, ...] = (1, 2),
         diverged: tuple = (),
         strength: float = 1.5,
+        features: np.ndarray | None = None,
     ):
-        self.folder = folder
+        self.folder, self.neighbours = folder, []
         folder.mkdir(exist_ok=True)
         random = np.random.default_rng(0)
         self.labels = np.arange(n) % len(classes)
@@ -63,6 +64,8 @@ class GalleryStudy:
                 no_predictions(roles, len(classes)) if lost else Predictions(logits, roles)
             )
             self._write_run(self.run_folder(combo, model, seed), predictions, random)
+        if features is not None:
+            self._relate(features)
         self._rank()
 
     def run_folder(self, combo: str, model: str, seed: int) -> Path:
@@ -115,11 +118,21 @@ class GalleryStudy:
         whole = {name: random.integers(0, 4, len(ids)) for name in ("forgetting", "first_learnt")}
         np.savez(folder / "dynamics.npz", image_id=ids, **dynamics, **whole)
 
+    def _relate(self, features: np.ndarray) -> None:
+        """Find what is alike by some features, which are said to be those of a recipe "net"."""
+        np.save(self.folder / "net.npy", features)
+        found = self.folder / "net.neighbours.npz"
+        self._run(
+            "find_neighbours.py", "--features", self.folder / "net.npy", *self._common()[2:],
+            "--output", found, "--table", self.folder / "alike.csv",
+        )  # fmt: skip
+        self.neighbours = ["--neighbours", found]
+
     def _rank(self) -> None:
         out, figures = self.folder, ("map-figure", "growth-figure", "confusions-figure")
         tables = ("reliability", "growth", "confusions")
         self._run(
-            "find_hard_examples.py", *self._common(),
+            "find_hard_examples.py", *self._common(), *self.neighbours,
             "--images", out / "images.npy", "--partitions", out / "v1.csv", out / "v2.csv",
             "--output", out / "hard_examples.csv", "--top-table", out / "top.csv",
             "--page", out / "h.html", "--top", 20,
@@ -148,7 +161,8 @@ class GalleryStudy:
     def build(self, *more: object, check: bool = True) -> subprocess.CompletedProcess:
         """Make the gallery, as the workflow does it."""
         return self._run(
-            "build_gallery.py", *self._common(), "--images", self.folder / "images.npy",
+            "build_gallery.py", *self._common(), *self.neighbours,
+            "--images", self.folder / "images.npy",
             "--table", self.folder / "hard_examples.csv", "--top-table", self.folder / "top.csv",
             "--output", self.page, *more, check=check,
         )  # fmt: skip

@@ -35,6 +35,7 @@ class Design(NamedTuple):
         seeds: how many.
         n_test: test images of a seed.
         pool: of how many images they are drawn; 0: new ones with each seed.
+        folds: of the pool; each seed tests on one; 0: each draws its own.
         noise: standard deviation of a run by its combo, or one for all.
         unstable: by what the noise of the last model is multiplied.
         gap: by what a combo of one partition more, or the next model, is better.
@@ -46,6 +47,7 @@ class Design(NamedTuple):
     seeds: int = 3
     n_test: int = 400
     pool: int = 0
+    folds: int = 0
     noise: tuple[float, ...] = (0.02,)
     unstable: float = 1
     gap: float = 0
@@ -79,6 +81,10 @@ def simulate(design: Design, random: np.random.Generator) -> tuple[Study, dict, 
     for seed in range(design.seeds):
         if official:
             test = np.arange(n)
+        elif design.folds:
+            if seed % design.folds == 0:
+                order = random.permutation(design.pool)
+            test = np.sort(order[seed % design.folds :: design.folds])
         elif design.pool:
             test = np.sort(random.choice(design.pool, n, replace=False))
         else:
@@ -110,7 +116,7 @@ def judged(design: Design, random: np.random.Generator, intervals: str = "") -> 
     """
     study, everywhere, here = simulate(design, random)
     pairs = pairs_by(study, study.families(), "accuracy")
-    of_pool = bool(design.pool) and not intervals
+    of_pool = bool(design.pool) and not design.folds and not intervals
     keys = [
         [(row.a, row.within), (row.b, row.within)]
         if row.compared == "combos"
@@ -174,6 +180,12 @@ DESIGNS = [
         (9, f"40 seeds, 200 of 400 images{what}",
          Design((1, 1), seeds=40, n_test=200, pool=400, noise=(0.01,)), intervals)
         for what, intervals in ((": these", ""), (": new ones", "new_images_"))
+    ),
+    *(
+        (9, f"{folds} folds of 600 images, {rounds} round(s), noise {noise}",
+         Design((1, 1), seeds=folds * rounds, pool=600, folds=folds, noise=(noise,)), "")
+        for folds, rounds in ((3, 1), (5, 1), (5, 4), (2, 5))
+        for noise in (0.02, 0.0)
     ),
 ]  # fmt: skip
 

@@ -61,6 +61,12 @@ def test_the_study_is_whole_and_names_are_what_they_were(own):
     assert metrics["external_test"]["n"] == 15
     external = summary.set_index("combo")["external_test_accuracy"]
     assert external["official"] == summary["test_accuracy"].iloc[1] and external.notna().all()
+    pairs = pd.read_csv(results / "comparisons/comparisons.csv").set_index("measure")
+    pair = pairs.loc["external_test_accuracy"]
+    assert (pair["a"], pair["b"], pair["n_images"]) == ("v1", "official", 15)
+    assert pair["difference"] == pytest.approx(external["official"] - external["v1"], abs=1e-5)
+    assert "accuracy" not in pairs.index  # official is tested on other images than v1
+    assert "Differences on your test images" in (results / "overview.rst").read_text()
     assert {f"recall_{name}" for name in COLOURS} <= set(summary.columns)
     assert summary[[f"recall_{name}" for name in COLOURS]].notna().all(axis=None)
     hard = pd.read_csv(results / "hard_examples.csv", dtype=str, keep_default_na=False)
@@ -138,6 +144,13 @@ def test_groups_are_kept_whole_verified_and_refused_where_a_class_has_too_few(tm
     }  # fmt: skip
     partitions = [{"name": name, "size": 0.5} for name in ("v1", "v2")]
     study = project.study | {"dataset": dataset, "partitions": partitions, "combos": ["v1"]}
+    folds = {"split": project.study["split"] | {"folds": 2}, "seeds": [7, 8]}
+    project.configure(study | folds | {"near_duplicates": {"threshold": 0.1}})
+    of_folds = [f"results/splits/v1/seed{seed}.csv" for seed in (7, 8)]
+    project.succeeds(*of_folds)
+    first, second = (pd.read_csv(project.folder / path).set_index("image_id") for path in of_folds)
+    assert (first["role"].eq("test") != second["role"].eq("test")).all()  # each is tested once
+    assert first["role"].nunique() == 3 and sorted(first.index) == sorted(second.index)
     project.configure(study | {"near_duplicates": {"threshold": 0.1}})
     splits = [f"results/splits/{name}/seed7.csv" for name in ("v1", "v2")]
     project.succeeds(*splits)

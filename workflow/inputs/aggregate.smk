@@ -67,6 +67,14 @@ def figures_of_runs(wildcards):
     return of_all_runs("curves.svg")(wildcards)
 
 
+def neighbours(wildcards):
+    """Return what features say of the images as an input, those of the first network that has any.
+
+    None in a study without models on features.
+    """
+    return [f"results/features/{model}.neighbours.npz" for model in BACKBONES[:1]]
+
+
 def files_of_runs(wildcards):
     """Return every file of each run."""
     names = (*RUN_FILES, *RUN_FIGURES) if config["figures"]["runs"] else RUN_FILES
@@ -109,6 +117,7 @@ def files_of_study(wildcards):
             model=list(filter(starts_from_weights, (*NETWORKS, *BACKBONES))),
         ),
         *made_by("embed", model=BACKBONES),
+        *made_by("find_neighbours", model=BACKBONES[:1]),
         *beside(searches(), "losses.csv", "suggestion.json", "lr_find.svg"),
         *made_by(
             *["collect_trials"], combo=COMBOS, model=list(config["tune"]), seed=SEEDS

@@ -1,6 +1,7 @@
 from study.config.partition_checks import has_external_test, keeps_together
 from study.data.datasets import dataset_modules
 from study.data.datasets.planning import own_images
+from study.data.folds import fold_of, shares
 from study.files import with_home
 
 # Of a user's images. Their digest, "" for other data, is a parameter of the job that reads them, so
@@ -79,10 +80,12 @@ def split_options(wildcards, input):
     if wildcards.part == OFFICIAL:
         return ["--kind", "official", "--val", config["official"]["val"]]
     kind = "afresh" if wildcards.part.endswith(AFRESH) else "partition"
-    shares = sorted(config["split"].items())
+    ratios = sorted(shares(config["split"]).items())
+    fold = fold_of(config, int(wildcards.seed))
     return [
         "--kind",
         kind,
-        *(word for role, ratio in shares for word in (f"--{role}", ratio)),
+        *(word for role, ratio in ratios for word in (f"--{role}", ratio)),
+        *(["--fold", *fold] if fold else []),
         *option("--near-duplicates", input.duplicates),
     ]

@@ -135,9 +135,11 @@ rule compare:
         code=code("compare.py"),
         partitions=list(PARTITIONS),
         precision=config["compare"]["precision"],
+        external=EXTERNAL_TEST,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/compare.py"'
         " --code {params.code:q}"
+        " {params.external:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
         " --partitions {params.partitions:q}"
@@ -198,6 +200,7 @@ rule find_hard_examples:
         partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
         duplicates="results/data/near_duplicates.csv",
         votes=human_votes_files if config["human_votes"] else [],
+        neighbours=neighbours,
     output:
         table="results/hard_examples.csv",
         top="results/hard_examples_top.csv",
@@ -240,9 +243,11 @@ rule find_hard_examples:
         code=code("find_hard_examples.py"),
         kinds=[votes["kind"] for votes in config["human_votes"]],
         votes=digests(*(votes["path"] for votes in config["human_votes"])),
+        neighbours=lambda wildcards, input: option("--neighbours", input.neighbours),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/find_hard_examples.py"'
         " --code {params.code:q}"
+        " {params.neighbours:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
         " --images {input.images:q}"
@@ -581,6 +586,7 @@ rule build_gallery:
         table="results/hard_examples.csv",
         top="results/hard_examples_top.csv",
         gradcam=expand("results/hard_examples/gradcam/{model}.npz", model=MODELS),
+        neighbours=neighbours,
     output:
         page="results/gallery.html",
     log:
@@ -593,9 +599,11 @@ rule build_gallery:
         runtime=30,
     params:
         code=code("build_gallery.py"),
+        neighbours=lambda wildcards, input: option("--neighbours", input.neighbours),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/build_gallery.py"'
         " --code {params.code:q}"
+        " {params.neighbours:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
         " --images {input.images:q}"

@@ -77,6 +77,39 @@ rule embed:
         " > {log:q} 2>&1"
 
 
+# Which images are alike, for the list of hard images and the gallery.
+rule find_neighbours:
+    input:
+        features=ancient("results/features/{model}.npy"),
+        record="results/features/{model}.json",
+        index="results/data/index.csv",
+        duplicates="results/data/near_duplicates.csv",
+    output:
+        arrays="results/features/{model}.neighbours.npz",
+        table="results/features/{model}.alike.csv",
+    log:
+        "results/logs/find_neighbours/{model}.log",
+    wildcard_constraints:
+        model=EMBEDDED,
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("find_neighbours.py"),
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/find_neighbours.py"'
+        " --code {params.code:q}"
+        " --features {input.features:q}"
+        " --index {input.index:q}"
+        " --duplicates {input.duplicates:q}"
+        " --output {output.arrays:q}"
+        " --table {output.table:q}"
+        " > {log:q} 2>&1"
+
+
 rule resolve_recipe:
     input:
         weights=ancient(taken_weights),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from study.config.partition_checks import has_external_test, keeps_together
+from study.data.folds import fold_of, shares
 from study.data.groups import together
 from study.data.index import Index
 from study.data.names import OFFICIAL
@@ -62,8 +63,9 @@ class Expected:
             val = config["official"]["val"]
             return split_official(self.index.source_split, labels, val, seed, self.index.groups)
         grouped = self.index.groups is not None
-        ids, ratios = self.partitions[name], config["split"]
-        return split_partition(ids, labels, ratios, seed, self.groups, grouped)
+        ids, ratios = self.partitions[name], shares(config["split"])
+        fold = fold_of(config, seed)
+        return split_partition(ids, labels, ratios, seed, self.groups, grouped, fold)
 
     def _common_test(self, seed: int) -> np.ndarray:
         return common_test(self.split(name, seed) for name in self.partitions)

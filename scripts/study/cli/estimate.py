@@ -16,6 +16,7 @@ from study.config.partition_checks import has_external_test
 from study.config.recipes import epochs_of, without
 from study.data.datasets import dataset
 from study.data.datasets.planning import count_images
+from study.data.folds import shares
 from study.data.names import OFFICIAL, OWN
 from study.errors import StudyError
 from study.files import read_csv
@@ -155,7 +156,7 @@ def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int,
     sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
     parts = [sizes[part] for part in combo.split("+")]
     n = sum(part if isinstance(part, int) else round(part * n_images) for part in parts)
-    n_train = round(n * config["split"]["train"])
+    n_train = round(n * shares(config["split"])["train"])
     return n_train, n - n_train
 
 

@@ -11,7 +11,6 @@ from study.comparison.spread import (
     size_classes,
     spread_of_pairs,
 )
-from study.data.names import OFFICIAL
 
 
 def alike(study: Study, family: Family, measure: str) -> Callable[[int, int], Spread]:
@@ -23,8 +22,7 @@ def alike(study: Study, family: Family, measure: str) -> Callable[[int, int], Sp
     study.
     """
     means = study.means(measure)
-    official = family.official
-    combos = [combo for combo in study.combos if (combo == OFFICIAL) == official]
+    combos = [combo for combo in study.combos if study.apart(combo) == family.apart]
     n_train = study.n_train
     classes = dict(zip(combos, size_classes([n_train[c] for c in combos]), strict=True))
     rows = {g: values for g, values in means.items() if g[0] in classes}

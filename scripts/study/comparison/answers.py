@@ -138,17 +138,14 @@ class Family(NamedTuple):
         shared: the model of all combos, or the combo of all models.
         names: what differs.
         groups: combo and model of each.
+        apart: whether its groups are tested on images of their own, as on the combo official.
     """
 
     kind: str
     shared: str
     names: list[str]
     groups: list[tuple[str, str]]
-
-    @property
-    def official(self) -> bool:
-        """Whether its groups are on the combo official, which has test images of its own."""
-        return self.groups[0][0] == OFFICIAL
+    apart: bool
 
 
 class Study:
@@ -160,6 +157,7 @@ class Study:
         partitions: names of all partitions.
         groups: by combo and model the answers of its runs, by seed.
         together: int64, N; the group of each image where images belong together, else None.
+        external: whether all are tested on images that are in no combo.
     """
 
     def __init__(
@@ -168,8 +166,10 @@ class Study:
         answered: Iterable[Answers],
         partitions: Sequence[str],
         together: np.ndarray | None = None,
+        external: bool = False,
     ):
         self.runs, self.partitions, self.together = list(runs), list(partitions), together
+        self.external = external
         self.combos = list(dict.fromkeys(run.combo for run in self.runs))
         self.models = list(dict.fromkeys(run.model for run in self.runs))
         self.seeds = list(dict.fromkeys(run.seed for run in self.runs))
@@ -192,16 +192,20 @@ class Study:
         """Return by combo how many images its runs train on."""
         return {run.combo: run.record["n_train"] for run in self.runs}
 
-    def tests(self, official: bool) -> dict[int, np.ndarray]:
+    def apart(self, combo: str) -> bool:
+        """Tell whether runs on a combo are tested on other images than those on other combos."""
+        return combo == OFFICIAL and not self.external
+
+    def tests(self, apart: bool) -> dict[int, np.ndarray]:
         """Return the test images of each seed that has a run, by seed.
 
         Args:
-            official: whether of runs on the combo official, or of all others.
+            apart: whether of runs on a combo that stands apart, or of all others.
         """
         tests = {
             seed: one.test
             for (combo, _), by_seed in self.groups.items()
-            if (combo == OFFICIAL) == official
+            if self.apart(combo) == apart
             for seed, one in by_seed.items()
         }
         return {seed: tests[seed] for seed in self.seeds if seed in tests}
@@ -216,7 +220,7 @@ class Study:
         NaN where a run is missing. Seeds without any run are left out.
         """
         tables = []
-        for seed, test in self.tests(family.official).items():
+        for seed, test in self.tests(family.apart).items():
             table = np.full((len(test), len(family.groups)), np.nan)
             for column, group in enumerate(family.groups):
                 if seed in self.group(*group):
@@ -248,13 +252,15 @@ class Study:
 
     def families(self) -> list[Family]:
         """Return the families in which something can be compared."""
-        combos = [combo for combo in self.combos if combo != OFFICIAL]
+        combos = [combo for combo in self.combos if not self.apart(combo)]
         families = [
-            Family("combos", model, combos, [(c, model) for c in combos]) for model in self.models
+            Family("combos", model, combos, [(c, model) for c in combos], False)
+            for model in self.models
         ]
         families += [
-            Family("models", combo, self.models, [(combo, m) for m in self.models])
+            Family("models", combo, self.models, [(combo, m) for m in self.models], apart)
             for combo in self.combos
+            for apart in [self.apart(combo)]
         ]
         return [
             family for family in families if sum(map(self.groups.__contains__, family.groups)) > 1
@@ -266,19 +272,22 @@ def read_study(
     labels: np.ndarray,
     partitions: Sequence[str],
     together: np.ndarray | None = None,
-) -> Study:
+    external: np.ndarray | None = None,
+) -> list[Study]:
     """Return the runs of a study with their answers on their seed's common test.
 
-    Runs on the combo official are scored on its own test images.
+    Runs on the combo official are scored on its own test images. A second study has the answers on
+    images that are in no combo, if there are any.
 
     Args:
         path: the list of runs, results/runs.csv; runs and common tests lie beside it.
         labels: int, N.
         partitions: names of all partitions.
         together: int64, N; groups of images. Default: each image is alone.
+        external: int64; image_ids that no run trains on. Default: there are none.
     """
     tree, tests = ResultsTree(Path(path).parent), {}
-    runs, answered = read_runs(path), []
+    runs, answered, outside = read_runs(path), [], []
     for run in runs:
         predictions = run.predictions()
         if predictions.diverged:
@@ -290,4 +299,9 @@ def read_study(
                 tests[run.seed] = read_image_ids(tree.common_test(run.seed))
             test = tests[run.seed]
         answered.append(answers(run, predictions, test, labels, run.metrics["temperature"]))
-    return Study(runs, answered, partitions, together)
+        if external is not None:
+            outside.append(answers(run, predictions, external, labels, None))
+    studies = [Study(runs, answered, partitions, together)]
+    if external is not None:
+        studies.append(Study(runs, outside, partitions, together, external=True))
+    return studies

@@ -13,7 +13,7 @@ and at least `images`.
 
 Where all seeds test the same images, `shared` is their interaction's alone. That leaves
 (MS_image + MS_seed - MS_residual)/(n·S). Where no image is tested twice, `shared` equals `images`.
-That leaves the variance between seeds.
+That leaves the variance between seeds. Folds of several rounds lie between the two.
 
 Source: H. Scheffé, "The Analysis of Variance", 1959, chapter 7.
 """
@@ -37,14 +37,14 @@ class Images(NamedTuple):
         once: images that several seeds test counted once.
         by_seed: as if each seed tested other images.
         n: distinct units, images or groups of them.
-        always_the_same: whether all seeds test the same.
+        times: in how many seeds each is tested, if all are in equally many; else 0.
         single: whether each unit is one image.
     """
 
     once: Spread
     by_seed: Spread
     n: int
-    always_the_same: bool
+    times: int
     single: bool
 
 
@@ -62,11 +62,12 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
     """
     size = max(int(unit.max()) for unit in units) + 1
     n = len(np.unique(np.concatenate(units)))
-    same = all(np.array_equal(units[0], unit) for unit in units[1:])
+    tested = np.sum([np.bincount(unit, minlength=size) > 0 for unit in units], axis=0)
+    times = int(tested.max()) if (tested[tested > 0] == tested.max()).all() else 0
     single = all(np.bincount(unit).max() == 1 for unit in units)
     if n == 1:  # nothing is known of others
         anything = Spread(max(float((gap**2).max()) for gap in gaps), 1)
-        return Images(anything, anything, n, same, single)
+        return Images(anything, anything, n, times, single)
     deviations, differing = np.zeros((len(gaps), size)), np.zeros((len(gaps), size), bool)
     for seed, (gap, unit) in enumerate(zip(gaps, units, strict=True)):
         of_images = (gap - gap.mean()) / (len(gap) * len(gaps))
@@ -75,7 +76,7 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
         differing[seed] = np.bincount(unit, gap != 0, minlength=size) > 0
     of_answers = all(map(_of_answers, gaps))
     once = _of_units(deviations.sum(axis=0), differing.any(axis=0), of_answers)
-    return Images(once, _of_units(deviations, differing, of_answers), n, same, single)
+    return Images(once, _of_units(deviations, differing, of_answers), n, times, single)
 
 
 def _of_answers(gap: np.ndarray) -> bool:
@@ -135,9 +136,9 @@ def difference(
     shared = max(images.by_seed.variance - repeated / max(n_seeds - 1, 1), 0.0)
     beside = Spread(max(images.once.variance - shared, 0.0), images.once.freedom)
     new_images = safely_summed([beside, over_seeds])
-    if not images.always_the_same or n_seeds == 1:
+    if not images.times or n_seeds == 1:
         return Difference(value, over_seeds, images.by_seed, new_images, images, seeds, 0)
-    fixed = max(repeated, 0) * n_seeds / (n_seeds - 1)
+    fixed = max(repeated, 0) * images.times / (images.times - 1) if images.times > 1 else 0
     return Difference(value, new_images, images.once, new_images, images, seeds, fixed)
 
 
@@ -201,7 +202,7 @@ def _method(found: Difference, main: Spread, n_seeds: int) -> str:
     if main == found.least:
         what = "images" if found.images.single else "groups of images"
         return f"t over {main.freedom + 1:.0f} {what} on which they differ, wider than over seeds"
-    of = "seeds and images" if found.images.always_the_same and n_seeds > 1 else "seeds"
+    of = "seeds and images" if found.images.times and n_seeds > 1 else "seeds"
     pooled = "" if n_seeds >= ENOUGH_SEEDS else ", with pairs alike"
     return f"t over {n_seeds} {of}{pooled}, {main.freedom:.3g} degrees of freedom"
 

@@ -18,6 +18,7 @@ from study.comparison.scaling import scaling_table
 from study.comparison.shapley import shapley_table
 from study.comparison.variance import variance_table
 from study.data.index import Index
+from study.data.names import EXTERNAL
 
 # Measures in which each class counts the same, and how they are called.
 BY_CLASS = {"balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "auroc": "AUROC"}
@@ -41,15 +42,23 @@ _POWER_COLUMNS = [
 ]  # fmt: skip
 
 
-def comparison_tables(study: Study, index: Index, precision: float) -> dict[str, pd.DataFrame]:
+def comparison_tables(
+    study: Study, outside: Study | None, index: Index, precision: float
+) -> dict[str, pd.DataFrame]:
     """Return all tables that compare a study's runs, by name.
 
     Args:
         study: the runs.
+        outside: the same on images that are in no combo, if there are such.
         index: of all images.
         precision: half-width of a difference's 95 % interval to plan for, a share of 1.
     """
     pairs, groups, power = comparisons(study, precision)
+    if outside:
+        more, _, powers = comparisons(outside, precision, ["accuracy"])
+        name = {"accuracy": f"{EXTERNAL}_accuracy"}
+        pairs = pd.concat([pairs, more.replace({"measure": name})], ignore_index=True)
+        power = pd.concat([power, powers.replace({"measure": name})], ignore_index=True)
     return {
         "comparisons": pairs,
         "groups": groups,
@@ -112,7 +121,7 @@ def pairs_by(study: Study, families: Sequence[Family], measure: str) -> pd.DataF
     """Return all pairs of a study by one measure, with verdicts."""
     tables = []
     for family in families:
-        units = [study.units(test) for test in study.tests(family.official).values()]
+        units = [study.units(test) for test in study.tests(family.apart).values()]
         values = study.values(family, measure)
         pairs = compare(family.names, values, units, alike(study, family, measure))
         first = {"compared": family.kind, "within": family.shared, "measure": measure}

@@ -176,7 +176,7 @@ def _check_human_votes(config: Mapping[str, Any]) -> None:
         raise StudyError(
             f"config: human_votes has {repeated[0]!r} more than once; name one file of a kind"
         )
-    foreign = [position for position, kind in enumerate(kinds) if kind != "csv"]
+    foreign = [position for position, kind in enumerate(kinds) if kind not in ("csv", "verdicts")]
     if foreign and dataset != "cifar10":
         raise StudyError(
             f"config: human_votes[{foreign[0]}].kind is {kinds[foreign[0]]!r}, votes on images of "

@@ -8,8 +8,10 @@ from typing import Any
 
 from study.config.schema import yaml_text
 from study.data.datasets import dataset
+from study.data.folds import ROLES
 from study.data.names import COMMON, OFFICIAL, OWN
 from study.errors import StudyError
+from study.wording import counted
 
 
 def has_external_test(config: Mapping[str, Any]) -> bool:
@@ -51,7 +53,7 @@ def check_partitions(config: Mapping[str, Any]) -> None:
     if counted and not isinstance(sizes[0], float):
         _check_sum(names, sizes, name)
     _check_combos(config)
-    _check_ratios(config["split"])
+    _check_split(config["split"], config["seeds"])
 
 
 def _check_kind_of_sizes(names: Sequence[str], sizes: Sequence[float]) -> None:
@@ -146,12 +148,20 @@ def _check_official(config: Mapping[str, Any], position: int) -> None:
         )
 
 
-def _check_ratios(split: Mapping[str, float]) -> None:
-    total = sum(split.values())
+def _check_split(split: Mapping[str, float], seeds: Sequence[int]) -> None:
+    ratios = {role: split[role] for role in ROLES}
+    total = sum(ratios.values())
     if not math.isclose(total, 1, abs_tol=1e-6):
-        scaled = {role: round(ratio / total, 4) for role, ratio in split.items()}
+        scaled = {role: round(ratio / total, 4) for role, ratio in ratios.items()}
         scaled["train"] = round(1 - scaled["val"] - scaled["test"], 4)
         raise StudyError(
             f"config: the ratios of split sum to {total:g}, expected 1; "
             f"write for example {yaml_text('split', scaled)}"
+        )
+    folds = split.get("folds", 0)
+    if folds and len(seeds) % folds:
+        raise StudyError(
+            f"config: split.folds is {folds} and there are {counted(len(seeds), 'seed')}, expected "
+            f"{folds}, {2 * folds} and so on, so that each image is tested equally often; "
+            "add seeds or take away some"
         )

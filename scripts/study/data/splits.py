@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.data.folds import ROLES, Fold
 from study.data.groups import divide
 from study.data.names import OFFICIAL
 from study.data.stratify import apportion, stratified_groups
@@ -12,8 +13,6 @@ from study.errors import StudyError
 from study.files import csv_rows, write_csv
 from study.seeds import stream_seed
 from study.wording import counted
-
-ROLES = ("train", "val", "test")
 
 
 def split_partition(
@@ -23,6 +22,7 @@ def split_partition(
     seed: int,
     groups: np.ndarray | None = None,
     whole: bool = False,
+    fold: Fold | None = None,
 ) -> dict[str, np.ndarray]:
     """Split one partition into train, val and test, stratified by class and exhaustive.
 
@@ -38,33 +38,67 @@ def split_partition(
         groups: int, N; the group of image_id i at position i, of which images are not to be parted.
             Default: each image is alone.
         whole: no group reaches into another partition.
+        fold: what to test on; the ratio of train and val divides the rest. Default: what the seed
+            draws.
 
     Returns:
         The sorted image_ids of each role, int64.
     """
-    sizes = apportion(len(image_ids), [ratios[role] for role in ROLES])
-    rest, bound = np.sort(image_ids), [np.empty(0, np.int64)] * len(ROLES)
+
+    def divided(ids: np.ndarray, parts: Sequence[float], draw: tuple[str, int]) -> list[np.ndarray]:
+        return _divided(ids, labels, parts, draw, groups, whole)
+
+    if fold is None:
+        parts = divided(image_ids, [ratios[role] for role in ROLES], ("split", seed))
+        return dict(zip(ROLES, parts, strict=True))
+    folds = divided(image_ids, [1] * fold.of, ("folds", fold.round))
+    rest = np.concatenate([ids for number, ids in enumerate(folds) if number != fold.number])
+    train, val = divided(rest, [ratios["train"], ratios["val"]], ("split", seed))
+    return {"train": train, "val": val, "test": folds[fold.number]}
+
+
+def _divided(
+    image_ids: np.ndarray,
+    labels: np.ndarray,
+    ratios: Sequence[float],
+    draw: tuple[str, int],
+    groups: np.ndarray | None,
+    whole: bool,
+) -> list[np.ndarray]:
+    """Return the sorted image_ids of each part, int64; see `split_partition`.
+
+    Args:
+        image_ids: int, n; to divide.
+        labels: int, N.
+        ratios: of the parts.
+        draw: name and seed of the draw.
+        groups: int, N, or None.
+        whole: whether groups are stratified.
+    """
+    purpose = "{}/{}".format(*draw)
+    sizes = apportion(len(image_ids), ratios)
+    rest, bound = np.sort(image_ids), [np.empty(0, np.int64)] * len(ratios)
     if groups is not None:
         together = np.bincount(groups)[groups[rest]] > 1
         ids, rest = rest[together], rest[~together]
         if whole:
-            shares = [ratios[role] for role in ROLES]
-            roles = divide(groups[ids], labels[ids], shares, 1, f"split/{seed}")
+            shares = [ratio / sum(ratios) for ratio in ratios]
+            parts = divide(groups[ids], labels[ids], shares, 1, purpose)
         else:
-            roles = _role_of_groups(groups[ids], ratios, seed)
-        bound = [ids[roles == number] for number in range(len(ROLES))]
+            parts = _part_of_groups(groups[ids], ratios, draw)
+        bound = [ids[parts == number] for number in range(len(ratios))]
         sizes = _left(sizes, [len(ids) for ids in bound], len(rest))
-    filled = stratified_groups(rest, labels, sizes, f"split/{seed}")
-    return {
-        role: np.sort(np.concatenate(parts))
-        for role, *parts in zip(ROLES, bound, filled, strict=True)
-    }
+    filled = stratified_groups(rest, labels, sizes, purpose)
+    return [np.sort(np.concatenate(both)) for both in zip(bound, filled, strict=True)]
 
 
-def _role_of_groups(groups: np.ndarray, ratios: Mapping[str, float], seed: int) -> np.ndarray:
-    """Return the number of the role of each group, drawn by the ratios."""
-    ends = np.cumsum([ratios[role] for role in ROLES[:-1]])
-    drawn = [stream_seed(seed, f"split/group{group}") / 2**63 for group in groups.tolist()]
+def _part_of_groups(
+    groups: np.ndarray, ratios: Sequence[float], draw: tuple[str, int]
+) -> np.ndarray:
+    """Return the number of the part of each group, drawn by the ratios."""
+    ends = np.cumsum(ratios[:-1]) / sum(ratios)
+    name, seed = draw
+    drawn = [stream_seed(seed, f"{name}/group{group}") / 2**63 for group in groups.tolist()]
     return np.searchsorted(ends, drawn, side="right")
 
 
@@ -83,6 +117,7 @@ def require_every_class(
     classes: Sequence[str],
     where: str,
     groups: np.ndarray | None = None,
+    folds: int = 0,
 ) -> None:
     """Check that a split has images of every class to train on and to test with.
 
@@ -92,6 +127,7 @@ def require_every_class(
         classes: names in label order.
         where: what was split, for the message.
         groups: int64, N; whole groups that were split. Default: each image was alone.
+        folds: into how many folds the images were divided, 0 for none.
 
     Raises:
         StudyError: it has none of some class.
@@ -110,6 +146,12 @@ def require_every_class(
                     "is apart, write near_duplicates: {keep_together: false}"
                 )
             n_split = len(of_class)
+            if folds:
+                raise StudyError(
+                    f"{where}: split.folds is {folds} and the class {classes[label]!r} has "
+                    f"{counted(n_split, 'image')}, of which none is in {role}; write fewer folds, "
+                    "give the class more images, or remove it"
+                )
             raise StudyError(
                 f"{where}: of the {n_split} images of the class {classes[label]!r} none is in "
                 f"{role}, and the whole data set has {(labels == label).sum()}; make the "

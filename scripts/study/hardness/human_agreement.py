@@ -2,7 +2,8 @@
 
 The intervals are percentiles over bootstrap resamples of the images (B. Efron, 1979), the same
 resamples for every score, so that differences between scores are paired. They say how far other
-images of the same kind might move a value, and nothing of other runs. With few positive images
+images of the same kind might move a value, and nothing of other runs. Images that belong together
+are drawn together. With few positive images
 those of average precision are too narrow. In a simulation with 60 positive ones among 2,000 images,
 the 95 % interval of a difference held the truth in 86 of 100 cases (AUROC's in 95).
 """
@@ -67,13 +68,19 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
     return images
 
 
-def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+def agreement(
+    images: pd.DataFrame,
+    resamples: int = 2000,
+    seed: int = 0,
+    together: np.ndarray | None = None,
+) -> pd.DataFrame:
     """Return how well each score agrees with each target.
 
     Args:
         images: what `judged_images` returned.
         resamples: bootstrap resamples of the images.
         seed: of the resamples.
+        together: int64, N; the group of each image_id. Default: each image is alone.
 
     Returns:
         One row per target, score and metric. It holds `value` with its 95 % interval `low`,
@@ -86,12 +93,14 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
     scores = {name: Ranking(images[name].to_numpy(float)) for name in SCORES}
     graded = {name: Ranking(images[name].to_numpy(float)) for name in GRADED_TARGETS}
     yes_no = {name: images[name].to_numpy(bool) for name in YES_NO_TARGETS}
-    n = len(images)
+    n, unit = len(images), np.arange(len(images))
+    if together is not None:
+        unit = np.unique(together[images["image_id"]], return_inverse=True)[1]
     with np.errstate(invalid="ignore"):  # undefined is NaN
         values = rank_metrics(scores, graded, yes_no, np.ones((n, 1)))
         blocks = [
             rank_metrics(scores, graded, yes_no, weights)
-            for weights in _resampled(n, resamples, seed)
+            for weights in _resampled(unit, resamples, seed)
         ]
     rows = []
     for (target, metric), score in itertools.product(COMPARISONS, SCORES):
@@ -121,13 +130,19 @@ def agreement(images: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.
     return pd.DataFrame(rows).astype({"n_positive": "Int64"})
 
 
-def _resampled(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each image is drawn, float n×B, for resamples in blocks of B."""
-    generator = np.random.default_rng(seed)
+def _resampled(unit: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each image is drawn, float n×B, for resamples in blocks of B.
+
+    Args:
+        unit: int, n; the number of what is drawn with each image, from 0 on.
+        resamples: of the units.
+        seed: of the draws.
+    """
+    generator, n = np.random.default_rng(seed), int(unit.max()) + 1
     for start in range(0, resamples, _BLOCK):
         block = min(_BLOCK, resamples - start)
         counts = [np.bincount(generator.integers(n, size=n), minlength=n) for _ in range(block)]
-        yield np.stack(counts, axis=1).astype(float)
+        yield np.stack(counts, axis=1).astype(float)[unit]
 
 
 def finding(table: pd.DataFrame) -> str:

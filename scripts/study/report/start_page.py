@@ -10,6 +10,7 @@ import yaml
 
 from study.config.partition_checks import has_external_test
 from study.config.probes import is_probe
+from study.data.folds import ROLES, shares
 from study.data.names import OFFICIAL
 from study.report.findings import Finding
 from study.report.rst import heading, listed, literal, plain, table
@@ -97,13 +98,11 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
     """
     n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
     names = [f"{key} {', '.join(map(str, config[key]))}" for key in ("combos", "models", "seeds")]
-    shares = " / ".join(f"{config['split'][role]:g}" for role in ("train", "val", "test"))
     external = has_external_test(config)
     beside = OFFICIAL in config["combos"] and len(config["combos"]) > 1
     texts = [
         f"{n_runs}: {'; '.join(names)}.",
-        f"Each partition is split {shares} into training, validation and test images, again for "
-        f"each seed. {_DESIGN[0]}",
+        f"{_split(config['split'])} {_DESIGN[0]}",
         *_DESIGN[1:],
         *([_EXTERNAL] if external else []),
         *([_BESIDE_EXTERNAL if external else _BESIDE] if beside else []),
@@ -126,6 +125,22 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
             )
         )
     return f"{listed(texts)}\n\n{table(_MODELS, rows)}"
+
+
+def _split(split: Mapping[str, Any]) -> str:
+    """Return how each partition is divided."""
+    ratios = shares(split)
+    if folds := split.get("folds", 0):
+        return (
+            f"Each partition is divided into {folds} folds. Each seed tests on one of them, and "
+            f"draws {ratios['train']:.3g} / {ratios['val']:.3g} of the partition for training and "
+            f"validation from the others. {folds} seeds together test each image once."
+        )
+    parts = " / ".join(f"{ratios[role]:g}" for role in ROLES)
+    return (
+        f"Each partition is split {parts} into training, validation and test images, again for "
+        "each seed."
+    )
 
 
 def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:

@@ -51,6 +51,20 @@ def test_with_other_images_for_each_seed_it_is_the_paired_t_test():
     assert (row["n_images"], row["n_tests"], row["n_seeds"]) == (150, 150, 5)
 
 
+def test_two_rounds_of_folds_count_each_image_once():
+    """Of images that differ, and nothing else, a second round says nothing new."""
+    of_image = np.random.default_rng(4).normal(0.2, 1, 60)
+    round_ = [np.arange(60)[fold::3] for fold in range(3)]
+    units = [*round_, *(np.random.default_rng(5).permutation(60).reshape(3, 20))]
+    found = difference([of_image[ids] for ids in units], units)
+    assert found.main == found.new_images and found.images.times == 2
+    assert found.images.once.variance == pytest.approx(of_image.var() / 60, rel=0.1)
+    assert found.fixed == pytest.approx(found.images.once.variance, rel=0.15)
+    once = difference([of_image[ids] for ids in round_], round_)
+    assert once.images.times == 1 and once.fixed == 0
+    assert once.main.variance == pytest.approx(once.seeds.variance / 3)
+
+
 def test_few_seeds_take_the_noise_of_pairs_alike_also_a_pair_with_one_seed():
     gap = np.array([1.0, 0, 0, 1, 0, 0, 0, 0, 0, -1] * 3)
     for n_seeds in (1, 2, 4):

@@ -55,6 +55,8 @@ def test_a_missing_run_is_left_out_with_its_seed():
         Design((1, 1, 1), models=3, unstable=3),
         Design((1, 1), models=2, lost=((0, 0, 0), (1, 0, 1)), noise=(0.06,)),
         Design((1, 1), seeds=20, pool=1000, noise=(0.01,)),
+        Design((1, 1), seeds=5, pool=600, folds=5),
+        Design((1, 1), seeds=10, pool=600, folds=2, noise=(0.0,)),
     ],
     ids=str,
 )
@@ -65,8 +67,9 @@ def test_intervals_hold_the_truth_and_verdicts_err_as_often_as_they_say(design):
     """
     found = rates(design, STUDIES)
     assert found["coverage"] >= 0.92 and found["worst"] >= 0.88, found
-    # Of a pool the models do differ, on the images of the pool, which is what a verdict is about.
-    assert design.pool or found["wrong"] <= 0.11, found
+    # Of a pool the models do differ, on the images of the pool, which is what a verdict is about
+    # where seeds draw from it again and again.
+    assert (design.pool and not design.folds) or found["wrong"] <= 0.11, found
 
 
 def test_the_interval_for_new_images_holds_what_images_outside_the_study_give():

@@ -56,6 +56,9 @@ WRONG = [
     (changed(models=["../evil"]), ["models[0]", "letters, digits"]),
     (changed(combos=["v1 v2"]), ["combos[0]", "joined by `+`"]),
     ({k: v for k, v in CONFIG.items() if k != "combos"}, ["no 'combos'"]),
+    (changed(split=CONFIG["split"] | {"folds": 5}),
+     ["split.folds is 5 and there are 3 seeds", "expected 5, 10"]),
+    (changed(split=CONFIG["split"] | {"folds": 1}), ["split.folds"]),
     (changed(seeds=[42, 100, 42]), ["42 more than once", "write seeds: [42, 100]"]),
     (changed(models=["cnn2", "cnn2"]), ["'cnn2' more than once", "write models: [cnn2]"]),
     (changed(combos=["v1", "v1+v4"]),
@@ -195,3 +198,13 @@ def test_nested_keys_are_shown_with_their_dots(keys, written):
 )
 def test_other_mistakes_in_a_search_are_told_by_the_schema(search, fragment):
     assert fragment in search_complaint(search)
+
+
+@pytest.mark.parametrize("kind", ["csv", "verdicts"])
+def test_votes_and_verdicts_may_be_about_images_of_ones_own(kind):
+    own = CONFIG["dataset"] | {"name": "folder", "path": "my_images"}
+    votes = [{"kind": kind, "path": "verdicts.csv"}]
+    sizes = [{"name": "v1", "size": 0.5}]
+    check_config(
+        changed(dataset=own, partitions=sizes, combos=["v1"], human_votes=votes), CONFIG_SCHEMA
+    )

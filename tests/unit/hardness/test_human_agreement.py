@@ -114,7 +114,7 @@ def test_values_are_those_of_scipy_and_scikit_learn_with_ties_in_an_order_by_cha
 
 def test_the_metrics_of_a_resample_are_those_of_its_images_repeated():
     images = judged(60)
-    (weights,) = _resampled(60, 5, seed=3)
+    (weights,) = _resampled(np.arange(60), 5, seed=3)
     scores = {name: Ranking(images[name].to_numpy()) for name in SCORES}
     graded = {"human_entropy": Ranking(images["human_entropy"].to_numpy())}
     found = rank_metrics(
@@ -132,12 +132,30 @@ def test_an_interval_leaves_out_a_fortieth_of_the_resamples_at_each_end():
     ranking = {"hardness": Ranking(images["hardness"].to_numpy())}
     positive = {"human_rejects": images["human_rejects"].to_numpy()}
     blocks = [
-        rank_metrics(ranking, {}, positive, weights) for weights in _resampled(60, 200, seed=4)
+        rank_metrics(ranking, {}, positive, weights)
+        for weights in _resampled(np.arange(60), 200, seed=4)
     ]
     values = np.concatenate([block["human_rejects", "hardness", "auroc"] for block in blocks])
     table = agreement(images, resamples=200, seed=4)
     ends = [value_of(table, "human_rejects", "hardness", "auroc", name) for name in ("low", "high")]
     assert len(values) == 200 and ends == pytest.approx(np.quantile(values, [0.025, 0.975]))
+
+
+def test_images_that_belong_together_are_drawn_together():
+    """Each picture ten times says as much as once, and not as ten pictures."""
+    once, twin = judged(40), np.repeat(np.arange(40), 10)
+    tenfold = once.iloc[twin].assign(image_id=np.arange(400)).reset_index(drop=True)
+    width = {
+        name: value_of(table, "human_error", "hardness", "spearman", "high")
+        - value_of(table, "human_error", "hardness", "spearman", "low")
+        for name, table in {
+            "once": agreement(once, 400),
+            "together": agreement(tenfold, 400, together=twin),
+            "apart": agreement(tenfold, 400),
+        }.items()
+    }
+    assert width["together"] == pytest.approx(width["once"], rel=0.01)
+    assert width["apart"] < 0.5 * width["once"]
 
 
 def test_average_precision_of_ties_is_the_mean_over_their_orders():

@@ -10,6 +10,7 @@ from study.data.datasets import dataset
 from study.data.datasets.digest import digest_of_images
 from study.data.datasets.image_groups import check_groups
 from study.data.datasets.listing import list_images
+from study.data.folds import shares
 from study.data.names import OWN
 from study.errors import StudyError
 from study.files import with_home
@@ -56,7 +57,7 @@ def own_images(
         )
         return recorded
     listing = list_images(wanted["path"], wanted["test_path"], wanted.get("group", ""))
-    n_roles = sum(share > 0 for share in config["split"].values())
+    n_roles = sum(share > 0 for share in shares(config["split"]).values())
     check_groups(listing.images, len(config["partitions"]), n_roles)
     sizes = [partition["size"] for partition in config["partitions"]]
     n_images = sum(image.split == "train" for image in listing.images)

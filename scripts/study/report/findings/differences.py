@@ -7,7 +7,7 @@ import pandas as pd
 
 from study.comparison.claims import VERDICTS
 from study.comparison.intervals import CONFIDENCE
-from study.data.names import OFFICIAL
+from study.data.names import EXTERNAL, OFFICIAL
 from study.report.findings.finding import Finding, Results, interval, of_accuracy, percent
 from study.wording import counted, real_differences
 
@@ -52,7 +52,7 @@ def differences(results: Results) -> list[Finding]:
             "The study has one combo and one model whose runs can be compared, so it says nothing "
             "about differences."
         )
-        return [Finding("Differences", text, "Comparisons")]
+        return _external(results) or [Finding("Differences", text, "Comparisons")]
     undecided = rows["verdict"] == "undecided"
     text = (
         f"{real_differences(int((~undecided).sum()), len(rows))} at "
@@ -80,7 +80,24 @@ def differences(results: Results) -> list[Finding]:
         f" The largest: {largest.better} minus {largest.worse} {kind} {largest.within}, "
         f"{largest.text()}. It was picked as the largest, so it is likely a little too large."
     )
-    return [Finding("Differences", text, "Comparisons"), *_most_data(results), *_models(results)]
+    first = Finding("Differences", text, "Comparisons")
+    return [first, *_external(results), *_most_data(results), *_models(results)]
+
+
+def _external(results: Results) -> list[Finding]:
+    """Return how many differences are real on test images that are in no combo, and the largest."""
+    rows = of_accuracy(results.comparisons, measure=f"{EXTERNAL}_accuracy")
+    rows = rows.dropna(subset=["difference"])
+    if rows.empty:
+        return []
+    largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
+    text = (
+        f"{real_differences(int((rows['verdict'] != 'undecided').sum()), len(rows))}, adjusted for "
+        f"all of them (Holm). The largest: {largest.better} minus {largest.worse} of "
+        f"{largest.within}, {largest.text()}. All seeds test the same images, so it holds for "
+        "other seeds and other images of their source."
+    )
+    return [Finding("Differences on your test images", text, "Comparisons")]
 
 
 def _sizes(runs: pd.DataFrame) -> pd.Series:

@@ -68,10 +68,13 @@ def interval(low: float, high: float) -> str:
 
 
 def of_accuracy(
-    comparisons: pd.DataFrame, compared: str | None = None, within: str | None = None
+    comparisons: pd.DataFrame,
+    compared: str | None = None,
+    within: str | None = None,
+    measure: str = "accuracy",
 ) -> pd.DataFrame:
     """Return the comparisons of accuracy: all, or those among combos or models within another."""
-    rows = comparisons[comparisons["measure"] == "accuracy"]
+    rows = comparisons[comparisons["measure"] == measure]
     if compared is not None:
         rows = rows[rows["compared"] == compared]
     return rows if within is None else rows[rows["within"] == within]

@@ -44,6 +44,7 @@ class GalleryData(NamedTuple):
         confused: int64, n; the class that the image is taken for most often, -1 for none.
         maps: of some images.
         no_suspects: why no label is suspected, "" where some may be.
+        features_of: the recipe whose features say what is near, "" where logits do.
     """
 
     table: pd.DataFrame
@@ -57,6 +58,7 @@ class GalleryData(NamedTuple):
     confused: np.ndarray
     maps: Sequence[Maps] = ()
     no_suspects: str = ""
+    features_of: str = ""
 
     def first(self, n: int) -> "GalleryData":
         """Return the gallery of the n hardest images."""
@@ -98,15 +100,18 @@ def nearest_training_images(
     image_ids: np.ndarray,
     confused: np.ndarray,
     k: int,
+    features: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the k nearest training images of a run for each of n images, int64 n×k, -1 for none.
 
     First those of the image's label that the run gets right, then those of the class in `confused`.
+    Near are those whose features are alike, float32 N×C, or without any the logits of the run.
     """
+    points = predictions.logits if features is None else features
     trained = predictions.has_role("train")
     right = predictions.logits.argmax(axis=1) == labels
     near_label, near_confused = (
-        nearest_of_class(predictions.logits, labels, pool, image_ids, wanted, k)
+        nearest_of_class(points, labels, pool, image_ids, wanted, k)
         for pool, wanted in ((trained & right, labels[image_ids]), (trained, confused))
     )
     return near_label, near_confused

@@ -54,11 +54,14 @@ def computed(study: dict, answers: Answers) -> str:
     )
     if study["best_run"] is not None:
         run = study["runs"][study["best_run"]]
+        best = f"the best run by validation accuracy: {run['model']} on {run['combo']}, seed "
+        best += run["seed"]
+        features = study["features_of"]
+        by = f"the cosine of the features of {features}" if features else "the distance of logits"
         facts.append(
-            f"Nearest images are the {study['k']} nearest by the Euclidean distance between logits "
-            f"of the best run by validation accuracy: {run['model']} on {run['combo']}, seed "
-            f"{run['seed']}. They are training images of that run: of the label those that it gets "
-            "right; of the class that the image is taken for most often, all."
+            f"Nearest images are the {study['k']} nearest by {by}. They are training images of "
+            f"{best}: of the label those that it gets right; of the class that the image is taken "
+            "for most often, all."
         )
     quality, exact = study["thumbnails"]["quality"], study["thumbnails"]["n_exact"]
     webp = f"WebP of quality {quality}, which alters them a little."

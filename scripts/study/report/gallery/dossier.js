@@ -107,7 +107,8 @@ async function nearest(row) {
   const [all, confused] = await Promise.all([unpack(`neighbours-${block}`), unpack("confused")]);
   const start = 2 * study.k * (row % study.block);
   const run = study.runs[study.best_run];
-  const note = `By the logits of ${run.model} on ${run.combo}, seed ${run.seed}, nearest first. Underlined numbers lead to images of this gallery.`;
+  const by = study.features_of ? `the features of ${study.features_of}, among training images of ` : "the logits of ";
+  const note = `By ${by}${run.model} on ${run.combo}, seed ${run.seed}, nearest first. Underlined numbers lead to images of this gallery.`;
   const taken = study.classes[confused[row]];
   const strips = [
     [`Nearest training images of its label, ${labelOf(row)}, that are classified right`, labelOf(row), start],

@@ -52,6 +52,7 @@ async function update() {
   const found = await selected();
   if (turn !== latest) return; // a later choice overtook this one
   await showRows(found);
+  await drawMap(found);
   const ids = wantedIds();
   const absent = ids.filter((id) => !rowOf.has(id));
   count.textContent = ids.length
@@ -87,6 +88,7 @@ async function followAddress() {
 if (study.n) {
   await fillControls();
   startVerdicts();
+  startMap();
   controls.hidden = false;
   controls.addEventListener("input", changed);
   controls.addEventListener("submit", (event) => {

@@ -1,24 +1,25 @@
-"""The nearest training images of a class, by what a run makes of them."""
+"""The nearest training images of a class, by what a network makes of them."""
 
 import numpy as np
-from scipy.spatial import KDTree
+
+_BLOCK = 1024
 
 
 def nearest_of_class(
-    logits: np.ndarray,
+    points: np.ndarray,
     labels: np.ndarray,
     pool: np.ndarray,
     image_ids: np.ndarray,
     wanted: np.ndarray,
     k: int,
 ) -> np.ndarray:
-    """Return the k nearest images of a class for each of some images, by the distance of logits.
+    """Return the k nearest images of a class for each of some images.
 
     The search is exact and by Euclidean distance. An image is not its own neighbour. The classes
     are searched one by one, so memory is bounded by the largest.
 
     Args:
-        logits: float32, N×K; of one run.
+        points: float32, N×K; a run's logits, or features.
         labels: int, N.
         pool: bool, N; which images may be neighbours.
         image_ids: int, n; whose neighbours.
@@ -34,13 +35,23 @@ def nearest_of_class(
         asked = np.flatnonzero(wanted == label)
         if not len(candidates):
             continue
-        # One more than asked for: the nearest one is often the image itself.
-        wanted_ranks = np.arange(1, min(k + 1, len(candidates)) + 1)
-        _, near = KDTree(logits[candidates]).query(logits[image_ids[asked]], wanted_ranks)
-        near = candidates[near]
-        # Others first, itself last; the sort is stable, so the order by distance stays.
-        order = np.argsort(near == image_ids[asked, None], axis=1, kind="stable")
-        near = np.take_along_axis(near, order, axis=1)[:, :k]
-        near[near == image_ids[asked, None]] = -1
-        nearest[asked, : near.shape[1]] = near
+        n_near = min(k + 1, len(candidates))  # one more: the nearest one may be the image itself
+        for start in range(0, len(asked), _BLOCK):
+            rows = asked[start : start + _BLOCK]
+            apart = _squared_distances(points[image_ids[rows]], points[candidates])
+            near = np.argpartition(apart, n_near - 1, axis=1)[:, :n_near]
+            order = np.lexsort((near, np.take_along_axis(apart, near, axis=1)))
+            near = candidates[np.take_along_axis(near, order, axis=1)]
+            # Others first, itself last; the sort is stable, so the order by distance stays.
+            order = np.argsort(near == image_ids[rows, None], axis=1, kind="stable")
+            near = np.take_along_axis(near, order, axis=1)[:, :k]
+            near[near == image_ids[rows, None]] = -1
+            nearest[rows, : near.shape[1]] = near
     return nearest
+
+
+def _squared_distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the squared distances of all pairs, float64 a×b."""
+    some, others = some.astype(np.float64), others.astype(np.float64)
+    squares = [(points**2).sum(axis=1) for points in (some, others)]
+    return np.maximum(squares[0][:, None] + squares[1] - 2 * some @ others.T, 0)

@@ -26,6 +26,7 @@ _SCRIPTS = (
     "view.js",
     "thumbnails.js",
     "grid.js",
+    "map.js",
     "dossier.js",
     "verdicts.js",
     "main.js",
@@ -184,6 +185,7 @@ def _study(
             for run, diverged in zip(data.runs, answers.diverged, strict=True)
         ],
         "best_run": data.best_run,
+        "features_of": data.features_of,
         "columns": columns,
         "roles": {str(code): role for role, code in ROLE_CODES.items()},
         "may_judge": MAY_JUDGE,

@@ -1,7 +1,7 @@
 // Which images are shown, in which order. The state is what the address holds.
 const NOTHING = {
   find: "", sort: "hardness", order: "", class: "", consensus: "", kind: "", source_split: "", partition: "", min: "", max: "",
-  cl_issue: "", near_duplicate_other_label: "", maps: "", marked: "", model: "", combo: "", as: "", image: "",
+  cl_issue: "", near_duplicate_other_label: "", maps: "", marked: "", area: "", model: "", combo: "", as: "", image: "",
 };
 const state = { ...NOTHING };
 
@@ -63,6 +63,7 @@ async function selected() {
     const [least, most] = [state.min === "" ? -Infinity : Number(state.min), state.max === "" ? Infinity : Number(state.max)];
     rows = rows.filter((row) => hardness(row) !== null && hardness(row) >= least && hardness(row) <= most);
   }
+  rows = await inArea(rows);
   if (state.marked) rows = rows.filter((row) => verdicts.has(imageIds[row]));
   if (state.maps) {
     const mapped = new Set(study.maps.flatMap((maps) => maps.image_ids));

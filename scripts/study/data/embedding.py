@@ -1,0 +1,122 @@
+"""Where images lie by what a network says of them: a plane, the nearest others, and outliers.
+
+Features are compared by the cosine of their leading principal components. Few components say nearly
+all, and comparing all pairs of images takes seconds with them.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from study.files import read_arrays, reading
+
+COMPONENTS = 64
+NEAREST = 10
+_BLOCK = 1024
+
+
+class Relations(NamedTuple):
+    """What the features of N images say of them.
+
+    Attributes:
+        points: float32, N×C; the leading principal components, of length 1. The first two
+            components before they get this length are `plane`.
+        plane: float32, N×2; for a map. The first axis is the one along which images differ most.
+        nearest: int64, N×k; image_ids of the most alike images, nearest first.
+        distance: float32, N×k; 1 - cosine, 0 to 2.
+    """
+
+    points: np.ndarray
+    plane: np.ndarray
+    nearest: np.ndarray
+    distance: np.ndarray
+
+    @property
+    def outlier_distance(self) -> np.ndarray:
+        """Return the mean distance to the k most alike images, float32 N: large for an outlier."""
+        return self.distance.mean(axis=1)
+
+
+def relations(features: np.ndarray) -> Relations:
+    """Return what features say of their images.
+
+    Args:
+        features: float16, N×D; may lie on disk. N ≥ 2.
+
+    Source of the outliers' distance: S. Ramaswamy et al., "Efficient Algorithms for Mining Outliers
+    from Large Data Sets", SIGMOD 2000 (here the mean over the k nearest).
+    """
+    components = principal_components(features)
+    length = np.linalg.norm(components, axis=1, keepdims=True)
+    points = (components / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
+    plane = np.zeros((len(points), 2), np.float32)
+    plane[:, : min(2, components.shape[1])] = components[:, :2]
+    return Relations(points, plane, *_nearest(points, min(NEAREST, len(points) - 1)))
+
+
+def principal_components(features: np.ndarray) -> np.ndarray:
+    """Return at most `COMPONENTS` principal components of features of length 1, float64 N×C.
+
+    Each component points to where its largest loading is positive.
+    """
+    n, size = features.shape
+    mean, square = np.zeros(size), np.zeros((size, size))
+    blocks = [slice(start, start + _BLOCK) for start in range(0, n, _BLOCK)]
+    for block in blocks:
+        unit = _of_length_1(features[block])
+        mean += unit.sum(axis=0) / n
+        square += unit.T @ unit / n
+    _, axes = np.linalg.eigh(square - np.outer(mean, mean))
+    axes = axes[:, ::-1][:, : min(COMPONENTS, size, n)]
+    axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0))
+    return np.concatenate([(_of_length_1(features[block]) - mean) @ axes for block in blocks])
+
+
+def read_relations(path: str | Path) -> Relations:
+    """Read what `find_neighbours` wrote."""
+    arrays = read_arrays(path)
+    with reading(path):
+        return Relations(**{name: arrays[name] for name in Relations._fields})
+
+
+def columns(path: str | Path | None) -> dict[str, np.ndarray]:
+    """Return what stands of each image in tables, float32 N by name; nothing without a file."""
+    if path is None:
+        return {}
+    found = read_relations(path)
+    x, y = found.plane.T
+    return {"outlier_distance": found.outlier_distance, "map_x": x, "map_y": y}
+
+
+def _of_length_1(features: np.ndarray) -> np.ndarray:
+    features = features.astype(np.float64)
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def _nearest(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k most alike others of each image, int64 N×k, and how far they are, float32."""
+    nearest = np.empty((len(points), k), np.int64)
+    distance = np.empty((len(points), k), np.float32)
+    for start in range(0, len(points), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        apart = 1 - points[rows] @ points.T
+        own = np.arange(len(apart))
+        apart[own, start + own] = np.inf
+        near = np.argpartition(apart, k - 1, axis=1)[:, :k]
+        far = np.take_along_axis(apart, near, axis=1)
+        order = np.lexsort((near, far))
+        nearest[rows] = np.take_along_axis(near, order, axis=1)
+        distance[rows] = np.maximum(np.take_along_axis(far, order, axis=1), 0)
+    return nearest, distance
+
+
+def most_alike(found: Relations, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the n pairs of images that are most alike, int64 P×2, and their distances, float32.
+
+    Only pairs count of which each is the nearest of the other.
+    """
+    ids, first = np.arange(len(found.nearest)), found.nearest[:, 0]
+    mutual = ids[(first[first] == ids) & (ids < first)]
+    mutual = mutual[np.argsort(found.distance[mutual, 0], kind="stable")][:n]
+    return np.stack([mutual, first[mutual]], axis=1), found.distance[mutual, 0]
