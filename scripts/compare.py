@@ -4,7 +4,10 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from study.comparison.answers import read_study
+from study.comparison.roc import mean_curves
 from study.comparison.scaling import errors_by_size
 from study.comparison.tables import comparison_tables
 from study.data.index import read_index
@@ -13,6 +16,7 @@ from study.files import write_text
 from study.job import run_script
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
+from study.report.plots.roc import roc_figure
 from study.report.plots.style import save_figure
 from study.report.tables import html_page, write_table
 from study.runs.run import n_of
@@ -51,6 +55,10 @@ def main(arguments: argparse.Namespace) -> None:
         (calibration_figure(tables["calibration"]), arguments.calibration_figure),
     ):
         save_figure(figure, path)
+    shares = np.bincount(index.labels, minlength=len(index.classes)) / len(index.labels)
+    for path in arguments.roc_figures:
+        model = Path(path).stem
+        save_figure(roc_figure(model, mean_curves(study, model), index.classes, shares), path)
     decided = (accuracy["verdict"] != "undecided").sum()
     n_runs = n_of(sum(map(len, study.groups.values())), len(study.runs))
     shown = pairs[pairs["measure"].isin(["accuracy", f"{EXTERNAL}_accuracy"])]
@@ -89,11 +97,14 @@ if __name__ == "__main__":
         required=True,
         nargs="+",
         help="tables to write, named comparisons, groups, power, variance, scaling, agreement, "
-        "shapley or calibration, .csv",
+        "shapley, calibration or roc, .csv",
     )
     parser.add_argument("--page", required=True, help="page of comparisons to write, .html")
     parser.add_argument("--comparisons-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--variance-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--scaling-figure", required=True, help="figure to write, .svg or .png")
     parser.add_argument("--calibration-figure", required=True, help="figure to write, .svg or .png")
+    parser.add_argument(
+        "--roc-figures", required=True, nargs="+", help="figures to write, <model>.svg"
+    )
     run_script(parser, main)

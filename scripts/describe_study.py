@@ -41,6 +41,7 @@ def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: A
     hardness = tree.hard_examples.with_suffix("")
     return Results(
         runs=pd.DataFrame(records)[["combo", "model", "seed", "status", "n_train"]],
+        baselines=read_table(tree.baselines),
         reliability=read_table(hardness / "reliability.csv"),
         confusions=read_table(hardness / "confusions.csv"),
         hard_examples=read_table(tree.hard_examples, usecols=_OF_IMAGES),

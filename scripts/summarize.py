@@ -29,13 +29,15 @@ _COMPARED = [
 ]  # fmt: skip
 _SHOWN = [
     *_GROUP, "seed", "status", "n_train", "parameters", "common_test_accuracy", "test_accuracy",
-    "macro_f1", "nll", "ece", "temperature", "ece_scaled", "epochs", "train_seconds", "device",
+    "macro_f1", "auroc", "nll", "ece", "temperature", "ece_scaled", "epochs", "train_seconds",
+    "device",
 ]  # fmt: skip
 _SHOWN_OF_GROUPS = [
     *_GROUP, "n", "n_runs",
     *(f"common_test_accuracy_{part}" for part in ("mean", "sd", "low", "high")),
     "letters_of_combos", "letters_of_models", "test_accuracy_mean", "test_accuracy_sd",
-    "out_of_sample_accuracy_mean", "macro_f1_mean", "nll_mean", "brier_mean", "ece_mean",
+    "out_of_sample_accuracy_mean", "macro_f1_mean", "auroc_mean", "nll_mean", "brier_mean",
+    "ece_mean",
 ]  # fmt: skip
 _ABOUT_RUNS = """\
 Compare combos by common_test_accuracy: every run of a seed is scored on the same images, which no
@@ -56,9 +58,11 @@ def group_table(summary: pd.DataFrame, compared: str) -> pd.DataFrame:
     return pd.DataFrame(rows).merge(letters, on=_GROUP, how="left")
 
 
-def draw(summary: pd.DataFrame, groups: pd.DataFrame, figure: Path) -> None:
+def draw(
+    summary: pd.DataFrame, groups: pd.DataFrame, baselines: pd.DataFrame, figure: Path
+) -> None:
     """Write the figures, and beside them the tables of what they show."""
-    save_figure(accuracy_by_combo_figure(summary, groups), figure)
+    save_figure(accuracy_by_combo_figure(summary, groups, baselines), figure)
     models = list(summary["model"].unique())
     recalls, costs = recall_table(summary), cost_table(summary)
     used = resources_table(summary)
@@ -97,7 +101,7 @@ def main(arguments: argparse.Namespace) -> None:
     summary = summary_table(runs, multiply_adds)
     groups = group_table(summary, arguments.compared)
     write_table(arguments.groups, groups, "%.6f")
-    draw(summary, groups, Path(arguments.figure))
+    draw(summary, groups, read_table(arguments.baselines), Path(arguments.figure))
     n_runs = n_of(int((summary["status"] != "diverged").sum()), len(summary))
     shown = _with_external(_SHOWN, summary, "test_accuracy")
     write_text(arguments.page, html_page(summary[shown], n_runs, _ABOUT_RUNS, of="summary.csv"))
@@ -119,6 +123,9 @@ if __name__ == "__main__":
         "--compared",
         required=True,
         help="letters and intervals of each combo and model, .csv",
+    )
+    parser.add_argument(
+        "--baselines", required=True, help="accuracies that need no network, by combo, .csv"
     )
     parser.add_argument(
         "--groups", required=True, help="table to write: one row per combo and model, .csv"

@@ -62,6 +62,7 @@ def measured(
         "macro_precision": sk.precision_score(labels, predicted, **macro),
         "macro_recall": sk.recall_score(labels, predicted, **macro),
         "macro_f1": sk.f1_score(labels, predicted, **macro),
+        "auroc": _auroc(probabilities, labels),
         "top2_accuracy": np.mean(
             [
                 label in np.argsort(-row, kind="stable")[:2]
@@ -82,6 +83,15 @@ def measured(
     return values | {
         f"recall_{name}": recall for name, recall in zip(classes, recalls, strict=True)
     }
+
+
+def _auroc(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    areas = [
+        sk.roc_auc_score(labels == k, probabilities[:, k])
+        for k in np.unique(labels)
+        if (labels != k).any()
+    ]
+    return float(np.mean(areas)) if areas else math.nan
 
 
 def _log_loss(logits: np.ndarray, labels: np.ndarray) -> float:

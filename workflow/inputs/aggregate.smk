@@ -6,6 +6,10 @@ from study.config.combos import chain_of
 from study.files import with_home
 
 NETWORKS = [model for model in MODELS if not is_probe(RECIPES[model])]
+# In the order of the combos.
+PARTS_OF_COMBOS = list(
+    dict.fromkeys(part for combo in COMBOS for part in combo.split("+"))
+)
 BACKBONES = sorted({features_of(RECIPES[model]) for model in MODELS} - {None})
 
 
@@ -118,7 +122,8 @@ def files_of_study(wildcards):
         *made_by(
             *["collect_trials"], combo=COMBOS, model=list(config["tune"]), seed=SEEDS
         ),
-        *made_by("list_runs", "compare", "find_hard_examples", "build_gallery"),
+        *made_by("list_runs", "measure_baselines", "compare"),
+        *made_by("find_hard_examples", "build_gallery"),
         *made_by("plot_curves", "gradcam_hard_examples", model=MODELS),
         *made_by("describe_study", "summarize"),
         *made_by(

@@ -27,6 +27,40 @@ rule list_runs:
         " > {log:q} 2>&1"
 
 
+# What needs no network. Neither models nor their runs have a part in it.
+rule measure_baselines:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+        splits=expand(
+            "results/splits/{part}/seed{seed}.csv", part=PARTS_OF_COMBOS, seed=SEEDS
+        ),
+        common_tests=expand("results/splits/common/seed{seed}.csv", seed=SEEDS),
+    output:
+        table="results/baselines.csv",
+    log:
+        "results/logs/measure_baselines.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code("measure_baselines.py"),
+        combos=COMBOS,
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/measure_baselines.py"'
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --combos {params.combos:q}"
+        " --splits {input.splits:q}"
+        " --common-tests {input.common_tests:q}"
+        " --output {output.table:q}"
+        " > {log:q} 2>&1"
+
+
 rule compare:
     input:
         runs="results/runs.csv",
@@ -47,6 +81,7 @@ rule compare:
                 "agreement",
                 "shapley",
                 "calibration",
+                "roc",
             ],
         ),
         page=report(
@@ -79,6 +114,15 @@ rule compare:
             category=chapter("Comparisons"),
             labels={"item": "calibration, figure"},
         ),
+        roc=[
+            report(
+                f"results/figures/roc/{model}.svg",
+                caption="../report/roc.rst",
+                category=chapter("Comparisons"),
+                labels={"item": f"ROC and precision–recall of {model}, figure"},
+            )
+            for model in MODELS
+        ],
     log:
         "results/logs/compare.log",
     conda:
@@ -106,6 +150,7 @@ rule compare:
         " --variance-figure {output.variance:q}"
         " --scaling-figure {output.scaling:q}"
         " --calibration-figure {output.calibration:q}"
+        " --roc-figures {output.roc:q}"
         " > {log:q} 2>&1"
 
 
@@ -270,6 +315,7 @@ rule summarize:
         metrics=of_all_runs("metrics.json"),
         records=of_all_runs("run.json"),
         compared="results/comparisons/groups.csv",
+        baselines="results/baselines.csv",
         claims=["results/claims.csv"] if config["claims"] else [],
         overview="results/overview.rst",
         class_counts="results/data/class_counts.html",
@@ -351,6 +397,7 @@ rule summarize:
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --compared {input.compared:q}"
+        " --baselines {input.baselines:q}"
         " --groups {output.groups:q}"
         " --groups-page {output.groups_page:q}"
         " --page {output.page:q}"
@@ -612,6 +659,7 @@ rule describe_study:
             "results/comparisons/{table}.csv",
             table=["groups", "comparisons", "power", "variance", "scaling"],
         ),
+        baselines="results/baselines.csv",
         hard_examples="results/hard_examples.csv",
         hardness=expand(
             "results/hard_examples/{table}.csv", table=["reliability", "confusions"]

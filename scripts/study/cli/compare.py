@@ -26,9 +26,12 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def answer(arguments: argparse.Namespace) -> None:
-    """Print the accuracies with letters, and the differences with their verdicts."""
+    """Print the accuracies with letters, and the differences with their verdicts.
+
+    Where classes are uneven, also by the measures in which each class counts the same.
+    """
     from study.comparison.elsewhere import study_of_predictions
-    from study.comparison.tables import comparisons
+    from study.comparison.tables import BY_CLASS, comparisons
     from study.files import write_text
     from study.report.tables import html_page, write_table
 
@@ -45,10 +48,11 @@ def answer(arguments: argparse.Namespace) -> None:
             f"seeds: {row.n_seeds}\n"
         )
     accuracy = pairs[pairs["measure"] == "accuracy"]
-    for row in accuracy.itertuples():
+    for row in pairs[pairs["measure"].isin(["accuracy", *BY_CLASS])].itertuples():
+        by = f" by {BY_CLASS[row.measure]}" if row.measure in BY_CLASS else ""
         verdict = "undecided" if row.verdict == "undecided" else f"{row.verdict} is better"
         sys.stdout.write(
-            f"{row.b} minus {row.a}: {100 * row.difference:+.1f} points "
+            f"{row.b} minus {row.a}{by}: {100 * row.difference:+.1f} points "
             f"({100 * row.low:+.1f} to {100 * row.high:+.1f}), p = {row.p_holm:.2g}: {verdict}\n"
         )
     decided = int((accuracy["verdict"] != "undecided").sum())

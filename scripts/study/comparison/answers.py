@@ -10,8 +10,10 @@ from scipy.special import log_softmax
 from study.data.index import read_image_ids
 from study.data.names import OFFICIAL
 from study.runs.calibration import equal_width_edges, reliability
+from study.runs.linearised import auroc_values, macro_f1_values
 from study.runs.metrics import losses
 from study.runs.predictions import Predictions
+from study.runs.roc import Curves, curves_of
 from study.runs.run import Run, read_runs
 from study.runs.tree import ResultsTree
 
@@ -30,6 +32,8 @@ class Answers(NamedTuple):
         bits: uint8, 2×⌈N/8⌉; `right` and `unseen`, one bit per image.
         bins: by "as trained" and "after temperature scaling" what
             `study.runs.calibration.reliability` says of the test images.
+        curves: ROC and precision–recall curves on the test images; None of predictions that were
+            made elsewhere.
     """
 
     run: Run
@@ -38,6 +42,7 @@ class Answers(NamedTuple):
     n_images: int
     bits: np.ndarray
     bins: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+    curves: Curves | None = None
 
     @property
     def right(self) -> np.ndarray:
@@ -67,15 +72,16 @@ def image_values(
     """Return what each measure makes of each image, bool or float32 n: a run's is their mean.
 
     Balanced accuracy, the mean recall of the classes, is a mean over images too, in which the
-    images of a class weigh n / (K · images of the class).
+    images of a class weigh n / (K · images of the class). For macro F1 and AUROC see
+    `study.runs.linearised`.
 
     Args:
         log_probabilities: float64, n×K.
         labels: int, n.
         right: bool, n; whether the answer is the label.
-        uneven: balanced accuracy is one of the measures.
+        uneven: the measures in which each class counts the same are among them.
     """
-    nll, brier = losses(log_probabilities, labels)
+    n_classes, (nll, brier) = log_probabilities.shape[1], losses(log_probabilities, labels)
     values = {
         "accuracy": right,
         "nll": nll.astype(np.float32),
@@ -84,7 +90,12 @@ def image_values(
     if uneven:
         counts = np.bincount(labels)
         weights = len(labels) / (np.count_nonzero(counts) * counts[labels])
-        values["balanced_accuracy"] = (right * weights).astype(np.float32)
+        by_class = {
+            "balanced_accuracy": right * weights,
+            "macro_f1": macro_f1_values(labels, log_probabilities.argmax(axis=1), n_classes),
+            "auroc": auroc_values(log_probabilities, labels),
+        }
+        values |= {name: of_images.astype(np.float32) for name, of_images in by_class.items()}
     return values
 
 
@@ -115,7 +126,8 @@ def answers(
     bins = {state: reliability(p, right[test], edges) for state, p in confidence.items()}
     values = image_values(log_p, labels[test], right[test], is_uneven(labels))
     bits = np.packbits([right, predictions.may_judge()], axis=1)
-    return Answers(run, test, values, len(labels), bits, bins)
+    curves = curves_of(log_p, labels[test])
+    return Answers(run, test, values, len(labels), bits, bins, curves)
 
 
 class Family(NamedTuple):

@@ -52,14 +52,15 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
     """Return the variance that the test images cause.
 
     Its degrees of freedom are a unit less than there are units on which the two groups differ:
-    four images that only one gets right are four coins, however many both get right.
+    four images that only one gets right are four coins, however many both get right. Gaps that
+    are no answers but numbers count by their part in the variance, (Σd²)²/Σd⁴. So a few images of
+    a rare class, or with a large loss, are few too.
 
     Args:
         gaps: for each of S seeds, float n_s; of each test image.
         units: for each seed int, n_s; what was drawn: the image's number, or its group's.
     """
     size = max(int(unit.max()) for unit in units) + 1
-    total, differing = np.zeros(size), np.zeros(size, bool)
     n = len(np.unique(np.concatenate(units)))
     tested = np.sum([np.bincount(unit, minlength=size) > 0 for unit in units], axis=0)
     times = int(tested.max()) if (tested[tested > 0] == tested.max()).all() else 0
@@ -67,18 +68,26 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray]) -> Images
     if n == 1:  # nothing is known of others
         anything = Spread(max(float((gap**2).max()) for gap in gaps), 1)
         return Images(anything, anything, n, times, single)
-    by_seed, n_by_seed = 0.0, 0
-    for gap, unit in zip(gaps, units, strict=True):
-        deviations = (gap - gap.mean()) / (len(gap) * len(gaps))
-        of_units = np.bincount(unit, deviations, minlength=size)
-        of_units *= jackknife_factors(np.bincount(unit, minlength=size))
-        differs = np.bincount(unit, gap != 0, minlength=size) > 0
-        by_seed += float(of_units @ of_units)
-        n_by_seed += int(differs.sum())
-        total += of_units
-        differing |= differs
-    once = Spread(float(total @ total), max(int(differing.sum()) - 1, 1))
-    return Images(once, Spread(by_seed, max(n_by_seed - 1, 1)), n, times, single)
+    deviations, differing = np.zeros((len(gaps), size)), np.zeros((len(gaps), size), bool)
+    for seed, (gap, unit) in enumerate(zip(gaps, units, strict=True)):
+        of_images = (gap - gap.mean()) / (len(gap) * len(gaps))
+        factors = jackknife_factors(np.bincount(unit, minlength=size))
+        deviations[seed] = factors * np.bincount(unit, of_images, minlength=size)
+        differing[seed] = np.bincount(unit, gap != 0, minlength=size) > 0
+    of_answers = all(map(_of_answers, gaps))
+    once = _of_units(deviations.sum(axis=0), differing.any(axis=0), of_answers)
+    return Images(once, _of_units(deviations, differing, of_answers), n, times, single)
+
+
+def _of_answers(gap: np.ndarray) -> bool:
+    return bool(np.isin(gap, (-1, 0, 1)).all())
+
+
+def _of_units(deviations: np.ndarray, differing: np.ndarray, of_answers: bool) -> Spread:
+    squares = deviations.ravel() ** 2
+    variance, fourth = float(squares.sum()), float(squares @ squares)
+    n = int(differing.sum()) if of_answers or not fourth else variance**2 / fourth
+    return Spread(variance, max(n - 1, 1))
 
 
 class Difference(NamedTuple):
@@ -191,9 +200,8 @@ def _method(found: Difference, main: Spread, n_seeds: int) -> str:
     if not found.seeds:
         return "images alone: one seed, so nothing is known of other seeds"
     if main == found.least:
-        differing = int(found.least.freedom) + 1
         what = "images" if found.images.single else "groups of images"
-        return f"t over {differing} {what} on which they differ, wider than over seeds"
+        return f"t over {main.freedom + 1:.0f} {what} on which they differ, wider than over seeds"
     of = "seeds and images" if found.images.times and n_seeds > 1 else "seeds"
     pooled = "" if n_seeds >= ENOUGH_SEEDS else ", with pairs alike"
     return f"t over {n_seeds} {of}{pooled}, {main.freedom:.3g} degrees of freedom"
@@ -201,6 +209,6 @@ def _method(found: Difference, main: Spread, n_seeds: int) -> str:
 
 def _mcnemar(gap: np.ndarray, unit: np.ndarray) -> float | None:
     """Return the exact p-value of McNemar's test; None where gaps are not of single answers."""
-    if not np.isin(gap, (-1, 0, 1)).all() or len(np.unique(unit)) < len(unit):
+    if not _of_answers(gap) or len(np.unique(unit)) < len(unit):
         return None
     return mcnemar_p_value(int((gap == 1).sum()), int((gap == -1).sum()))

@@ -13,14 +13,17 @@ from study.comparison.difference import difference_row
 from study.comparison.error_consistency import agreement_table
 from study.comparison.pairs import compare, letters, with_verdicts
 from study.comparison.power import power_row
+from study.comparison.roc import roc_table
 from study.comparison.scaling import scaling_table
 from study.comparison.shapley import shapley_table
 from study.comparison.variance import variance_table
 from study.data.index import Index
 from study.data.names import EXTERNAL
 
-# A measure of single images, and whether less of it is better.
-MEASURES = {"accuracy": False, "nll": True, "brier": True, "balanced_accuracy": False}
+# Measures in which each class counts the same, and how they are called.
+BY_CLASS = {"balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "auroc": "AUROC"}
+# A measure that is a mean over images, and whether less of it is better.
+MEASURES = {"accuracy": False, "nll": True, "brier": True} | dict.fromkeys(BY_CLASS, False)
 
 # Of tables without rows.
 _PAIR_COLUMNS = [
@@ -65,6 +68,7 @@ def comparison_tables(
         "agreement": agreement_table(study),
         "shapley": shapley_table(study, index.labels, index.classes),
         "calibration": calibration_table(study),
+        "roc": roc_table(study, index.classes),
     }
 
 
@@ -77,7 +81,7 @@ def comparisons(
         study: the runs.
         precision: half-width of a difference's 95 % interval to plan for, a share of 1.
         measures: by which pairs are compared; the first is accuracy. Default: all that there are,
-            balanced accuracy only where classes are uneven.
+            those in which each class counts the same only where classes are uneven.
 
     Returns:
         - one row per pair and measure: `compared` ("combos" or "models"), `within` (the model or

@@ -1,5 +1,6 @@
 """How good one run's predictions are. A new metric is one function and one line in `_MEASURES`."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from study.runs.calibration import (
 from study.runs.chance import status_by_accuracy
 from study.runs.clusters import effective_numbers
 from study.runs.confusion import confusion
+from study.runs.linearised import auroc_values
 from study.runs.predictions import Predictions, log_softmax
 from study.runs.run import ACCURACY, RECALLS
 
@@ -126,6 +128,14 @@ def losses(log_probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
     return -of_label, (np.exp(log_probabilities) ** 2).sum(axis=1) - 2 * np.exp(of_label) + 1
 
 
+def auroc(answers: Answers) -> float:
+    """Return the mean over classes of the area under the ROC curve; NaN with images of one alone.
+
+    See `study.runs.linearised.auroc_values`.
+    """
+    return auroc_values(answers.log_probabilities, answers.labels).mean()
+
+
 def brier_score(answers: Answers) -> float:
     """Return the mean squared distance of the probabilities to the label, 0 to 2."""
     return losses(answers.log_probabilities, answers.labels)[1].mean()
@@ -146,6 +156,7 @@ _MEASURES: dict[str, Callable[[Answers], float]] = {
     "macro_precision": lambda answers: answers.macro[0],
     "macro_recall": lambda answers: answers.macro[1],
     "macro_f1": lambda answers: answers.macro[2],
+    "auroc": auroc,
     "top2_accuracy": top2_accuracy,
     "nll": lambda answers: -answers.of_label.mean(),
     "brier": brier_score,
@@ -164,7 +175,7 @@ def classification_metrics(
     classes: Sequence[str],
     groups: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Return `n`, the recall of each class and the metrics of one set of images.
+    """Return `n`, the recall of each class and the metrics of one set of images, None for NaN.
 
     Those that need a temperature are missing, see `calibrated_metrics`.
 
@@ -175,10 +186,11 @@ def classification_metrics(
         groups: int, n; of images that were drawn together. Default: each image is alone.
     """
     answers = Answers(log_probabilities, labels, groups)
+    measured = {name: float(measure(answers)) for name, measure in _MEASURES.items()}
     return {
         "n": len(labels),
         RECALLS: recalls(answers, classes),
-        **{name: float(measure(answers)) for name, measure in _MEASURES.items()},
+        **{name: None if math.isnan(value) else value for name, value in measured.items()},
     }
 
 

@@ -42,7 +42,8 @@ def run_row(run: Run) -> dict[str, Any]:
     row |= {
         "n_out_of_sample": metrics["out_of_sample"]["n"],
         "measured_on": "common_test" if common["n"] else "test",
-        **{name: judged[name] for name in QUALITY},
+        # What was measured by an earlier version may lack a measure.
+        **{name: judged.get(name) for name in QUALITY},
         "temperature": metrics["temperature"],
         "epochs": record["epochs"],
         "kept_epoch": record["kept_epoch"],

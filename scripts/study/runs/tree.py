@@ -55,6 +55,11 @@ class ResultsTree(NamedTuple):
         """The table of all images and how hard each is."""
         return self.folder / "hard_examples.csv"
 
+    @property
+    def baselines(self) -> Path:
+        """The table of the accuracies that need no network."""
+        return self.folder / "baselines.csv"
+
     def partition(self, name: str) -> Path:
         """Return the list of images of a partition."""
         return self.folder / "partitions" / f"{name}.csv"

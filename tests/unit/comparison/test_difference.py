@@ -100,6 +100,13 @@ def test_images_of_one_group_are_drawn_together():
     assert together.once.variance == pytest.approx(gap[::5].var(ddof=1) / 6)
 
 
+def test_a_few_images_of_a_rare_class_are_few():
+    gap = np.zeros(1000)
+    gap[:3] = 30.5, -30, 30  # of a rare class
+    gap[3:43] = np.resize([1.0, -1.0], 40)
+    assert images_of([gap], [np.arange(1000)]).once.freedom == pytest.approx(2, abs=0.1)
+
+
 def test_seeds_that_agree_by_luck_do_not_make_a_difference_of_few_images_real():
     """One of 57 images per seed is chance, however much two seeds agree."""
     gap = np.zeros(57)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 
 from study.cli.main import main
@@ -63,7 +63,7 @@ def test_tables_may_be_saved_with_semicolons_and_decimal_commas(files):
 
 
 @pytest.mark.parametrize("uneven", [False, True])
-def test_balanced_accuracy_is_compared_where_classes_are_uneven(tmp_path, uneven):
+def test_measures_that_suit_uneven_classes_are_compared_where_classes_are_uneven(tmp_path, uneven):
     random = np.random.default_rng(0)
     true = random.choice(3, size=300, p=[0.8, 0.15, 0.05] if uneven else None)
     pd.DataFrame({"file": [f"{i}.png" for i in range(300)], "label": CLASSES[true]}).to_csv(
@@ -74,14 +74,17 @@ def test_balanced_accuracy_is_compared_where_classes_are_uneven(tmp_path, uneven
     names = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
     study = study_of_predictions(names, tmp_path / "labels.csv")
     pairs = comparisons(study, 0.005)[0].set_index("measure")
-    assert ("balanced_accuracy" in pairs.index) == uneven
+    assert ({"balanced_accuracy", "macro_f1", "auroc"} <= set(pairs.index)) == uneven
     if uneven:
         row = pairs.loc["balanced_accuracy"]
-        predicted = (
-            pd.read_csv(names[0]).set_index("file").reindex([f"{i}.png" for i in range(300)])
-        )
-        predicted = predicted[CLASSES].to_numpy().argmax(axis=1)
+        p = pd.read_csv(names[0]).set_index("file").reindex([f"{i}.png" for i in range(300)])
+        p = p[CLASSES].to_numpy()
+        predicted = p.argmax(axis=1)
         assert row["mean_a"] == pytest.approx(balanced_accuracy_score(true, predicted))
+        f1 = f1_score(true, predicted, average="macro")
+        assert pairs.loc["macro_f1", "mean_a"] == pytest.approx(f1)
+        area = roc_auc_score(true, p, multi_class="ovr")
+        assert pairs.loc["auroc", "mean_a"] == pytest.approx(area)
         assert row["low"] < row["difference"] < row["high"]
         # The small classes' images weigh more, so that less is known than of accuracy.
         assert row["high"] - row["low"] > 1.2 * np.ptp(pairs.loc["accuracy", ["low", "high"]])

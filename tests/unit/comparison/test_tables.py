@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import run_script
+from sklearn.metrics import roc_auc_score
 
 from study.comparison.answers import answers
 from study.data.index import write_image_ids
@@ -36,6 +37,7 @@ STRENGTH = {
 }
 TABLES = (
     "comparisons", "groups", "power", "variance", "scaling", "agreement", "shapley", "calibration",
+    "roc",
 )  # fmt: skip
 
 
@@ -106,6 +108,7 @@ class Study:
             "--tables", *(out / f"{table}.csv" for table in TABLES), "--page", out / "c.html",
             "--comparisons-figure", out / "c.svg", "--variance-figure", out / "v.svg",
             "--scaling-figure", out / "s.svg", "--calibration-figure", out / "k.svg",
+            "--roc-figures", *(out / f"{model}.svg" for model in self.models),
         )  # fmt: skip
         assert result.returncode == 0
         return {
@@ -177,6 +180,19 @@ def test_a_run_is_kept_in_a_few_bytes_a_test_image_and_two_bits_an_image():
         *(part for state in run.bins.values() for part in state),
     ]
     assert sum(part.nbytes for part in kept) < 10 * len(test) + 8000 / 4
+
+
+def test_areas_under_curves_are_means_over_seeds_of_what_each_run_has(whole):
+    table = whole.compare()["roc"].query("model == 'a' and combo == 'v1'").set_index("class")
+    areas = []
+    for seed in whole.seeds:
+        run = load_predictions(whole.folder / f"runs/v1/a/seed{seed}/predictions.npz")
+        test = np.concatenate([whole.splits[name, seed]["test"] for name in PARTITIONS])
+        p = run.log_probabilities()[test, 1]
+        areas.append(roc_auc_score(whole.labels[test] == 1, p))
+    assert table.at["dog", "auroc"] == pytest.approx(np.mean(areas), rel=1e-4)
+    mean, *of_classes = table["average_precision"]
+    assert mean == pytest.approx(np.mean(of_classes), rel=1e-4)
 
 
 def test_calibration_of_all_runs_together_is_that_of_all_their_answers(whole):

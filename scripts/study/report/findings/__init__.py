@@ -1,6 +1,13 @@
 """What a study found, in plain words with numbers and intervals, and what it cannot say."""
 
-from study.report.findings.accuracy import best, diverged, more_data, no_better, published
+from study.report.findings.accuracy import (
+    best,
+    diverged,
+    more_data,
+    no_better,
+    no_better_than_neighbours,
+    published,
+)
 from study.report.findings.data import likely_groups, near_duplicates, uneven_classes
 from study.report.findings.differences import (
     claims,
@@ -28,6 +35,7 @@ def main_findings(results: Results) -> list[Finding]:
         *no_better(results.runs),
         *best(results),
         *uneven_classes(results),
+        *no_better_than_neighbours(results),
         *likely_groups(results.likely_groups),
         *differences(results),
         *little_to_go_by(results),

@@ -12,8 +12,11 @@ from study.report.findings.finding import (
     of_accuracy,
     percent,
 )
+from study.runs.baselines import SIDE
 from study.runs.chance import NO_BETTER
 from study.wording import counted
+
+_MOST_NAMED = 5
 
 
 def diverged(runs: pd.DataFrame) -> list[Finding]:
@@ -41,6 +44,28 @@ def no_better(runs: pd.DataFrame) -> list[Finding]:
         "learning rates."
     )
     return [Finding("No better than chance", text, "Results")]
+
+
+def no_better_than_neighbours(results: Results) -> list[Finding]:
+    """Return which groups are not clearly better than the nearest neighbour on pixels, if any."""
+    reached = results.baselines.groupby("combo")["nearest_neighbour"].mean()
+    groups = results.groups.dropna(subset=["accuracy"])
+    groups = groups.assign(neighbour=groups["combo"].map(reached))
+    weak = groups[groups["images_low"] <= groups["neighbour"]]
+    if weak.empty:
+        return []
+    names = [
+        f"{row.model} on {row.combo} ({percent(row.accuracy)}, the neighbour "
+        f"{percent(row.neighbour)})"
+        for row in weak.head(_MOST_NAMED).itertuples()
+    ]
+    text = (
+        f"{len(weak)} of {len(groups)} combos and models {'is' if len(weak) == 1 else 'are'} not "
+        "clearly better than naming the class of the most similar training image, at "
+        f"{SIDE}×{SIDE} pixels: {', '.join(names)}{', and more' if len(weak) > len(names) else ''}."
+        " A network that is no better has learnt little: look at its epochs and its learning rate."
+    )
+    return [Finding("Nearest neighbours", text, "Results")]
 
 
 def best(results: Results) -> list[Finding]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from study.comparison.answers import is_uneven
+from study.comparison.tables import BY_CLASS
 from study.data.likely_groups import Guess
 from study.report.findings.finding import Finding, Results, percent
 from study.wording import counted
@@ -21,13 +22,17 @@ def uneven_classes(results: Results) -> list[Finding]:
     text = (
         f"{largest} is {percent(shares.iloc[0])} of the images and {shares.index[-1]} "
         f"{percent(shares.iloc[-1])}. Always naming {largest} reaches {percent(shares.iloc[0])} "
-        "accuracy: a model has to beat this baseline. Look at balanced accuracy too, in which each "
+        "accuracy: a model has to beat this baseline. Look also at the measures in which each "
         "class counts the same"
     )
     pairs = results.comparisons
-    pairs = pairs[pairs["measure"] == "balanced_accuracy"]
-    n_real = int((pairs["verdict"] != "undecided").sum())
-    text += f": {n_real:,} of its {len(pairs):,} differences count as real." if len(pairs) else "."
+    real = [
+        f"by {name} {int((of_measure['verdict'] != 'undecided').sum()):,}"
+        for measure, name in BY_CLASS.items()
+        if len(of_measure := pairs[pairs["measure"] == measure])
+    ]
+    n = (pairs["measure"] == "balanced_accuracy").sum()
+    text += f": of {n:,} differences count as real {', '.join(real)}." if real else "."
     return [Finding("Uneven classes", text, "Results")]
 
 

@@ -26,6 +26,7 @@ class Results(NamedTuple):
 
     Attributes:
         runs: one row per run: `combo`, `model`, `seed`, `status`, `n_train`.
+        baselines: of `study.runs.baselines`, one row per seed and combo.
         groups: of `study.comparison`, as are comparisons, power, variance and scaling.
         reliability: of `study.hardness`, as are confusions.
         hard_examples: one row per image: `image_id`, `file`, `class`, `n_eligible`,
@@ -39,6 +40,7 @@ class Results(NamedTuple):
     """
 
     runs: pd.DataFrame
+    baselines: pd.DataFrame
     groups: pd.DataFrame
     comparisons: pd.DataFrame
     power: pd.DataFrame

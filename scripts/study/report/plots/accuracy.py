@@ -20,9 +20,18 @@ from study.report.plots.style import (
     set_title,
 )
 from study.report.plots.texts import shortened, text_inches, wrapped
+from study.runs.baselines import SIDE
+
+# What needs no network: how it is drawn, and what it is.
+_BASELINES = {
+    "nearest_neighbour": (":", f"Dotted: nearest neighbour on {SIDE}×{SIDE} pixels"),
+    "largest_class": ("--", "Dashed: always the largest class"),
+}
 
 
-def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Figure:
+def accuracy_by_combo_figure(
+    summary: pd.DataFrame, groups: pd.DataFrame, baselines: pd.DataFrame | None = None
+) -> Figure:
     """Return accuracy by combo: a panel for the common test, one for the combos' own tests.
 
     And a third one where the user has test images that are in no partition.
@@ -33,6 +42,8 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
     Args:
         summary: one row per run, with `combo`, `model`, `common_test_accuracy` and `test_accuracy`.
         groups: one row per combo and model, with `<metric>_mean`, `<metric>_low`, `<metric>_high`.
+        baselines: what needs no network, of `study.runs.baselines`. They are drawn where they fall
+            into the picture, which they do not widen.
     """
     summary = summary.dropna(subset=["test_accuracy"])
     if summary.empty:
@@ -50,6 +61,9 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
         figure, row = plt.subplots(1, n, figsize=(5.5 * n, 4.9), sharey=True)
         for axes, (metric, title) in zip(row, panels.items(), strict=True):
             _draw_groups(axes, summary, groups, metric, limits)
+            if baselines is not None:
+                of_panel = metric.removesuffix("_accuracy") == baselines["measured_on"]
+                _draw_baselines(axes, baselines[of_panel], combos)
             set_ticks(axes, combos, 4.5)
             axes.set_xlim(-0.6, len(combos) - 0.4)
             axes.grid(axis="y", color="0.9")
@@ -64,6 +78,8 @@ def accuracy_by_combo_figure(summary: pd.DataFrame, groups: pd.DataFrame) -> Fig
         )
         if (summary.groupby(["combo", "model"])[list(panels)].nunique() == 1).any(axis=None):
             how += " No line where there is one seed, or seeds that agree by chance."
+        if baselines is not None:
+            how += _reached(baselines, limits)
         legend_below(figure, row[1].get_legend_handles_labels()[0], wrapped(how, 10, 9))
         set_title(figure, _finding(groups))
     return figure
@@ -105,6 +121,31 @@ def _draw_groups(
                 if beyond:
                     axes.plot(x, edge, marker=arrow, clip_on=False, **point)
         axes.plot([], [], look["marker"], color=look["color"], label=model)
+
+
+def _draw_baselines(axes: Axes, baselines: pd.DataFrame, combos: Sequence[str]) -> None:
+    """Draw a line through all models of a combo for each baseline, the mean over seeds."""
+    means = baselines.groupby("combo")[list(_BASELINES)].mean()
+    for c, combo in enumerate(combos):
+        for name, (style, _) in _BASELINES.items() if combo in means.index else ():
+            axes.hlines(
+                *(means.at[combo, name], c - 0.42, c + 0.42),
+                color="0.35",
+                linestyle=style,
+                linewidth=1,
+                zorder=0,
+            )
+
+
+def _reached(baselines: pd.DataFrame, limits: tuple[float, float]) -> str:
+    """Return what the baselines reach, in words, also where no line is in the picture."""
+    means, text = baselines.groupby("combo")[list(_BASELINES)].mean(), ""
+    for name, (_, what) in _BASELINES.items():
+        least, most = means[name].min(), means[name].max()
+        ends = f"{least:.1%}" if f"{least:.1%}" == f"{most:.1%}" else f"{least:.1%} to {most:.1%}"
+        beyond = "below" if most < limits[0] else "above" if least > limits[1] else ""
+        text += f" {what}, {ends}{f' ({beyond} the picture)' if beyond else ''}."
+    return text
 
 
 def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, float]:

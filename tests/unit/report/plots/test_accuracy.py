@@ -61,6 +61,21 @@ def test_the_accuracy_figure_draws_every_run_and_states_the_finding(summary):
     assert low < min(drawn) and high > max(drawn)
 
 
+def test_what_needs_no_network_is_drawn_where_it_was_measured_and_told_in_numbers(summary):
+    baselines = pd.DataFrame(
+        {"combo": ["v1", "v1+v2"], "measured_on": ["common_test", "test"]}
+        | {"nearest_neighbour": [0.62, 0.68], "largest_class": [0.1, 0.1]}
+    )
+    figure = accuracy_by_combo_figure(*summary, baselines)
+    for axes, (combo, reached) in zip(figure.axes, ((0, 0.62), (1, 0.68)), strict=True):
+        grey = [c.get_segments()[0] for c in axes.collections if c.get_zorder() == 0]
+        assert np.allclose(grey[0], [[combo - 0.42, reached], [combo + 0.42, reached]])
+    assert figure.axes[0].get_ylim()[0] > 0.4  # not widened to 10 %
+    said = " ".join(figure.legends[0].get_title().get_text().split())
+    assert "Dotted: nearest neighbour on 8×8 pixels, 62.0% to 68.0%." in said
+    assert "Dashed: always the largest class, 10.0% (below the picture)." in said
+
+
 def test_an_interval_that_leaves_the_picture_says_so(summary):
     runs, groups = summary
     groups.loc[0, "common_test_accuracy_high"] = 0.99

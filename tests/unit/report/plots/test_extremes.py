@@ -25,11 +25,13 @@ from study.report.plots.hardness import confusion_pairs_figure, growth_figure, h
 from study.report.plots.images import image_grid_figure
 from study.report.plots.models import lr_find_figure
 from study.report.plots.near_duplicates import near_duplicates_figure
+from study.report.plots.roc import roc_figure
 from study.report.plots.runs import confusion_matrix_figure, mistakes_figure
 from study.report.plots.style import log_label, message_figure
 from study.report.plots.texts import text_inches, wrapped
 from study.report.plots.tuning import trials_figure
 from study.runs.gradcam_maps import GradcamMaps
+from study.runs.roc import curves_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Glyph")
 IMAGES = np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3)).astype(np.uint8)
@@ -130,6 +132,14 @@ def calibration(models):
     return calibration_figure(bins.assign(n=10, accuracy=bins["confidence"]))
 
 
+def roc(study):
+    classes, random = study.classes, np.random.default_rng(0)
+    labels = np.arange(300) % len(classes)
+    of_run = curves_of(random.normal(size=(300, len(classes))), labels)
+    shares = np.bincount(labels, minlength=len(classes)) / 300
+    return roc_figure(study.models[0], dict.fromkeys(study.combos, of_run), classes, shares)
+
+
 def hardness_map():
     values = np.repeat(np.random.default_rng(0).random(300), np.arange(300))
     table = {"p_label_mean": values, "p_label_std": values / 2, "error_rate": values}
@@ -168,6 +178,8 @@ NAMES = [extreme.LONG, extreme.ODD]
         ),
         lambda: calibration(["a_model_whose_name_is_thirty_x", "cnn2"]),
         lambda: calibration(["cnn2"]),
+        *(lambda study=study: roc(study) for study in extreme.STUDIES.values()),
+        lambda: roc(extreme.STUDIES["long names"]._replace(classes=extreme.LONG)),
         lambda: scaling(0.001),
         lambda: scaling(0.25),
         lambda: message_figure(f"{LONG_RUN}: a vision transformer has no convolution, so none"),
