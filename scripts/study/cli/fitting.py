@@ -14,7 +14,7 @@ from study.wording import counted, duration
 
 _MINUTES = 15
 # Jobs that neither train nor predict: of each run, and of the study.
-_OF_RUN, _OF_STUDY = 4, 40
+_OF_RUN, _OF_STUDY = 3, 30
 
 
 def largest_that_fits(
