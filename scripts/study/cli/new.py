@@ -143,11 +143,11 @@ def _of_images(arguments: argparse.Namespace, base: Path) -> tuple[str, str, str
     if arguments.weights:
         start = trained_start(arguments.weights, arguments.network, TRAINED_SIZES, n_classes)
     n_groups = check_groups(listing.images, 1, len(ROLES))
-    guess, most = None, 3
+    guess = None
     if n_groups is None:
         guess = likely_groups((image.file, image.label) for image in listing.images)
-    else:
-        most = n_groups // len(ROLES)
+        n_groups = guess and guess.fewest
+    most = max(1, n_groups // len(ROLES)) if n_groups else 3
     plan = planned(counts.total(), fewest, sizes, most, start is not None)
 
     def text(seen_from: Path, size: int) -> str:

@@ -14,18 +14,22 @@ _AT_ONCE = 2**24  # values
 def blocks(images: np.ndarray, size: int = 0) -> Iterator[tuple[int, np.ndarray]]:
     """Yield images, N×H×W×C, a block at a time: the number of its first image, and a copy of it.
 
-    What was read of a file that is mapped into memory leaves the process again.
-
     Args:
         images: in memory or mapped.
         size: images of a block. Default: as many as take 16 MB as bytes.
     """
     size = size or max(1, _AT_ONCE // max(1, images[:1].size))
-    mapped = getattr(images, "_mmap", None)
     for start in range(0, len(images), size):
-        yield start, np.array(images[start : start + size])
-        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        yield start, picked(images, slice(start, start + size))
+
+
+def picked(images: np.ndarray, which: np.ndarray | slice) -> np.ndarray:
+    """Return a copy of some images; what was read of a mapped file leaves the process again."""
+    copy = np.array(images[which])
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+    return copy
 
 
 def write_in_blocks(path: str | Path, images: np.ndarray) -> None:
