@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from study.data.blocks import write_in_blocks
 from study.data.datasets import Source, dataset
 from study.data.datasets.download import read_checksums
-from study.files import file_cell, file_digest, text_cell, write_array, write_csv, write_json
+from study.files import file_cell, file_digest, text_cell, write_csv, write_json
 from study.job import run_script
 
 
@@ -21,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     data = dataset(arguments.dataset).decode(Path(arguments.raw), source)
 
-    write_array(arguments.images, data.images)
+    write_in_blocks(arguments.images, data.images)
     # An archive's names are somebody else's words too.
     classes = [text_cell(name) for name in data.classes]
     names = [classes[label] for label in data.labels]

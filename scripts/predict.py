@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+_BATCHES = 16  # of images in memory at once
+
+
 def answers(
     model: "nn.Module",
     normalize: "Callable[[Tensor], Tensor]",
@@ -31,17 +34,18 @@ def answers(
     """Return the logits of every image and its role in this run."""
     import torch
 
-    from study.models.inference import predict
+    from study.data.blocks import blocks
+    from study.models.inference import images_at_once, predict
 
-    device = next(model.parameters()).device
+    device, views = next(model.parameters()).device, record["recipe"].get("test_time", "plain")
+    # Whole batches, so that it does not matter how many are in memory at once.
+    size = _BATCHES * images_at_once(model, images.shape[1])
     with memory_advice():
-        logits = predict(
-            model,
-            normalize,
-            torch.from_numpy(np.array(images)).to(device),
-            views=record["recipe"].get("test_time", "plain"),
-        )
-    predictions = Predictions(logits.cpu().numpy(), roles)
+        logits = [
+            predict(model, normalize, torch.from_numpy(block).to(device), views=views).cpu()
+            for _, block in blocks(images, size)
+        ]
+    predictions = Predictions(torch.cat(logits).numpy(), roles)
     if not np.isfinite(predictions.logits).all():
         # As after a last step that was too large: no answer of such a model counts.
         print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Measure how time and memory of what reads all runs grow with their number, on made-up runs.
+"""Measure how time and memory of what reads all runs or images grow, on made-up runs and images.
 
 The runs are names: hard links to a few distinct files, so that thousands of them fit on a disk.
-Combos and models stay the same (20 and 5), seeds grow.
+Combos and models stay the same (20 and 5), seeds grow. Photographs are images with `--side 224`.
 """
 
 import argparse
@@ -28,15 +28,37 @@ PARTITIONS = [f"v{number}" for number in range(1, 7)]
 COMBOS = [*PARTITIONS, *map("+".join, itertools.combinations(PARTITIONS, 2))][:20]
 MODELS = [f"m{number}" for number in range(1, 6)]
 CLASSES = [f"class{number}" for number in range(10)]
+COMPARED = [
+    "comparisons", "groups", "power", "variance", "scaling", "agreement", "shapley", "calibration",
+]  # fmt: skip
 FORMS = 2  # distinct answers on each combo
 
 
-def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.Generator) -> None:
+def make_images(raw: Path, labels: np.ndarray, side: int, random: np.random.Generator) -> None:
+    """Write images of squares of 8×8 pixels, with noise, as what is fetched of a folder of them."""
+    raw.mkdir(parents=True)
+    shape = (len(labels), side, side, 3)
+    images = np.lib.format.open_memmap(raw / "images.npy", "w+", np.uint8, shape)
+    for start in range(0, len(labels), 500):
+        part = images[start : start + 500]
+        squares = random.integers(0, 240, (len(part), -(-side // 8), -(-side // 8), 3), np.uint8)
+        part[:] = squares.repeat(8, axis=1).repeat(8, axis=2)[:, :side, :side]
+        part += random.integers(0, 16, part.shape, np.uint8)
+    rows = ((f"{i}.png", "train", CLASSES[label]) for i, label in enumerate(labels))
+    write_csv(raw / "files.csv", ["file", "source_split", "class"], rows)
+    write_csv(raw / "problems.csv", ["file", "source_split", "class", "kind", "reason"], [])
+    known = {"classes": CLASSES, "images": "sha256:0", "fit": "resize"}
+    write_text(raw / "description.json", json.dumps(known))
+
+
+def make_study(
+    folder: Path, n_images: int, side: int, seeds: list[int], random: np.random.Generator
+) -> None:
     """Write the files of a study of 20 combos, 5 models and these seeds."""
     labels = random.integers(len(CLASSES), size=n_images)
     index = ((i, label, CLASSES[label], "train", f"{i}.png") for i, label in enumerate(labels))
     write_csv(folder / "index.csv", ["image_id", "label", "class", "source_split", "file"], index)
-    np.save(folder / "images.npy", random.integers(0, 256, (n_images, 8, 8, 1), np.uint8))
+    make_images(folder / "raw", labels, side, random)
     write_csv(
         folder / "duplicates.csv",
         ["image_id", "other_id", "pixel_distance", "low_frequency_distance"],
@@ -58,6 +80,10 @@ def make_study(folder: Path, n_images: int, seeds: list[int], random: np.random.
         for seed in seeds:
             link(folder / "split.csv", folder / "splits" / name / f"seed{seed}.csv")
         (folder / "split.csv").unlink()
+    common = sorted(i for roles in splits.values() for i in roles["test"])
+    write_csv(folder / "common.csv", ["image_id"], ([i] for i in common))
+    for seed in seeds:
+        link(folder / "common.csv", folder / "splits" / "common" / f"seed{seed}.csv")
     for model in MODELS:
         write_csv(
             folder / "models" / model / "layers.csv", ["name", "multiply_adds"], [("total", 10**6)]
@@ -126,9 +152,10 @@ def link(source: Path, place: Path) -> None:
 def commands(folder: Path) -> dict[str, list[str]]:
     """Return the options of each script that reads all runs, in an order that works."""
     out = folder / "out"
-    runs = ["--runs", folder / "runs.csv", "--folder", folder / "runs"]
+    runs = ["--runs", folder / "runs.csv"]
     index = ["--index", folder / "index.csv"]
-    images = ["--images", folder / "images.npy", "--duplicates", folder / "duplicates.csv"]
+    pixels = ["--images", folder / "raw" / "images.npy"]
+    images = [*pixels, "--duplicates", folder / "duplicates.csv"]
     hard = [("output", "csv"), ("top-table", "csv"), ("reliability", "csv"), ("growth", "csv"),
         ("confusions", "csv"), ("page", "html"),
             ("map-figure", "svg"), ("growth-figure", "svg"),
@@ -141,27 +168,35 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "calibration-figure",
     ]
     return {
+        "decode.py": [
+            "--dataset", "folder", "--raw", folder / "raw", "--images", out / "images.npy",
+            "--index", out / "index.csv", "--manifest", out / "manifest.json", "--checksums",
+            "--problems",
+        ],
+        "find_duplicates.py": [
+            *pixels, *index, "--threshold", "0.1", "--output", out / "duplicates.csv",
+        ],
         "find_hard_examples.py": [
-            *runs[:2], *index, *images, "--partitions",
+            *runs, *index, *images, "--partitions",
             *(folder / f"{name}.csv" for name in PARTITIONS),
             *itertools.chain(*((f"--{name}", out / f"{name}.{kind}") for name, kind in hard)),
         ],
         "find_hard_to_learn.py": [
-            *runs[:2], *index, "--partition", folder / "v1.csv", "--table", out / "learn.csv",
+            *runs, *index, "--partition", folder / "v1.csv", "--table", out / "learn.csv",
             "--report", out / "learn.txt",
             "--page", out / "learn.html",
         ],
         "compare.py": [
-            *runs, *index, "--splits", folder / "splits", "--partitions", *PARTITIONS, "--draws",
-            "200", "--tables", out,
+            *runs, *index, "--partitions", *PARTITIONS,
+            "--tables", *(out / f"{name}.csv" for name in COMPARED),
             *itertools.chain(*((f"--{name}", out / f"compare-{name}.svg") for name in compared)),
         ],
         "build_gallery.py": [
-            *runs[:2], *index, *images, "--table", out / "output.csv", "--top-table",
+            *runs, *index, *images, "--table", out / "output.csv", "--top-table",
             out / "top-table.csv", "--output", out / "gallery.html",
         ],
         "summarize.py": [
-            *runs[:2], "--compared", out / "groups.csv", "--groups", out / "by_group.csv",
+            *runs, "--compared", out / "groups.csv", "--groups", out / "by_group.csv",
             "--groups-page", out / "by_group.html",
             "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--output",
             out / "summary.csv",
@@ -193,6 +228,9 @@ def main() -> None:
         "--images", type=int, default=60_000, help="in each study (default: %(default)s)"
     )
     parser.add_argument(
+        "--side", type=int, default=8, help="of the images, pixels (default: %(default)s)"
+    )
+    parser.add_argument(
         "--runs",
         nargs="+",
         type=int,
@@ -204,13 +242,14 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for n_runs in arguments.runs:
-        folder = arguments.folder / f"{n_runs}x{arguments.images}"
+        folder = arguments.folder / f"{n_runs}x{arguments.images}x{arguments.side}"
         if not folder.exists():
             seeds = list(range(n_runs // (len(COMBOS) * len(MODELS))))
             # In a process of its own: a script's peak memory counts that of the process which
             # starts it.
             maker = multiprocessing.Process(
-                target=make_study, args=(folder, arguments.images, seeds, np.random.default_rng(0))
+                target=make_study,
+                args=(folder, arguments.images, arguments.side, seeds, np.random.default_rng(0)),
             )
             maker.start()
             maker.join()

@@ -1,6 +1,6 @@
 from study.config.partition_checks import has_external_test, keeps_together
 from study.data.datasets import dataset_modules
-from study.data.datasets.planning import own_images
+from study.data.datasets.planning import memory_of_images, own_images
 from study.data.folds import fold_of, shares
 from study.files import with_home
 
@@ -9,6 +9,19 @@ from study.files import with_home
 with end_in_one_line():
     OWN_IMAGES = own_images(
         config, "results/data/manifest.json", "results/scratch/own_images.json"
+    )
+
+    # Pictures of 64×64 pixels at most, as float32.
+    MEMORY_OF_PAIRS = memory_of_images(
+        config,
+        "results/data/manifest.json",
+        base=1000,
+        least=2000,
+        side=64,
+        value_bytes=4,
+    )
+    MEMORY_OF_TRAINING = memory_of_images(
+        config, "results/data/manifest.json", base=3500, least=4000
     )
 
 

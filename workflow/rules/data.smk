@@ -223,7 +223,7 @@ rule find_duplicates:
         "../../envs/analysis.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=MEMORY_OF_PAIRS,
         runtime=30,
     params:
         code=code("find_duplicates.py"),

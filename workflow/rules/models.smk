@@ -233,7 +233,7 @@ rule lr_find:
     threads: 1
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=MEMORY_OF_TRAINING,
         runtime=60,
     params:
         code=code("lr_find.py", by_recipe=True),
@@ -292,7 +292,7 @@ rule tune:
     threads: 1
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=MEMORY_OF_TRAINING,
         runtime=720,
     params:
         code=code("tune.py", by_recipe=True),

@@ -29,7 +29,7 @@ rule train:
     threads: 1
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=MEMORY_OF_TRAINING,
         runtime=240,
     params:
         code=code("train.py", by_recipe=True),

@@ -86,7 +86,7 @@ def rough_time(
     ] or [(model, combo) for model, combo, _ in runs]
     with contextlib.suppress(OSError, StudyError):
         n_images = count_images(config, tree.data_manifest)
-        speeds = {} if gpus else _typical_speeds(config, recipes, trained)
+        speeds = {} if gpus else typical_speeds(config, recipes, trained)
         here = known_speeds(recipes, trained, on_gpu=gpus > 0)
         speeds |= {model: speed for model, (speed, _) in here.items()}
         if missing and all(model in speeds for model, _ in missing):
@@ -100,7 +100,7 @@ def rough_time(
     return ""
 
 
-def _typical_speeds(
+def typical_speeds(
     config: Mapping[str, Any], recipes: Recipes, models: Collection[str]
 ) -> dict[str, float]:
     """Return images per second of models of the project's own, as one core once trained them."""

@@ -11,13 +11,23 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
+from study.cli.fitting import largest_that_fits
 from study.cli.project import CONFIG
-from study.cli.proposal import LEAST, configuration, planned, shown
+from study.cli.proposal import (
+    LEAST,
+    TRAINED_SIZES,
+    configuration,
+    image_sizes,
+    planned,
+    shown,
+)
 from study.cli.study_folder import make_folder
+from study.cli.trained_start import TrainedStart, trained_start
 from study.code import PROJECT
 from study.config.recipes import merged
 from study.config.study import check_study
@@ -56,6 +66,16 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test-images", default="", help="the same with images that are for testing alone"
     )
+    parser.add_argument(
+        "--weights",
+        default="",
+        help="start from these trained weights, .safetensors or .pth (default: from scratch)",
+    )
+    parser.add_argument(
+        "--network",
+        default="",
+        help="what they are of, such as timm/resnet18 (default: found by the names in the file)",
+    )
 
 
 def answer(arguments: argparse.Namespace) -> None:
@@ -66,14 +86,15 @@ def answer(arguments: argparse.Namespace) -> None:
         raise StudyError(f"{target} exists already; give another name, or remove it")
     # What is beside the study today is so tomorrow, also where both have moved.
     base = Path() if alone else target
+    for name, needed in (("test_images", "images"), ("weights", "images"), ("network", "weights")):
+        if getattr(arguments, name) and not getattr(arguments, needed):
+            option = name.replace("_", "-")
+            raise StudyError(f"--{option} was given without --{needed}; give both")
     if arguments.images:
-        text, what = _of_images(arguments.images, arguments.test_images, base)
-    elif arguments.test_images:
-        raise StudyError("--test-images was given without --images; give both")
+        text, what, time = _of_images(arguments, base)
     else:
-        text, what = _BLANK, "CIFAR-10 as in the project's configuration"
-    config = merged(read_yaml(PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
-    check_study(config, PROJECT)
+        text, what, time = _BLANK, "CIFAR-10 as in the project's configuration", ""
+        check_study(_whole(text), PROJECT)
     if alone:
         write_text(target, text)
         option, first = f" --configfile {shlex.quote(str(target))}", ""
@@ -88,16 +109,26 @@ def answer(arguments: argparse.Namespace) -> None:
         "snakemake --report": "report.html",
     }
     print(
-        f"wrote {target if alone else target / CONFIG}: {what}. Read it, then:\n\n{first}"
+        f"wrote {target if alone else target / CONFIG}: {what}. "
+        + (f"The study takes {time}. " if time else "")
+        + f"Read it, then:\n\n{first}"
         + "\n".join(f"  {line + option:{width}}   # {told}" for line, told in lines.items())
     )
 
 
-def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
-    """Return a configuration for images, with paths as seen from `base`, and what they are."""
-    check_path("--images", given)
-    check_path("--test-images", given_tests)
-    images, tests, notes = _parts_taken(given, given_tests)
+def _whole(text: str) -> dict[str, Any]:
+    """Return the whole configuration that a text changes some keys of."""
+    return merged(read_yaml(PROJECT / "config" / "config.yaml"), yaml.safe_load(text))
+
+
+def _of_images(arguments: argparse.Namespace, base: Path) -> tuple[str, str, str]:
+    """Return a configuration for images, with paths as seen from `base`, what they are, and time.
+
+    The time is "" where nothing is known of it.
+    """
+    check_path("--images", arguments.images)
+    check_path("--test-images", arguments.test_images)
+    images, tests, notes = _parts_taken(arguments.images, arguments.test_images)
     listing = list_images(images, tests)
     counts = Counter(image.label for image in listing.images if image.split == "train")
     scarce, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
@@ -107,21 +138,45 @@ def _of_images(given: str, given_tests: str, base: Path) -> tuple[str, str]:
             f"expected at least {LEAST} to train, validate and test with; "
             "add some, or remove it"
         )
-    sizes = _sizes(listing)
+    sizes, n_classes = _sizes(listing), len(counts)
+    start = None
+    if arguments.weights:
+        start = trained_start(arguments.weights, arguments.network, TRAINED_SIZES, n_classes)
     n_groups = check_groups(listing.images, 1, len(ROLES))
     guess = None
     if n_groups is None:
-        plan = planned(counts.total(), fewest, sizes)
         guess = likely_groups((image.file, image.label) for image in listing.images)
-    else:
-        plan = planned(counts.total(), fewest, sizes, n_groups // len(ROLES))
-    text = configuration(images, tests, base, listing, counts, sizes, plan, guess)
-    for note in [*notes, *_unread(listing), *_ungrouped(guess)]:
+        n_groups = guess and guess.fewest
+    most = max(1, n_groups // len(ROLES)) if n_groups else 3
+    plan = planned(counts.total(), fewest, sizes, most, start is not None)
+
+    def text(seen_from: Path, size: int) -> str:
+        chosen = plan._replace(image_size=size)
+        what = listing, counts, sizes, chosen, guess, start
+        return configuration(images, tests, seen_from, *what)
+
+    size, time = largest_that_fits(
+        image_sizes(sizes, start is not None),
+        lambda size: _whole(text(Path(), size)),
+        len(listing.images),
+        n_classes,
+        start is not None,
+    )
+    for note in [*notes, *_unread(listing), *_ungrouped(guess), *_recognised(start, arguments)]:
         print(f"note: {note}", file=sys.stderr)
-    return text, (
-        f"{counts.total():,} images of {len(counts)} classes "
+    what = (
+        f"{counts.total():,} images of {n_classes} classes "
         f"({_names(listing.classes)}); decoding says whether one of them is broken"
     )
+    return text(base, size), what, time
+
+
+def _recognised(start: TrainedStart | None, arguments: argparse.Namespace) -> list[str]:
+    if start is None or arguments.network:
+        return []
+    return [
+        f"by the names in it, {start.weights} is of {start.network}; if it is not, say --network"
+    ]
 
 
 def _parts_taken(images: str, tests: str) -> tuple[str, str, list[str]]:

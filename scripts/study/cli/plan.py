@@ -8,12 +8,8 @@ trained on. A job that does neither takes 4 seconds.
 """
 
 import argparse
-import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +17,8 @@ from typing import Any
 from study.audit.provenance import machine
 from study.cli.estimate import PREDICTED, START, Work, known_speeds, time_of, work
 from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
+from study.cli.speed import SECONDS, measured
 from study.cli.terminal import console, say, shown, table
-from study.code import PROJECT
-from study.config.recipes import without
 from study.data.datasets import dataset
 from study.data.datasets.listing import list_images
 from study.data.datasets.planning import count_images
@@ -31,13 +26,9 @@ from study.data.names import OWN
 from study.devices import wants_gpu
 from study.errors import StudyError
 from study.files import read_json
-from study.job import KEEP_MEMORY
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
 from study.wording import counted, duration, size
-
-# Seconds to measure in, all models together; more processes at once would say no more.
-_SECONDS, _PROCESSES = 4.0, 8
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +58,7 @@ def answer(arguments: argparse.Namespace) -> None:
     runs = [run for run in project.runs if made.get(str(run.folder / "run.json")) == "train"]
     embedded = {Path(path).stem for path, rule in made.items() if rule == "embed"}
     gpus = arguments.gpus if wants_gpu(project.config["device"]) else 0
-    asked = {"image_shape": shape, "num_classes": n_classes, "seconds": _SECONDS, "gpus": gpus}
+    asked = {"image_shape": shape, "num_classes": n_classes, "seconds": SECONDS, "gpus": gpus}
     networks = {run.model for run in runs} | embedded
     speeds = _speeds(project, networks, asked, max(1, min(cores, len(runs))))
     asked_of = project.config, project.study.recipes
@@ -112,42 +103,8 @@ def _speeds(
 ) -> dict[str, tuple[float, int]]:
     """Return images per second and parameters of each model: of a run that is here, or measured."""
     speeds = known_speeds(project.study.recipes, models, on_gpu=asked["gpus"] > 0)
-    unknown = {
-        model: _measurable(project.study.recipes[model]) for model in sorted(models - set(speeds))
-    }
-    return {**speeds, **_measured(asked | {"recipes": unknown}, processes)} if unknown else speeds
-
-
-def _measurable(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe that takes as long, and needs neither trained weights nor the images."""
-    architecture = without(recipe["architecture"], "weights")
-    normalize = {"mean": [0.5] * 3, "std": [0.5] * 3}
-    return {**recipe, "architecture": architecture, "normalize": normalize}
-
-
-def _measured(asked: dict[str, Any], processes: int) -> dict[str, tuple[float, int]]:
-    """Return the speed of each model, the mean of processes that measure it at the same time."""
-    command = [sys.executable, "-P", "-m", "study.cli.speed", json.dumps(asked)]
-    # This library, and not what is called so elsewhere.
-    path = [str(PROJECT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**KEEP_MEMORY, **os.environ, "PYTHONPATH": os.pathsep.join(path)}
-    started = [
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-        )
-        for _ in range(1 if asked["gpus"] else min(processes, _PROCESSES))
-    ]
-    answers = []
-    for process in started:
-        printed, errors = process.communicate()
-        if process.returncode:
-            reason = (errors.strip().splitlines() or ["it said nothing"])[-1]
-            raise StudyError(f"the speed was not measured: {reason.removeprefix('error: ')}")
-        answers.append(json.loads(printed))
-    return {
-        model: (sum(one[model][0] for one in answers) / len(answers), answers[0][model][1])
-        for model in asked["recipes"]
-    }
+    unknown = {model: project.study.recipes[model] for model in sorted(models - set(speeds))}
+    return {**speeds, **measured(asked | {"recipes": unknown}, processes)} if unknown else speeds
 
 
 def _print_models(

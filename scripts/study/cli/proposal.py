@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
+from study.cli.trained_start import MODELS, TrainedStart
 from study.data.datasets.listing import Listing
 from study.data.likely_groups import Guess
 from study.errors import escaped
@@ -30,9 +31,21 @@ _SPLIT, _SMALL_SPLIT = (
 )
 _FEW_TESTS = 100
 _SIZES = (32, 48, 64)
+# Of photographs: where the time allows and, of networks with trained weights, 96 at least.
+_LARGE_SIZES, TRAINED_SIZES = (96,), (96, 160, 224)
 # What these small networks need to settle, in batches of 32; more epochs where an epoch is short.
 _MODELS, _STEPS, _BATCH = ("cnn2", "cnn3"), 1000, 32
 _EPOCHS = (5, 40)
+# The same of a network that was trained before.
+_TRAINED_STEPS, _TRAINED_EPOCHS = 100, (3, 12)
+_FROM_SCRATCH = """\
+# Two small networks, which need no GPU. Better ones, for a GPU or with time: resnet9_tuned and
+# resnet18_tuned. For photographs, start from trained weights: study new --weights FILE.
+models: [{}]"""
+_FROM_WEIGHTS = """\
+# One network with trained weights in three ways: its last blocks and a new head are trained on, or
+# its features alone are used, by a logistic regression and by a vote of the nearest images.
+models: [{}]"""
 _TEST = "\n  test_path: {}   # for testing alone: no run trains on them, all are tested on them"
 _GROUP = "\n  # group: '{}'   # without the #, if this names patients, bursts or videos"
 _CONFIGURATION = """\
@@ -55,9 +68,7 @@ combos: [{combos}]   # what models are trained on
 split: {{{split}}}   # of each partition, for each seed
 seeds: [42, 100, 2025]
 
-# Two small networks, which need no GPU. Better ones, for a GPU or with time: resnet9_tuned and
-# resnet18_tuned. Others: config/models/.
-models: [{models}]
+{models}
 overrides:
 {overrides}
 
@@ -93,7 +104,22 @@ class Plan(NamedTuple):
     precision: float
 
 
-def planned(n_images: int, fewest: int, sizes: np.ndarray, most: int = 3) -> Plan:
+def image_sizes(sizes: np.ndarray, trained: bool) -> list[int]:
+    """Return the sizes that images may get, the largest first; the last is always worth its time.
+
+    Args:
+        sizes: int, n×2; width and height of some of them, pixels.
+        trained: whether a network with trained weights takes them.
+    """
+    side = float(np.median(sizes.min(axis=1))) if len(sizes) else _SIZES[0]
+    small = max([size for size in _SIZES if size <= side], default=_SIZES[0])
+    large = [size for size in (TRAINED_SIZES if trained else _LARGE_SIZES) if size <= side]
+    return sorted([*large, *([] if trained and large else [small])], reverse=True)
+
+
+def planned(
+    n_images: int, fewest: int, sizes: np.ndarray, most: int = 3, trained: bool = False
+) -> Plan:
     """Return what suits some images.
 
     Args:
@@ -101,16 +127,17 @@ def planned(n_images: int, fewest: int, sizes: np.ndarray, most: int = 3) -> Pla
         fewest: images of the smallest class.
         sizes: int, n×2; width and height of some of them, pixels.
         most: partitions that there are groups of images for.
+        trained: whether models start from trained weights.
     """
     wanted = next(n for n, worth in _WORTH.items() if n_images >= worth)
     shares = _PARTITIONS[min(fewest // LEAST, wanted, most)]
     split = _SPLIT if _SPLIT["test"] * shares[-1] * n_images >= _FEW_TESTS else _SMALL_SPLIT
-    side = float(np.median(sizes.min(axis=1))) if len(sizes) else _SIZES[0]
-    image_size = max([size for size in _SIZES if size <= side], default=_SIZES[0])
     ratio = float(np.median(sizes.max(axis=1) / sizes.min(axis=1))) if len(sizes) else 1.0
     n_train = max(int(split["train"] * sum(shares) * n_images), 1)
-    epochs = int(np.clip(round(_STEPS * _BATCH / n_train), *_EPOCHS))
+    steps, bounds = (_TRAINED_STEPS, _TRAINED_EPOCHS) if trained else (_STEPS, _EPOCHS)
+    epochs = int(np.clip(round(steps * _BATCH / n_train), *bounds))
     precision = 0.005 if split["test"] * n_images >= 2000 else 0.02
+    image_size = image_sizes(sizes, trained)[-1]
     return Plan(image_size, "crop" if ratio > 1.1 else "resize", shares, split, epochs, precision)
 
 
@@ -123,6 +150,7 @@ def configuration(
     sizes: np.ndarray,
     plan: Plan,
     guess: Guess | None = None,
+    start: TrainedStart | None = None,
 ) -> str:
     """Return the text of the configuration, with paths as seen from the folder `base`."""
     names = [f"v{number}" for number in range(1, len(plan.shares) + 1)]
@@ -158,8 +186,16 @@ def configuration(
         partitions=partitions,
         combos=combos,
         split=", ".join(f"{role}: {share:g}" for role, share in plan.split.items()),
-        models=", ".join(_MODELS),
-        overrides="\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS),
+        models=(
+            _FROM_WEIGHTS.format(", ".join(MODELS))
+            if start
+            else _FROM_SCRATCH.format(", ".join(_MODELS))
+        ),
+        overrides=(
+            start.overrides(_quoted(_seen_from(base, start.weights)), plan.image_size, plan.epochs)
+            if start
+            else "\n".join(f"  {model}: {{epochs: {plan.epochs}}}" for model in _MODELS)
+        ),
         precision=plan.precision,
     )
 

@@ -24,12 +24,14 @@ class Guess(NamedTuple):
         pattern: finds the groups, for `dataset.group`.
         n_images: images that are not alone in their group.
         n_groups: their groups.
+        fewest: groups of the class that has the fewest; images that are alone count.
         example: two paths of one group.
     """
 
     pattern: str
     n_images: int
     n_groups: int
+    fewest: int
     example: tuple[str, str]
 
 
@@ -55,7 +57,8 @@ def likely_groups(files: Mapping[str, str] | Iterable[tuple[str, str]]) -> Guess
         for file, label in labels.items():
             match = re.search(pattern, file)
             in_class[label].add(match[1] if match else file)
-        if several and 2 * n_images >= len(labels) and min(map(len, in_class.values())) > 1:
+        fewest = min(map(len, in_class.values()), default=0)
+        if several and 2 * n_images >= len(labels) and fewest > 1:
             first, second = next(iter(several.values()))[:2]
-            return Guess(pattern + REST, n_images, len(several), (first, second))
+            return Guess(pattern + REST, n_images, len(several), fewest, (first, second))
     return None

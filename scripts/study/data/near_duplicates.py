@@ -10,7 +10,8 @@ The differences are never formed. The discrete cosine transform turns them into 
 frequencies. Let X[u, v] be the orthonormal DCT-II of an H×W channel. The sum of squares of the
 differences is then that of X[u, v]² · (4 sin²(πu/2H) + 4 sin²(πv/2W)). The second
 space has the first 8×8 of these, what is left of an image at 8×8 pixels. Small shifts, scaling and
-compression change them little.
+compression change them little. Of images with more than 64×64 pixels the first space has the first
+64×64 frequencies: what is finer changes with every copy, and memory is limited.
 """
 
 import hashlib
@@ -21,12 +22,14 @@ import numpy as np
 import pandas as pd
 from scipy.fft import dctn
 
+from study.data.blocks import blocks
 from study.errors import StudyError
 
-_LOW = 8  # frequencies along each axis
+_ALL, _LOW = 64, 8  # frequencies along each axis, at most
 # Cosines of float32 vectors of length 1 are this good or better; pairs are measured in float64.
 _ROUNDING = 1e-5
-_MEASURED_AT_ONCE = 512  # pairs
+# Values of images that are transformed at once, and pairs that are measured at once, at most.
+_TRANSFORMED_AT_ONCE, _MEASURED_AT_ONCE = 2**24, 512
 
 
 def near_duplicates(images: np.ndarray, threshold: float, block: int = 2048) -> pd.DataFrame:
@@ -36,9 +39,9 @@ def near_duplicates(images: np.ndarray, threshold: float, block: int = 2048) -> 
     up to brightness and contrast, √2 unrelated, 2 the negative. What shows nothing beyond the
     rounding to whole grey levels is unrelated to everything, so flat images are not all alike.
 
-    Every pair is compared, in matrix products of `block`×`block` pairs. Beside the images this
-    takes 4 bytes for each of their values, and for 60,000 images of 32×32×3 about 2·10¹³
-    operations.
+    Every pair is compared, in matrix products of `block`×`block` pairs. Beside the images, which
+    may lie on disk, this takes 4 bytes for each of their values or, of larger images, of 64×64
+    pixels. For 60,000 images of 32×32×3 it takes about 2·10¹³ operations.
 
     Args:
         images: uint8, N×H×W×C.
@@ -92,8 +95,9 @@ def near_duplicates(images: np.ndarray, threshold: float, block: int = 2048) -> 
 def _identical_pairs(images: np.ndarray) -> np.ndarray:
     """Return image_id · N + other_id of all byte-identical pairs, int64, ascending."""
     alike = defaultdict(list)
-    for image_id, image in enumerate(np.ascontiguousarray(images)):
-        alike[hashlib.sha256(image).digest()].append(image_id)
+    for start, part in blocks(images):
+        for image_id, image in enumerate(part, start):
+            alike[hashlib.sha256(image).digest()].append(image_id)
     pairs = [
         first * len(images) + second
         for ids in alike.values()
@@ -103,7 +107,7 @@ def _identical_pairs(images: np.ndarray) -> np.ndarray:
 
 
 def _directions(images: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is compared, n×(H·W·C) and n×(8·8·C) or less.
+    """Return what is compared, n×(H·W·C) or n×(64·64·C), and n×(8·8·C) or less.
 
     Vectors have length 1, or are zeros where nothing shows.
     """
@@ -115,7 +119,7 @@ def _directions(images: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray
     spectrum = dctn(images.astype(dtype), axes=(1, 2), norm="ortho", overwrite_x=True)
     spectrum *= np.sqrt(squares, dtype=dtype)[..., None]
     spaces = []
-    for band in (np.s_[:, :], np.s_[:_LOW, :_LOW]):
+    for band in (np.s_[:_ALL, :_ALL], np.s_[:_LOW, :_LOW]):
         vectors = spectrum[:, *band].reshape(len(images), -1)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         # Rounding errors are evenly distributed over one grey level: their variance is 1/12.
@@ -128,11 +132,12 @@ def _directions(images: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray
 
 def _all_directions(images: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     n, height, width, channels = images.shape
-    pixels = np.empty((n, height * width * channels), np.float32)
+    pixels = np.empty((n, min(height, _ALL) * min(width, _ALL) * channels), np.float32)
     low = np.empty((n, min(height, _LOW) * min(width, _LOW) * channels), np.float32)
-    for start in range(0, n, block):
-        part = slice(start, start + block)
-        pixels[part], low[part] = _directions(images[part], np.float32)
+    at_once = max(1, min(block, _TRANSFORMED_AT_ONCE // (height * width * channels)))
+    for start, part in blocks(images, at_once):
+        stop = start + len(part)
+        pixels[start:stop], low[start:stop] = _directions(part, np.float32)
     return pixels, low
 
 
@@ -156,8 +161,9 @@ def distances_of_pairs(
 ) -> np.ndarray:
     """Return the distances of pairs of images, N×H×W×C, in the two spaces, float64, P×2."""
     distances = np.empty((len(image_id), 2))
-    for start in range(0, len(image_id), _MEASURED_AT_ONCE):
-        part = slice(start, start + _MEASURED_AT_ONCE)
+    at_once = max(1, min(_MEASURED_AT_ONCE, _TRANSFORMED_AT_ONCE // max(1, images[:1].size)))
+    for start in range(0, len(image_id), at_once):
+        part = slice(start, start + at_once)
         both = (_directions(images[ids[part]], np.float64) for ids in (image_id, other_id))
         for space, (vectors, others) in enumerate(zip(*both, strict=True)):
             cosines = np.einsum("ij,ij->i", vectors, others)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from study.data.blocks import blocks
 from study.errors import StudyError
 from study.models.inference import Normalize, images_at_once
 
@@ -51,10 +52,9 @@ def features_of_batches(
     given: list[Tensor] = []
     model.get_submodule(head).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
     size = images_at_once(model, images.shape[1])
-    for start in range(0, len(images), size):
-        batch = torch.from_numpy(np.array(images[start : start + size])).to(device)
+    for start, block in blocks(images, size):
         with torch.inference_mode():
-            model(normalize(batch))
+            model(normalize(torch.from_numpy(block).to(device)))
         features = given.pop().half()
         if not (finite := features.isfinite().all(1)).all():
             raise StudyError(

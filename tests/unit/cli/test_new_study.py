@@ -1,15 +1,18 @@
 """`study new`: a ready configuration for your own images."""
 
+import itertools
+
 import numpy as np
 import pytest
 import yaml
 from conftest import ROOT, assert_one_clear_line
 from made_images import coloured
+from PIL import Image
 
 from study.cli import proposal
 from study.cli.main import main
 from study.data.datasets.listing import list_images
-from study.files import write_csv
+from study.files import read_yaml, write_csv
 
 
 def test_a_new_study_is_ready_to_run_and_never_replaces_one(tmp_path, capsys, monkeypatch):
@@ -78,3 +81,16 @@ def test_a_new_study_takes_train_and_test_for_what_they_are(tmp_path, capsys, mo
     assert "valid/ left out" in told.err and "Straße 1" in told.out
     assert "1 .heic (photographs of a phone) cannot be read here" in told.err
     assert "left alone (1 .mov)" in text
+
+
+@pytest.mark.parametrize(("n_groups", "n_partitions"), [(4, 1), (7, 2)])
+def test_partitions_have_groups_for_each_role_where_names_suggest_groups(
+    tmp_path, n_groups, n_partitions, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for kind, group, i in itertools.product(("ill", "well"), range(n_groups), range(30)):
+        picture = tmp_path / "images" / kind / f"{kind}{group}" / f"{i}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (group, i, len(kind))).save(picture)
+    main(["new", "s.yaml", "--images", "images"])
+    assert len(read_yaml("s.yaml")["partitions"]) == n_partitions

@@ -38,7 +38,7 @@ def planned(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(plan, "jobs_to_do", lambda project: {"train": 3, "predict": 3, "x": 5})
     monkeypatch.setattr(plan, "outputs", outputs)
-    monkeypatch.setattr(plan, "_measured", measured)
+    monkeypatch.setattr(plan, "measured", measured)
 
     def planned(study: dict, *words: str) -> str:
         Path("study.yaml").write_text(yaml.safe_dump({"device": "cpu", "models": ["cnn2"]} | study))
@@ -81,7 +81,7 @@ def test_classes_of_own_images_are_counted_before_anything_is_decoded(planned, m
             Image.new("RGB", (8, 8)).save(f"photos/{label}/{i}.png")
     dataset = {"name": "folder", "path": "photos", "image_size": 16}
     asked = {}
-    monkeypatch.setattr(plan, "_measured", lambda one, _: asked.update(one) or {"cnn2": (1.0, 1)})
+    monkeypatch.setattr(plan, "measured", lambda one, _: asked.update(one) or {"cnn2": (1.0, 1)})
     partitions = [{"name": "v1", "size": 1.0}]
     planned({"dataset": dataset, "partitions": partitions, "combos": ["v1"]})
     assert asked["num_classes"] == 3 and asked["image_shape"] == (16, 16, 3)

@@ -47,19 +47,20 @@ def families(n, shape, seed=1):
 
 
 def brute_force(images, threshold):
-    """Return {pair: (pixel distance, low-frequency distance)} from differences of neighbours."""
+    """Return {pair: (pixel distance, low-frequency distance)} from differences of neighbours.
+
+    They are those of images without what is finer than 64×64 and 8×8 frequencies.
+    """
 
     def directions(images):
         down, across = (np.diff(images, axis=axis).reshape(len(images), -1) for axis in (1, 2))
         differences = np.concatenate([down, across], axis=1)
         return differences / np.linalg.norm(differences, axis=1, keepdims=True)
 
-    spectrum = dctn(images.astype(float), axes=(1, 2), norm="ortho")
-    spectrum[:, 8:] = spectrum[:, :, 8:] = 0
-    spaces = (
-        directions(images.astype(float)),
-        directions(idctn(spectrum, axes=(1, 2), norm="ortho")),
-    )
+    spectrum, spaces = dctn(images.astype(float), axes=(1, 2), norm="ortho"), []
+    for most in (64, 8):
+        spectrum[:, most:] = spectrum[:, :, most:] = 0
+        spaces.append(directions(idctn(spectrum, axes=(1, 2), norm="ortho")))
     pairs = {
         (i, j): tuple(np.linalg.norm(space[i] - space[j]) for space in spaces)
         for i, j in combinations(range(len(images)), 2)
@@ -78,6 +79,7 @@ def pairs_of(table):
         ((12, 9, 1), 0.6, 32),
         ((6, 20, 4), 0.2, 2048),
         ((32, 32, 3), 0.9, 50),
+        ((70, 90, 3), 0.35, 2048),
     ],
 )
 def test_the_pairs_and_distances_are_those_of_brute_force(shape, threshold, block):

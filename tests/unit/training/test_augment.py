@@ -250,7 +250,9 @@ EVERY = [
     {"name": "coarse_dropout", "size": 8}, {"name": "cutout", "size": 8},
     {"name": "shift_scale_rotate", "shift": 0.1, "scale": 0.1, "rotate": 15},
     {"name": "colour_jitter", "brightness": 0.3, "contrast": 0.3, "saturation": 0.3, "hue": 0.2},
-    {"name": "to_grey"}, {"name": "mixup", "alpha": 1.0},
+    {"name": "to_grey"}, {"name": "random_resized_crop"}, {"name": "vertical_flip"},
+    {"name": "quarter_turn"}, {"name": "trivial_augment"}, {"name": "random_erasing"},
+    {"name": "mixup", "alpha": 1.0},
 ]  # fmt: skip
 
 

@@ -72,28 +72,30 @@ def _store_pictures(
     path: Path, listing: Listing, source: Source
 ) -> tuple[list[Listed], list[tuple[str, ...]], str]:
     """Write the array of images; return which these are, the problems and the digest of all."""
-    size = source.image_size
-    pixels = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8, shape=(len(listing.images), size, size, 3)
-    )
+    size, n_images = source.image_size, len(listing.images)
     kept: list[Listed] = []
     problems: list[tuple[str, ...]] = []
     contents = []
-    for image in tqdm(listing.images, unit="image", disable=None):
-        digest = None
-        about = (_written(image.file), image.split, image.label)
-        try:
-            content, digest = _read(image.path)
-            picture = read_picture(content, size, size, source.fit)
-        except Unusable as error:
-            problems.append((*about, UNUSABLE, str(error)))
-        else:
-            pixels[len(kept)] = picture.pixels
-            kept.append(image)
-            if picture.remark:
-                problems.append((*about, CONVERTED, picture.remark))
-        contents.append((image, digest))
-    pixels.flush()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (n_images, size, size, 3)}
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        start = stream.tell()
+        for image in tqdm(listing.images, unit="image", disable=None):
+            digest = None
+            about = (_written(image.file), image.split, image.label)
+            try:
+                content, digest = _read(image.path)
+                picture = read_picture(content, size, size, source.fit)
+            except Unusable as error:
+                problems.append((*about, UNUSABLE, str(error)))
+            else:
+                stream.write(picture.pixels.tobytes())
+                kept.append(image)
+                if picture.remark:
+                    problems.append((*about, CONVERTED, picture.remark))
+            contents.append((image, digest))
+        # The places of unusable ones, at the end, are empty.
+        stream.truncate(start + n_images * size * size * 3)
     return kept, problems, combined_digest(iter(contents))
 
 

@@ -94,6 +94,36 @@ def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
     return dataset(wanted["name"]).n_images if known else sum(sizes)
 
 
+def memory_of_images(
+    config: Mapping[str, Any],
+    manifest: str | Path,
+    *,
+    base: int,
+    least: int = 0,
+    side: int | None = None,
+    value_bytes: int = 1,
+) -> int:
+    """Return the memory in MB of a job that holds all images.
+
+    Args:
+        config: a checked configuration.
+        manifest: what decoding wrote of the images, if it has.
+        base: MB that the job takes beside them.
+        least: what the job asks for in any case.
+        side: of the copies that it holds, pixels, where images are larger.
+        value_bytes: of each value of a pixel.
+
+    Raises:
+        StudyError: your own images cannot be listed.
+    """
+    wanted = config["dataset"]
+    own = wanted["name"] in OWN
+    pixels = wanted["image_size"] if own else dataset(wanted["name"]).side
+    pixels = min(pixels, side or pixels)
+    n_bytes = count_images(config, manifest) * pixels**2 * 3 * value_bytes
+    return max(least, base + n_bytes // 10**6)
+
+
 def _recorded(manifest: Path, name: str) -> OwnImages:
     try:
         content = json.loads(manifest.read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from study.data.blocks import picked
 from study.errors import StudyError
 from study.report.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS
 from study.report.gallery.columns import pack_columns
@@ -91,7 +92,7 @@ def _fitting_page(data: GalleryData, n: int, limit: int) -> Page | int:
     sheets = [shown[start : start + block] for start in range(0, len(shown), block)]
 
     def thumbnails(i: int, quality: int | None) -> Part:
-        return image_part(f"sheet-{i}", sheet(data.images[sheets[i]], columns), quality)
+        return image_part(f"sheet-{i}", sheet(picked(data.images, sheets[i]), columns), quality)
 
     def page(images: Sequence[Part], quality: int | None, n_exact: int) -> Page:
         facts = {
@@ -157,7 +158,7 @@ def _study(
     confused = np.where(data.confused < 0, np.iinfo(no_class).max, data.confused)
     parts.append(array_part("confused", confused.astype(no_class)))
     parts.append(array_part("extras", extras.astype(np.uint32)))
-    digests = [hashlib.sha256(np.ascontiguousarray(data.images[i])).hexdigest() for i in ids]
+    digests = [hashlib.sha256(picked(data.images, i)).hexdigest() for i in ids]
     parts.append(json_part("sha256", digests))
     for i, start in enumerate(range(0, len(ids), block)):
         rows = slice(start, start + block)
