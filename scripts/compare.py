@@ -10,6 +10,7 @@ from study.comparison.tables import comparison_tables
 from study.data.index import read_index
 from study.files import write_text
 from study.job import run_script
+from study.report.imported import imported_notes
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
 from study.report.plots.style import save_figure
@@ -49,11 +50,12 @@ def main(arguments: argparse.Namespace) -> None:
         save_figure(figure, path)
     decided = (accuracy["verdict"] != "undecided").sum()
     n_runs = n_of(sum(map(len, study.groups.values())), len(study.runs))
+    about = _ABOUT + ("" if index.groups is None else _GROUPED)
+    about += " ".join([_ONE_SEED if len(study.seeds) == 1 else "", *imported_notes(study.runs)])
     page = html_page(
         accuracy.drop(columns="measure"),
         real_differences(decided, len(accuracy)),
-        f"{n_runs}. {_ABOUT}{'' if index.groups is None else _GROUPED}"
-        f"{_ONE_SEED if len(study.seeds) == 1 else ''}",
+        f"{n_runs}. {about}",
         of="comparisons/comparisons.csv",
     )
     write_text(arguments.page, page)

@@ -8,6 +8,7 @@ import numpy as np
 
 from study.audit.checks import TOLERANCE, Check, held, looked_at, opened
 from study.audit.expected import Expected
+from study.config.imports import model_names
 from study.config.recipes import merged, searches_rate
 from study.data.index import read_image_ids
 from study.data.names import OFFICIAL
@@ -44,7 +45,7 @@ def other_configuration(
             mine, wanted = ({**(one or {}), **dict.fromkeys(_SOURCES)} for one in (mine, wanted))
         if mine != wanted:
             return f"{key} is {mine}, asked about is {wanted}"
-    for model in asked["models"]:
+    for model in model_names(asked):
         # What a search adds to the recipes of its runs is no part of the configuration.
         if model not in recipes or model in asked["tune"]:
             continue
@@ -52,7 +53,7 @@ def other_configuration(
         mine.pop("trained_weights", None)
         if searches_rate(wanted):
             del mine["optimizer"], wanted["optimizer"]
-        if wanted["normalize"] in _FOUND:
+        if wanted.get("normalize") in _FOUND:
             del mine["normalize"], wanted["normalize"]
         if different := [key for key in {**wanted, **mine} if mine.get(key) != wanted.get(key)]:
             key = different[0]
@@ -138,7 +139,7 @@ def _without_weights(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def recipe_checks(tree: ResultsTree, config: Mapping[str, Any]) -> Iterator[Check]:
     """Yield the checks that the resolved recipes have the values of the study's overrides."""
-    for model in config["models"]:
+    for model in model_names(config):
         over = _without_weights(config["overrides"].get(model, {}))
         if over.get("normalize") in _FOUND[1:]:
             del over["normalize"]

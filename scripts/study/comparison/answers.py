@@ -12,7 +12,7 @@ from study.data.names import OFFICIAL
 from study.runs.calibration import equal_width_edges, reliability
 from study.runs.metrics import losses
 from study.runs.predictions import Predictions
-from study.runs.run import Run, read_runs
+from study.runs.run import Run, read_runs, training_sizes
 from study.runs.tree import ResultsTree
 
 # Times as many images in the largest class as in the smallest one.
@@ -178,7 +178,19 @@ class Study:
     @property
     def n_train(self) -> dict[str, int]:
         """Return by combo how many images its runs train on."""
-        return {run.combo: run.record["n_train"] for run in self.runs}
+        return training_sizes(self.runs)
+
+    def varies(self, model: str, what: str) -> bool:
+        """Whether a model's answers depend on its "combo" or "seed".
+
+        Those of an imported one do not where one file is for all combos or seeds.
+        """
+        recipe = next(run for run in self.runs if run.model == model).record.get("recipe", {})
+        return what in recipe.get("architecture", {}).get("varies_with", [what])
+
+    def learns_from_combo(self, model: str) -> bool:
+        """Whether a model was trained on the training images of its combos."""
+        return next(run for run in self.runs if run.model == model).learns_from_combo
 
     def tests(self, official: bool) -> dict[int, np.ndarray]:
         """Return the test images of each seed that has a run, by seed.
@@ -238,7 +250,9 @@ class Study:
         """Return the families in which something can be compared."""
         combos = [combo for combo in self.combos if combo != OFFICIAL]
         families = [
-            Family("combos", model, combos, [(c, model) for c in combos]) for model in self.models
+            Family("combos", model, combos, [(c, model) for c in combos])
+            for model in self.models
+            if self.varies(model, "combo")
         ]
         families += [
             Family("models", combo, self.models, [(combo, m) for m in self.models])

@@ -46,8 +46,8 @@ def read_answers(
 
     Args:
         path: a table (.csv) with `image_id` or `file`, a column for each class with its
-            probability, and maybe `role`; or an archive of numpy.savez (.npz) with `image_id` or
-            `files`, `classes` (K names), `probabilities` or `logits` (float n×K), and maybe `role`.
+            probability, and maybe `role`. Or an archive of numpy.savez (.npz) with `image_id` or
+            `files`, `classes` (K names), `probabilities` or `logits` (float n×K), maybe `role`.
             Rows and classes may be in any order.
         images: the n images in the order of the answer, by each key that may name them.
         classes: K names in the order of the answer.
