@@ -123,7 +123,7 @@ if __name__ == "__main__":
         "--top-table", required=True, help="its images that are shown in any case, .csv"
     )
     parser.add_argument(
-        "--gradcam", nargs="+", default=[], metavar="FILE", help="maps of images, <model>.npz"
+        "--gradcam", nargs="*", default=[], metavar="FILE", help="maps of images, <model>.npz"
     )
     parser.add_argument(
         "--limit",

@@ -1,6 +1,6 @@
 """Whether what all runs of a study share is what its configuration and its images give."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from study.audit.checks import TOLERANCE, Check, held, looked_at, opened
 from study.audit.expected import Expected
-from study.config.imports import model_names
-from study.config.recipes import merged, searches_rate
+from study.config.imports import imported_recipe, model_names
+from study.config.recipes import canonical, merged, searches_rate
 from study.data.index import read_image_ids
 from study.data.names import OFFICIAL
 from study.data.near_duplicates import distances_of_pairs
@@ -43,6 +43,8 @@ def other_configuration(
         mine, wanted = found.get(key), asked[key]
         if key == "dataset":
             mine, wanted = ({**(one or {}), **dict.fromkeys(_SOURCES)} for one in (mine, wanted))
+        if key == "models":  # where predictions lie is no part of a study
+            mine, wanted = map(_without_files, (mine or [], wanted))
         if mine != wanted:
             return f"{key} is {mine}, asked about is {wanted}"
     for model in model_names(asked):
@@ -59,6 +61,15 @@ def other_configuration(
             key = different[0]
             return f"{model} has {key} {mine.get(key)}, asked about is {wanted.get(key)}"
     return ""
+
+
+def _without_files(models: Sequence[str | Mapping[str, Any]]) -> list[Any]:
+    """Return what models a study asks for, of imported ones without where their files lie."""
+    recipes = {one["name"]: imported_recipe(one) for one in models if not isinstance(one, str)}
+    return [
+        f"{name} {canonical(recipes[name])}" if name in recipes else name
+        for name in model_names({"models": models})
+    ]
 
 
 def data_checks(

@@ -10,9 +10,8 @@ from study.files import with_home
 
 # Stands in a recipe where the architecture of others has its name.
 IMPORTED = "predictions"
-# What stands in place of Grad-CAM's maps, and what every text says of a model with unknown roles.
+# What stands in place of Grad-CAM's maps.
 NO_MAPS_OF_IMPORTS = "its predictions were made elsewhere, so it has no maps"
-MAYBE_TRAINED = "which images it was trained on is unknown, so test images may be among them"
 _PLACES = re.compile(r"\{(combo|seed)\}")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from study.config.imports import MAYBE_TRAINED
 from study.runs.run import Run
 
 _SAW = {
@@ -11,7 +10,8 @@ _SAW = {
     "combo": "It was trained on the training images of each combo and seed, as its configuration "
     "says.",
     "stated": "Its files say which images it was trained on; no test image is among them.",
-    "unknown": f"Note that {MAYBE_TRAINED}: its accuracy may be too high, and it judges no image.",
+    "unknown": "Which images it was trained on is unknown, and test images may be among them. So "
+    "its accuracy may be too high, and it judges no image.",
 }
 
 
