@@ -131,7 +131,7 @@ if __name__ == "__main__":
         help="what features say of the images, <recipe>.neighbours.npz; default: logits say it",
     )
     parser.add_argument(
-        "--gradcam", nargs="+", default=[], metavar="FILE", help="maps of images, <model>.npz"
+        "--gradcam", nargs="*", default=[], metavar="FILE", help="maps of images, <model>.npz"
     )
     parser.add_argument(
         "--limit",

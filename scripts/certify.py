@@ -8,6 +8,7 @@ import pandas as pd
 
 from study.audit.certification import LEVELS, certificate, seed_noise
 from study.data.index import read_index
+from study.errors import StudyError
 from study.files import read_table, write_text
 from study.job import run_script
 from study.report.tables import html_page, write_table
@@ -17,6 +18,8 @@ from study.wording import counted
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the table and its page, and print one line per run."""
+    if not arguments.runs:
+        raise StudyError("every model is imported, so there is no training to repeat")
     labels = read_index(arguments.index).labels
     results = Path(arguments.summary).parent
     summary = read_table(arguments.summary)
@@ -58,7 +61,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, nargs="+", help="which runs, as combo/model/seed")
+    parser.add_argument("--runs", required=True, nargs="*", help="which runs, as combo/model/seed")
     parser.add_argument(
         "--summary",
         required=True,

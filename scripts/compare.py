@@ -14,6 +14,7 @@ from study.data.index import read_index
 from study.data.names import EXTERNAL
 from study.files import write_text
 from study.job import run_script
+from study.report.imported import imported_notes
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
 from study.report.plots.roc import roc_figure
@@ -62,11 +63,12 @@ def main(arguments: argparse.Namespace) -> None:
     decided = (accuracy["verdict"] != "undecided").sum()
     n_runs = n_of(sum(map(len, study.groups.values())), len(study.runs))
     shown = pairs[pairs["measure"].isin(["accuracy", f"{EXTERNAL}_accuracy"])]
+    about = _ABOUT + ("" if index.groups is None else _GROUPED)
+    about += " ".join([_ONE_SEED if len(study.seeds) == 1 else "", *imported_notes(study.runs)])
     page = html_page(
         shown if outside else shown.drop(columns="measure"),
         real_differences(decided, len(accuracy)),
-        f"{n_runs}. {_ABOUT}{'' if index.groups is None else _GROUPED}"
-        f"{_ONE_SEED if len(study.seeds) == 1 else ''}",
+        f"{n_runs}. {about}",
         of="comparisons/comparisons.csv",
     )
     write_text(arguments.page, page)

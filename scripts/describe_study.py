@@ -17,7 +17,8 @@ from study.files import read_csv, read_json, read_table, write_text
 from study.job import run_script
 from study.report import start_page
 from study.report.findings import Results, main_findings
-from study.runs.run import read_runs
+from study.report.imported import imported_notes
+from study.runs.run import read_runs, training_sizes
 from study.runs.tree import ResultsTree
 from study.wording import counted
 
@@ -56,9 +57,13 @@ def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: A
 def main(arguments: argparse.Namespace) -> None:
     """Write the page."""
     config, tree = json.loads(arguments.config), ResultsTree(Path(arguments.runs).parent)
+    runs = read_runs(arguments.runs)
+    n_train = training_sizes(runs)
     records = [
-        run.record | {"combo": run.combo, "model": run.model, "seed": run.seed}
-        for run in read_runs(arguments.runs)
+        run.record
+        | {"combo": run.combo, "model": run.model, "seed": run.seed}
+        | {"n_train": n_train[run.combo]}
+        for run in runs
     ]
     results = read_results(
         tree,
@@ -67,13 +72,13 @@ def main(arguments: argparse.Namespace) -> None:
         reproduction=arguments.reproduction,
         validation=arguments.validation,
     )
+    results = results._replace(imported=imported_notes(runs))
     manifest = read_json(tree.data_manifest)
     if manifest["dataset"] in OWN and "groups" not in manifest:
         of_class = zip(results.hard_examples["file"], results.hard_examples["class"], strict=True)
         results = results._replace(likely_groups=likely_groups(of_class))
     # A folder of your own is better known by its name.
     name = Path(config["dataset"]["path"]).name or config["dataset"]["name"]
-    n_train = {record["combo"]: record["n_train"] for record in records}
     problems = Counter(row["kind"] for path in arguments.problems for row in read_csv(path))
     sections = {
         "Data": start_page.data(

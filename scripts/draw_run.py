@@ -5,6 +5,7 @@ import argparse
 
 import numpy as np
 
+from study.config.imports import is_imported
 from study.data.index import Index, read_index
 from study.files import read_array, read_json, read_table
 from study.job import run_script
@@ -35,9 +36,13 @@ def figure_of_maps(
 def main(arguments: argparse.Namespace) -> None:
     """Write the four figures."""
     metrics, title = read_json(arguments.metrics), arguments.title
-    diverged = metrics["status"] == "diverged"
-    kept_epoch = None if diverged else read_json(arguments.run)["kept_epoch"]
-    save_figure(curves_figure(read_history(arguments.history), kept_epoch, title), arguments.curves)
+    diverged, record = metrics["status"] == "diverged", read_json(arguments.run)
+    kept_epoch = None if diverged else record["kept_epoch"]
+    if is_imported(record["recipe"]):
+        curves = message_figure(f"{title}: its predictions were made elsewhere")
+    else:
+        curves = curves_figure(read_history(arguments.history), kept_epoch, title)
+    save_figure(curves, arguments.curves)
     if diverged:
         for path in (arguments.confusion_matrix, arguments.mistakes, arguments.gradcam):
             save_figure(message_figure(f"{title}: the training diverged"), path)

@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_confusions(arguments, judged)
     save_figure(map_of(judged), arguments.map_figure)
     images = read_array(arguments.images)
-    n_runs = n_of(len(judgements.ranks.models), len(runs))
+    n_runs = n_of(len(judgements.ranks.models) + judgements.n_repeated, len(runs))
     page = html_page(
         top[_PAGE],
         f"The {len(top)} hardest of {len(judged):,} images",

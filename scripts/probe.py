@@ -30,6 +30,7 @@ from study.files import (
 from study.job import run_script
 from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
+from study.runs.untrained import write_no_dynamics
 from study.training.epoch import Epoch
 from study.training.probes import Fitted, fit, log_loss
 
@@ -51,13 +52,6 @@ def read_features(path: str, made_of: Mapping[str, Any], data: Mapping[str, Any]
     if not Path(path).is_file() or file_digest(path) != made_of["sha256"]:
         raise StudyError(f"{path}: not the features that its record describes; {again}")
     return read_array(path)
-
-
-def write_dynamics(path: str) -> None:
-    """Write that nothing was seen over epochs: arrays without images, as of a training."""
-    names = ("image_id", "confidence", "variability", "correctness", "forgetting", "first_learnt")
-    with atomic_path(path) as temporary:
-        np.savez(temporary, **{name: np.zeros(0, np.int32) for name in (*names, "aum")})
 
 
 def epoch_of(
@@ -115,7 +109,7 @@ def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
     digest = file_digest(arguments.weights)
     epoch = epoch_of(fitted, index.labels, image_ids, seconds) | {"chain": digest[:16]}
     write_csv(arguments.history, Epoch.columns(), [[epoch[name] for name in Epoch.columns()]])
-    write_dynamics(arguments.dynamics)
+    write_no_dynamics(arguments.dynamics)
     roles = roles_in_run(len(features), image_ids)
     save_predictions(arguments.predictions, Predictions(fitted.logits, roles))
     print(f"validation accuracy {epoch['val_accuracy']:.4f}; {fitted.facts}; {seconds:.1f} s")

@@ -10,6 +10,7 @@ from study.comparison.groups import group_row
 from study.data.names import EXTERNAL
 from study.files import read_table, write_text
 from study.job import run_script
+from study.report.imported import imported_notes
 from study.report.plots.accuracy import (
     accuracy_by_combo_figure,
     recall_figure,
@@ -23,6 +24,8 @@ from study.runs.summary import summary_table
 from study.runs.tree import ResultsTree
 
 _GROUP = ["combo", "model"]
+# Numbers that are unknown of imported models.
+_WHOLE = ["n_train", "n_val", "parameters", "multiply_adds"]
 _COMPARED = [
     *_GROUP, "letters_of_combos", "letters_of_models", "images_low", "images_high",
     "new_images_low", "new_images_high",
@@ -66,15 +69,19 @@ def draw(
     models = list(summary["model"].unique())
     recalls, costs = recall_table(summary), cost_table(summary)
     used = resources_table(summary)
-    nothing = message_figure("Every training diverged: there is no accuracy to draw.")
+    nothing = message_figure("Every training diverged or was elsewhere: there is nothing to draw.")
     for name, table, drawn in (
         (
             "recall_by_class",
             recalls.reset_index(),
             recall_figure(recalls) if len(recalls) else nothing,
         ),
-        ("cost", costs, cost_figure(costs, models) if len(costs) else nothing),
-        ("resources", used, resources_figure(used)),
+        (
+            "cost",
+            costs,
+            cost_figure(costs, models) if len(costs) else nothing,
+        ),
+        ("resources", used, resources_figure(used) if len(used) else nothing),
     ):
         write_table(figure.with_name(f"{name}.csv"), table, "%.6g")
         save_figure(drawn, figure.with_name(f"{name}.svg"))
@@ -95,7 +102,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Write groups, pages and figures; last the table of runs, which stands for the whole study."""
     runs, models = read_runs(arguments.runs), ResultsTree(Path(arguments.runs).parent) / "models"
     multiply_adds = {
-        run.model: run.record.get("multiply_adds") or _multiply_adds(models / run.model)
+        run.model: run.record["multiply_adds"]
+        if "multiply_adds" in run.record
+        else _multiply_adds(models / run.model)
         for run in {run.model: run for run in runs}.values()
     }
     summary = summary_table(runs, multiply_adds)
@@ -104,14 +113,16 @@ def main(arguments: argparse.Namespace) -> None:
     draw(summary, groups, read_table(arguments.baselines), Path(arguments.figure))
     n_runs = n_of(int((summary["status"] != "diverged").sum()), len(summary))
     shown = _with_external(_SHOWN, summary, "test_accuracy")
-    write_text(arguments.page, html_page(summary[shown], n_runs, _ABOUT_RUNS, of="summary.csv"))
+    about = "\n".join([_ABOUT_RUNS, *imported_notes(runs)])
+    write_text(arguments.page, html_page(summary[shown], n_runs, about, of="summary.csv"))
     title = f"{len(groups)} combos and models over seeds: {n_runs}"
     shown = _with_external(_SHOWN_OF_GROUPS, groups, "test_accuracy_mean", "test_accuracy_sd")
     write_text(
         arguments.groups_page,
         html_page(groups[shown], title, _ABOUT_GROUPS, of="summary_by_group.csv"),
     )
-    write_table(arguments.output, summary, "%.6f")
+    whole = {name: summary[name].astype("Int64") for name in _WHOLE}
+    write_table(arguments.output, summary.assign(**whole), "%.6f")
 
 
 if __name__ == "__main__":

@@ -92,8 +92,9 @@ def simulate(design: Design, random: np.random.Generator) -> tuple[Study, dict, 
         shifted = right_chance[test] + random.normal(0, noise)
         right = random.random(shifted.shape) < shifted
         for g, (combo, model) in enumerate(groups):
-            record = {"n_train": 1000 * sizes[g // design.models]}
-            run = SimpleNamespace(combo=combo, model=model, seed=seed, record=record)
+            known = {"record": {"n_train": 1000 * sizes[g // design.models]}}
+            known |= {"combo": combo, "model": model, "seed": seed, "learns_from_combo": True}
+            run = SimpleNamespace(**known)
             runs.append(run)
             if (g // design.models, g % design.models, seed) not in design.lost:
                 empty = np.zeros((2, 0), np.uint8)

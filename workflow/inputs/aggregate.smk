@@ -5,7 +5,8 @@ from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
 from study.files import with_home
 
-NETWORKS = [model for model in MODELS if not is_probe(RECIPES[model])]
+NETWORKS = [model for model in MODELS if trains_network(RECIPES[model])]
+MADE_HERE = [model for model in MODELS if not is_imported(RECIPES[model])]
 # In the order of the combos.
 PARTS_OF_COMBOS = list(
     dict.fromkeys(part for combo in COMBOS for part in combo.split("+"))
@@ -124,7 +125,7 @@ def files_of_study(wildcards):
         ),
         *made_by("list_runs", "measure_baselines", "compare"),
         *made_by("find_hard_examples", "build_gallery"),
-        *made_by("plot_curves", "gradcam_hard_examples", model=MODELS),
+        *made_by("plot_curves", "gradcam_hard_examples", model=MADE_HERE),
         *made_by("describe_study", "summarize"),
         *made_by(
             "find_hard_to_learn",

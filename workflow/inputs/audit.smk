@@ -3,7 +3,9 @@ from study.audit.storage import open_storage
 
 def certified_runs():
     """Return the runs, as combo/model/seed, that are trained again to compare the results."""
-    return config["certify"] or [f"{COMBOS[0]}/{model}/{SEEDS[0]}" for model in MODELS]
+    return config["certify"] or [
+        f"{COMBOS[0]}/{model}/{SEEDS[0]}" for model in MADE_HERE
+    ]
 
 
 def run_path(name):

@@ -46,6 +46,7 @@ SCRIPTS = PROJECT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study.cli.run_log import show_run
+from study.config.imports import model_names, trains_network
 from study.files import unix_text, with_home
 
 # Where jobs find their scripts and which Python runs them: the one that runs Snakemake, or that of

@@ -1,6 +1,7 @@
 import functools
 import json
 
+from study.config.imports import imported_models, is_imported, predictions_file
 from study.config.probes import features_of, is_probe
 from study.files import file_digest, with_home
 
@@ -90,7 +91,8 @@ def any_of(models):
 
 STARTED = any_of(filter(starts_from_weights, RECIPES))
 PROBED = any_of(model for model in RECIPES if is_probe(RECIPES[model]))
-TRAINED = any_of(model for model in RECIPES if not is_probe(RECIPES[model]))
+TRAINED = any_of(model for model in RECIPES if trains_network(RECIPES[model]))
+IMPORTED = any_of(model for model in RECIPES if is_imported(RECIPES[model]))
 EMBEDDED = any_of(filter(None, map(features_of, RECIPES.values())))
 
 

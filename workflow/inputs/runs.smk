@@ -1,3 +1,6 @@
+import json
+
+
 def combo_splits(wildcards):
     """Return the splits that a run trains on."""
     return splits_of(wildcards.combo, wildcards.seed)
@@ -16,4 +19,31 @@ def features_file(suffix):
     """Return an input function for a file of the features that a run's model is fitted on."""
     return lambda wildcards: (
         f"results/features/{features_of(RECIPES[wildcards.model])}{suffix}"
+    )
+
+
+def file_of_predictions(wildcards):
+    """Return the file with the predictions of an imported run."""
+    entry = imported_models(config)[wildcards.model]
+    return predictions_file(entry, wildcards.combo, wildcards.seed)
+
+
+def digest_of_predictions(wildcards):
+    """Return the sha256 of that file, or where it is gone of the one that was imported before.
+
+    So a study that was bundled elsewhere is whole without the files. Ends with one line if there
+    was none.
+    """
+    path = file_of_predictions(wildcards)
+    if path.is_file():
+        return content_of(path)
+    run = expand(
+        "results/runs/{combo}/{model}/seed{seed}/run.json", **dict(wildcards.items())
+    )[0]
+    if Path(run).is_file():
+        return json.loads(Path(run).read_text(encoding="utf-8"))["imported"]["sha256"]
+    sys.exit(
+        f"error: config: models: {wildcards.model} has no predictions for {wildcards.combo} with "
+        f"seed {wildcards.seed}: there is no file {path}; put it there, or write the path without "
+        "{seed} or {combo} if one file serves all"
     )

@@ -323,11 +323,11 @@ rule summarize:
         hard_examples="results/hard_examples.html",
         gallery="results/gallery.html",
         hard_to_learn=hard_to_learn_reports(),
-        curves=expand("results/figures/learning_curves/{model}.svg", model=MODELS),
+        curves=expand("results/figures/learning_curves/{model}.svg", model=MADE_HERE),
         layers=expand("results/models/{model}/layers.csv", model=NETWORKS),
         figures=figures_of_runs,
         gradcam_of_hard_examples=expand(
-            "results/hard_examples/gradcam/{model}.npz", model=MODELS
+            "results/hard_examples/gradcam/{model}.npz", model=MADE_HERE
         ),
         models=expand("results/models/{model}/layers.html", model=NETWORKS),
         searches=searches(),
@@ -585,7 +585,7 @@ rule build_gallery:
         duplicates="results/data/near_duplicates.csv",
         table="results/hard_examples.csv",
         top="results/hard_examples_top.csv",
-        gradcam=expand("results/hard_examples/gradcam/{model}.npz", model=MODELS),
+        gradcam=expand("results/hard_examples/gradcam/{model}.npz", model=MADE_HERE),
         neighbours=neighbours,
     output:
         page="results/gallery.html",

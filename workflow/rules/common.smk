@@ -50,7 +50,7 @@ PARTITIONS = {
     partition["name"]: partition["size"] for partition in config["partitions"]
 }
 COMBOS = config["combos"]
-MODELS = config["models"]
+MODELS = model_names(config)
 SEEDS = config["seeds"]
 DATASET = config["dataset"]
 

@@ -146,6 +146,56 @@ rule probe:
         " > {log:q} 2>&1"
 
 
+# What train and predict make, of predictions that were made elsewhere; known by their content.
+rule import_predictions:
+    input:
+        data=ancient("results/data/manifest.json"),
+        index="results/data/index.csv",
+        splits=combo_splits,
+        common_test="results/splits/common/seed{seed}.csv",
+        recipe="results/recipes/{model}.yaml",
+    output:
+        weights="results/runs/{combo}/{model}/seed{seed}/model.safetensors",
+        history="results/runs/{combo}/{model}/seed{seed}/history.csv",
+        dynamics="results/runs/{combo}/{model}/seed{seed}/dynamics.npz",
+        run="results/runs/{combo}/{model}/seed{seed}/run.json",
+        predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
+        maps="results/runs/{combo}/{model}/seed{seed}/gradcam.npz",
+    log:
+        "results/logs/train/{combo}/{model}/seed{seed}.log",
+    wildcard_constraints:
+        model=IMPORTED,
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        # Where they come from. No parameter: moved, they are the same.
+        file=lambda wildcards: str(file_of_predictions(wildcards)),
+    params:
+        code=code("import_predictions.py"),
+        sha256=digest_of_predictions,
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/import_predictions.py"'
+        " --code {params.code:q}"
+        " --file {resources.file:q}"
+        " --data {input.data:q}"
+        " --index {input.index:q}"
+        " --splits {input.splits:q}"
+        " --common-test {input.common_test:q}"
+        " --recipe {input.recipe:q}"
+        " --combo {wildcards.combo:q}"
+        " --seed {wildcards.seed:q}"
+        " --weights {output.weights:q}"
+        " --history {output.history:q}"
+        " --dynamics {output.dynamics:q}"
+        " --run {output.run:q}"
+        " --predictions {output.predictions:q}"
+        " --maps {output.maps:q}"
+        " > {log:q} 2>&1"
+
+
 # Numbers, without matplotlib: another figure measures nothing again.
 rule measure:
     input:

@@ -3,14 +3,16 @@
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from study.data.splits import ROLES, union
 from study.errors import StudyError, one_line
 from study.runs.predictions import Predictions, roles_in_run
+from study.runs.untrained import imported_roles
 
 # The summary has six decimals.
 TOLERANCE = 2e-6
@@ -103,11 +105,30 @@ def held(check: str, path: Path, problem: str, *others: Path) -> Check:
     return Check(check, str(path), problem, remake)
 
 
-def roles_hold(predictions: Predictions, combo: Iterable[Mapping[str, np.ndarray]]) -> str:
-    """Return how the roles stored with a run's logits differ from its splits, or ""."""
-    expected = np.zeros(len(predictions.roles), np.uint8)
-    for split in combo:
-        expected = np.maximum(expected, roles_in_run(len(expected), split))
+def roles_hold(
+    predictions: Predictions,
+    combo: Sequence[Mapping[str, np.ndarray]],
+    imported: Mapping[str, str] | None = None,
+) -> str:
+    """Return how the roles stored with a run's logits differ from its splits, or "".
+
+    Args:
+        predictions: of the run.
+        combo: its splits.
+        imported: what an imported run's record says of this: `saw` and `sha256`. Roles that only
+            the file stated are taken as stored, but those of the test images.
+    """
+    ids = {role: union(combo, role) for role in ROLES}
+    expected = roles_in_run(len(predictions.roles), ids)
+    if imported:
+        if predictions.imported != imported["sha256"]:
+            return "were imported from another file than the run's record says"
+        stated = imported["saw"] == "stated"
+        expected = imported_roles("nothing" if stated else imported["saw"], len(expected), ids)
+        if stated:
+            seen = predictions.has_role("train", "val")
+            seen[ids["test"]] = False
+            expected = np.where(seen, predictions.roles, expected)
     wrong = np.flatnonzero(expected != predictions.roles)
     if not len(wrong):
         return ""

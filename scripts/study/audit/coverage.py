@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from study.config.imports import model_names
 from study.data.names import OFFICIAL
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
@@ -40,7 +41,7 @@ def files_of_every_study(tree: ResultsTree, config: Mapping[str, Any]) -> list[P
         files.append(tree.common_test(seed))
         for path in (tree.split(name, seed) for name in split):
             files += [path, path.with_suffix(".development.csv")]
-    return files + [tree.recipe(model) for model in config["models"]]
+    return files + [tree.recipe(model) for model in model_names(config)]
 
 
 def in_results(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from study.config.imports import model_names
 from study.config.partition_checks import has_external_test, keeps_together
 from study.data.folds import fold_of, shares
 from study.data.groups import together
@@ -40,7 +41,7 @@ class Expected:
 
     def runs(self, results: Path) -> list[Run]:
         """Return the runs, which lie in a folder of results, in their order."""
-        keys = (self.config[key] for key in ("combos", "models", "seeds"))
+        keys = self.config["combos"], model_names(self.config), self.config["seeds"]
         return [run_of(results, *key) for key in itertools.product(*keys)]
 
     @cached_property

@@ -83,7 +83,7 @@ def _totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "ok": sum(row["status"] == "ok" for row in rows),
         "started": min(row["started"] for row in rows),
         "finished": max(row["finished"] for row in rows),
-        "train_seconds": sum(row["train_seconds"] for row in rows),
+        "train_seconds": sum(row["train_seconds"] or 0 for row in rows),
         "gpu_energy_joules": None if None in energy else sum(energy),
     }
 

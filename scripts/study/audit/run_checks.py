@@ -18,6 +18,7 @@ from study.audit.checks import (
     roles_hold,
 )
 from study.audit.expected import Expected
+from study.config.imports import imported_models
 from study.config.recipes import complete_recipe, epochs_of, searches_rate
 from study.data.index import images_digest
 from study.data.pixel_statistics import with_normalization
@@ -77,13 +78,15 @@ class RunChecks:
         yield from files
         if problem or problems(files):
             return
+        imported = imported_models(self.expected.config).get(run.model)
         path = run.folder / "predictions.npz"
         predictions = opened(load_predictions, path)
         shape = len(self.images), len(self.expected.index.classes)
         problem = ""
         if predictions.logits.shape != shape:
             problem = f"is of {predictions.logits.shape}, expected {shape}"
-        problem = problem or roles_hold(predictions, self.expected.splits_of(run).values())
+        splits = list(self.expected.splits_of(run).values())
+        problem = problem or roles_hold(predictions, splits, imported and run.record["imported"])
         yield held("roles are those of the splits", path, problem)
         if problem:
             return
@@ -91,6 +94,9 @@ class RunChecks:
         path = run.folder / "metrics.json"
         problem = first_difference(run.metrics, again)
         yield held("metrics follow from the logits", path, problem)
+        if imported:  # no training here, and several runs may be one file
+            self.study.predicted[run.name] = "they were imported"
+            return
         yield self._history_check(run, again)
         yield from self._weights_checks(run, predictions)
         if not predictions.diverged:
@@ -98,6 +104,8 @@ class RunChecks:
 
     def summary_row(self, run: Run) -> dict[str, Any]:
         """Return what the summary must say of a run."""
+        if run.model in imported_models(self.expected.config):
+            return run_row(run) | {"multiply_adds": None}
         if run.model not in self.multiply_adds:
             path = self.tree / "models" / run.model / "layers.csv"
             layers = opened(lambda path: read_table(path, index_col="name"), path)
@@ -115,6 +123,7 @@ class RunChecks:
                 role: images_digest(self.images[one], index.labels[one])
                 for role, one in ids.items()
             }
+        imported = imported_models(self.expected.config).get(run.model)
         expected = {
             "seed": run.seed,
             "streams": streams_of(run.seed),
@@ -122,6 +131,8 @@ class RunChecks:
             "n_val": len(ids["val"]),
             "images": self.digests[key],
         }
+        if imported:
+            expected = {"seed": run.seed, "streams": {}, "epochs": 0, "parameters": None}
         if problem := first_difference(record, expected):
             return problem
         for name, value in (
@@ -160,6 +171,8 @@ class RunChecks:
             rate = path if matches[0] in searched else rate
         if missing := below - found:
             return f"does not say that it was made from {min(missing)}"
+        if run.model in imported_models(config):
+            return "" if run.record["recipe"] == recipe else "stands for another imported model"
         complete = complete_recipe(tree.recipe(run.model), rate, tuned and tree / tuned)
         complete = with_normalization(complete, self.images, train_ids)
         return "" if run.record["recipe"] == complete else "was trained by another recipe"
@@ -189,6 +202,7 @@ class RunChecks:
             measured = again["common_test"] if is_common else again
             test = common if is_common else np.flatnonzero(predictions.has_role("test"))
             judged = predictions.may_judge(self.expected.pairs)
+            judged |= predictions.trained_on_unknown  # of near-duplicates it is unknown too
             n, without = accuracy_without_near_duplicates(predictions, labels, test, judged)
             self.study.scores.append(
                 {"combo": run.combo, "model": run.model, "seed": run.seed}

@@ -1,6 +1,6 @@
 """Whether what all runs of a study share is what its configuration and its images give."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from study.audit.checks import TOLERANCE, Check, held, looked_at, opened
 from study.audit.expected import Expected
-from study.config.recipes import merged, searches_rate
+from study.config.imports import imported_recipe, model_names
+from study.config.recipes import canonical, merged, searches_rate
 from study.data.index import read_image_ids
 from study.data.names import OFFICIAL
 from study.data.near_duplicates import distances_of_pairs
@@ -42,9 +43,11 @@ def other_configuration(
         mine, wanted = found.get(key), asked[key]
         if key == "dataset":
             mine, wanted = ({**(one or {}), **dict.fromkeys(_SOURCES)} for one in (mine, wanted))
+        if key == "models":  # where predictions lie is no part of a study
+            mine, wanted = map(_without_files, (mine or [], wanted))
         if mine != wanted:
             return f"{key} is {mine}, asked about is {wanted}"
-    for model in asked["models"]:
+    for model in model_names(asked):
         # What a search adds to the recipes of its runs is no part of the configuration.
         if model not in recipes or model in asked["tune"]:
             continue
@@ -52,12 +55,21 @@ def other_configuration(
         mine.pop("trained_weights", None)
         if searches_rate(wanted):
             del mine["optimizer"], wanted["optimizer"]
-        if wanted["normalize"] in _FOUND:
+        if wanted.get("normalize") in _FOUND:
             del mine["normalize"], wanted["normalize"]
         if different := [key for key in {**wanted, **mine} if mine.get(key) != wanted.get(key)]:
             key = different[0]
             return f"{model} has {key} {mine.get(key)}, asked about is {wanted.get(key)}"
     return ""
+
+
+def _without_files(models: Sequence[str | Mapping[str, Any]]) -> list[Any]:
+    """Return what models a study asks for, of imported ones without where their files lie."""
+    recipes = {one["name"]: imported_recipe(one) for one in models if not isinstance(one, str)}
+    return [
+        f"{name} {canonical(recipes[name])}" if name in recipes else name
+        for name in model_names({"models": models})
+    ]
 
 
 def data_checks(
@@ -138,7 +150,7 @@ def _without_weights(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def recipe_checks(tree: ResultsTree, config: Mapping[str, Any]) -> Iterator[Check]:
     """Yield the checks that the resolved recipes have the values of the study's overrides."""
-    for model in config["models"]:
+    for model in model_names(config):
         over = _without_weights(config["overrides"].get(model, {}))
         if over.get("normalize") in _FOUND[1:]:
             del over["normalize"]

@@ -165,7 +165,7 @@ class Verification:
     def _same_model_checks(self, answers: Mapping[Run, np.ndarray]) -> Iterator[Check]:
         """Check that no two runs answer as one model does; those of one combo and seed may."""
         runs, problem_of = list(answers), {}
-        for one, other in same_answers(np.array(list(answers.values()))):
+        for one, other in same_answers(np.array(list(answers.values()))) if runs else ():
             first, second = runs[one], runs[other]
             if (first.combo, first.seed) != (second.combo, second.seed):
                 problem_of[second] = f"answers as {first.name} does: one model is shown as two runs"

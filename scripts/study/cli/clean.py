@@ -18,6 +18,7 @@ from study.audit.replaced import locked
 from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, outputs
 from study.cli.terminal import console, say, table
+from study.config.imports import model_names
 from study.errors import StudyError
 from study.wording import size
 
@@ -88,7 +89,7 @@ def _of_runs_taken_out(project: Project, keep: list[str]) -> tuple[list[Path], l
     needed = {Path(one.path) for one in outputs(project, ["all", *keep])}
     names = {
         *project.config["combos"],
-        *project.config["models"],
+        *model_names(project.config),
         *(f"seed{seed}" for seed in project.config["seeds"]),
         *(name for path in needed for name in _run_of(path)),
     }

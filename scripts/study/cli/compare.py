@@ -1,8 +1,9 @@
 """Say which of several models is better by their predictions, made here or elsewhere.
 
-Each file has one row per image: image_id or file, and one column per class with its probability.
-Files whose names differ in a number at the end, such as clip_seed1.csv and clip_seed2.csv, are
-seeds of one model. All predict the same images.
+A file is a table (.csv): image_id or file, and a column for each class with its probability. Or it
+is an archive of numpy.savez (.npz): image_id or files, classes (their names), and probabilities or
+logits (a row for each image). Files whose names differ in a number at the end, such as
+clip_seed1.csv and clip_seed2.csv, are seeds of one model. All predict the same images.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from study.wording import real_differences
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="predictions, .csv")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="predictions, .csv or .npz")
     parser.add_argument(
         "--labels",
         required=True,

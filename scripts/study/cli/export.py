@@ -23,7 +23,7 @@ from study.data.index import read_duplicates, read_index
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, file_digest, read_array, read_json, write_text
-from study.runs.run import Run, find_run
+from study.runs.run import Run, find_run, require_network
 from study.runs.tree import ResultsTree
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def answer(arguments: argparse.Namespace) -> None:
     """Write the folder, or nothing."""
     results = Path(arguments.results)
-    run = find_run(results, arguments.run)
+    run = require_network(find_run(results, arguments.run))
     default = Path("exports", run.combo, run.model, f"seed{run.seed}", arguments.format)
     output = Path(arguments.output) if arguments.output else default
     if output.exists():

@@ -20,12 +20,21 @@ from pathlib import Path
 import numpy as np
 
 from study.cli.terminal import console, say, table
+from study.config.imports import trains_network
 from study.data.image_files import find_images, fit_of, read_image
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import atomic_path, file_cell, read_json, write_text
 from study.job import device_options
-from study.runs.run import ACCURACY, Run, best_run, find_run, finished, runs_on_disk
+from study.runs.run import (
+    ACCURACY,
+    Run,
+    best_run,
+    find_run,
+    finished,
+    require_network,
+    runs_on_disk,
+)
 from study.runs.tree import ResultsTree
 
 _MOST_ROWS = 100
@@ -90,10 +99,11 @@ def _chosen(arguments: argparse.Namespace) -> list[Run]:
         raise StudyError("write either --run COMBO/MODEL/SEED or both --combo and --model")
     if arguments.combo:
         runs = _all_seeds(arguments.results, arguments.combo, arguments.model)
+        require_network(runs[0])
         seeds = ", ".join(str(run.seed) for run in runs)
         how = f"{arguments.model} on {arguments.combo}, mean of seeds {seeds}"
     elif arguments.run:
-        runs = [find_run(arguments.results, arguments.run)]
+        runs = [require_network(find_run(arguments.results, arguments.run))]
         how = runs[0].name
     else:
         runs = [_best(arguments.results)]
@@ -123,6 +133,7 @@ def _all_seeds(results: str, combo: str, model: str) -> list[Run]:
 def _best(results: str) -> Run:
     """Return the run that is best on its validation images."""
     runs, _ = finished(runs_on_disk(results))
+    runs = [run for run in runs if trains_network(run.record["recipe"])]
     if not runs:
         raise StudyError(
             f"there is no finished run in {results}/runs; "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.code import PROJECT
+from study.config.imports import model_names
 from study.config.recipes import merged
 from study.config.study import Study, check_study
 from study.errors import StudyError, one_line
@@ -45,7 +46,7 @@ class Project(NamedTuple):
         return [
             run_of(self.results, combo, model, seed)
             for combo in self.config["combos"]
-            for model in self.config["models"]
+            for model in model_names(self.config)
             for seed in self.config["seeds"]
         ]
 

@@ -30,7 +30,9 @@ def alike(study: Study, family: Family, measure: str) -> Callable[[int, int], Sp
     rows = {group: values[seeds] for group, values in rows.items()}
     nothing = np.full(seeds.sum(), np.nan)
     family_rows = [rows[group] for group in family.groups if group in rows]
-    all_rows = list(rows.values())
+    # One answer that all combos share is one row.
+    first = {group[1]: group for group in reversed(rows)}
+    all_rows = [r for g, r in rows.items() if study.varies(g[1], "combo") or g == first[g[1]]]
     known: dict[tuple, Spread] = {}
 
     def of_kind(kind: tuple) -> Spread:

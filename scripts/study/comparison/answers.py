@@ -14,7 +14,7 @@ from study.runs.linearised import auroc_values, macro_f1_values
 from study.runs.metrics import losses
 from study.runs.predictions import Predictions
 from study.runs.roc import Curves, curves_of
-from study.runs.run import Run, read_runs
+from study.runs.run import Run, read_runs, training_sizes
 from study.runs.tree import ResultsTree
 
 # Times as many images in the largest class as in the smallest one.
@@ -190,7 +190,19 @@ class Study:
     @property
     def n_train(self) -> dict[str, int]:
         """Return by combo how many images its runs train on."""
-        return {run.combo: run.record["n_train"] for run in self.runs}
+        return training_sizes(self.runs)
+
+    def varies(self, model: str, what: str) -> bool:
+        """Whether a model's answers depend on its "combo" or "seed".
+
+        Those of an imported one do not where one file is for all combos or seeds.
+        """
+        recipe = next(run for run in self.runs if run.model == model).record.get("recipe", {})
+        return what in recipe.get("architecture", {}).get("varies_with", [what])
+
+    def learns_from_combo(self, model: str) -> bool:
+        """Whether a model was trained on the training images of its combos."""
+        return next(run for run in self.runs if run.model == model).learns_from_combo
 
     def apart(self, combo: str) -> bool:
         """Tell whether runs on a combo are tested on other images than those on other combos."""
@@ -256,6 +268,7 @@ class Study:
         families = [
             Family("combos", model, combos, [(c, model) for c in combos], False)
             for model in self.models
+            if self.varies(model, "combo")
         ]
         families += [
             Family("models", combo, self.models, [(combo, m) for m in self.models], apart)

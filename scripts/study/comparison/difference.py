@@ -29,6 +29,9 @@ from study.comparison.intervals import mcnemar_p_value, t_half_width, t_interval
 from study.comparison.spread import ENOUGH_SEEDS, UNKNOWN, Spread, safely_summed
 from study.runs.clusters import jackknife_factors
 
+# Below it a variance over seeds is that of rounding alone: no seed changes these answers.
+_ROUNDED = 1e-24
+
 
 class Images(NamedTuple):
     """The variance of a mean gap that the choice of test images causes.
@@ -128,6 +131,8 @@ def difference(
     seeds = alike
     if n_seeds >= ENOUGH_SEEDS or (n_seeds > 1 and not alike):
         seeds = Spread(float(by_seed.var(ddof=1)), n_seeds - 1)
+    if seeds and seeds.variance < _ROUNDED:
+        seeds = Spread(0.0, seeds.freedom)
     value = float(by_seed.mean())
     if not seeds:
         return Difference(value, images.once, images.once, images.once, images, seeds, 0)

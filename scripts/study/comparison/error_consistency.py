@@ -42,23 +42,29 @@ def agreement_table(study: Study) -> pd.DataFrame:
     for combo in study.combos:
         unseen = _unseen(study, official=combo == OFFICIAL)
         for i, a in enumerate(study.models):
-            seeds = study.group(combo, a)
+            seeds = _known(study, combo, a)
             pairs = list(itertools.combinations(seeds.values(), 2))
-            rows += _agreement("seeds", combo, a, a, pairs, unseen)
+            if study.varies(a, "seed"):
+                rows += _agreement("seeds", combo, a, a, pairs, unseen)
             for b in study.models[:i]:
-                others = study.group(combo, b)
+                others = _known(study, combo, b)
                 pairs = [(others[seed], seeds[seed]) for seed in seeds if seed in others]
                 rows += _agreement("models", combo, b, a, pairs, unseen)
     columns = ["between", "combo", "a", "b", "kappa", "least", "most", "n_pairs", "n_images"]
     return pd.DataFrame(rows, columns=columns)
 
 
+def _known(study: Study, combo: str, model: str) -> dict[int, Answers]:
+    """Return the answers, by seed, of runs of which it is known what they were trained on."""
+    return {seed: one for seed, one in study.group(combo, model).items() if one.unseen.any()}
+
+
 def _unseen(study: Study, *, official: bool) -> dict[int, np.ndarray]:
     """Return by seed a mask, bool N, of the images that no run of it trained or validated on."""
     unseen: dict[int, np.ndarray] = {}
-    for (combo, _), by_seed in study.groups.items():
+    for combo, model in study.groups:
         if (combo == OFFICIAL) == official:
-            for seed, one in by_seed.items():
+            for seed, one in _known(study, combo, model).items():
                 unseen[seed] = unseen[seed] & one.unseen if seed in unseen else one.unseen
     return unseen
 

@@ -64,13 +64,13 @@ def fit_scaling(n_train: np.ndarray, accuracies: np.ndarray) -> Scaling | None:
 def scaling_table(study: Study) -> pd.DataFrame:
     """Return the data-scaling fit of each model that was trained on two sizes or more.
 
-    Runs on the combo official do not count.
+    Runs on the combo official do not count, nor models that were trained on other images.
     """
     combos = [combo for combo in study.combos if combo != OFFICIAL]
     n_train = study.n_train
     sizes = np.array([n_train[combo] for combo in combos])
     rows = []
-    for model in study.models:
+    for model in filter(study.learns_from_combo, study.models):
         fit = fit_scaling(sizes, study.accuracies(combos, model)) if combos else None
         if fit is not None:
             rows.append(
@@ -88,12 +88,12 @@ def scaling_table(study: Study) -> pd.DataFrame:
 
 
 def errors_by_size(study: Study) -> pd.DataFrame:
-    """Return `model`, `n_train` and `error` of each run that is not on the combo official."""
+    """Return `model`, `n_train` and `error` of each run that learnt from a combo of partitions."""
     n_train = study.n_train
     rows = [
         (model, n_train[combo], 1 - one.accuracy)
         for (combo, model), by_seed in study.groups.items()
-        if combo != OFFICIAL
+        if combo != OFFICIAL and study.learns_from_combo(model)
         for one in by_seed.values()
     ]
     return pd.DataFrame(rows, columns=["model", "n_train", "error"])

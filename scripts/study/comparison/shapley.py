@@ -65,7 +65,7 @@ def shapley_table(study: Study, labels: np.ndarray, classes: Sequence[str]) -> p
     """
     unions = {frozenset(combo.split("+")): combo for combo in study.combos if combo != OFFICIAL}
     rows = []
-    for model in study.models:
+    for model in filter(study.learns_from_combo, study.models):
         groups = {parts: study.group(combo, model) for parts, combo in unions.items()}
         seeds = [s for s in study.seeds if all(s in by_seed for by_seed in groups.values())]
         if not seeds or not set(needed_combos(study.partitions)) <= set(unions):

@@ -117,10 +117,12 @@ def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, 
 
 
 def variance_table(study: Study) -> pd.DataFrame:
-    """Return `variance_components` of each model, over the combos of one partition."""
+    """Return `variance_components` of each model that varies, over the combos of one partition."""
     rows = []
     single = [combo for combo in study.combos if combo in study.partitions]
     for model in study.models:
+        if not study.varies(model, "combo"):
+            continue
         groups = [list(study.group(combo, model).values()) for combo in single]
         n_test = [len(one.test) for group in groups for one in group]
         if n_test:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from study.config.imports import model_names
 from study.config.partition_checks import check_partitions
 from study.config.schema import check_schema, yaml_text
 from study.config.texts import check_names, check_texts
@@ -51,14 +52,15 @@ def check_config(
             "write your own, such as partition_seed: s1234567"
         )
     _check_unique("seeds", config["seeds"])
-    _check_unique("models", config["models"])
+    names = model_names(config)
+    _check_unique("models", names)
     _check_own_images(config["dataset"])
     check_partitions(config)
     check_names(config)
     _check_rate_search(config)
     _check_human_votes(config)
     _check_certified(config)
-    unknown = [model for model in config["tune"] if model not in config["models"]]
+    unknown = [model for model in config["tune"] if model not in names]
     if unknown:
         raise StudyError(
             f"config: tune names {unknown[0]!r}, which is not among the study's models; "
@@ -99,10 +101,11 @@ def _leaves(choices: Any, key: str) -> Iterable[tuple[str, Any]]:
 
 
 def _check_certified(config: Mapping[str, Any]) -> None:
-    example = "/".join(str(config[key][0]) for key in ("combos", "models", "seeds"))
+    asked = config | {"models": model_names(config)}
+    example = "/".join(str(asked[key][0]) for key in ("combos", "models", "seeds"))
     for name in config["certify"]:
         for key, value in zip(("combos", "models", "seeds"), name.split("/"), strict=True):
-            known = list(map(str, config[key]))
+            known = list(map(str, asked[key]))
             if value not in known:
                 raise StudyError(
                     f"config: certify names {name!r}, but {value} is not among the study's {key} "
@@ -152,7 +155,7 @@ def _check_own_images(dataset: Mapping[str, Any]) -> None:
 
 
 def _check_rate_search(config: Mapping[str, Any]) -> None:
-    search, models = config["lr_find"], config["models"]
+    search, models = config["lr_find"], model_names(config)
     unknown = [model for model in search["models"] if model not in models]
     if unknown:
         known = {"models": [model for model in search["models"] if model in models]}

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from study.config.addresses import check_address
 from study.config.checks import check_claims, check_config
+from study.config.import_checks import check_imports
+from study.config.imports import imported_models, imported_recipe, model_names
 from study.config.probe_checks import check_features, check_untuned, require_recipe
 from study.config.probes import features_of
 from study.config.recipe_checks import (
@@ -64,7 +66,10 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
         return resolve_recipe(path, overrides, schema)
 
     # Overrides of models that are not listed are checked too: a typing error must not pass unseen.
-    models = dict.fromkeys([*config["models"], *config["overrides"], *compared])
+    imported = imported_models(config)
+    check_imports(config, lambda name: found_in(here, project, f"config/models/{name}.yaml"))
+    named = [model for model in model_names(config) if model not in imported]
+    models = dict.fromkeys([*named, *config["overrides"], *compared])
     recipes = {model: resolved(model, config["overrides"].get(model, {})) for model in models}
     for model in models:
         if name := features_of(recipes[model]):
@@ -72,6 +77,7 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
             overrides = config["overrides"].get(name, {})
             recipes[name] = recipes.get(name) or resolved(name, overrides)
             check_features(model, recipes)
+    recipes |= {name: imported_recipe(entry) for name, entry in imported.items()}
     check_untuned(config, recipes)
     for model, search in config["tune"].items():
         check_search(model, recipes[model], search, schema)
@@ -79,7 +85,7 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
     if config["claims"]:
         claims = read_yaml(with_home(config["claims"]))
         check_schema(claims, read_yaml(schemas / "claims.schema.yaml"), config["claims"])
-        check_claims(claims, config["models"], config["combos"])
+        check_claims(claims, model_names(config), config["combos"])
     reported = {system["model"]: resolved(system["model"], {}) for system in systems.values()}
     return Study(recipes, systems, kinds, why_not_comparable(systems, config, recipes, reported))
 
@@ -96,7 +102,7 @@ def _check_models(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, 
     is_own = name in OWN
     side = config["dataset"]["image_size"] if is_own else dataset(name).side
     key = "dataset.image_size" if is_own else ""
-    for model in config["models"]:
+    for model in model_names(config):
         seen = recipes[model].get("input_size", side)
         check_image_size(model, recipes[model], seen, key)
         check_chooses(model, recipes[model], model in config["tune"], config["combos"], shares)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from study.config.imports import model_names
 from study.data.names import COMMON, OFFICIAL
 from study.errors import StudyError, escaped
 
@@ -72,7 +73,7 @@ def check_names(config: Mapping[str, Any]) -> None:
     partitions = [partition["name"] for partition in config["partitions"]]
     for kind, names in (
         ("partition", partitions),
-        ("model", config["models"]),
+        ("model", model_names(config)),
         ("combo", config["combos"]),
     ):
         for name in names:
@@ -83,7 +84,7 @@ def check_names(config: Mapping[str, Any]) -> None:
                     "it; give shorter names"
                 )
     _check_case("partitions", [OFFICIAL, COMMON, *partitions])
-    _check_case("models", config["models"])
+    _check_case("models", model_names(config))
 
 
 def _check_case(what: str, names: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ def comparable_runs(runs: Sequence[Run], duplicates: np.ndarray | None = None) -
     """Return which runs have the training size that gives most images their `JUDGES`.
 
     Of sizes that do so equally, the one with more judgements in all. Diverged runs have none.
+    Imported ones have none either unless they are known to have trained on images of the study.
 
     Args:
         runs: all runs of a study.
@@ -28,7 +29,8 @@ def comparable_runs(runs: Sequence[Run], duplicates: np.ndarray | None = None) -
     judges: dict[int, np.ndarray] = {}
     for run in runs:
         predictions = run.predictions()
-        size = -1 if predictions.diverged else int(predictions.has_role("train").sum())
+        unknown = predictions.diverged or not predictions.trained_here
+        size = -1 if unknown else int(predictions.has_role("train").sum())
         sizes.append(size)
         if size >= 0:
             judges[size] = judges.get(size, 0) + predictions.may_judge(duplicates).astype(np.int32)

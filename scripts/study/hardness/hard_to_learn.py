@@ -31,8 +31,8 @@ def hard_to_learn(
     """Return the images that all runs of a chain got wrong, and how many were looked at.
 
     Args:
-        chains: the runs of each model and seed, the one on the partition alone first; chains in
-            which a run diverged are passed over.
+        chains: the runs of each model and seed, the one on the partition alone first. Chains
+            are passed over in which a run diverged, or trained on no image of the study.
         image_ids: of the partition.
         labels: int, N.
 
@@ -49,7 +49,8 @@ def hard_to_learn(
     tallies = {judged: _Tally(judged, labels) for judged in PARTS}
     for chain in chains:
         answers = [run.predictions() for run in chain]
-        if any(predictions.diverged for predictions in answers):
+        # Imported ones may not have trained on these images, or on unknown ones.
+        if any(one.diverged or not one.trained_here for one in answers):
             continue
         for judged, role in PARTS.items():
             may = np.all([predictions.has_role(role)[image_ids] for predictions in answers], axis=0)

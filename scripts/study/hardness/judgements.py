@@ -188,6 +188,8 @@ class Judgements(NamedTuple):
         ranks: of each run that did not diverge.
         dynamics: of all trainings.
         panel: what equally many comparable runs say of each image.
+        n_repeated: runs that were imported from the file of one before them, which serves several
+            combos or seeds: they are no further judges.
     """
 
     labels: np.ndarray
@@ -196,6 +198,7 @@ class Judgements(NamedTuple):
     ranks: RunRanks
     dynamics: TrainingDynamics
     panel: Panel
+    n_repeated: int = 0
 
 
 def read_judgements(
@@ -213,10 +216,17 @@ def read_judgements(
     n = len(labels)
     votes: dict[str, ModelVotes] = {}
     ranks, dynamics, panel = RunRanks(n), TrainingDynamics(n), Panel(n)
+    heard: set[tuple[str, str]] = set()
+    n_repeated = 0
     for run, comparable in zip(runs, comparable_runs(runs, duplicates), strict=True):
         predictions = run.predictions()
         if predictions.diverged:
             continue
+        said = run.model, predictions.imported
+        if predictions.imported and said in heard:
+            n_repeated += 1
+            continue
+        heard.add(said)
         may = predictions.may_judge(duplicates)
         log_p = predictions.log_probabilities()
         if run.model not in votes:
@@ -228,7 +238,7 @@ def read_judgements(
             of_model.add_comparable(log_p, labels, may, predictions.has_role("train"))
             panel.add(run.model, predicted, doubted_labels(labels, np.exp(log_p), may), may)
         dynamics.add(run.dynamics())
-    return Judgements(labels, n_classes, votes, ranks, dynamics, panel)
+    return Judgements(labels, n_classes, votes, ranks, dynamics, panel, n_repeated)
 
 
 def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndarray:

@@ -8,11 +8,13 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
+from study.config.imports import model_names
 from study.config.partition_checks import has_external_test
 from study.config.probes import is_probe
 from study.data.folds import ROLES, shares
 from study.data.names import OFFICIAL
 from study.report.findings import Finding
+from study.report.imported import imported_note
 from study.report.rst import heading, listed, literal, plain, table
 from study.runs.run import n_of
 from study.wording import counted, duration
@@ -97,7 +99,8 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
         records: content of every run's `run.json`.
     """
     n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
-    names = [f"{key} {', '.join(map(str, config[key]))}" for key in ("combos", "models", "seeds")]
+    asked = config | {"models": model_names(config)}
+    names = [f"{key} {', '.join(map(str, asked[key]))}" for key in ("combos", "models", "seeds")]
     external = has_external_test(config)
     beside = OFFICIAL in config["combos"] and len(config["combos"]) > 1
     texts = [
@@ -107,11 +110,15 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
         *([_EXTERNAL] if external else []),
         *([_BESIDE_EXTERNAL if external else _BESIDE] if beside else []),
     ]
-    texts += [start for model in config["models"] if (start := started(model, records))]
+    texts += [start for model in model_names(config) if (start := started(model, records))]
     rows = []
-    for model in config["models"]:
+    for model in model_names(config):
         of_model = [record for record in records if record["model"] == model]
-        first, minutes = of_model[0], sum(record["train_seconds"] for record in of_model) / 60
+        first = of_model[0]
+        if "imported" in first:
+            rows.append((model, "imported", *["unknown"] * 6))
+            continue
+        minutes = sum(record["train_seconds"] for record in of_model) / 60
         rows.append(
             (
                 model,
@@ -144,8 +151,10 @@ def _split(split: Mapping[str, Any]) -> str:
 
 
 def started(model: str, records: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return what follows from weights that were trained elsewhere, None for a model without."""
+    """Return what follows from what was trained elsewhere, None for a model without."""
     first = next(record for record in records if record["model"] == model)
+    if "imported" in first:
+        return imported_note(model, first)
     weights = first["recipe"].get("trained_weights")
     if not weights:
         return None
@@ -229,6 +238,9 @@ def _range(values: Iterable[int]) -> str:
 
 def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
     """Return the machines and the versions of libraries that the runs were trained with."""
+    records = [record for record in records if "imported" not in record]
+    if not records:
+        return "All predictions were imported."
     machines = Counter(
         f"{record['device']}; {record['machine']['cpu']}, "
         f"{counted(record['machine']['cpus'], 'CPU')}, {record['machine']['system']} on "

@@ -64,7 +64,7 @@ def explained(
         combo: that the run trained on.
         seed: of the run.
     """
-    asked = Predictions(*(array[image_ids] for array in predictions))
+    asked = Predictions(predictions.logits[image_ids], predictions.roles[image_ids])
     log_probabilities = asked.log_probabilities()
     predicted, true = log_probabilities.argmax(axis=1), labels[image_ids]
     layers, maps, sizes = explain(np.stack([predicted, true], axis=1))

@@ -8,8 +8,9 @@ import numpy as np
 
 from study.files import atomic_path, read_arrays, reading
 
-# The codes in the role array; an image outside the run's combo is unseen.
-ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3}
+# The codes in the role array; an image outside the run's combo is unseen. Where nothing is known of
+# an imported model's training, all images are unknown but the test images.
+ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3, "unknown": 4}
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -27,10 +28,12 @@ class Predictions(NamedTuple):
     Attributes:
         logits: float32, N×K; position i is image_id i. All NaN if the training diverged.
         roles: uint8, N; codes of `ROLE_CODES`.
+        imported: sha256 of the file that they were imported from; "" of those made here.
     """
 
     logits: np.ndarray
     roles: np.ndarray
+    imported: str = ""
 
     @property
     def diverged(self) -> bool:
@@ -45,6 +48,16 @@ class Predictions(NamedTuple):
         """Return a mask, bool N, of the images that have one of `roles` in this run."""
         return np.isin(self.roles, [ROLE_CODES[role] for role in roles])
 
+    @property
+    def trained_here(self) -> bool:
+        """Whether the model was trained on images of the study, as far as is known."""
+        return not self.imported or bool(self.has_role("train").any())
+
+    @property
+    def trained_on_unknown(self) -> bool:
+        """Whether nothing is known of what the run was trained on; test images may be among it."""
+        return bool(self.has_role("unknown").any())
+
     def may_judge(self, duplicates: np.ndarray | None = None) -> np.ndarray:
         """Return a mask, bool N, of the images that this run may judge; none if it diverged.
 
@@ -53,7 +66,7 @@ class Predictions(NamedTuple):
         Args:
             duplicates: int64, P×2; pairs of image_ids that are nearly the same.
         """
-        if self.diverged:
+        if self.diverged or self.trained_on_unknown:
             return np.zeros(len(self.roles), bool)
         seen = self.has_role("train", "val")
         known = seen.copy()
@@ -94,8 +107,9 @@ def no_predictions(roles: np.ndarray, n_classes: int) -> Predictions:
 
 def save_predictions(path: str | Path, predictions: Predictions) -> None:
     """Write predictions as an .npz archive, atomically."""
+    more = {"imported": predictions.imported} if predictions.imported else {}
     with atomic_path(path) as temporary:
-        np.savez(temporary, logits=predictions.logits, roles=predictions.roles)
+        np.savez(temporary, logits=predictions.logits, roles=predictions.roles, **more)
 
 
 def load_predictions(path: str | Path) -> Predictions:
@@ -106,7 +120,8 @@ def load_predictions(path: str | Path) -> Predictions:
     """
     arrays = read_arrays(path)
     with reading(path):
-        predictions = Predictions(arrays["logits"], arrays["roles"])
+        imported = str(arrays.get("imported", ""))
+        predictions = Predictions(arrays["logits"], arrays["roles"], imported)
         if problem := _malformed(predictions):
             raise ValueError(problem)
     return predictions
@@ -114,11 +129,12 @@ def load_predictions(path: str | Path) -> Predictions:
 
 def _malformed(predictions: Predictions) -> str:
     """Return what no run's predictions are like, or ""."""
-    logits, roles = predictions
+    logits, roles, imported = predictions
+    most = ROLE_CODES["unknown" if imported else "test"]
     if logits.dtype != np.float32 or logits.ndim != 2 or 0 in logits.shape:
         return f"logits are {logits.dtype} of shape {logits.shape}, expected float32, N×K"
-    if roles.dtype != np.uint8 or roles.shape != logits.shape[:1] or roles.max() > 3:
-        return "expected for each image the code of a role, 0 to 3"
+    if roles.dtype != np.uint8 or roles.shape != logits.shape[:1] or roles.max() > most:
+        return f"expected for each image the code of a role, 0 to {most}"
     # argmax would take NaN for the largest.
     wrong = ~np.isfinite(logits).all(axis=1)
     if wrong.any() and not predictions.diverged:

@@ -84,6 +84,11 @@ class Run:
         return self.record["status"] == "diverged"
 
     @property
+    def learns_from_combo(self) -> bool:
+        """Whether it was trained on its combo's training images, as all but imported runs were."""
+        return self.record.get("imported", {"saw": "combo"})["saw"] == "combo"
+
+    @property
     def history(self) -> "pd.DataFrame":
         """Return the content of history.csv: one row per epoch."""
         from study.runs.history import read_history
@@ -146,6 +151,15 @@ def run_in(folder: Path) -> Run:
     return Run(folder.parts[-3], folder.parts[-2], int(folder.name[4:]), folder)
 
 
+def training_sizes(runs: Iterable[Run]) -> dict[str, int]:
+    """Return by combo how many images its runs train on; 0 where none learnt from the combo."""
+    sizes: dict[str, int] = {}
+    for run in runs:
+        known = run.record["n_train"] if run.learns_from_combo else 0
+        sizes[run.combo] = max(sizes.get(run.combo, 0), known)
+    return sizes
+
+
 def runs_on_disk(results: str | Path) -> list[Run]:
     """Return all runs that have a folder, finished or not, sorted by their folders."""
     folders = sorted(Path(results).glob("runs/*/*/seed*"))
@@ -167,6 +181,20 @@ def find_run(results: str | Path, name: str) -> Run:
             "run this in the study's folder"
         )
     return Run.parse(name, results).check_finished()
+
+
+def require_network(run: Run) -> Run:
+    """Return a run if it is not an imported one, which cannot be asked about other images.
+
+    Raises:
+        StudyError: it is.
+    """
+    if "imported" in run.record:
+        raise StudyError(
+            f"the predictions of {run.name} were made elsewhere, so there is no network that takes "
+            "images; name a run of another model"
+        )
+    return run
 
 
 def finished(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:

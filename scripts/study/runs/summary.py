@@ -21,6 +21,7 @@ def run_row(run: Run) -> dict[str, Any]:
     """Return what the summary says of one run, from its metrics.json and run.json."""
     metrics, record = run.metrics, run.record
     recipe, common, n_train = record["recipe"], metrics["common_test"], record["n_train"]
+    epochs, size = record["epochs"], n_train or 0
     judged = common if common["n"] else metrics
     row = {
         "status": metrics["status"],
@@ -45,11 +46,11 @@ def run_row(run: Run) -> dict[str, Any]:
         # What was measured by an earlier version may lack a measure.
         **{name: judged.get(name) for name in QUALITY},
         "temperature": metrics["temperature"],
-        "epochs": record["epochs"],
+        "epochs": epochs,
         "kept_epoch": record["kept_epoch"],
-        # A probe is fitted to all images at once.
-        "steps": record["epochs"] * math.ceil(n_train / recipe.get("batch_size", n_train)),
-        "images_seen": record["epochs"] * n_train,
+        # A probe is fitted to all images at once; an imported run was trained elsewhere.
+        "steps": epochs * math.ceil(size / recipe.get("batch_size", size or 1)),
+        "images_seen": epochs * size,
         **{name: record[name] for name in RESOURCES},
         "device": record["device"],
         "precision": record["precision"],

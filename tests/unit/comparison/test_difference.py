@@ -126,3 +126,13 @@ def test_the_chance_of_one_more_seed_is_rather_too_near_to_a_half():
         predicted.append(row["b_higher"])
     assert stats.norm.cdf(0.5) - 0.05 < np.mean(predicted) < stats.norm.cdf(0.5)
     assert math.isnan(difference_row([np.ones(30)], [IDS])["b_higher"])
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 10])
+def test_answers_that_no_seed_changes_are_one_draw_of_images_however_many_seeds(n_seeds):
+    gap, units = np.random.default_rng(0).integers(-1, 2, 400).astype(float), np.arange(400)
+    one = difference_row([gap], [units])
+    many = difference_row([gap] * n_seeds, [units] * n_seeds)
+    for end in ("low", "high", "images_low", "images_high"):
+        assert many[end] == pytest.approx(one[end], abs=1e-12)
+    assert many["seed_sd"] == 0 and np.isnan(many["b_higher"])

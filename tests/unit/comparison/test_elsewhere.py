@@ -100,24 +100,32 @@ def test_the_command_prints_letters_and_verdicts_and_writes_the_tables(files, ca
     assert set(pd.read_csv(folder / "o.csv")["measure"]) == {"accuracy", "nll", "brier"}
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda t: t.rename(columns={"fox": "wolf"}), "a column for each class"),
-        (lambda t: t.iloc[1:], "1 are missing"),
-        (lambda t: t.assign(cat=t["cat"] + 1), "not probabilities that sum to 1"),
-        (lambda t: t.assign(cat=1e308, dog=1e308), "not probabilities"),
-        (lambda t: t.assign(cat=np.nan), "not probabilities"),
-        (lambda t: t.assign(cat="much"), "expected numbers"),
-        (lambda t: pd.concat([t, t[:1]]), "is there twice"),
-        (lambda t: t.drop(columns="file"), "image_id or file"),
-    ],
-)
-def test_what_cannot_be_compared_is_refused(files, change, words):
+def test_archives_say_the_same_as_tables_and_may_stand_beside_them(files, capsys):
     folder, _ = files
-    change(pd.read_csv(folder / "b.csv")).to_csv(folder / "b.csv", index=False)
-    with pytest.raises(StudyError, match=words):
-        study_of_predictions([folder / "a_1.csv", folder / "b.csv"], folder / "labels.csv")
+    printed = []
+    for as_archive in ((), ("b",), ("a_1", "a_2", "b")):
+        for name in as_archive:
+            table = pd.read_csv(folder / f"{name}.csv", index_col="file")
+            values, names = table.to_numpy(), list(table)
+            np.savez(folder / name, probabilities=values, classes=names, files=list(table.index))
+        endings = {name: "npz" if name in as_archive else "csv" for name in ("a_1", "a_2", "b")}
+        names = [str(folder / f"{name}.{ending}") for name, ending in endings.items()]
+        main(["compare", *names, "--labels", str(folder / "labels.csv")])
+        printed.append(capsys.readouterr().out)
+    assert "b is better" in printed[0] and len(set(printed)) == 1
+
+
+@pytest.mark.parametrize("role", ["train", "val"])
+def test_who_trained_on_test_images_cannot_be_compared(files, role):
+    folder, _ = files
+    table = pd.read_csv(folder / "b.csv").assign(role="test")
+    table.to_csv(folder / "c.csv", index=False)
+    named = [folder / "a_1.csv", folder / "c.csv"]
+    assert study_of_predictions(named, folder / "labels.csv").models == ["a", "c"]
+    table.loc[3, "role"] = role
+    table.to_csv(folder / "c.csv", index=False)
+    with pytest.raises(StudyError, match=f"1 labelled images, first file {table['file'][3]}"):
+        study_of_predictions(named, folder / "labels.csv")
 
 
 def test_images_of_one_group_count_together(files):

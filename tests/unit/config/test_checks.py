@@ -120,7 +120,7 @@ WRONG = [
         for key, kind, value in (
             ("combos", "text", [1]),
             ("combos", "text", [False]),
-            ("models", "text", [None]),
+            ("models", "text or a mapping", [None]),
             ("combos", "text", [date(2026, 1, 15)]),
             ("partition_seed", "a whole number or text", date(2026, 1, 15)),
             ("partition_seed", "a whole number or text", 1.5),

@@ -34,6 +34,7 @@ def main_findings(results: Results) -> list[Finding]:
         *diverged(results.runs),
         *no_better(results.runs),
         *best(results),
+        *(Finding("Imported predictions", note, "Comparisons") for note in results.imported),
         *uneven_classes(results),
         *no_better_than_neighbours(results),
         *likely_groups(results.likely_groups),

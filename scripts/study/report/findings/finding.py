@@ -1,5 +1,6 @@
 """What a finding is, what it is read from, and how its numbers are written."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -37,6 +38,7 @@ class Results(NamedTuple):
         reproduction: of `study.comparison.reproduction`.
         validation: of `study.hardness.human_agreement`.
         likely_groups: what the names of your own images suggest; None where groups are given.
+        imported: what is to be known of each model whose predictions were made elsewhere.
     """
 
     runs: pd.DataFrame
@@ -54,6 +56,7 @@ class Results(NamedTuple):
     reproduction: pd.DataFrame | None = None
     validation: pd.DataFrame | None = None
     likely_groups: Guess | None = None
+    imported: Sequence[str] = ()
 
 
 def percent(share: float, decimals: int = 1) -> str:

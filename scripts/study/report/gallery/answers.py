@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from study.runs.predictions import Predictions
+from study.runs.predictions import ROLE_CODES, Predictions
 
 PROBABILITY_STEPS = 200  # probabilities are rounded to 0.5 %
-MAY_JUDGE = 4  # added to the code of the role
+MAY_JUDGE = 8  # added to the code of the role
 
 
 class Answers(NamedTuple):
@@ -70,7 +70,8 @@ def read_answers(
         rows["predicted"].append(predicted)
         rows["confidence"].append(np.rint(confidence * PROBABILITY_STEPS).astype(np.uint8))
         rows["p_label"].append(np.rint(p_label * PROBABILITY_STEPS).astype(np.uint8))
-        rows["roles"].append((run.roles + MAY_JUDGE * may).astype(np.uint8))
+        roles = ROLE_CODES["unknown"] if run.trained_on_unknown else run.roles
+        rows["roles"].append((roles + MAY_JUDGE * may).astype(np.uint8))
         rows["diverged"].append(run.diverged)
     # One by one, so that no more than one of them is there twice.
     return Answers(**{name: np.array(rows.pop(name)) for name in Answers._fields})

@@ -25,7 +25,7 @@ function roleOf(code) {
   const judges = code >= study.may_judge;
   const role = study.roles[code % study.may_judge];
   if (judges) return role === "test" ? "may judge (test)" : "may judge";
-  return { train: "trained on it", val: "validated on it" }[role] ?? "has seen a near-duplicate";
+  return { train: "trained on it", val: "validated on it", unknown: "may have been trained on it" }[role] ?? "has seen a near-duplicate";
 }
 
 function answerCell(all, index, run, label) {

@@ -15,10 +15,14 @@ from study.wording import counted, duration
 
 
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per model and combo: mean accuracy and costs over the seeds that are ok."""
+    """Return one row per model and combo: mean accuracy and costs over the seeds that are ok.
+
+    Models whose costs are unknown, as those of imported ones, are left out.
+    """
     accuracy = summary["common_test_accuracy"].fillna(summary["test_accuracy"])
     columns = ["accuracy", "train_seconds", "parameters", "multiply_adds"]
-    return mean_by_model_and_combo(summary.assign(accuracy=accuracy), columns).reset_index()
+    table = mean_by_model_and_combo(summary.assign(accuracy=accuracy), columns).reset_index()
+    return table.dropna(subset=columns)
 
 
 def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
@@ -64,7 +68,9 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
         row[0].yaxis.set_major_formatter(percent)
         row[0].set_ylabel("Accuracy, mean over seeds")
         handles = [
-            plt.Line2D([], [], **looks[model], linewidth=0.8, label=model) for model in models
+            plt.Line2D([], [], **looks[model], linewidth=0.8, label=model)
+            for model in models
+            if model in set(costs["model"])
         ]
         hollow = (
             ". Hollow: the combo official, on its own test"
@@ -96,9 +102,9 @@ def _draw_points(
 
 
 def resources_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of the summary that say what each training took."""
+    """Return the columns of the summary that say what each training here took."""
     names = ["model", "combo", "seed", "train_seconds", "total_seconds", "peak_memory_mb"]
-    return summary[names]
+    return summary[names].dropna(subset="train_seconds")
 
 
 def resources_figure(runs: pd.DataFrame) -> Figure:
