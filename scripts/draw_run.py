@@ -5,7 +5,6 @@ import argparse
 
 import numpy as np
 
-from study.config.imports import is_imported
 from study.data.index import Index, read_index
 from study.files import read_array, read_json, read_table
 from study.job import run_script
@@ -38,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     metrics, title = read_json(arguments.metrics), arguments.title
     diverged, record = metrics["status"] == "diverged", read_json(arguments.run)
     kept_epoch = None if diverged else record["kept_epoch"]
-    if is_imported(record["recipe"]):
+    if "imported" in record:
         curves = message_figure(f"{title}: its predictions were made elsewhere")
     else:
         curves = curves_figure(read_history(arguments.history), kept_epoch, title)

@@ -345,7 +345,7 @@ def test_the_address_brings_back_the_view(gallery, study, open_page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_can_be_read_in_both_colour_schemes(gallery, scheme):
     gallery.emulate_media(color_scheme=scheme)
-    gallery.locator("summary").click()
+    gallery.locator("header summary").click()
     gallery.locator("[role=gridcell]").first.focus()
     page_texts = gallery.evaluate(TEXTS)
     gallery.keyboard.press("Enter")

@@ -17,9 +17,9 @@ from study.files import read_yaml
 RECORDS = ".snakemake/metadata"
 # What rules make below results/.
 _FILES = {
-    "certificates.csv", "certificates.html", "claims.csv", "claims.html", "gallery.html",
-    "hard_examples.csv", "hard_examples.html", "hard_examples_top.csv", "leak.csv", "leak.html",
-    "overview.rst", "reproduction.csv", "reproduction.html", "runs.csv", "study.json",
+    "baselines.csv", "certificates.csv", "certificates.html", "claims.csv", "claims.html",
+    "gallery.html", "hard_examples.csv", "hard_examples.html", "hard_examples_top.csv", "leak.csv",
+    "leak.html", "overview.rst", "reproduction.csv", "reproduction.html", "runs.csv", "study.json",
     "summary.csv", "summary.html", "summary_by_group.csv", "summary_by_group.html",
     "validation.csv", "validation.html", "verification.csv", "verification_near_duplicates.csv",
 }  # fmt: skip

@@ -284,7 +284,7 @@ def test_a_file_that_says_something_else_is_not_kept(results, tmp_path, capsys, 
 def test_stored_logits_of_other_weights_are_noticed(tmp_path, capsys):
     images = write_data(tmp_path / "results")
     folder = write_run(tmp_path / "results", images, "v1/small/42")
-    logits, roles = load_predictions(folder / "predictions.npz")
+    logits, roles, _ = load_predictions(folder / "predictions.npz")
     save_predictions(folder / "predictions.npz", Predictions(logits + np.float32(0.01), roles))
     words = (
         "export", "v1/small/42", "--format", "safetensors", "--output", tmp_path / "out",

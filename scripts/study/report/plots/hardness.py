@@ -4,7 +4,15 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, MARKERS, STYLE, log_label, percent, set_title
+from study.report.plots.style import (
+    COLOURS,
+    MARKERS,
+    STYLE,
+    log_label,
+    message_figure,
+    percent,
+    set_title,
+)
 from study.report.plots.texts import shortened
 
 
@@ -17,6 +25,8 @@ def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
         title: what is shown.
     """
     judged = table[table["error_rate"].notna()]
+    if judged.empty:
+        return message_figure("No runs that may judge an image can be compared.")
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.6), sharex=True, sharey=True)
         x, y = judged["p_label_std"].fillna(0), judged["p_label_mean"]
