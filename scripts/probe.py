@@ -104,8 +104,10 @@ def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
     clock = time.perf_counter()
     fitted = fit(recipe["architecture"], features, index.labels, len(index.classes), image_ids)
     seconds = time.perf_counter() - clock
+    # It writes arrays as they lie in memory, which is by columns for some.
+    arrays = {name: np.ascontiguousarray(array) for name, array in fitted.arrays.items()}
     with atomic_path(arguments.weights) as temporary:
-        temporary.write_bytes(safetensors(fitted.arrays))
+        temporary.write_bytes(safetensors(arrays))
     digest = file_digest(arguments.weights)
     epoch = epoch_of(fitted, index.labels, image_ids, seconds) | {"chain": digest[:16]}
     write_csv(arguments.history, Epoch.columns(), [[epoch[name] for name in Epoch.columns()]])

@@ -40,6 +40,8 @@ def test_probes_go_from_a_file_of_weights_to_the_summary_and_a_moved_file_runs_n
     assert jobs.count("Rule: probe)") == 2
     assert "probe reads features of finetuned" in (results / "overview.rst").read_text()
     assert not list(results.glob("models/*"))
+    verified = project.succeeds("verify")
+    assert "checks passed" in verified and "at random, or all, of 2 of 2 runs" in verified
 
     # Moved and touched, they are the same weights; another file's are others.
     moved = tmp_path / "elsewhere.safetensors"

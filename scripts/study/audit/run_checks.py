@@ -18,7 +18,14 @@ from study.audit.checks import (
     roles_hold,
 )
 from study.audit.expected import Expected
-from study.config.imports import imported_models
+from study.audit.probe_checks import (
+    answers_of_features,
+    features_differ,
+    features_record,
+    recipe_differs,
+)
+from study.config.imports import imported_models, trains_network
+from study.config.probes import is_probe
 from study.config.recipes import complete_recipe, epochs_of, searches_rate
 from study.data.index import images_digest
 from study.data.pixel_statistics import with_normalization
@@ -104,8 +111,8 @@ class RunChecks:
 
     def summary_row(self, run: Run) -> dict[str, Any]:
         """Return what the summary must say of a run."""
-        if run.model in imported_models(self.expected.config):
-            return run_row(run) | {"multiply_adds": None}
+        if not trains_network(run.record["recipe"]):
+            return run_row(run) | {"multiply_adds": run.record["multiply_adds"]}
         if run.model not in self.multiply_adds:
             path = self.tree / "models" / run.model / "layers.csv"
             layers = opened(lambda path: read_table(path, index_col="name"), path)
@@ -133,6 +140,9 @@ class RunChecks:
         }
         if imported:
             expected = {"seed": run.seed, "streams": {}, "epochs": 0, "parameters": None}
+        elif is_probe(record["recipe"]):
+            expected |= {"streams": {}, "epochs": 1}
+            del expected["images"]
         if problem := first_difference(record, expected):
             return problem
         for name, value in (
@@ -149,6 +159,10 @@ class RunChecks:
         recipe = opened(read_yaml, tree.recipe(run.model))
         below = {f"splits/{name}/seed{run.seed}.csv" for name in self.expected.splits_of(run)}
         below.add(f"recipes/{run.model}.yaml")
+        if is_probe(recipe):
+            if problem := features_differ(run, tree, self.study.digest):
+                return problem
+            below.add(features_record(run))
         searched, tuned = {}, None
         if run.model in config["tune"]:
             tuned = f"tune/{run.combo}/{run.model}/seed{run.seed}/best.yaml"
@@ -173,6 +187,8 @@ class RunChecks:
             return f"does not say that it was made from {min(missing)}"
         if run.model in imported_models(config):
             return "" if run.record["recipe"] == recipe else "stands for another imported model"
+        if is_probe(recipe):
+            return recipe_differs(run, recipe)
         complete = complete_recipe(tree.recipe(run.model), rate, tuned and tree / tuned)
         complete = with_normalization(complete, self.images, train_ids)
         return "" if run.record["recipe"] == complete else "was trained by another recipe"
@@ -217,8 +233,10 @@ class RunChecks:
         path = run.folder / "history.csv"
         history = opened(read_history, path)
         n = len(history)
-        steps = math.ceil(record["n_train"] / recipe["batch_size"])
-        wanted = epochs_of(recipe, steps)
+        wanted = 1
+        if not is_probe(recipe):
+            steps = math.ceil(record["n_train"] / recipe["batch_size"])
+            wanted = epochs_of(recipe, steps)
         wanted = min(wanted, recipe.get("stop_after", wanted))
         problem = first_difference(
             record, {"epochs": n, "train_seconds": float(history["seconds"].sum())}
@@ -244,7 +262,7 @@ class RunChecks:
         The images are drawn at random each time.
         """
         kind, path = "predictions are those of the weights", run.folder / "predictions.npz"
-        if self.study.answer is None:
+        if self.study.answer is None and not is_probe(run.record["recipe"]):
             self.study.predicted[run.name] = "torch is not installed here"
             return
         random, tested = np.random.default_rng(), predictions.has_role("test")
@@ -252,15 +270,23 @@ class RunChecks:
         first = random.permutation(np.flatnonzero(tested))[:N_TESTED]
         others = random.permutation(np.setdiff1d(np.arange(len(tested)), first))
         ids = np.sort([*first, *others[: N_AGAIN - len(first)]])
-        weights = run.folder / "model.safetensors"
         try:
-            again = self.study.answer(weights, run.record, np.ascontiguousarray(self.images[ids]))
+            again = self._answers(run, ids)
         except StudyError as error:
             yield held(kind, path, str(error))
             return
         if again is None:
             name = run.record["recipe"]["architecture"]["name"]
             self.study.predicted[run.name] = f"there is no network {name!r} here"
+            if is_probe(run.record["recipe"]):
+                self.study.predicted[run.name] = "they are a vote of neighbours"
             return
         self.study.predicted[run.name] = ""
         yield held(kind, path, answers_differ(predictions.logits[ids], again))
+
+    def _answers(self, run: Run, image_ids: np.ndarray) -> np.ndarray | None:
+        """Return what a run's weights answer for some images; None where that cannot be asked."""
+        if is_probe(run.record["recipe"]):
+            return answers_of_features(run, self.tree, image_ids)
+        images = np.ascontiguousarray(self.images[image_ids])
+        return self.study.answer(run.folder / "model.safetensors", run.record, images)
