@@ -189,6 +189,29 @@ def test_search_finds_numbers_and_says_which_are_not_there(gallery, study):
     assert "No such image here" in gallery.locator("#grid").inner_text()
 
 
+def test_search_finds_parts_of_file_names_within_the_filters(gallery, study):
+    table = study.listed()
+    gallery.locator("[name=find]").fill("<3")  # files are called <number>.png
+    expected = table[table["file"].str.startswith("<3")]
+    assert shown_count(gallery) == len(expected) > 3
+    gallery.locator("[name=class]").select_option("cat")
+    assert shown_count(gallery) == (expected["class"] == "cat").sum()
+    gallery.locator("[name=find]").fill(".PNG")
+    assert shown_count(gallery) == (table["class"] == "cat").sum()
+
+
+def test_a_kind_is_explained_and_a_phone_folds_the_filters(gallery, study, open_page):
+    gallery.locator("[name=kind]").select_option("split")
+    assert gallery.locator("#kind-meaning").inner_text() == meaning("kind", "hard_examples.csv")
+    gallery.set_viewport_size({"width": 360, "height": 740})
+    gallery.reload()
+    settled(gallery)
+    assert not gallery.locator("[name=kind]").is_visible()
+    assert shown_count(gallery) == (study.listed()["kind"] == "split").sum()
+    gallery.locator("#filters > summary").click()
+    assert gallery.locator("[name=kind]").is_visible()
+
+
 def test_the_keyboard_alone_leads_through_grid_and_dossier_and_back(gallery, study):
     ids = study.listed()["image_id"].tolist()
     columns = int(gallery.locator("#grid").get_attribute("aria-colcount"))

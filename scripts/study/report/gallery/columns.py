@@ -25,8 +25,8 @@ def pack_columns(table: pd.DataFrame) -> tuple[list[dict], list[Part]]:
         table: rows of hard_examples.csv, in the order of the gallery.
 
     Returns:
-        One dictionary per column: `name` and `kind`; of a category its `values`, of which codes
-        count; of a number `low`, `step`, `decimals` and `meaning`. And one part per column, named
+        One dictionary per column: `name`, `kind` and `meaning`; of a category its `values`, of
+        which codes count; of a number `low`, `step` and `decimals`. And one part per column, named
         `column-<name>`, besides `files`, the names of the files.
     """
     columns: list[dict] = []
@@ -34,7 +34,8 @@ def pack_columns(table: pd.DataFrame) -> tuple[list[dict], list[Part]]:
     for name in table.columns.drop("file"):
         if name in CATEGORIES:
             codes, values = pd.factorize(table[name].fillna("").astype(str), sort=True)
-            columns.append({"name": name, "kind": "category", "values": list(values)})
+            told = {"values": list(values), "meaning": meaning(name, "hard_examples.csv")}
+            columns.append({"name": name, "kind": "category"} | told)
             codes = codes.astype(np.min_scalar_type(len(values)))
         elif pd.api.types.is_numeric_dtype(numbers := table[name].convert_dtypes()):
             codes, scale = quantised(numbers.to_numpy(np.float64, na_value=np.nan))

@@ -36,6 +36,7 @@ function showState() {
 }
 
 function showMeaning() {
+  document.getElementById("kind-meaning").textContent = state.kind ? columns.get("kind").meaning : "";
   document.getElementById("sort-meaning").textContent = columns.get(state.sort).meaning;
 }
 
@@ -70,6 +71,13 @@ function emptyRow(text) {
   return line;
 }
 
+// On a phone filters take the whole window: folded until they are asked for.
+function startFilters() {
+  const filters = document.getElementById("filters");
+  filters.open = !matchMedia("(max-width: 40rem)").matches;
+  filters.addEventListener("toggle", render);
+}
+
 function changed() {
   readControls();
   showMeaning();
@@ -89,6 +97,7 @@ if (study.n) {
   await fillControls();
   startVerdicts();
   startMap();
+  startFilters();
   controls.hidden = false;
   controls.addEventListener("input", changed);
   controls.addEventListener("submit", (event) => {

@@ -17,8 +17,9 @@ function writeAddress() {
   if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
 
+// What is no number is part of a file's name.
 function wantedIds() {
-  return [...new Set(state.find.split(/[^0-9]+/).filter(Boolean).map(Number))];
+  return /[^0-9\s,;]/.test(state.find) ? [] : [...new Set(state.find.split(/[^0-9]+/).filter(Boolean).map(Number))];
 }
 
 // Marks the images that some run gets wrong which may judge them: of the model, on the combo, as the class asked for.
@@ -48,6 +49,10 @@ async function misclassified() {
 async function selected() {
   if (wantedIds().length) return wantedIds().filter((id) => rowOf.has(id)).map((id) => rowOf.get(id));
   let rows = Array.from({ length: study.n }, (_, row) => row);
+  if (state.find) {
+    const [files, text] = [await unpack("files"), state.find.toLowerCase()];
+    rows = rows.filter((row) => files[row].toLowerCase().includes(text));
+  }
   for (const name of ["class", "consensus", "kind", "source_split", "partition"]) {
     if (state[name] === "") continue;
     const value = await column(name);
