@@ -179,6 +179,7 @@ def difference_row(
         "error": math.sqrt(main.variance),
         "freedom": main.freedom,
         "seed_sd": math.sqrt(found.seeds.variance),
+        "effect": _relative_to_seeds(found),
         "b_higher": _chance_of_higher(found, len(gaps)),
         "fixed_error": math.sqrt(found.fixed),
         "n_seeds": len(gaps),
@@ -194,6 +195,18 @@ def _chance_of_higher(found: Difference, n_seeds: int) -> float:
         return math.nan
     spread = math.sqrt(found.seeds.variance * (1 + 1 / n_seeds))
     return float(stdtr(found.seeds.freedom, found.value / spread))
+
+
+def _relative_to_seeds(found: Difference) -> float:
+    """Return the gap in standard deviations of a single seed's gap, Cohen's d of paired runs.
+
+    NaN where nothing is known of seeds, or they do not differ.
+
+    Source: J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988, d_z.
+    """
+    if not found.seeds or found.seeds.variance == 0:
+        return math.nan
+    return found.value / math.sqrt(found.seeds.variance)
 
 
 def _ends(name: str, value: float, part: Spread) -> dict[str, float]:

@@ -41,7 +41,7 @@ def compare(
 
         - `p`, two-sided, of the first interval (exact McNemar's with one seed); the standard
           `error` and degrees of `freedom` of that interval.
-        - `seed_sd`, of the difference of a single seed.
+        - `seed_sd`, of the difference of a single seed, and the difference over it, `effect`.
         - `b_higher`, the predicted probability that one more seed gives b the higher value.
         - `fixed_error`, the part of the error that more seeds would not reduce.
         - `n_seeds`, `n_images` (distinct ones), `n_tests` (answers compared) and `method`.

@@ -29,8 +29,8 @@ MEASURES = {"accuracy": False, "nll": True, "brier": True} | dict.fromkeys(BY_CL
 _PAIR_COLUMNS = [
     "compared", "within", "measure", "a", "b", "mean_a", "mean_b", "difference", "low", "high", "p",
     "p_holm", "verdict", "seeds_low", "seeds_high", "images_low", "images_high", "new_images_low",
-    "new_images_high", "error", "freedom", "seed_sd", "b_higher", "fixed_error", "n_seeds",
-    "n_images", "n_tests", "method",
+    "new_images_high", "error", "freedom", "seed_sd", "effect", "b_higher", "fixed_error",
+    "n_seeds", "n_images", "n_tests", "method",
 ]  # fmt: skip
 _GROUP_COLUMNS = [
     "combo", "model", "letters_of_combos", "letters_of_models", "accuracy", "n_seeds", "seeds_low",

@@ -71,7 +71,8 @@ def test_few_seeds_take_the_noise_of_pairs_alike_also_a_pair_with_one_seed():
         row = difference_row([gap] * n_seeds, [IDS + 30 * s for s in range(n_seeds)], Spread(1, 8))
         half = stats.t.ppf(0.975, 8) / math.sqrt(n_seeds)
         assert row["high"] - row["difference"] == pytest.approx(half)
-        assert row["seed_sd"] == 1 and "pairs alike, 8 degrees" in row["method"]
+        assert row["seed_sd"] == 1 and row["effect"] == pytest.approx(row["difference"])
+        assert "pairs alike, 8 degrees" in row["method"]
     five = difference_row([gap] * 5, [IDS + 30 * s for s in range(5)], Spread(1, 8))
     assert five["seed_sd"] == 0  # their own, and then the images' alone
     assert five["method"].startswith("t over 45 images on which they differ")
