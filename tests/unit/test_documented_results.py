@@ -186,3 +186,18 @@ def test_the_tests_that_the_readme_names_exist():
     for file, name in named:
         texts = [path.read_text() for path in (ROOT / "tests").rglob(file)]
         assert any(f"def {name}(" in text for text in texts), name
+
+
+def test_the_probes_in_the_documentation_are_those_of_the_reference_files():
+    probes = pd.read_csv(ROOT / "results/reference/probes/groups.csv").set_index("combo")
+    laptop = pd.read_csv(ROOT / "results/reference/laptop/summary_by_group.csv")
+    scratch = laptop[laptop["model"] == "cnn3"].set_index("combo")["common_test_accuracy_mean"]
+    text = documentation()
+    for combo, row in probes.iterrows():
+        n = 14_000 * len(combo.split("+"))
+        ends = f"{100 * row.new_images_low:.1f} to {100 * row.new_images_high:.1f}"
+        cells = f"{100 * row.accuracy:.1f} % | {ends} | {100 * scratch[combo]:.1f} %"
+        assert f"| {combo} | {n:,} | {cells} |" in text, cells
+    pairs = pd.read_csv(ROOT / "results/reference/probes/comparisons.csv")
+    pairs = pairs[pairs["measure"] == "accuracy"]
+    assert (pairs["verdict"] != "undecided").sum() == 7
