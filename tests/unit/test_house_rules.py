@@ -55,6 +55,12 @@ def test_what_rules_take_is_worked_out_beside_each_file_of_rules():
         assert rules_of_it.startswith(f'include: "../inputs/{path.name}"\n'), path
 
 
+def test_what_jobs_run_again_for_is_no_function_of_their_inputs():
+    """Snakemake does not record such a parameter: a setting in it would run nothing again."""
+    taking = re.compile(r"def (\w+)\(.*\b(?:input|output|threads|resources)\b.*\):$", re.MULTILINE)
+    assert not [name for path in [*RULES, *INPUTS] for name in taking.findall(path.read_text())]
+
+
 def test_a_shell_command_has_one_flag_a_line():
     crowded = [
         line.strip()

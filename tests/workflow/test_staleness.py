@@ -174,6 +174,8 @@ CHANGES = [
     Change("a new seed", configured(seeds=[42, 7, 8]),
         {"split": 3, "train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1},
         UPSTREAM),
+    Change("another share to test on", configured(split={"train": 0.6, "val": 0.15, "test": 0.25}),
+        {"split": 6, "train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM),
     Change("a new combo", configured(combos=["v1", "v1+v2", "v3"]),
         {"train": 2, "predict": 2, "measure": 2, "draw_run": 2, "summarize": 1},
         UPSTREAM | {"split"}),

@@ -68,11 +68,6 @@ def partition_duplicates(wildcards):
     return []
 
 
-def partition_options(wildcards, input):
-    """Return what a partition leaves alone, and what it keeps together."""
-    return [*EXTERNAL_TEST, *option("--near-duplicates", input.duplicates)]
-
-
 def split_lists(wildcards):
     """Return the lists of the images that a split divides; none for the official one."""
     if wildcards.part == OFFICIAL:
@@ -88,8 +83,8 @@ def split_duplicates(wildcards):
     return []
 
 
-def split_options(wildcards, input):
-    """Return of which kind a split is, its shares, and what it keeps together."""
+def split_options(wildcards):
+    """Return of which kind a split is, and its shares."""
     if wildcards.part == OFFICIAL:
         return ["--kind", "official", "--val", config["official"]["val"]]
     kind = "afresh" if wildcards.part.endswith(AFRESH) else "partition"
@@ -100,5 +95,4 @@ def split_options(wildcards, input):
         kind,
         *(word for role, ratio in ratios for word in (f"--{role}", ratio)),
         *(["--fold", *fold] if fold else []),
-        *option("--near-duplicates", input.duplicates),
     ]

@@ -105,11 +105,15 @@ rule partition:
             for name in partitions_until(wildcards.partition)
         ],
         seed=config["partition_seed"],
-        options=partition_options,
+        external=EXTERNAL_TEST,
+        duplicates=lambda wildcards, input: option(
+            "--near-duplicates", input.duplicates
+        ),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/partition.py"'
         " --code {params.code:q}"
-        " {params.options:q}"
+        " {params.external:q}"
+        " {params.duplicates:q}"
         " --index {input.index:q}"
         " --before {input.before:q}"
         " --sizes {params.sizes:q}"
@@ -140,6 +144,9 @@ rule split:
         code=code("split.py"),
         wildcards=all_wildcards,
         options=split_options,
+        duplicates=lambda wildcards, input: option(
+            "--near-duplicates", input.duplicates
+        ),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/split.py"'
         " --code {params.code:q}"
@@ -147,6 +154,7 @@ rule split:
         " --partitions {input.partitions:q}"
         " --seed {wildcards.seed:q}"
         " {params.options:q}"
+        " {params.duplicates:q}"
         " --output {output.split:q}"
         " --development {output.development:q}"
         " > {log:q} 2>&1"

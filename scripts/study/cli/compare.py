@@ -3,11 +3,12 @@
 A file is a table (.csv): image_id or file, and a column for each class with its probability. Or it
 is an archive of numpy.savez (.npz): image_id or files, classes (their names), and probabilities or
 logits (a row for each image). Files whose names differ in a number at the end, such as
-clip_seed1.csv and clip_seed2.csv, are seeds of one model. All predict the same images.
+clip_1.csv and clip_2.csv or clip_seed1.csv, are seeds of one model. All predict the same images.
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 from study.errors import StudyError
 from study.wording import real_differences
@@ -31,6 +32,10 @@ def answer(arguments: argparse.Namespace) -> None:
 
     Where classes are uneven, also by the measures in which each class counts the same.
     """
+    read = {Path(file).resolve() for file in (*arguments.files, arguments.labels)}
+    for written in filter(None, (arguments.output, arguments.page)):
+        if Path(written).resolve() in read:
+            raise StudyError(f"{written} is to be read, so it is not overwritten; write another")
     from study.comparison.elsewhere import study_of_predictions
     from study.comparison.tables import BY_CLASS, comparisons
     from study.files import write_text

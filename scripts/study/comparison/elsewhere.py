@@ -15,7 +15,7 @@ from study.errors import StudyError
 from study.runs.prediction_files import KEYS, read_answers, read_saved_table, unique_index
 from study.runs.run import Run
 
-_SEED = re.compile(r"(.+?)[-_.]?(?:seed)?[-_]?(\d+)$")
+_SEED = re.compile(r"(.+?)(?:[-_.]+(?:seed)?|seed)[-_.]?(\d+)$")
 _ENDING = re.compile(r"\.(csv|npz)\b")
 
 
@@ -34,23 +34,26 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
 
     Args:
         files: see `study.runs.prediction_files.read_answers`. Those whose names differ in a number
-            at the end, such as clip_seed1.csv, are seeds of one model. The first seeds of two
-            models are paired, and so on: any pairing would do.
+            at the end, such as clip_seed1.csv (not resnet18.csv), are seeds of one model. The first
+            seeds of two models are paired, and so on: any pairing would do.
         labels: a table of the same key and `label`, the name of the class; maybe also `group`, of
             images that belong together.
 
     Raises:
         StudyError: a file lacks a class or an image, has others, or no probabilities; its model was
-            trained on a labelled image; or a file is named twice.
+            trained on a labelled image; or two files have one name.
     """
     key, true, together = _read_labels(labels)
     classes = sorted(set(true))
     of_image = pd.Categorical(true, classes).codes.astype(np.int64)
     runs, answered, test = [], [], np.arange(len(true))
-    if twice := [file for file in files if list(files).count(file) > 1]:
-        raise StudyError(f"{twice[0]} is named twice; name each file once")
-    for file in files:
-        stem = _ENDING.split(Path(file).name)[0]
+    names = [_ENDING.split(Path(file).name)[0] for file in files]
+    if twice := [file for file, name in zip(files, names, strict=True) if names.count(name) > 1]:
+        raise StudyError(
+            f"{twice[0]}: another file has its name; name each file once, and files after their "
+            "models"
+        )
+    for file, stem in zip(files, names, strict=True):
         numbered = _SEED.fullmatch(stem)
         model = numbered[1] if numbered else stem
         seed = sum(run.model == model for run in runs) + 1
@@ -72,7 +75,7 @@ def _read_labels(path: str) -> tuple[str, pd.Series, np.ndarray | None]:
     """Return the name of the labels' key, the class of each image by it, and their groups."""
     table = read_saved_table(path)
     key = next((name for name in KEYS if name in table), None)
-    if key is None or "label" not in table or table["label"].isna().any():
+    if key is None or "label" not in table or table["label"].isna().any() or table.empty:
         raise StudyError(
             f"{path}: expected the columns image_id or file, and label with a class for each "
             f"image; found {', '.join(map(str, table.columns[:10]))}"

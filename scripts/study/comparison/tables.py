@@ -24,6 +24,8 @@ from study.data.names import EXTERNAL
 BY_CLASS = {"balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "auroc": "AUROC"}
 # A measure that is a mean over images, and whether less of it is better.
 MEASURES = {"accuracy": False, "nll": True, "brier": True} | dict.fromkeys(BY_CLASS, False)
+# Measures whose differences may exceed 1.
+_UNBOUNDED = ("nll", "brier")
 
 # Of tables without rows.
 _PAIR_COLUMNS = [
@@ -124,6 +126,8 @@ def pairs_by(study: Study, families: Sequence[Family], measure: str) -> pd.DataF
         units = [study.units(test) for test in study.tests(family.apart).values()]
         values = study.values(family, measure)
         pairs = compare(family.names, values, units, alike(study, family, measure))
+        if measure not in _UNBOUNDED and len(pairs):
+            pairs = pairs.assign(**pairs.filter(regex="(low|high)$").clip(-1, 1))
         first = {"compared": family.kind, "within": family.shared, "measure": measure}
         tables.append(pd.concat([pd.DataFrame([first] * len(pairs)), pairs], axis=1))
     pairs = pd.concat(tables, ignore_index=True)

@@ -159,6 +159,11 @@ def _check_split(split: Mapping[str, float], seeds: Sequence[int]) -> None:
             f"write for example {yaml_text('split', scaled)}"
         )
     folds = split.get("folds", 0)
+    if folds == 1:
+        raise StudyError(
+            "config: split.folds is 1, and no image would be left to train on; expected 2 or more, "
+            "or 0 for none"
+        )
     if folds and len(seeds) % folds:
         raise StudyError(
             f"config: split.folds is {folds} and there are {counted(len(seeds), 'seed')}, expected "

@@ -74,6 +74,12 @@ def read_answers(
             f"{path}: has {len(found.values):,} images and {asked} {len(rows):,}, of which "
             f"{len(missing):,} are missing{first}; predict exactly these images"
         )
+    for other in images.keys() & found.columns.keys() - {key}:
+        if (wrong := np.asarray(found.columns[other])[rows] != images[other]).any():
+            raise StudyError(
+                f"{path}: {key} {images[key][wrong.argmax()]} has another {other} than in {asked}; "
+                f"correct it, or leave out {key} or {other}"
+            )
     values = found.values[np.ix_(rows, [found.classes.index(name) for name in classes])]
     roles = found.columns.get(_ROLE)
     if roles is not None:
@@ -123,7 +129,7 @@ def _archive(path: str | Path) -> _File:
     except DamagedFile as error:
         raise StudyError(
             f"{path}: expected an archive of numpy.savez with numbers and text alone, no pickled "
-            f"objects ({error.__cause__})"
+            f"objects, so names by numpy.asarray(names, str) ({error.__cause__})"
         ) from error
     kind = next((name for name in _VALUES if name in arrays), None)
     if kind is None or _CLASSES not in arrays:

@@ -1,5 +1,7 @@
 """Predictions from elsewhere: compared as runs of a study are, or refused in one line."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,7 +137,41 @@ def test_images_of_one_group_count_together(files):
     labels.to_csv(folder / "grouped.csv", index=False)
     pairs = comparisons(study_of_predictions(named, folder / "grouped.csv"), 0.005)[0]
     assert (pairs["n_images"] == 50).all() and (pairs["n_tests"] == 500).all()
+    labels.assign(group="one").to_csv(folder / "one.csv", index=False)
+    pairs = comparisons(study_of_predictions(named, folder / "one.csv"), 0.005)[0]
+    assert tuple(pairs.loc[pairs["measure"] == "accuracy", ["low", "high"]].iloc[0]) == (-1, 1)
     labels.loc[7, "group"] = None
     labels.to_csv(folder / "grouped.csv", index=False)
     with pytest.raises(StudyError, match=r"grouped.csv: the group of file 7.png is empty"):
         study_of_predictions(named, folder / "grouped.csv")
+
+
+def test_a_number_is_a_seed_only_apart_and_no_two_files_have_one_name(files):
+    folder, _ = files
+    (folder / "other").mkdir()
+    names = ["resnet18.csv", "resnet50.csv", "x-1.csv", "xseed2.csv", "other/b.csv"]
+    for name in names:
+        shutil.copy(folder / "b.csv", folder / name)
+    paths = [folder / name for name in names]
+    study = study_of_predictions(paths, folder / "labels.csv")
+    assert study.models == ["resnet18", "resnet50", "x", "b"]
+    with pytest.raises(StudyError, match="another file has its name"):
+        study_of_predictions([*paths, folder / "b.csv"], folder / "labels.csv")
+
+
+@pytest.mark.parametrize("option", ["--output", "--page"])
+def test_what_is_read_is_not_overwritten(files, option, capsys):
+    folder, _ = files
+    given = [str(folder / name) for name in ("a_1.csv", "b.csv", "labels.csv")]
+    before = (folder / "b.csv").read_bytes()
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", *given[:2], "--labels", given[2], option, given[1]])
+    assert ended.value.code and "is not overwritten" in capsys.readouterr().err
+    assert (folder / "b.csv").read_bytes() == before
+
+
+def test_labels_without_images_are_refused(files):
+    folder, _ = files
+    (folder / "none.csv").write_text("file,label\n")
+    with pytest.raises(StudyError, match=r"none.csv: expected"):
+        study_of_predictions([folder / "b.csv"], folder / "none.csv")

@@ -58,7 +58,7 @@ WRONG = [
     ({k: v for k, v in CONFIG.items() if k != "combos"}, ["no 'combos'"]),
     (changed(split=CONFIG["split"] | {"folds": 5}),
      ["split.folds is 5 and there are 3 seeds", "expected 5, 10"]),
-    (changed(split=CONFIG["split"] | {"folds": 1}), ["split.folds"]),
+    (changed(split=CONFIG["split"] | {"folds": 1}), ["split.folds is 1", "2 or more"]),
     (changed(seeds=[42, 100, 42]), ["42 more than once", "write seeds: [42, 100]"]),
     (changed(models=["cnn2", "cnn2"]), ["'cnn2' more than once", "write models: [cnn2]"]),
     (changed(combos=["v1", "v1+v4"]),

@@ -72,6 +72,7 @@ def test_roles_go_with_their_images(tmp_path):
         (table().drop(columns="file"), "expected image_id or file"),
         ({"a": P}, "expected the arrays probabilities or logits, classes and image_id or files"),
         (archive() | {"classes": np.array(CLASSES, object)}, "no pickled objects"),
+        (table().assign(image_id=[0, 1, 3, 2]), "image_id 2 has another file than in the study"),
         (table().assign(role="seen"), "the role 'seen' is none of unseen, train, val, test"),
     ],
 )
