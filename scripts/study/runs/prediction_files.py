@@ -56,7 +56,7 @@ def read_answers(
     Raises:
         StudyError: in one line, what does not fit.
     """
-    found = (_archive if Path(path).suffix == ".npz" else _table)(path)
+    found = (_archive if Path(path).suffix.lower() == ".npz" else _table)(path)
     key = next((name for name in images if name in found.columns), None)
     if key is None:
         shown = ", ".join([*found.columns, *found.classes][:10])
