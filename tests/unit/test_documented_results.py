@@ -198,6 +198,11 @@ def test_the_probes_in_the_documentation_are_those_of_the_reference_files():
         ends = f"{100 * row.new_images_low:.1f} to {100 * row.new_images_high:.1f}"
         cells = f"{100 * row.accuracy:.1f} % | {ends} | {100 * scratch[combo]:.1f} %"
         assert f"| {combo} | {n:,} | {cells} |" in text, cells
+    curve = pd.read_csv(ROOT / "results/reference/probes/learning_curve.csv")
+    curve = curve.groupby("model", sort=False)["accuracy"].agg(list)
+    percents = {model: [f"{100 * value:.1f} %" for value in curve[model]] for model in curve.index}
+    assert f"| probe | {' | '.join(percents['probe'])} |" in text
+    assert f"| cnn3 from scratch | {' | '.join(percents['cnn3'])} | 64.7 %" in text
     pairs = pd.read_csv(ROOT / "results/reference/probes/comparisons.csv")
     pairs = pairs[pairs["measure"] == "accuracy"]
     assert (pairs["verdict"] != "undecided").sum() == 7
