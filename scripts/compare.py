@@ -41,10 +41,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the tables, the page and the figures."""
     index = read_index(arguments.index)
     external = index.publishers_test if arguments.external_test else None
-    study, *outside = read_study(
+    study, outside = read_study(
         arguments.runs, index.labels, arguments.partitions, index.groups, external
     )
-    tables = comparison_tables(study, next(iter(outside), None), index, arguments.precision)
+    tables = comparison_tables(study, outside, index, arguments.precision)
     for path in arguments.tables:
         write_table(path, tables[Path(path).stem], "%.6g")
     pairs = tables["comparisons"]

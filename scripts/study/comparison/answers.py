@@ -286,7 +286,7 @@ def read_study(
     partitions: Sequence[str],
     together: np.ndarray | None = None,
     external: np.ndarray | None = None,
-) -> list[Study]:
+) -> tuple[Study, Study | None]:
     """Return the runs of a study with their answers on their seed's common test.
 
     Runs on the combo official are scored on its own test images. A second study has the answers on
@@ -314,7 +314,7 @@ def read_study(
         answered.append(answers(run, predictions, test, labels, run.metrics["temperature"]))
         if external is not None:
             outside.append(answers(run, predictions, external, labels, None))
-    studies = [Study(runs, answered, partitions, together)]
-    if external is not None:
-        studies.append(Study(runs, outside, partitions, together, external=True))
-    return studies
+    study = Study(runs, answered, partitions, together)
+    if external is None:
+        return study, None
+    return study, Study(runs, outside, partitions, together, external=True)

@@ -103,12 +103,21 @@ def _nearest(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         apart = 1 - points[rows] @ points.T
         own = np.arange(len(apart))
         apart[own, start + own] = np.inf
-        near = np.argpartition(apart, k - 1, axis=1)[:, :k]
-        far = np.take_along_axis(apart, near, axis=1)
-        order = np.lexsort((near, far))
-        nearest[rows] = np.take_along_axis(near, order, axis=1)
-        distance[rows] = np.maximum(np.take_along_axis(far, order, axis=1), 0)
+        nearest[rows] = smallest(apart, k)
+        distance[rows] = np.maximum(np.take_along_axis(apart, nearest[rows], axis=1), 0)
     return nearest, distance
+
+
+def smallest(values: np.ndarray, k: int) -> np.ndarray:
+    """Return where the k smallest values of each row are, int64 n×k, smallest first; ties in order.
+
+    Args:
+        values: float, n×m; m ≥ k.
+        k: how many.
+    """
+    found = np.argpartition(values, k - 1, axis=1)[:, :k]
+    order = np.lexsort((found, np.take_along_axis(values, found, axis=1)))
+    return np.take_along_axis(found, order, axis=1)
 
 
 def most_alike(found: Relations, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from study.data.embedding import smallest
+
 _BLOCK = 1024
 
 
@@ -39,9 +41,7 @@ def nearest_of_class(
         for start in range(0, len(asked), _BLOCK):
             rows = asked[start : start + _BLOCK]
             apart = _squared_distances(points[image_ids[rows]], points[candidates])
-            near = np.argpartition(apart, n_near - 1, axis=1)[:, :n_near]
-            order = np.lexsort((near, np.take_along_axis(apart, near, axis=1)))
-            near = candidates[np.take_along_axis(near, order, axis=1)]
+            near = candidates[smallest(apart, n_near)]
             # Others first, itself last; the sort is stable, so the order by distance stays.
             order = np.argsort(near == image_ids[rows, None], axis=1, kind="stable")
             near = np.take_along_axis(near, order, axis=1)[:, :k]
