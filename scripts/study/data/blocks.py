@@ -36,8 +36,8 @@ def picked(images: np.ndarray, which: np.ndarray | slice) -> np.ndarray:
 def write_in_blocks(path: str | Path, images: np.ndarray) -> None:
     """Write an array as .npy, atomically, in the memory of one block.
 
-    An array that is the whole of a mapped .npy file becomes a second name of this file where the
-    file system allows, so that the images lie on disk once. Nothing may write into either.
+    Where the array is the whole of a mapped .npy file, the result is a second name of this file, if
+    the file system allows it. So the images lie on disk once. Nothing may write into either.
     """
     header = np.lib.format.header_data_from_array_1_0(images) | {"fortran_order": False}
     # Renaming one name of a file to another of its names would do nothing.
