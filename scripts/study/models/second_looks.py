@@ -1,0 +1,140 @@
+"""What a network says of images on a second look: over other views, and what it makes of them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from study.data.blocks import blocks
+from study.data.embedding import directions
+from study.models.inference import Normalize, images_at_once
+from study.models.trained_weights import head_of
+
+# The augmentations that show a mirror image, and those that move the image.
+MIRRORS = {"horizontal_flip", "alternating_flip"}
+MOVES = {"random_crop", "random_resized_crop", "shift_scale_rotate", "trivial_augment"}
+
+
+class Answers(NamedTuple):
+    """What a network answers for N images.
+
+    Attributes:
+        logits: float32, N×K; as the recipe's `test_time` says.
+        view_logits: float32, N×K; their means over the views that training showed. None where these
+            are the views of `test_time`, or were not asked for.
+        directions: float16, N×D; see `study.data.embedding.directions`. None if not asked for.
+    """
+
+    logits: np.ndarray
+    view_logits: np.ndarray | None
+    directions: np.ndarray | None
+
+
+def views_shown(recipe: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Return whether a recipe's training shows mirror images, and whether it shows moved ones.
+
+    A view that training never showed is another question: a mirrored digit is no digit.
+    """
+    shown = {step["name"] for step in recipe.get("augment", []) if step.get("p", 1) > 0}
+    return bool(shown & MIRRORS), bool(shown & MOVES)
+
+
+def answers_to(
+    model: nn.Module,
+    normalize: Normalize,
+    images: np.ndarray,
+    recipe: Mapping[str, Any],
+    *,
+    views: bool,
+    neighbours: bool,
+) -> Answers:
+    """Return what a network answers for images.
+
+    Args:
+        model: takes float B×C×H×W; on its device, in evaluation mode.
+        normalize: what its input went through in training.
+        images: uint8, N×H×W×C; may lie on disk.
+        recipe: of the model.
+        views: whether `view_logits` are asked for.
+        neighbours: whether `directions` are.
+    """
+    test_time, device = recipe.get("test_time", "plain"), next(model.parameters()).device
+    mirrors, moves = views_shown(recipe) if views else (False, False)
+    mirrors, moves = mirrors or "flip" in test_time, moves or "shift" in test_time
+    given: list[Tensor] = []
+    if neighbours:
+        head = model.get_submodule(head_of(model, images.shape[1:]))
+        hook = head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    logits, means, rows = [], [], []
+    for _, block in blocks(images, images_at_once(model, images.shape[1])):
+        with torch.inference_mode():
+            batch = normalize(torch.from_numpy(block).to(device))
+            one, mean = _over_views(model, batch, test_time, mirrors, moves)
+        logits.append(one.cpu().numpy())
+        means.append(mean.cpu().numpy())
+        if neighbours:
+            features = given[0].float()  # of the image itself, which came first
+            # A head that takes maps or words sees them in all places.
+            features = features.flatten(2).mean(2) if features.ndim > 2 else features
+            rows.append(directions(features.cpu().numpy()))
+            given.clear()
+    if neighbours:
+        hook.remove()
+    asked = mirrors != ("flip" in test_time) or moves != ("shift" in test_time)
+    return Answers(
+        np.concatenate(logits),
+        np.concatenate(means) if asked else None,
+        np.concatenate(rows) if neighbours else None,
+    )
+
+
+def _over_views(
+    model: nn.Module, images: Tensor, test_time: str, mirrors: bool, moves: bool
+) -> tuple[Tensor, Tensor]:
+    """Return logits by `study.models.inference.VIEWS` of `test_time`, and means over all views.
+
+    No view is computed twice. Shifted copies are one pixel up and left, and down and right; the
+    image counts as much as both.
+    """
+
+    def mean(images: Tensor) -> tuple[Tensor, Tensor]:
+        plain = model(images).float()
+        return plain, (plain + model(images.flip(3)).float()) / 2 if mirrors else plain
+
+    plain, both = mean(images)
+    means = both
+    if moves:
+        height, width = images.shape[2:]
+        padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
+        moved = (mean(padded[:, :, i : i + height, i : i + width])[1] for i in (0, 2))
+        means = both / 2 + sum(moved) / 4
+    return {"plain": plain, "flip": both, "flip_and_shift": means}[test_time], means
+
+
+def search_by_torch(
+    device: torch.device,
+) -> Callable[[np.ndarray], Callable[[np.ndarray, int], np.ndarray]]:
+    """Return a `study.runs.second_looks.Search` on a device; ties are in order of position."""
+
+    def among(candidates: np.ndarray) -> Callable[[np.ndarray, int], np.ndarray]:
+        known = torch.from_numpy(candidates).to(device).float().T
+
+        def nearest(images: np.ndarray, k: int) -> np.ndarray:
+            alike = torch.from_numpy(images).to(device).float() @ known
+            values, found = alike.topk(min(k + 1, len(candidates)))
+            # Which of several that are as near is not said where the last place is shared.
+            shared = (
+                (values[:, k - 1] == values[:, -1]).nonzero()[:, 0] if k < len(candidates) else []
+            )
+            for row in shared:
+                found[row] = alike[row].sort(descending=True, stable=True).indices[: k + 1]
+            found = found[:, :k].sort(dim=1).values
+            order = alike.gather(1, found).argsort(dim=1, descending=True, stable=True)
+            return found.gather(1, order).cpu().numpy()
+
+        return nearest
+
+    return among
