@@ -23,8 +23,8 @@ class Answers(NamedTuple):
 
     Attributes:
         logits: float32, N×K; as the recipe's `test_time` says.
-        view_logits: float32, N×K; their means over the views that training showed. None where these
-            are the views of `test_time`, or were not asked for.
+        view_logits: float32, N×K; of the images that the run may judge, means over the views that
+            training showed. None where these are the views of `test_time`, or were not asked for.
         directions: float16, N×D; see `study.data.embedding.directions`. None if not asked for.
     """
 
@@ -47,6 +47,7 @@ def answers_to(
     normalize: Normalize,
     images: np.ndarray,
     recipe: Mapping[str, Any],
+    judged: np.ndarray,
     *,
     views: bool,
     neighbours: bool,
@@ -58,6 +59,8 @@ def answers_to(
         normalize: what its input went through in training.
         images: uint8, N×H×W×C; may lie on disk.
         recipe: of the model.
+        judged: bool, N; the images that the run may judge. Of others no more views are computed
+            than `test_time` has.
         views: whether `view_logits` are asked for.
         neighbours: whether `directions` are.
     """
@@ -69,10 +72,11 @@ def answers_to(
         head = model.get_submodule(head_of(model, images.shape[1:]))
         hook = head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
     logits, means, rows = [], [], []
-    for _, block in blocks(images, images_at_once(model, images.shape[1])):
+    for start, block in blocks(images, images_at_once(model, images.shape[1])):
+        rows_judged = torch.from_numpy(np.flatnonzero(judged[start : start + len(block)]))
         with torch.inference_mode():
             batch = normalize(torch.from_numpy(block).to(device))
-            one, mean = _over_views(model, batch, test_time, mirrors, moves)
+            one, mean = _over_views(model, batch, test_time, mirrors, moves, rows_judged.to(device))
         logits.append(one.cpu().numpy())
         means.append(mean.cpu().numpy())
         if neighbours:
@@ -92,25 +96,29 @@ def answers_to(
 
 
 def _over_views(
-    model: nn.Module, images: Tensor, test_time: str, mirrors: bool, moves: bool
+    model: nn.Module, images: Tensor, test_time: str, mirrors: bool, moves: bool, judged: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return logits by `study.models.inference.VIEWS` of `test_time`, and means over all views.
 
-    No view is computed twice. Shifted copies are one pixel up and left, and down and right; the
-    image counts as much as both.
+    No view is computed twice, and those that `test_time` has not for the rows `judged` alone.
+    Shifted copies are one pixel up and left, and down and right; the image counts as much as both.
     """
-
-    def mean(images: Tensor) -> tuple[Tensor, Tensor]:
-        plain = model(images).float()
-        return plain, (plain + model(images.flip(3)).float()) / 2 if mirrors else plain
-
-    plain, both = mean(images)
-    means = both
-    if moves:
+    every = torch.arange(len(images), device=images.device)
+    plain = model(images).float()
+    both = plain.clone()
+    rows = every if "flip" in test_time else judged
+    if mirrors and len(rows):
+        both[rows] = (plain[rows] + model(images[rows].flip(3)).float()) / 2
+    means, rows = both.clone(), every if "shift" in test_time else judged
+    if moves and len(rows):
         height, width = images.shape[2:]
-        padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
-        moved = (mean(padded[:, :, i : i + height, i : i + width])[1] for i in (0, 2))
-        means = both / 2 + sum(moved) / 4
+        padded = F.pad(images[rows], (1, 1, 1, 1), mode="reflect")
+        moved = 0.0
+        for i in (0, 2):
+            copy = padded[:, :, i : i + height, i : i + width]
+            said = model(copy).float()
+            moved = moved + ((said + model(copy.flip(3)).float()) / 2 if mirrors else said)
+        means[rows] = both[rows] / 2 + moved / 4
     return {"plain": plain, "flip": both, "flip_and_shift": means}[test_time], means
 
 

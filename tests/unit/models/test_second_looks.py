@@ -15,6 +15,7 @@ from study.runs.second_looks import search_by_numpy
 
 NORMALIZE = Normalize([0.5] * 3, [0.25] * 3)
 IMAGES = np.random.default_rng(1).integers(0, 256, (600, 16, 16, 3), np.uint8)
+ALL = np.ones(len(IMAGES), bool)
 FLIP, CROP = {"name": "alternating_flip"}, {"name": "random_crop", "padding": 2}
 
 
@@ -48,7 +49,7 @@ def test_logits_are_means_over_the_views_of_training_and_no_view_is_computed_twi
 ):
     model = Counted().eval()
     recipe = {"augment": augment, "test_time": test_time}
-    said = answers_to(model, NORMALIZE, IMAGES, recipe, views=True, neighbours=False)
+    said = answers_to(model, NORMALIZE, IMAGES, recipe, ALL, views=True, neighbours=False)
     assert model.seen == n_views * len(IMAGES) and said.directions is None
     for name, found in ((test_time, said.logits), (views, said.view_logits)):
         if name is None:
@@ -58,12 +59,30 @@ def test_logits_are_means_over_the_views_of_training_and_no_view_is_computed_twi
             assert np.array_equal(found, expected.numpy())
 
 
+@pytest.mark.parametrize(("test_time", "n_more"), [("plain", 5), ("flip", 4)])
+def test_more_views_are_computed_of_the_images_alone_that_the_run_may_judge(test_time, n_more):
+    judged = np.arange(len(IMAGES)) % 3 == 0
+    judged[500:] = False  # of a whole batch none
+    recipe = {"augment": [CROP, FLIP], "test_time": test_time}
+    model = Counted().eval()
+    said = answers_to(model, NORMALIZE, IMAGES, recipe, judged, views=True, neighbours=False)
+    assert model.seen == (6 - n_more) * len(IMAGES) + n_more * judged.sum()
+    asked = [
+        predict(model, NORMALIZE, torch.from_numpy(IMAGES), views=views).numpy()
+        for views in (test_time, "flip_and_shift")
+    ]
+    assert np.array_equal(said.logits, asked[0])
+    assert np.allclose(said.view_logits, np.where(judged[:, None], *asked[::-1]), atol=1e-6)
+
+
 def test_a_training_that_only_moves_images_has_them_judged_unmirrored():
     model = Counted().eval()
     recipe = {"augment": [CROP]}
-    said = answers_to(model, NORMALIZE, IMAGES, recipe, views=True, neighbours=True)
+    said = answers_to(model, NORMALIZE, IMAGES, recipe, ALL, views=True, neighbours=True)
     mirrored = answers_to(
-        model, NORMALIZE, IMAGES, recipe | {"test_time": "flip"}, views=True, neighbours=False
+        *(model, NORMALIZE, IMAGES, recipe | {"test_time": "flip"}, ALL),
+        views=True,
+        neighbours=False,
     )
     assert model.seen == (3 + 6) * len(IMAGES) + 1  # one to find the head
     assert not np.array_equal(said.view_logits, mirrored.view_logits)
@@ -88,7 +107,7 @@ def test_recipes_show_what_their_augmentations_show():
 def test_heads_that_take_maps_have_features_too():
     model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1))
     model = model.append(nn.Flatten()).eval()
-    said = answers_to(model, NORMALIZE, IMAGES[:7], {}, views=True, neighbours=True)
+    said = answers_to(model, NORMALIZE, IMAGES[:7], {}, ALL[:7], views=True, neighbours=True)
     assert said.directions.shape == (7, 5)
 
 
