@@ -15,7 +15,13 @@ from study.devices import memory_advice, take_device
 from study.files import read_array, read_json
 from study.job import device_options, run_script
 from study.runs.gradcam_maps import GradcamMaps, explained, no_maps, save_maps
-from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
+from study.runs.predictions import (
+    ROLE_CODES,
+    Predictions,
+    no_predictions,
+    roles_in_run,
+    save_predictions,
+)
 from study.runs.second_looks import SecondLook, with_neighbours
 
 if TYPE_CHECKING:
@@ -37,7 +43,10 @@ def answers(
     from study.models.second_looks import answers_to, search_by_torch
 
     with memory_advice():
-        said = answers_to(model, normalize, images, recipe, views=views, neighbours=neighbours)
+        judged = ~np.isin(roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
+        said = answers_to(
+            *(model, normalize, images, recipe, judged), views=views, neighbours=neighbours
+        )
         if not np.isfinite(said.logits).all():
             # As after a last step that was too large: no answer of such a model counts.
             print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)

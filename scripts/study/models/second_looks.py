@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from study.data.blocks import blocks
 from study.data.embedding import directions
-from study.models.inference import Normalize, images_at_once
+from study.models.inference import VIEWS, Normalize, images_at_once
 from study.models.trained_weights import head_of
 
 # The augmentations that show a mirror image, and those that move the image.
@@ -23,8 +23,9 @@ class Answers(NamedTuple):
 
     Attributes:
         logits: float32, N×K; as the recipe's `test_time` says.
-        view_logits: float32, N×K; their means over the views that training showed. None where these
-            are the views of `test_time`, or were not asked for.
+        view_logits: float32, N×K; for the images that are judged the means over the views that
+            training showed, else `logits`. None where these are the views of `test_time`, or were
+            not asked for.
         directions: float16, N×D; see `study.data.embedding.directions`. None if not asked for.
     """
 
@@ -47,6 +48,7 @@ def answers_to(
     normalize: Normalize,
     images: np.ndarray,
     recipe: Mapping[str, Any],
+    judged: np.ndarray,
     *,
     views: bool,
     neighbours: bool,
@@ -58,23 +60,31 @@ def answers_to(
         normalize: what its input went through in training.
         images: uint8, N×H×W×C; may lie on disk.
         recipe: of the model.
+        judged: bool, N; the images that are looked at over more views.
         views: whether `view_logits` are asked for.
         neighbours: whether `directions` are.
     """
     test_time, device = recipe.get("test_time", "plain"), next(model.parameters()).device
     mirrors, moves = views_shown(recipe) if views else (False, False)
-    mirrors, moves = mirrors or "flip" in test_time, moves or "shift" in test_time
+    mirrors = mirrors and "flip" not in test_time
+    moves = moves and "shift" not in test_time
     given: list[Tensor] = []
     if neighbours:
         head = model.get_submodule(head_of(model, images.shape[1:]))
         hook = head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
     logits, means, rows = [], [], []
-    for _, block in blocks(images, images_at_once(model, images.shape[1])):
+    for start, block in blocks(images, images_at_once(model, images.shape[1])):
         with torch.inference_mode():
             batch = normalize(torch.from_numpy(block).to(device))
-            one, mean = _over_views(model, batch, test_time, mirrors, moves)
-        logits.append(one.cpu().numpy())
-        means.append(mean.cpu().numpy())
+            answer = VIEWS[test_time](model, batch)
+            logits.append(answer.cpu().numpy())
+            if mirrors or moves:
+                some = np.flatnonzero(judged[start : start + len(block)])
+                mean = answer.clone()  # on a CPU, what was taken of it shares its memory
+                mean[some] = _over_more_views(
+                    *(model, batch[some], answer[some], test_time, mirrors, moves)
+                )
+                means.append(mean.cpu().numpy())
         if neighbours:
             features = given[0].float()  # of the image itself, which came first
             # A head that takes maps or words sees them in all places.
@@ -83,35 +93,40 @@ def answers_to(
             given.clear()
     if neighbours:
         hook.remove()
-    asked = mirrors != ("flip" in test_time) or moves != ("shift" in test_time)
-    return Answers(
-        np.concatenate(logits),
-        np.concatenate(means) if asked else None,
-        np.concatenate(rows) if neighbours else None,
-    )
+    joined = (np.concatenate(parts) if parts else None for parts in (logits, means, rows))
+    return Answers(*joined)
 
 
-def _over_views(
-    model: nn.Module, images: Tensor, test_time: str, mirrors: bool, moves: bool
-) -> tuple[Tensor, Tensor]:
-    """Return logits by `study.models.inference.VIEWS` of `test_time`, and means over all views.
+def _over_more_views(
+    model: nn.Module,
+    images: Tensor,
+    logits: Tensor,
+    test_time: str,
+    mirrors: bool,
+    moves: bool,
+) -> Tensor:
+    """Return mean logits of normalised images, as `study.models.inference.VIEWS` weighs views.
 
-    No view is computed twice. Shifted copies are one pixel up and left, and down and right; the
-    image counts as much as both.
+    Args:
+        model: the network.
+        images: float B×C×H×W.
+        logits: float B×K; those of `test_time`, whose views are not computed twice.
+        test_time: of the recipe.
+        mirrors: whether mirror images are to be added.
+        moves: whether copies are that are moved by a pixel, up and left, and down and right. The
+            image counts as much as both.
     """
-
-    def mean(images: Tensor) -> tuple[Tensor, Tensor]:
-        plain = model(images).float()
-        return plain, (plain + model(images.flip(3)).float()) / 2 if mirrors else plain
-
-    plain, both = mean(images)
-    means = both
-    if moves:
-        height, width = images.shape[2:]
-        padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
-        moved = (mean(padded[:, :, i : i + height, i : i + width])[1] for i in (0, 2))
-        means = both / 2 + sum(moved) / 4
-    return {"plain": plain, "flip": both, "flip_and_shift": means}[test_time], means
+    if not len(images):
+        return logits
+    if mirrors:
+        logits = (logits + VIEWS["plain"](model, images.flip(3))) / 2
+    if not moves:
+        return logits
+    of_each = VIEWS["flip" if mirrors or test_time == "flip" else "plain"]
+    height, width = images.shape[2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
+    moved = (of_each(model, padded[:, :, i : i + height, i : i + width]) for i in (0, 2))
+    return logits / 2 + sum(moved) / 4
 
 
 def search_by_torch(

@@ -15,6 +15,7 @@ from study.runs.second_looks import search_by_numpy
 
 NORMALIZE = Normalize([0.5] * 3, [0.25] * 3)
 IMAGES = np.random.default_rng(1).integers(0, 256, (600, 16, 16, 3), np.uint8)
+ALL = np.ones(len(IMAGES), bool)
 FLIP, CROP = {"name": "alternating_flip"}, {"name": "random_crop", "padding": 2}
 
 
@@ -48,7 +49,7 @@ def test_logits_are_means_over_the_views_of_training_and_no_view_is_computed_twi
 ):
     model = Counted().eval()
     recipe = {"augment": augment, "test_time": test_time}
-    said = answers_to(model, NORMALIZE, IMAGES, recipe, views=True, neighbours=False)
+    said = answers_to(model, NORMALIZE, IMAGES, recipe, ALL, views=True, neighbours=False)
     assert model.seen == n_views * len(IMAGES) and said.directions is None
     for name, found in ((test_time, said.logits), (views, said.view_logits)):
         if name is None:
@@ -58,12 +59,24 @@ def test_logits_are_means_over_the_views_of_training_and_no_view_is_computed_twi
             assert np.array_equal(found, expected.numpy())
 
 
+def test_more_views_are_only_computed_of_images_that_are_judged():
+    model, recipe = Counted().eval(), {"augment": [CROP, FLIP]}
+    judged = np.arange(len(IMAGES)) < 120
+    one, every = (
+        answers_to(model, NORMALIZE, IMAGES, recipe, who, views=True, neighbours=False)
+        for who in (judged, ALL)
+    )
+    assert model.seen == (1 + 6) * len(IMAGES) + 5 * 120
+    assert np.array_equal(one.view_logits[~judged], one.logits[~judged])
+    assert np.allclose(one.view_logits[judged], every.view_logits[judged], atol=1e-5)
+
+
 def test_a_training_that_only_moves_images_has_them_judged_unmirrored():
     model = Counted().eval()
     recipe = {"augment": [CROP]}
-    said = answers_to(model, NORMALIZE, IMAGES, recipe, views=True, neighbours=True)
+    said = answers_to(model, NORMALIZE, IMAGES, recipe, ALL, views=True, neighbours=True)
     mirrored = answers_to(
-        model, NORMALIZE, IMAGES, recipe | {"test_time": "flip"}, views=True, neighbours=False
+        model, NORMALIZE, IMAGES, recipe | {"test_time": "flip"}, ALL, views=True, neighbours=False
     )
     assert model.seen == (3 + 6) * len(IMAGES) + 1  # one to find the head
     assert not np.array_equal(said.view_logits, mirrored.view_logits)
@@ -88,7 +101,7 @@ def test_recipes_show_what_their_augmentations_show():
 def test_heads_that_take_maps_have_features_too():
     model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1))
     model = model.append(nn.Flatten()).eval()
-    said = answers_to(model, NORMALIZE, IMAGES[:7], {}, views=True, neighbours=True)
+    said = answers_to(model, NORMALIZE, IMAGES[:7], {}, ALL[:7], views=True, neighbours=True)
     assert said.directions.shape == (7, 5)
 
 

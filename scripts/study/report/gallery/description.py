@@ -27,8 +27,8 @@ def summary(study: dict, answers: Answers) -> str:
     text = (
         "Shown is every image that at least one run misclassified. Only runs count that may judge "
         "the image: they neither trained nor validated on it or on one nearly the same. The "
-        "hardest images are shown too, wrong or not. Hardness is the mean rank within a run, by the "
-        "label's loss and the labels of the nearest training images: 0 is easy, 1 is hard. "
+        "hardest images are shown too, wrong or not. Hardness is the mean rank within a run, by "
+        "the label's loss and the labels of the nearest training images: 0 is easy, 1 is hard. "
     )
     text += study["no_suspects"] or (
         "⚑ marks a label suspect: three of four runs doubt it by confident learning. That is a "
