@@ -8,14 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from study.config.views import views_to_add
 from study.data.blocks import blocks
 from study.data.embedding import directions
 from study.models.inference import VIEWS, Normalize, images_at_once
 from study.models.trained_weights import head_of
-
-# The augmentations that show a mirror image, and those that move the image.
-MIRRORS = {"horizontal_flip", "alternating_flip"}
-MOVES = {"random_crop", "random_resized_crop", "shift_scale_rotate", "trivial_augment"}
 
 
 class Answers(NamedTuple):
@@ -32,15 +29,6 @@ class Answers(NamedTuple):
     logits: np.ndarray
     view_logits: np.ndarray | None
     directions: np.ndarray | None
-
-
-def views_shown(recipe: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Return whether a recipe's training shows mirror images, and whether it shows moved ones.
-
-    A view that training never showed is another question: a mirrored digit is no digit.
-    """
-    shown = {step["name"] for step in recipe.get("augment", []) if step.get("p", 1) > 0}
-    return bool(shown & MIRRORS), bool(shown & MOVES)
 
 
 def answers_to(
@@ -65,9 +53,7 @@ def answers_to(
         neighbours: whether `directions` are.
     """
     test_time, device = recipe.get("test_time", "plain"), next(model.parameters()).device
-    mirrors, moves = views_shown(recipe) if views else (False, False)
-    mirrors = mirrors and "flip" not in test_time
-    moves = moves and "shift" not in test_time
+    mirrors, moves = views_to_add(recipe) if views else (False, False)
     given: list[Tensor] = []
     if neighbours:
         head = model.get_submodule(head_of(model, images.shape[1:]))
