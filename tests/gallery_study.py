@@ -130,12 +130,12 @@ class GalleryStudy:
 
     def _rank(self) -> None:
         out, figures = self.folder, ("map-figure", "growth-figure", "confusions-figure")
-        tables = ("reliability", "growth", "confusions")
+        tables = ("reliability", "growth", "confusions", "behind")
         self._run(
             "find_hard_examples.py", *self._common(), *self.neighbours,
             "--images", out / "images.npy", "--partitions", out / "v1.csv", out / "v2.csv",
             "--output", out / "hard_examples.csv", "--top-table", out / "top.csv",
-            "--page", out / "h.html", "--top", 20,
+            "--page", out / "h.html", "--behind-page", out / "b.html", "--top", 20,
             *(a for name in tables for a in (f"--{name}", out / f"{name}.out.csv")),
             *(a for name in figures for a in (f"--{name}", out / f"{name}.svg")),
         )  # fmt: skip

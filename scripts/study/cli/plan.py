@@ -74,7 +74,7 @@ def answer(arguments: argparse.Namespace) -> None:
     slots = counted(gpus, "GPU") if gpus else f"{counted(cores, 'job')} side by side"
     say(where, f"Time: about {duration(seconds)} with {slots}, on this machine without other work.")
     # Predictions, weights and figures of runs; images twice, tables of images and the gallery.
-    n_bytes = sum(n_images * 4 * n_classes + 4 * speeds[run.model][1] + 1e6 for run in runs)
+    n_bytes = sum(n_images * 9 * n_classes + 4 * speeds[run.model][1] + 1e6 for run in runs)
     if not ResultsTree(project.results).images.exists():
         n_bytes += n_images * (2 * math.prod(shape) + 1000)
     free = shutil.disk_usage(".").free

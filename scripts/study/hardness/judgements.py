@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from study.hardness.behind_mistakes import BehindMistakes
 from study.hardness.comparable import comparable_runs
 from study.hardness.panel import Panel
 from study.hardness.suspects import doubted_labels
@@ -211,6 +212,7 @@ class Judgements(NamedTuple):
         ranks: of each run that did not diverge.
         dynamics: of all trainings.
         panel: what equally many comparable runs say of each image.
+        behind: which training images stand behind mistakes.
         n_repeated: runs that were imported from the file of one before them, which serves several
             combos or seeds: they are no further judges.
     """
@@ -221,6 +223,7 @@ class Judgements(NamedTuple):
     ranks: RunRanks
     dynamics: TrainingDynamics
     panel: Panel
+    behind: BehindMistakes
     n_repeated: int = 0
 
 
@@ -238,7 +241,7 @@ def read_judgements(
     """
     n = len(labels)
     votes: dict[str, ModelVotes] = {}
-    ranks, dynamics, panel = RunRanks(n), TrainingDynamics(n), Panel(n)
+    ranks, dynamics, panel, behind = RunRanks(n), TrainingDynamics(n), Panel(n), BehindMistakes(n)
     heard: set[tuple[str, str]] = set()
     n_repeated = 0
     for run, comparable in zip(runs, comparable_runs(runs, duplicates), strict=True):
@@ -262,7 +265,8 @@ def read_judgements(
             of_model.add_comparable(log_p, labels, may, look, predictions.has_role("train"))
             panel.add(run.model, predicted, doubted_labels(labels, np.exp(log_p), may), may)
         dynamics.add(run.dynamics())
-    return Judgements(labels, n_classes, votes, ranks, dynamics, panel, n_repeated)
+        behind.add(predictions, look, may)
+    return Judgements(labels, n_classes, votes, ranks, dynamics, panel, behind, n_repeated)
 
 
 def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndarray:

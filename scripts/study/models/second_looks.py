@@ -8,14 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from study.config.views import views_to_add
 from study.data.blocks import blocks
 from study.data.embedding import directions
-from study.models.inference import Normalize, images_at_once
+from study.models.inference import VIEWS, Normalize, images_at_once
 from study.models.trained_weights import head_of
-
-# The augmentations that show a mirror image, and those that move the image.
-MIRRORS = {"horizontal_flip", "alternating_flip"}
-MOVES = {"random_crop", "random_resized_crop", "shift_scale_rotate", "trivial_augment"}
 
 
 class Answers(NamedTuple):
@@ -23,23 +20,15 @@ class Answers(NamedTuple):
 
     Attributes:
         logits: float32, N×K; as the recipe's `test_time` says.
-        view_logits: float32, N×K; of the images that the run may judge, means over the views that
-            training showed. None where these are the views of `test_time`, or were not asked for.
+        view_logits: float32, N×K; for the images that are judged the means over the views that
+            training showed, else `logits`. None where these are the views of `test_time`, or were
+            not asked for.
         directions: float16, N×D; see `study.data.embedding.directions`. None if not asked for.
     """
 
     logits: np.ndarray
     view_logits: np.ndarray | None
     directions: np.ndarray | None
-
-
-def views_shown(recipe: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Return whether a recipe's training shows mirror images, and whether it shows moved ones.
-
-    A view that training never showed is another question: a mirrored digit is no digit.
-    """
-    shown = {step["name"] for step in recipe.get("augment", []) if step.get("p", 1) > 0}
-    return bool(shown & MIRRORS), bool(shown & MOVES)
 
 
 def answers_to(
@@ -59,26 +48,29 @@ def answers_to(
         normalize: what its input went through in training.
         images: uint8, N×H×W×C; may lie on disk.
         recipe: of the model.
-        judged: bool, N; the images that the run may judge. Of others no more views are computed
-            than `test_time` has.
+        judged: bool, N; the images that are looked at over more views.
         views: whether `view_logits` are asked for.
         neighbours: whether `directions` are.
     """
     test_time, device = recipe.get("test_time", "plain"), next(model.parameters()).device
-    mirrors, moves = views_shown(recipe) if views else (False, False)
-    mirrors, moves = mirrors or "flip" in test_time, moves or "shift" in test_time
+    mirrors, moves = views_to_add(recipe) if views else (False, False)
     given: list[Tensor] = []
     if neighbours:
         head = model.get_submodule(head_of(model, images.shape[1:]))
         hook = head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
     logits, means, rows = [], [], []
     for start, block in blocks(images, images_at_once(model, images.shape[1])):
-        rows_judged = torch.from_numpy(np.flatnonzero(judged[start : start + len(block)]))
         with torch.inference_mode():
             batch = normalize(torch.from_numpy(block).to(device))
-            one, mean = _over_views(model, batch, test_time, mirrors, moves, rows_judged.to(device))
-        logits.append(one.cpu().numpy())
-        means.append(mean.cpu().numpy())
+            answer = VIEWS[test_time](model, batch)
+            logits.append(answer.cpu().numpy())
+            if mirrors or moves:
+                some = np.flatnonzero(judged[start : start + len(block)])
+                mean = answer.clone()  # on a CPU, what was taken of it shares its memory
+                mean[some] = _over_more_views(
+                    *(model, batch[some], answer[some], test_time, mirrors, moves)
+                )
+                means.append(mean.cpu().numpy())
         if neighbours:
             features = given[0].float()  # of the image itself, which came first
             # A head that takes maps or words sees them in all places.
@@ -87,39 +79,40 @@ def answers_to(
             given.clear()
     if neighbours:
         hook.remove()
-    asked = mirrors != ("flip" in test_time) or moves != ("shift" in test_time)
-    return Answers(
-        np.concatenate(logits),
-        np.concatenate(means) if asked else None,
-        np.concatenate(rows) if neighbours else None,
-    )
+    joined = (np.concatenate(parts) if parts else None for parts in (logits, means, rows))
+    return Answers(*joined)
 
 
-def _over_views(
-    model: nn.Module, images: Tensor, test_time: str, mirrors: bool, moves: bool, judged: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return logits by `study.models.inference.VIEWS` of `test_time`, and means over all views.
+def _over_more_views(
+    model: nn.Module,
+    images: Tensor,
+    logits: Tensor,
+    test_time: str,
+    mirrors: bool,
+    moves: bool,
+) -> Tensor:
+    """Return mean logits of normalised images, as `study.models.inference.VIEWS` weighs views.
 
-    No view is computed twice, and those that `test_time` has not for the rows `judged` alone.
-    Shifted copies are one pixel up and left, and down and right; the image counts as much as both.
+    Args:
+        model: the network.
+        images: float B×C×H×W.
+        logits: float B×K; those of `test_time`, whose views are not computed twice.
+        test_time: of the recipe.
+        mirrors: whether mirror images are to be added.
+        moves: whether copies are that are moved by a pixel, up and left, and down and right. The
+            image counts as much as both.
     """
-    every = torch.arange(len(images), device=images.device)
-    plain = model(images).float()
-    both = plain.clone()
-    rows = every if "flip" in test_time else judged
-    if mirrors and len(rows):
-        both[rows] = (plain[rows] + model(images[rows].flip(3)).float()) / 2
-    means, rows = both.clone(), every if "shift" in test_time else judged
-    if moves and len(rows):
-        height, width = images.shape[2:]
-        padded = F.pad(images[rows], (1, 1, 1, 1), mode="reflect")
-        moved = 0.0
-        for i in (0, 2):
-            copy = padded[:, :, i : i + height, i : i + width]
-            said = model(copy).float()
-            moved = moved + ((said + model(copy.flip(3)).float()) / 2 if mirrors else said)
-        means[rows] = both[rows] / 2 + moved / 4
-    return {"plain": plain, "flip": both, "flip_and_shift": means}[test_time], means
+    if not len(images):
+        return logits
+    if mirrors:
+        logits = (logits + VIEWS["plain"](model, images.flip(3))) / 2
+    if not moves:
+        return logits
+    of_each = VIEWS["flip" if mirrors or test_time == "flip" else "plain"]
+    height, width = images.shape[2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
+    moved = (of_each(model, padded[:, :, i : i + height, i : i + width]) for i in (0, 2))
+    return logits / 2 + sum(moved) / 4
 
 
 def search_by_torch(

@@ -31,9 +31,9 @@ class SecondLook(NamedTuple):
     """What a run says of N images beside its logits; None of what it does not say.
 
     Attributes:
-        view_logits: float32, N×K; mean logits over the views that its training showed, for images
-            that it did not train or validate on. None where these are the views of the stored
-            logits.
+        view_logits: float32, N×K; mean logits over the views that its training showed, of images
+            that the run did not train or validate on; the stored logits of those. None where the
+            views are those of the stored logits.
         near_labels: uint8, N×K; how many of the nearest training images have each label. No
             neighbours are counted of images that the run trained or validated on.
         mistaken: int32, M; image_ids of those others that the run gets wrong.

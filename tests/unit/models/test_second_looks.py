@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from torch import nn
 
+from study.config.views import n_added
 from study.data.embedding import directions
-from study.files import read_yaml
 from study.models.build import build_model
-from study.models.inference import VIEWS, Normalize, predict
-from study.models.second_looks import MIRRORS, MOVES, answers_to, search_by_torch, views_shown
+from study.models.inference import Normalize, predict
+from study.models.second_looks import answers_to, search_by_torch
 from study.runs.second_looks import search_by_numpy
 
 NORMALIZE = Normalize([0.5] * 3, [0.25] * 3)
@@ -51,6 +50,8 @@ def test_logits_are_means_over_the_views_of_training_and_no_view_is_computed_twi
     recipe = {"augment": augment, "test_time": test_time}
     said = answers_to(model, NORMALIZE, IMAGES, recipe, ALL, views=True, neighbours=False)
     assert model.seen == n_views * len(IMAGES) and said.directions is None
+    n_at_test = {"plain": 1, "flip": 2, "flip_and_shift": 6}[test_time]
+    assert n_added(recipe) == n_views - n_at_test
     for name, found in ((test_time, said.logits), (views, said.view_logits)):
         if name is None:
             assert found is None
@@ -59,20 +60,16 @@ def test_logits_are_means_over_the_views_of_training_and_no_view_is_computed_twi
             assert np.array_equal(found, expected.numpy())
 
 
-@pytest.mark.parametrize(("test_time", "n_more"), [("plain", 5), ("flip", 4)])
-def test_more_views_are_computed_of_the_images_alone_that_the_run_may_judge(test_time, n_more):
-    judged = np.arange(len(IMAGES)) % 3 == 0
-    judged[500:] = False  # of a whole batch none
-    recipe = {"augment": [CROP, FLIP], "test_time": test_time}
-    model = Counted().eval()
-    said = answers_to(model, NORMALIZE, IMAGES, recipe, judged, views=True, neighbours=False)
-    assert model.seen == (6 - n_more) * len(IMAGES) + n_more * judged.sum()
-    asked = [
-        predict(model, NORMALIZE, torch.from_numpy(IMAGES), views=views).numpy()
-        for views in (test_time, "flip_and_shift")
-    ]
-    assert np.array_equal(said.logits, asked[0])
-    assert np.allclose(said.view_logits, np.where(judged[:, None], *asked[::-1]), atol=1e-6)
+def test_more_views_are_only_computed_of_images_that_are_judged():
+    model, recipe = Counted().eval(), {"augment": [CROP, FLIP]}
+    judged = np.arange(len(IMAGES)) < 120
+    one, every = (
+        answers_to(model, NORMALIZE, IMAGES, recipe, who, views=True, neighbours=False)
+        for who in (judged, ALL)
+    )
+    assert model.seen == (1 + 6) * len(IMAGES) + 5 * 120
+    assert np.array_equal(one.view_logits[~judged], one.logits[~judged])
+    assert np.allclose(one.view_logits[judged], every.view_logits[judged], atol=1e-5)
 
 
 def test_a_training_that_only_moves_images_has_them_judged_unmirrored():
@@ -80,9 +77,7 @@ def test_a_training_that_only_moves_images_has_them_judged_unmirrored():
     recipe = {"augment": [CROP]}
     said = answers_to(model, NORMALIZE, IMAGES, recipe, ALL, views=True, neighbours=True)
     mirrored = answers_to(
-        *(model, NORMALIZE, IMAGES, recipe | {"test_time": "flip"}, ALL),
-        views=True,
-        neighbours=False,
+        model, NORMALIZE, IMAGES, recipe | {"test_time": "flip"}, ALL, views=True, neighbours=False
     )
     assert model.seen == (3 + 6) * len(IMAGES) + 1  # one to find the head
     assert not np.array_equal(said.view_logits, mirrored.view_logits)
@@ -92,16 +87,6 @@ def test_a_training_that_only_moves_images_has_them_judged_unmirrored():
     )
     predict(model, NORMALIZE, torch.from_numpy(IMAGES))
     assert np.array_equal(said.directions, directions(torch.cat(inputs).numpy()))
-
-
-def test_recipes_show_what_their_augmentations_show():
-    there = {path.stem for path in (ROOT / "scripts/study/training/augment").glob("*.py")}
-    assert there >= MIRRORS | MOVES and set(VIEWS) == {"plain", "flip", "flip_and_shift"}
-    assert views_shown({}) == (False, False)
-    assert views_shown({"augment": [{"name": "horizontal_flip", "p": 0.0}]}) == (False, False)
-    for name, shown in (("cnn2", (False, False)), ("cnn2_tuned", (True, False)),
-                        ("fastnet", (True, True)), ("resnet18", (True, True))):  # fmt: skip
-        assert views_shown(read_yaml(ROOT / f"config/models/{name}.yaml")) == shown
 
 
 def test_heads_that_take_maps_have_features_too():
