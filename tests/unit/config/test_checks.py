@@ -30,6 +30,11 @@ def complaint(config) -> str:
     return message
 
 
+def test_with_folds_the_shares_of_training_and_validation_are_a_ratio():
+    folded = changed(split={"train": 0.7, "val": 0.2, "test": 0.15, "folds": 3})
+    check_config(folded, CONFIG_SCHEMA, {"epochs", "optimizer"})
+
+
 def test_the_full_study_is_what_it_should_be():
     assert CONFIG["combos"] == ["v1", "v2", "v3", "v1+v2", "v1+v2+v3"]
     assert CONFIG["seeds"] == [42, 100, 2025]
