@@ -38,8 +38,16 @@ def wrapped(text: str, inches: float, size: float, most: int | None = None) -> s
 
 
 def shortened(text: str, inches: float, size: float = 10) -> str:
-    """Return a text that fits one line of this width, cut off with "…" if need be."""
-    return wrapped(text, inches, size, 1)
+    """Return a text that fits one line of this width: "…" stands for the middle of a longer one.
+
+    Names that begin alike mostly differ at their ends.
+    """
+    for kept in range(len(text), 1, -1):
+        tail = kept // 3
+        short = text if kept == len(text) else f"{text[: kept - tail]}…{text[len(text) - tail :]}"
+        if text_inches(short, size) <= inches:
+            return short
+    return "…" if text else ""
 
 
 def _em(character: str) -> float:
