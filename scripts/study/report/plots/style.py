@@ -116,7 +116,7 @@ def set_ticks(
     places = range(0, len(names), every)
     names = [shortened(str(names[place]), 3, size) for place in places]
     beside = max(text_inches(name, size) for name in names) < 0.9 * inches / len(names)
-    aslant = {} if beside else {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    aslant = {} if beside else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
     axes.set_xticks(places, names, fontsize=size, **aslant)
 
 

@@ -42,12 +42,12 @@ def shortened(text: str, inches: float, size: float = 10) -> str:
 
     Names that begin alike mostly differ at their ends.
     """
-    for kept in range(len(text), 1, -1):
+    short, kept = text, len(text)
+    while kept and text_inches(short, size) > inches:
+        kept -= 1
         tail = kept // 3
-        short = text if kept == len(text) else f"{text[: kept - tail]}…{text[len(text) - tail :]}"
-        if text_inches(short, size) <= inches:
-            return short
-    return "…" if text else ""
+        short = f"{text[: kept - tail]}…{text[len(text) - tail :]}"
+    return short
 
 
 def _em(character: str) -> float:
@@ -63,7 +63,7 @@ def _em(character: str) -> float:
 
 def _broken(line: str, inches: float, size: float) -> list[str]:
     lines, current = [], ""
-    for word in line.split(" "):
+    for word in line.replace(" %", "\u00a0%").split(" "):  # no line begins with a unit
         joined = f"{current} {word}" if current else word
         if text_inches(joined, size) <= inches:
             current = joined

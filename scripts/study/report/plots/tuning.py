@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title
 from study.wording import percentage
@@ -90,6 +91,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
         history.axvline(trial, color="0.85", linewidth=1, zorder=0)
     history.plot([], [], color="0.85", label="pruned or diverged")
     history.set(xlabel="Trial", ylabel="Validation accuracy")
+    history.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     history.yaxis.set_major_formatter(percent)
     history.legend(frameon=False)
     positions = {}

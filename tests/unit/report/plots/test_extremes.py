@@ -27,8 +27,8 @@ from study.report.plots.models import lr_find_figure
 from study.report.plots.near_duplicates import near_duplicates_figure
 from study.report.plots.roc import roc_figure
 from study.report.plots.runs import confusion_matrix_figure, mistakes_figure
-from study.report.plots.style import log_label, message_figure
-from study.report.plots.texts import text_inches, wrapped
+from study.report.plots.style import log_label, log_ticks, message_figure
+from study.report.plots.texts import shortened, text_inches, wrapped
 from study.report.plots.tuning import trials_figure
 from study.runs.gradcam_maps import GradcamMaps
 from study.runs.roc import curves_of
@@ -291,9 +291,30 @@ def test_powers_of_ten_are_plain_text(value, label):
     assert log_label(value) == label
 
 
+def test_short_names_differ_where_long_ones_do():
+    names = [f"a class with a very long name, number {number}" for number in (1, 2)]
+    shorter = [shortened(name, 1.5) for name in names]
+    assert shorter[0] != shorter[1] and all("…" in name for name in shorter)
+    assert [shortened(name, 1.5) for name in ("a", "", "cat")] == ["a", "", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (1e-3, 1, [1e-3, 1e-2, 1e-1, 1]),
+        (4, 30, [5, 10, 20]),
+        (0.21, 0.58, [0.3, 0.4, 0.5]),
+        (101, 119, [105, 110, 115]),
+    ],
+)
+def test_logarithmic_axes_have_three_round_numbers_or_more(low, high, ticks):
+    assert log_ticks(low, high) == pytest.approx(ticks)
+
+
 def test_texts_are_wrapped_to_a_width_at_blanks_where_there_are_any():
     text = wrapped("one two three", text_inches("one two", 10), 10)
     assert text == "one two\nthree"
     assert wrapped("abcdefgh", text_inches("abcd", 10), 10) == "abcd\nefgh"
     assert wrapped("猫科動物", text_inches("猫科", 10), 10) == "猫科\n動物"
+    assert wrapped("up to 5 %", text_inches("up to 5", 10), 10) == "up to\n5\u00a0%"
     assert wrapped("one two three four", text_inches("one two", 10), 10, 1) == "one t…"
