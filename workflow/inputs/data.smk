@@ -1,3 +1,5 @@
+import json
+
 from study.config.partition_checks import has_external_test, keeps_together
 from study.data.datasets import dataset_modules
 from study.data.datasets.planning import memory_of_images, own_images

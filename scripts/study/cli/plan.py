@@ -93,7 +93,11 @@ def _images(project: Project) -> tuple[int, tuple[int, ...], int]:
         return n, (height, width, *(channels or [1])), len(decoded["classes"])
     if asked["name"] in OWN:
         side = asked["image_size"]
-        return n, (side, side, 3), len(list_images(asked["path"], "").classes)
+        return (
+            n,
+            (side, side, 3),
+            len(list_images(asked["path"], classes=asked.get("classes")).classes),
+        )
     known = dataset(asked["name"])
     return n, (known.side, known.side, 3), known.n_classes
 

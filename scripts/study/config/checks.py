@@ -144,7 +144,7 @@ def _repeated(values: Iterable[Any]) -> list[Any]:
 def _check_own_images(dataset: Mapping[str, Any]) -> None:
     name, path = dataset["name"], with_home(dataset["path"])
     if name not in OWN:
-        given = [key for key in ("path", "test_path", "group") if dataset.get(key)]
+        given = [key for key in ("path", "test_path", "group", "classes") if dataset.get(key)]
         if given:
             raise StudyError(
                 f"config: dataset.{given[0]} is {dataset[given[0]]!r}, but dataset.name is "
