@@ -75,8 +75,9 @@ class ModelVotes:
     Attributes:
         count: how many there are.
         votes: int, N×K; how many predict each class.
-        rank: sum of the rank by hardness within the run, see `hardness_ranks`.
-        suspicion: sum of the log-margin of the best other class over the label, as such a rank.
+        rank: sum of the rank by hardness within the run, see `joint_ranks`.
+        suspicion: sum of such a rank, by the margins of the best other class over the label: of the
+            log-probability, and of the neighbours' share.
 
     Over those of them that are of about equal training size (`study.hardness.comparable`):
 
@@ -116,12 +117,12 @@ class ModelVotes:
         """
         over_views = log_p if look.view_logits is None else log_softmax(look.view_logits)
         of_label = over_views[np.arange(len(labels)), labels]
-        rank = hardness_ranks(-of_label, look.disagreement(labels), may)
+        rank = joint_ranks(-of_label, look.disagreement(labels), may)
         margin = _largest_other(over_views, labels) - of_label
         self.count += may
         self.votes[np.flatnonzero(may), log_p.argmax(axis=1)[may]] += 1
         self.rank[may] += rank[may]
-        self.suspicion[may] += _rank_within(margin, may)[may]
+        self.suspicion[may] += joint_ranks(margin, look.margin(labels), may)[may]
         return rank
 
     def add_comparable(
@@ -280,26 +281,24 @@ def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndar
         return total / count
 
 
-def hardness_ranks(
-    loss: np.ndarray, disagreement: np.ndarray | None, may: np.ndarray
-) -> np.ndarray:
-    """Return ranks by hardness, above 0 to 1, within a run; NaN where it may not judge.
+def joint_ranks(said: np.ndarray, of_neighbours: np.ndarray | None, may: np.ndarray) -> np.ndarray:
+    """Return ranks by two things alike, above 0 to 1, within a run; NaN where it may not judge.
 
     They are the ranks of the mean of two normal scores (B. L. van der Waerden, 1952). Ranks of
     this mean, and not the mean itself, because every run's ranks are spread evenly: images are
     compared that are judged by other runs, and by runs without neighbours.
 
     Args:
-        loss: float, N; -log p(label).
-        disagreement: float, N; share of an image's neighbours with another label. Without it the
-            ranks are those of the loss.
+        said: float, N; what the run's answers say, such as the loss.
+        of_neighbours: float, N; what its nearest training images say. Without it the ranks are
+            those of `said`.
         may: bool, N; the images that the run may judge.
     """
-    if disagreement is None or not may.any():
-        return _rank_within(loss, may)
+    if of_neighbours is None or not may.any():
+        return _rank_within(said, may)
     # The middle of each rank's place: nothing is at 0 or 1, whose scores are infinite.
     half = 0.5 / may.sum()
-    scores = [ndtri(_rank_within(values, may) - half) for values in (loss, disagreement)]
+    scores = [ndtri(_rank_within(values, may) - half) for values in (said, of_neighbours)]
     return _rank_within(sum(scores), may)
 
 

@@ -34,12 +34,12 @@ def hardness_table(judgements: Judgements) -> pd.DataFrame:
       `error_rate_high` (too narrow, because runs of one model are no independent judges).
       `error_rate_eb` is shrunk by a beta-binomial prior that is fitted to all images.
     - `hardness`: mean rank within a run, as a share of the images that the run may judge; the
-      primary ranking. Of the mean of two normal scores: of -log p(label) over the views that
-      training showed, and of `neighbour_disagreement` in the run; of the former alone where a run
-      has no neighbours. `hardness_se`: standard error over models, NaN with one.
+      primary ranking. A run ranks by the mean of two normal scores: of -log p(label) over the views
+      that training showed, and of `neighbour_disagreement`. Without neighbours the former is all.
+      `hardness_se`: standard error over models, NaN with one.
     - `neighbour_disagreement`: share of the nearest training images that have another label.
-    - `label_suspicion`: mean rank within a run of the log-margin over these views: log p of the
-      best other class minus log p(label).
+    - `label_suspicion`: such a rank by two margins, the best other class less the label: of log p,
+      and of the shares of the neighbours.
     - `p_label_mean`; `p_label_std` over runs (ddof 1).
     - `consensus`, the most frequent prediction, its `consensus_share` of runs and `consensus_p`,
       mean probability; `second`, the class with the highest mean probability besides it, and

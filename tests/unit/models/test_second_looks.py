@@ -99,7 +99,7 @@ def test_heads_that_take_maps_have_features_too():
 @pytest.mark.parametrize("k", [1, 4, 30])
 def test_the_nearest_are_those_of_a_sort_and_ties_are_in_order(k):
     random = np.random.default_rng(k)
-    points = directions(random.integers(0, 2, (90, 3)))  # few places, so many are as near
+    points = directions(random.integers(0, 2, (90, 3)))  # few places: ties
     found = search_by_torch(torch.device("cpu"))(points[:30])(points[30:], k)
     cosine = points[30:].astype(np.float32) @ points[:30].astype(np.float32).T
     assert found.tolist() == np.argsort(-cosine, axis=1, kind="stable")[:, :k].tolist()
