@@ -17,7 +17,7 @@ RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
 CONFIG = read_yaml(ROOT / "config/config.yaml")
 
 
-_OVERLAYS = ("laptop", "demo", "probes", "all_models", "all_models_tuned")
+_OVERLAYS = ("laptop", "demo", "probes", "all_models", "all_models_tuned", "hard_images")
 
 
 @pytest.mark.parametrize("overlay", [None, *(f"{name}.yaml" for name in _OVERLAYS)])
