@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.data.embedding import directions
 from study.data.index import read_index
 from study.files import write_csv, write_json
 from study.runs.predictions import (
@@ -17,6 +18,7 @@ from study.runs.predictions import (
     roles_in_run,
     save_predictions,
 )
+from study.runs.second_looks import SecondLook, with_neighbours
 from study.runs.tree import ResultsTree
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -139,6 +141,16 @@ class GalleryStudy:
             *(a for name in tables for a in (f"--{name}", out / f"{name}.out.csv")),
             *(a for name in figures for a in (f"--{name}", out / f"{name}.svg")),
         )  # fmt: skip
+
+    def look_again(self) -> None:
+        """Give each run a second look: its neighbours by features that say nothing."""
+        rows = directions(np.random.default_rng(9).normal(size=(len(self.labels), 4)))
+        for run in self.runs:
+            predictions = self.predictions(*run)
+            if not predictions.diverged:
+                look = with_neighbours(SecondLook(), rows, self.labels, predictions)
+                path = self.run_folder(*run) / "predictions.npz"
+                save_predictions(path, predictions, look)
 
     def _common(self) -> list:
         return [
