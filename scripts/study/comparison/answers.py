@@ -1,6 +1,6 @@
 """The answers of a study's runs, on the test images that they are compared by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class Answers(NamedTuple):
     bits: np.ndarray
     bins: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
     curves: Curves | None = None
-    steps: dict[str, float] = MappingProxyType({})
+    steps: Mapping[str, float] = MappingProxyType({})
 
     @property
     def right(self) -> np.ndarray:
