@@ -107,8 +107,8 @@ def image_steps(labels: np.ndarray) -> dict[str, float]:
 
     Two nats are the log loss of an image whose label got 14 %. Where each class counts the same, it
     is an image of the rarest class: two more than it has, so that one of one counts as a third.
-    Wrong answers of nearly perfect models mostly stay above most images of other classes, so that
-    they cost a tenth of the area under the curve that the last place would.
+    A wrong answer of a nearly perfect model mostly stays above most images of other classes. So it
+    costs a tenth of the area under the curve that the last place would.
 
     Args:
         labels: int, n.
