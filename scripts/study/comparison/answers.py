@@ -1,6 +1,6 @@
 """The answers of a study's runs, on the test images that they are compared by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class Answers(NamedTuple):
     bits: np.ndarray
     bins: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
     curves: Curves | None = None
-    steps: dict[str, float] = MappingProxyType({})
+    steps: Mapping[str, float] = MappingProxyType({})
 
     @property
     def right(self) -> np.ndarray:
@@ -107,8 +107,8 @@ def image_steps(labels: np.ndarray) -> dict[str, float]:
 
     Two nats are the log loss of an image whose label got 14 %. Where each class counts the same, it
     is an image of the rarest class: two more than it has, so that one of one counts as a third.
-    Wrong answers of nearly perfect models mostly stay above most images of other classes. So they
-    cost a tenth of the area under the curve that the last place would.
+    A wrong answer of a nearly perfect model mostly stays above most images of other classes. So it
+    costs a tenth of the area under the curve that the last place would.
 
     Args:
         labels: int, n.

@@ -27,6 +27,10 @@ GRADED_TARGETS = ("human_error", "human_entropy")
 YES_NO_TARGETS = ("human_rejects", "human_hard")
 # Of the images of each class alone, averaged: it says nothing of which classes are hard.
 WITHIN = "spearman_within_class"
+_COLUMNS = [
+    "target", "score", "metric", "value", "low", "high", f"difference_to_{BASELINE}",
+    "difference_low", "difference_high", "n", "n_positive",
+]  # fmt: skip
 # Below this mean probability of the label an image counts as hard for the models.
 HARD_FOR_MODELS = 0.5
 
@@ -132,24 +136,11 @@ def agreement(
             np.concatenate([block[target, name, metric] for block in blocks])
             for name in (score, BASELINE)
         )
-        low, high = percentile_interval(samples)
-        difference_low, difference_high = percentile_interval(samples - baseline)
-        rows.append(
-            {
-                "target": target,
-                "score": score,
-                "metric": metric,
-                "value": value[0],
-                "low": low,
-                "high": high,
-                f"difference_to_{BASELINE}": value[0] - values[target, BASELINE, metric][0],
-                "difference_low": difference_low,
-                "difference_high": difference_high,
-                "n": n,
-                "n_positive": int(yes_no[target].sum()) if target in yes_no else pd.NA,
-            }
-        )
-    return pd.DataFrame(rows).astype({"n_positive": "Int64"})
+        difference = value[0] - values[target, BASELINE, metric][0]
+        ends = *percentile_interval(samples), difference, *percentile_interval(samples - baseline)
+        n_positive = int(yes_no[target].sum()) if target in yes_no else pd.NA
+        rows.append((target, score, metric, value[0], *ends, n, n_positive))
+    return pd.DataFrame(rows, columns=_COLUMNS).astype({"n_positive": "Int64"})
 
 
 def _rows_of_classes(labels: np.ndarray) -> list[np.ndarray]:

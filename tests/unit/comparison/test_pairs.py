@@ -80,13 +80,13 @@ def test_intervals_hold_the_truth_and_verdicts_err_as_often_as_they_say(design):
 
 @pytest.mark.parametrize("n", [60, 150, 1000])
 def test_of_nearly_perfect_models_all_measures_hold_the_truth(n):
-    """Classes of 60, 30 and 10 %; the models are right on about 96 and 99.8 % of the images."""
+    """Classes of 60, 30 and 10 %; the models are right on about 98.6 and 99.8 % of the images."""
     random, held = np.random.default_rng(n), []
 
     def answers(counts):
         labels = np.repeat(np.arange(3), counts)
         shared = random.normal(0, 0.6, (len(labels), 3))
-        for better in (2.7, 4.5):
+        for better in (3.5, 4.5):
             scores = shared + random.normal(0, 0.8, shared.shape)
             scores[np.arange(len(labels)), labels] += better
             log_p = log_softmax(better * scores, axis=1)
@@ -109,7 +109,7 @@ def test_of_nearly_perfect_models_all_measures_hold_the_truth(n):
         held.append(
             {m: r["low"] <= truth[1][m] - truth[0][m] <= r["high"] for m, r in rows.items()}
         )
-    assert (pd.DataFrame(held).mean() >= 0.91).all(), pd.DataFrame(held).mean()
+    assert (pd.DataFrame(held).mean() >= 0.9).all(), pd.DataFrame(held).mean()
 
 
 def test_the_interval_for_new_images_holds_what_images_outside_the_study_give():
