@@ -6,6 +6,11 @@ def counted(n: int, thing: str) -> str:
     return f"{n:,} {thing}{'s' * (n != 1)}"
 
 
+def combos_and_models(n: int) -> str:
+    """Return "1 combo and model" or "6 combos and models"."""
+    return f"{n:,} combo{'s' * (n != 1)} and model{'s' * (n != 1)}"
+
+
 def percentage(share: float, decimals: int = 1) -> str:
     """Return a share in percent, with more decimals where it would else seem to be none or all."""
     while decimals < 4 and 0 < share < 1 and round(share, 2 + decimals) in (0, 1):
@@ -15,6 +20,8 @@ def percentage(share: float, decimals: int = 1) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time in words, in a unit that suits it."""
+    if 0 < seconds < 0.5:
+        return "less than a second"
     if seconds >= 5400:
         return f"{seconds / 3600:,.1f} hours"
     return (

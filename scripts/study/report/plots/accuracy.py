@@ -157,8 +157,9 @@ def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, f
     ends = groups.filter(regex="accuracy_(low|high)$").to_numpy()
     lowest, highest = np.nanmin(values), np.nanmax(values)
     spread = max(highest - lowest, 0.04)
-    low = np.nanmin([lowest - spread / 20, max(np.nanmin(ends, initial=1), lowest - spread / 2)])
-    high = np.nanmax([highest + spread / 20, min(np.nanmax(ends, initial=0), highest + spread / 2)])
+    beyond = spread / (20 if highest > lowest else 2)
+    low = np.nanmin([lowest - beyond, max(np.nanmin(ends, initial=1), lowest - spread / 2)])
+    high = np.nanmax([highest + beyond, min(np.nanmax(ends, initial=0), highest + spread / 2)])
     low = max(0, low - spread / 20)
     # Room for the upper half of a marker at 100 %, and for no tick beyond.
     return low, min(1 + (1 - low) / 50, high + spread / 20)

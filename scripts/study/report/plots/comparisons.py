@@ -139,7 +139,7 @@ def variance_figure(components: pd.DataFrame) -> Figure:
     """Return the standard deviations of accuracy by what they come from, with their intervals.
 
     Args:
-        components: what `study.comparison.variance.variance_table` returned; NaN is not drawn.
+        components: what `study.comparison.variance.variance_table` returned; NaN is called so.
     """
     if components["sd"].isna().all():
         return message_figure(
@@ -154,11 +154,12 @@ def variance_figure(components: pd.DataFrame) -> Figure:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(8, 1.4 + 0.28 * len(components)))
         for row in components.itertuples():
-            if np.isnan(row.sd):
-                continue
             height = sources.index(row.source) + (
                 models.index(row.model) - (len(models) - 1) / 2
             ) * 0.7 / len(models)
+            if np.isnan(row.sd):
+                axes.text(0, height, " not known", va="center", fontsize=8, color="0.4")
+                continue
             look = looks[row.model]
             axes.barh(height, 100 * row.sd, 0.6 / len(models), color=look["color"], alpha=0.35)
             axes.plot(100 * row.sd, height, look["marker"], color=look["color"])

@@ -65,19 +65,7 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
             axes.set_axisbelow(True)
         comparable = costs[costs["combo"] != OFFICIAL]
         comparable = comparable if len(comparable) else costs
-        best = comparable.loc[comparable.groupby("model")["accuracy"].idxmax()]
-        middle = (costs["train_seconds"].min() * costs["train_seconds"].max()) ** 0.5
-        for point in best.itertuples():
-            left = point.train_seconds <= middle
-            row[0].annotate(
-                shortened(point.combo, 1.5, 8),
-                xy=(point.train_seconds, point.accuracy),
-                xytext=(6 if left else -6, 4),
-                textcoords="offset points",
-                ha="left" if left else "right",
-                fontsize=8,
-                color="0.3",
-            )
+        _name_best(row[0], comparable, (costs["train_seconds"].agg(["min", "max"]).prod()) ** 0.5)
         row[0].yaxis.set_major_formatter(percent)
         row[0].set_ylabel("Accuracy, mean over seeds")
         handles = [
@@ -94,10 +82,26 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
         best = comparable.loc[comparable["accuracy"].idxmax()]
         title = (
             f"Most accurate: {best['model']} on {best['combo']}, {percentage(best['accuracy'])} "
-            f"after {best['train_seconds']:,.0f} s of training"
+            f"after {duration(best['train_seconds'])} of training"
         )
         set_title(figure, title)
     return figure
+
+
+def _name_best(axes: Axes, costs: pd.DataFrame, middle: float) -> None:
+    """Name the best combo of each model, on that side of the point on which there is room."""
+    best = costs.loc[costs.groupby("model")["accuracy"].idxmax()]
+    for point in best.itertuples():
+        left = point.train_seconds <= middle
+        axes.annotate(
+            shortened(point.combo, 1.5, 8),
+            xy=(point.train_seconds, point.accuracy),
+            xytext=(6 if left else -6, 4),
+            textcoords="offset points",
+            ha="left" if left else "right",
+            fontsize=8,
+            color="0.3",
+        )
 
 
 def _draw_points(
