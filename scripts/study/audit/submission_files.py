@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from study.config.imports import model_names
 from study.errors import StudyError
 from study.runs.run import read_runs, run_of
 from study.wording import size
@@ -62,7 +63,7 @@ def check_runs(results: Path, record: Mapping[str, Any]) -> None:
     ):
         raise StudyError(f"{results}: lists over {_MOST_RUNS:,} runs or {_MOST_MODELS:,} models")
     named = [run_of(results, run["combo"], run["model"], run["seed"]) for run in record["runs"]]
-    named += [run_of(results, "v1", model, 0) for model in models]
+    named += [run_of(results, "v1", model, 0) for model in model_names({"models": models})]
     for run in [*named, *(read_runs(listed) if listed.is_file() else ())]:
         inside = run.folder.is_relative_to(results)
         parts = run.folder.relative_to(results).parts if inside else ()

@@ -16,7 +16,7 @@ from study.config.recipe_checks import (
     check_search,
     resolve_recipe,
 )
-from study.config.schema import check_schema
+from study.config.schema import check_schema, yaml_text
 from study.data.datasets import dataset
 from study.data.names import OWN
 from study.files import read_yaml, with_home
@@ -143,8 +143,9 @@ def why_not_comparable(
             return f"{name} did not search what tune.{model} does; remove it"
         otherwise = f"take {name} out of reproduce.systems"
         for key, value in system["split"].items():
-            if config[key] != value:
-                return f"{name} needs {key}: {value}; write that or {otherwise}"
+            found = [item for item in config[key].items() if item != ("folds", 0)]
+            if dict(found) != value:
+                return f"{name} needs {yaml_text(key, value)}; write that or {otherwise}"
         for partition, size in system.get("partitions", {}).items():
             if sizes.get(partition) != size:
                 return (

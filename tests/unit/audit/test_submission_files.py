@@ -91,6 +91,15 @@ def test_a_run_lies_in_the_results(run, handed_in):
         check_runs(handed_in / "results", {"runs": []})
 
 
+def test_imported_models_are_known_by_their_names(handed_in):
+    clip = {"name": "clip", "predictions": "preds/clip.csv"}
+    record = {"runs": [], "config": {"models": ["cnn2", clip]}}
+    check_runs(handed_in / "results", record)
+    clip["name"] = "../../.."
+    with pytest.raises(StudyError, match="outside the study's results"):
+        check_runs(handed_in / "results", record)
+
+
 @pytest.mark.parametrize(
     ("runs", "models", "rows"),
     [([None] * 10_001, [], 0), ([], ["cnn2"] * 1001, 0), ([], [], 1_000_000)],

@@ -59,6 +59,9 @@ def test_verdicts_follow_the_tolerance(claim, ours, expected):
     assert verdict(claim, ours) == expected
 
 
+_SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -75,12 +78,14 @@ def test_verdicts_follow_the_tolerance(claim, ours, expected):
             {"overrides": {"cnn2": {"epochs": 1}}},
             "S0 was trained by the recipe cnn2, which overrides.cnn2 changes",
         ),
-        ({"split": {"train": 0.8, "val": 0.1, "test": 0.1}}, "S0 needs split: {'train': 0.7"),
+        ({"split": {"train": 0.8, "val": 0.1, "test": 0.1}}, "S0 needs split: {train: 0.7"),
+        ({"split": {**_SHARES, "folds": 3}}, "S0 needs split: {train: 0.7"),
+        ({"split": {**_SHARES, "folds": 0}}, None),
         (
             {"tune": {"cnn3": {"keys": {"batch_size": [8]}}}},
             "S1 did not search what tune.cnn3 does",
         ),
-        ({"reproduce": ["S2"], "official": {"val": 0.1}}, "S2 needs official: {'val': 0}"),
+        ({"reproduce": ["S2"], "official": {"val": 0.1}}, "S2 needs official: {val: 0}"),
     ],
 )
 def test_a_changed_study_is_no_reproduction(changes, reason):
