@@ -6,8 +6,8 @@ mean of their probabilities. Images may have any size and kind. They become what
 images became (dataset.fit in its configuration), or else the middle with the study's ratio of sides
 is scaled to its size.
 
-One folder with sub-folders that are called like classes of the study has its images labelled: the
-accuracy and the most frequent confusions are said too.
+The sub-folders of a single folder may be called like classes of the study. Then they are taken for
+labels, and the accuracy and the most frequent confusions are said too.
 
 On a terminal the likeliest classes are shown as a table; to a pipe, or a file by --output, goes CSV
 with every probability.

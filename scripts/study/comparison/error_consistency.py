@@ -55,7 +55,7 @@ def agreement_table(study: Study) -> pd.DataFrame:
 
 
 def _known(study: Study, combo: str, model: str) -> dict[int, Answers]:
-    """Return the answers, by seed, of runs of which it is known what they were trained on."""
+    """Return the answers by seed, of those runs whose training images are known."""
     return {seed: one for seed, one in study.group(combo, model).items() if one.unseen.any()}
 
 

@@ -157,9 +157,9 @@ def power(table: pd.DataFrame) -> list[Finding]:
     )
     text = (
         f"With {counted(int(rows['n_seeds'].max()), 'seed')}, and adjusted for "
-        f"{rows['n_pairs'].max()} pairs, the typical difference between combos is found in four "
-        f"of five cases if it is at least {detectable}. The range in brackets is there because "
-        "the noise itself is an estimate."
+        f"{counted(int(rows['n_pairs'].max()), 'pair')}, four of five studies like this one find a "
+        f"true difference between two combos that is at least {detectable}. The range in brackets "
+        "is there because the noise itself is an estimate."
     )
     needed = ", ".join(
         "no number of seeds suffices on these images"
@@ -169,8 +169,8 @@ def power(table: pd.DataFrame) -> list[Finding]:
     )
     if needed:
         text += (
-            f" To know it to ± {100 * rows['precision'].max():.1f} points takes seeds, in four "
-            f"of five cases: {needed}."
+            f" Number of seeds with which an interval is at most ± "
+            f"{100 * rows['precision'].max():.1f} points in four of five cases: {needed}."
         )
     return [Finding("What this study can find", text, "Comparisons")]
 

@@ -174,7 +174,7 @@ def variance_figure(components: pd.DataFrame) -> Figure:
         for model in models:
             axes.plot([], [], linestyle="", **looks[model], label=model)
         axes.set_yticks(range(len(sources)), sources)
-        axes.invert_yaxis()
+        axes.set_ylim(len(sources) - 0.5, -0.5)
         axes.set_xlim(0, most if most > 0 else 1)
         axes.set(
             xlabel="Standard deviation of accuracy, points "

@@ -57,8 +57,9 @@ def lr_find_figure(
         figure, axes = plt.subplots(figsize=(8, 4.6))
         axes.plot(rates, losses, color="0.75", linewidth=1, label="loss of a batch")
         axes.plot(rates, smoothed, color=COLOURS[0], label="smoothed")
-        for (name, place), colour, marker in zip(
-            places.items(), COLOURS[1:], MARKERS, strict=False
+        # Of suggestions that agree the first is the larger mark, so that both are seen.
+        for (name, place), colour, marker, markersize in zip(
+            places.items(), COLOURS[1:], MARKERS, (12, 7, 5), strict=False
         ):
             label = f"{name}: {rates[place]:.3g}"
             axes.plot(
@@ -66,7 +67,7 @@ def lr_find_figure(
                 smoothed[place],
                 marker,
                 color=colour,
-                markersize=9,
+                markersize=markersize,
                 zorder=3,
                 label=label,
             )

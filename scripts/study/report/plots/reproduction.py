@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from study.report.plots.style import COLOURS, STYLE, percent, set_title
+from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title
 
 
 def reproduction_figure(
@@ -79,6 +80,7 @@ def _draw_published_curve(
         markersize=3,
         label="published",
     )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(f"Epoch ({curve['measured_on']} of {curve['combo']})")
 
 
@@ -114,4 +116,4 @@ def _draw_published_points(axes: plt.Axes, system: Mapping[str, Any], table: pd.
                 axes.errorbar(
                     position + offset, row[column], spread, fmt=marker, color=colour, label=label
                 )
-    axes.set_xticks(range(len(finals)), [claim["combo"] for claim in finals])
+    set_ticks(axes, [claim["combo"] for claim in finals], 3.8)
