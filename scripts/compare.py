@@ -42,7 +42,8 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     external = index.publishers_test if arguments.external_test else None
     study, outside = read_study(
-        arguments.runs, index.labels, arguments.partitions, index.groups, external
+        *(arguments.runs, index.labels, arguments.partitions),
+        *(index.groups, external, index.left_out),
     )
     tables = comparison_tables(study, outside, index, arguments.precision)
     for path in arguments.tables:

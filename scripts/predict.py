@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.data.index import read_index
-from study.data.splits import ROLES, read_split, union
+from study.data.splits import ROLES, index_of_splits, read_split, union
 from study.devices import memory_advice, take_device
 from study.files import read_array, read_json
 from study.job import device_options, run_script
@@ -78,7 +77,7 @@ def maps_of_mistakes(
 def main(arguments: argparse.Namespace) -> None:
     """Write the predictions and the maps."""
     splits = [read_split(path) for path in arguments.splits]
-    record, labels = read_json(arguments.run), read_index(arguments.index).labels
+    record, index = read_json(arguments.run), index_of_splits(arguments.index, arguments.splits)
     images = read_array(arguments.images)
     roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
     if record["status"] == "diverged":
@@ -94,7 +93,7 @@ def main(arguments: argparse.Namespace) -> None:
     normalize = Normalize(**record["recipe"]["normalize"]).to(device)
     predictions = answers(model, normalize, images, roles, record)
     maps = maps_of_mistakes(
-        *(model, normalize, images, labels, predictions), count=arguments.explain
+        *(model, normalize, images, index.labels, predictions), count=arguments.explain
     )
     save_maps(arguments.maps, maps)
     save_predictions(arguments.output, predictions)

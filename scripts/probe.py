@@ -15,8 +15,8 @@ from safetensors.numpy import save as safetensors
 from study.audit.provenance import account
 from study.code import code_digest
 from study.config.probes import NO_MAPS, features_of
-from study.data.index import Index, read_index
-from study.data.splits import ROLES, read_split, union
+from study.data.index import Index
+from study.data.splits import ROLES, index_of_splits, read_split, union
 from study.errors import StudyError
 from study.files import (
     atomic_path,
@@ -126,7 +126,7 @@ def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
 def main(arguments: argparse.Namespace) -> None:
     """Write the files that a training and its predictions leave."""
     started = datetime.datetime.now(datetime.UTC)
-    index = read_index(arguments.index)
+    index = index_of_splits(arguments.index, arguments.splits)
     parents = [*arguments.splits, arguments.recipe, arguments.record]
     record = fitted_run(arguments, index) | {
         "seed": arguments.seed,
