@@ -160,6 +160,7 @@ def _study(
     parts.append(array_part("extras", extras.astype(np.uint32)))
     digests = [hashlib.sha256(picked(data.images, i)).hexdigest() for i in ids]
     parts.append(json_part("sha256", digests))
+    parts.append(json_part("corrections", list(data.corrections)))
     for i, start in enumerate(range(0, len(ids), block)):
         rows = slice(start, start + block)
         parts += [
