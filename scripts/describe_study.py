@@ -57,12 +57,13 @@ def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: A
 
 
 def with_corrections(results: Results, index: Index) -> Results:
-    """Return the tables with what corrections changed, and near-duplicates by the labels now."""
-    pairs = results.duplicates
+    """Return the tables with what corrections changed, without images that are left out."""
+    pairs, images = results.duplicates, results.hard_examples
     one, other = pairs[["image_id", "other_id"]].to_numpy(int).T
     differ = pairs.assign(labels_differ=index.labels[one] != index.labels[other])
     kept = differ[~(index.left_out[one] | index.left_out[other])]
-    return results._replace(duplicates=kept, corrected=what_changed(index))
+    images = images[~index.left_out[images["image_id"].to_numpy(int)]]
+    return results._replace(duplicates=kept, hard_examples=images, corrected=what_changed(index))
 
 
 def main(arguments: argparse.Namespace) -> None:
