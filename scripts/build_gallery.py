@@ -22,6 +22,7 @@ from study.report.gallery.data import (
     listed_images,
     nearest_training_images,
 )
+from study.report.gallery.neighbours import what_misled
 from study.report.gallery.page import gallery_page
 from study.runs.gradcam_maps import load_maps
 from study.runs.run import Run, best_measured_run, read_runs
@@ -84,6 +85,11 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         near = nearest_training_images(
             best.predictions(), index.labels, image_ids, confused, _NEIGHBOURS, features
         )
+    misled_by, misleading = what_misled(runs, answers, image_ids, confused)
+    near_label, near_confused = (
+        np.where(misled_by[:, None] < 0, plain, misleading[:, place, :_NEIGHBOURS])
+        for place, plain in ((1, near[0]), (0, near[1]))
+    )
     return GalleryData(
         table,
         index.classes,
@@ -91,8 +97,11 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         answers,
         read_array(arguments.images),
         runs.index(best) if best else None,
-        *near,
+        near_label,
+        near_confused,
         confused,
+        misled_by,
+        ranking.set_index("image_id")[["hardness", "label_suspicion"]].sort_index().to_numpy(),
         maps,
         why_no_suspects(ranking["error_rate"].to_numpy(), ranking["n_comparable"].to_numpy()),
         Path(file).name.removesuffix(".neighbours.npz") if file else "",

@@ -2,6 +2,7 @@
 """Get a data set's source files from a local archive, a folder or the network; verify them."""
 
 import argparse
+import json
 from pathlib import Path
 
 from study.data.datasets import Source, dataset
@@ -21,6 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
         images=Path(arguments.images) if arguments.images else None,
         test_images=Path(arguments.test_images) if arguments.test_images else None,
         group=arguments.group,
+        classes=json.loads(arguments.classes or "{}"),
         image_size=arguments.image_size,
         fit=arguments.fit,
         digest=arguments.digest,
@@ -69,6 +71,13 @@ if __name__ == "__main__":
         default="",
         const="",
         help="pattern that finds the group of your own images in their paths",
+    )
+    parser.add_argument(
+        "--classes",
+        nargs="?",
+        default="",
+        const="",
+        help='classes to merge, rename or leave out, JSON, such as {"pet": ["cat", "dog"]}',
     )
     parser.add_argument(
         "--image-size",

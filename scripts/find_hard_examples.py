@@ -58,6 +58,7 @@ def main(arguments: argparse.Namespace) -> None:
         of="hard_examples.csv",
     )
     write_text(arguments.page, page)
+    write_behind(arguments, judgements.behind.table(table), images)
     write_table(arguments.output, table, "%.6f")
 
 
@@ -120,6 +121,22 @@ def write_confusions(arguments: argparse.Namespace, judged: pd.DataFrame) -> Non
         else message_figure("No image is wrong for two of four judges of equal training size.")
     )
     save_figure(figure, arguments.confusions_figure)
+
+
+def write_behind(arguments: argparse.Namespace, table: pd.DataFrame, images: np.ndarray) -> None:
+    """Write which training images stand behind mistakes, and a page of the worst."""
+    write_table(arguments.behind, table, "%.6f")
+    top = table.head(arguments.top)
+    page = html_page(
+        top,
+        f"The {len(top)} training images that stand behind most mistakes",
+        "A run that is mistaken sees this image as the nearest of those of the class that it says. "
+        "Mistakes count of runs that may judge the image. Look at the label of what stands "
+        "behind many: it may be the wrong one.",
+        [np.asarray(images[i]) for i in top["image_id"]],
+        of="hard_examples/behind_mistakes.csv",
+    )
+    write_text(arguments.behind_page, page)
 
 
 def map_of(judged: pd.DataFrame) -> Figure:
@@ -192,6 +209,12 @@ if __name__ == "__main__":
         required=True,
         help="table to write: label and consensus of hard images, .csv",
     )
+    parser.add_argument(
+        "--behind",
+        required=True,
+        help="table to write: training images that stand behind mistakes, .csv",
+    )
+    parser.add_argument("--behind-page", required=True, help="page to write with these, .html")
     parser.add_argument(
         "--page", required=True, help="page to write with the hardest images, .html"
     )

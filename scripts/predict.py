@@ -3,53 +3,59 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.data.index import Index
 from study.data.splits import ROLES, index_of_splits, read_split, union
 from study.devices import memory_advice, take_device
 from study.files import read_array, read_json
 from study.job import device_options, run_script
 from study.runs.gradcam_maps import GradcamMaps, explained, no_maps, save_maps
-from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
+from study.runs.predictions import (
+    ROLE_CODES,
+    Predictions,
+    no_predictions,
+    roles_in_run,
+    save_predictions,
+)
+from study.runs.second_looks import SecondLook, with_neighbours
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-
-_BATCHES = 16  # of images in memory at once
 
 
 def answers(
     model: "nn.Module",
     normalize: "Callable[[Tensor], Tensor]",
     images: np.ndarray,
+    index: Index,
     roles: np.ndarray,
-    record: dict,
-) -> Predictions:
-    """Return the logits of every image and its role in this run."""
-    import torch
+    recipe: Mapping[str, Any],
+    *,
+    views: bool,
+    neighbours: bool,
+) -> tuple[Predictions, SecondLook]:
+    """Return the logits of every image and its role in this run, and what a second look says."""
+    from study.models.second_looks import answers_to, search_by_torch
 
-    from study.data.blocks import blocks
-    from study.models.inference import images_at_once, predict
-
-    device, views = next(model.parameters()).device, record["recipe"].get("test_time", "plain")
-    # Whole batches, so that it does not matter how many are in memory at once.
-    size = _BATCHES * images_at_once(model, images.shape[1])
     with memory_advice():
-        logits = [
-            predict(model, normalize, torch.from_numpy(block).to(device), views=views).cpu()
-            for _, block in blocks(images, size)
-        ]
-    predictions = Predictions(torch.cat(logits).numpy(), roles)
-    if not np.isfinite(predictions.logits).all():
-        # As after a last step that was too large: no answer of such a model counts.
-        print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)
-        predictions = no_predictions(roles, len(record["classes"]))
-    return predictions
+        judged = ~np.isin(roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
+        said = answers_to(
+            *(model, normalize, images, recipe, judged), views=views, neighbours=neighbours
+        )
+        if not np.isfinite(said.logits).all():
+            # As after a last step that was too large: no answer of such a model counts.
+            print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)
+            return no_predictions(roles, len(index.classes)), SecondLook()
+        predictions, look = Predictions(said.logits, roles), SecondLook(said.view_logits)
+        if said.directions is not None:
+            search = search_by_torch(next(model.parameters()).device)
+            look = with_neighbours(look, said.directions, index.labels, predictions, search)
+    return predictions, look
 
 
 def maps_of_mistakes(
@@ -91,12 +97,16 @@ def main(arguments: argparse.Namespace) -> None:
 
     model = load_model(arguments.weights, record, device)
     normalize = Normalize(**record["recipe"]["normalize"]).to(device)
-    predictions = answers(model, normalize, images, roles, record)
+    predictions, look = answers(
+        *(model, normalize, images, index, roles, record["recipe"]),
+        views=arguments.views,
+        neighbours=arguments.neighbours,
+    )
     maps = maps_of_mistakes(
         *(model, normalize, images, index.labels, predictions), count=arguments.explain
     )
     save_maps(arguments.maps, maps)
-    save_predictions(arguments.output, predictions)
+    save_predictions(arguments.output, predictions, look)
 
 
 if __name__ == "__main__":
@@ -114,6 +124,16 @@ if __name__ == "__main__":
         type=int,
         default=10,
         help="how many of the most confident mistakes get maps of Grad-CAM (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--views",
+        action="store_true",
+        help="look at mirrored and shifted images too, where the recipe's training did",
+    )
+    parser.add_argument(
+        "--neighbours",
+        action="store_true",
+        help="say which training images the network sees as like an image",
     )
     parser.add_argument("--maps", required=True, help="maps to write, .npz")
     parser.add_argument("--output", required=True, help="predictions to write, .npz")

@@ -15,6 +15,8 @@ from safetensors.numpy import save as safetensors
 from study.audit.provenance import account
 from study.code import code_digest
 from study.config.probes import NO_MAPS, features_of
+from study.data.blocks import blocks
+from study.data.embedding import directions
 from study.data.index import Index
 from study.data.splits import ROLES, index_of_splits, read_split, union
 from study.errors import StudyError
@@ -30,6 +32,7 @@ from study.files import (
 from study.job import run_script
 from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
+from study.runs.second_looks import SecondLook, with_neighbours
 from study.runs.untrained import write_no_dynamics
 from study.training.epoch import Epoch
 from study.training.probes import Fitted, fit, log_loss
@@ -112,8 +115,12 @@ def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
     epoch = epoch_of(fitted, index.labels, image_ids, seconds) | {"chain": digest[:16]}
     write_csv(arguments.history, Epoch.columns(), [[epoch[name] for name in Epoch.columns()]])
     write_no_dynamics(arguments.dynamics)
-    roles = roles_in_run(len(features), image_ids)
-    save_predictions(arguments.predictions, Predictions(fitted.logits, roles))
+    predictions = Predictions(fitted.logits, roles_in_run(len(features), image_ids))
+    look = SecondLook()
+    if arguments.neighbours:
+        rows = np.concatenate([directions(block) for _, block in blocks(features)])
+        look = with_neighbours(look, rows, index.labels, predictions)
+    save_predictions(arguments.predictions, predictions, look)
     print(f"validation accuracy {epoch['val_accuracy']:.4f}; {fitted.facts}; {seconds:.1f} s")
     weights = {"file": features_of(recipe), "sha256": made_of["weights"]}
     return training_record(fitted, image_ids, made_of, seconds) | {
@@ -157,6 +164,11 @@ if __name__ == "__main__":
     parser.add_argument("--history", required=True, help="table to write: one row, .csv")
     parser.add_argument("--dynamics", required=True, help="empty statistics to write, .npz")
     parser.add_argument("--run", required=True, help="record of the run to write, .json")
+    parser.add_argument(
+        "--neighbours",
+        action="store_true",
+        help="say which training images have features that are like an image's",
+    )
     parser.add_argument("--predictions", required=True, help="predictions to write, .npz")
     parser.add_argument("--maps", required=True, help="to write: that it has no maps, .npz")
     run_script(parser, main)

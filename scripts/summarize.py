@@ -22,6 +22,7 @@ from study.report.tables import html_page, write_table
 from study.runs.run import n_of, read_runs
 from study.runs.summary import summary_table
 from study.runs.tree import ResultsTree
+from study.wording import combos_and_models
 
 _GROUP = ["combo", "model"]
 # Numbers that are unknown of imported models.
@@ -115,7 +116,7 @@ def main(arguments: argparse.Namespace) -> None:
     shown = _with_external(_SHOWN, summary, "test_accuracy")
     about = "\n".join([_ABOUT_RUNS, *imported_notes(runs)])
     write_text(arguments.page, html_page(summary[shown], n_runs, about, of="summary.csv"))
-    title = f"{len(groups)} combos and models over seeds: {n_runs}"
+    title = f"{combos_and_models(len(groups))} over seeds: {n_runs}"
     shown = _with_external(_SHOWN_OF_GROUPS, groups, "test_accuracy_mean", "test_accuracy_sd")
     write_text(
         arguments.groups_page,

@@ -2,6 +2,7 @@
 """Compare scores of hardness with people's judgements of the same images."""
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from study.hardness.human_agreement import (
     precision_and_recall,
 )
 from study.hardness.human_votes import HARD_FOR_PEOPLE, human_targets
+from study.hardness.noise_ceiling import halves_of
 from study.hardness.vote_files import READERS, read_votes
 from study.job import run_script
 from study.report.plots.style import Figure, save_figure
@@ -39,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     images = images_by_source(arguments, index)
     tables = []
     for kind, judged in images.items():
-        table = agreement(judged, arguments.resamples, arguments.seed, index.groups)
+        table = agreement(judged, arguments.resamples, arguments.seed, index.groups, index.labels)
         table.insert(1, "source", kind)
         tables.append(table)
     results = pd.concat(tables, ignore_index=True)
@@ -50,7 +52,8 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.precision_recall,
     )
     save_figure(human_error(crossed, images), arguments.human_error)
-    text = description(crossed, arguments.resamples)
+    voted_once = [kind for kind, judged in images.items() if halves_of(judged, 0) is None]
+    text = description(crossed, arguments.resamples, voted_once)
     write_text(arguments.page, html_page(results, title, text, of="validation.csv"))
     write_table(arguments.output, results, "%.6f")
 
@@ -81,18 +84,24 @@ def human_error(crossed: dict[str, np.ndarray], images: dict[str, pd.DataFrame])
     )
 
 
-def description(crossed: dict[str, np.ndarray], resamples: int) -> str:
+def description(crossed: dict[str, np.ndarray], resamples: int, voted_once: Sequence[str]) -> str:
     """Return what the page says above its table."""
     counts = "; ".join(
         f"{kind}: {table[1, 1]} hard for both, {table[1, 0]} for models only, "
         f"{table[0, 1]} for people only, {table[0, 0]} for neither"
         for kind, table in crossed.items()
     )
+    missing = "".join(
+        f" {kind} has none: its images have one vote each, which cannot be halved."
+        for kind in voted_once
+    )
     return (
         "Scores of hardness against what people said of the same images; low and high are the ends "
         f"of 95 % intervals from {resamples} bootstrap resamples of the images, the same for all "
         f"scores. Hard for models: mean probability of the label below {HARD_FOR_MODELS}; hard for "
-        f"people: at least {HARD_FOR_PEOPLE:.0%} of them chose otherwise. {counts}."
+        f"people: at least {HARD_FOR_PEOPLE:.0%} of them chose otherwise. {counts}. The noise "
+        "ceiling is what the best possible score could reach with so few votes (split halves, "
+        f"Spearman–Brown).{missing}"
     )
 
 

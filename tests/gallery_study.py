@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.data.embedding import directions
 from study.data.index import read_index
 from study.files import write_csv, write_json
 from study.runs.predictions import (
@@ -17,6 +18,7 @@ from study.runs.predictions import (
     roles_in_run,
     save_predictions,
 )
+from study.runs.second_looks import SecondLook, with_neighbours
 from study.runs.tree import ResultsTree
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -130,15 +132,25 @@ class GalleryStudy:
 
     def _rank(self) -> None:
         out, figures = self.folder, ("map-figure", "growth-figure", "confusions-figure")
-        tables = ("reliability", "growth", "confusions")
+        tables = ("reliability", "growth", "confusions", "behind")
         self._run(
             "find_hard_examples.py", *self._common(), *self.neighbours,
             "--images", out / "images.npy", "--partitions", out / "v1.csv", out / "v2.csv",
             "--output", out / "hard_examples.csv", "--top-table", out / "top.csv",
-            "--page", out / "h.html", "--top", 20,
+            "--page", out / "h.html", "--behind-page", out / "b.html", "--top", 20,
             *(a for name in tables for a in (f"--{name}", out / f"{name}.out.csv")),
             *(a for name in figures for a in (f"--{name}", out / f"{name}.svg")),
         )  # fmt: skip
+
+    def look_again(self) -> None:
+        """Give each run a second look: its neighbours by features that say nothing."""
+        rows = directions(np.random.default_rng(9).normal(size=(len(self.labels), 4)))
+        for run in self.runs:
+            predictions = self.predictions(*run)
+            if not predictions.diverged:
+                look = with_neighbours(SecondLook(), rows, self.labels, predictions)
+                path = self.run_folder(*run) / "predictions.npz"
+                save_predictions(path, predictions, look)
 
     def _common(self) -> list:
         return [

@@ -388,8 +388,13 @@ def csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
 
 
 def delimiter_of(header: str) -> str:
-    """Return what separates the columns of a table with this header: a comma, ";" or a tab."""
-    return next((mark for mark in ",;\t" if mark in header), ",")
+    """Return what separates the columns of a table with this header: a comma, ";" or a tab.
+
+    A name may have one of them too, such as "cat, big". So it is the one that is there most often
+    outside quotation marks; of equally many the first in the header.
+    """
+    outside = "".join(header.split('"')[::2])
+    return max(",;\t", key=lambda mark: (outside.count(mark), -outside.find(mark)))
 
 
 def table_rows(stream: IO[str]) -> "csv.DictReader[str]":

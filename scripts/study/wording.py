@@ -6,8 +6,22 @@ def counted(n: int, thing: str) -> str:
     return f"{n:,} {thing}{'s' * (n != 1)}"
 
 
+def combos_and_models(n: int) -> str:
+    """Return "1 combo and model" or "6 combos and models"."""
+    return f"{n:,} combo{'s' * (n != 1)} and model{'s' * (n != 1)}"
+
+
+def percentage(share: float, decimals: int = 1) -> str:
+    """Return a share in percent, with more decimals where it would else seem to be none or all."""
+    while decimals < 4 and 0 < share < 1 and round(share, 2 + decimals) in (0, 1):
+        decimals += 1
+    return f"{share:.{decimals}%}"
+
+
 def duration(seconds: float) -> str:
     """Return a time in words, in a unit that suits it."""
+    if 0 < seconds < 0.5:
+        return "less than a second"
     if seconds >= 5400:
         return f"{seconds / 3600:,.1f} hours"
     return (
@@ -32,4 +46,5 @@ def size(n_bytes: float) -> str:
 
 def real_differences(n_real: int, n: int) -> str:
     """Return "1 of 25 differences of accuracy is real"."""
-    return f"{n_real:,} of {n:,} differences of accuracy {'is' if n_real == 1 else 'are'} real"
+    verb = "is" if n_real == 1 else "are"
+    return f"{n_real:,} of {counted(n, 'difference')} of accuracy {verb} real"

@@ -157,7 +157,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     pixels = ["--images", folder / "raw" / "images.npy"]
     images = [*pixels, "--duplicates", folder / "duplicates.csv"]
     hard = [("output", "csv"), ("top-table", "csv"), ("reliability", "csv"), ("growth", "csv"),
-        ("confusions", "csv"), ("page", "html"),
+        ("confusions", "csv"), ("page", "html"), ("behind", "csv"), ("behind-page", "html"),
             ("map-figure", "svg"), ("growth-figure", "svg"),
             ("confusions-figure", "svg")]  # fmt: skip
     compared = [

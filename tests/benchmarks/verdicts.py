@@ -22,7 +22,7 @@ from scipy.special import ndtri
 from study.comparison.answers import Answers, Study
 from study.comparison.tables import pairs_by
 
-ACCURACY, EASE, TASTE = 0.5, 0.15, 0.2
+EASE, TASTE = 0.15, 0.2
 _SPREAD = math.hypot(EASE, TASTE) * ndtri((np.arange(2000) + 0.5) / 2000)
 
 
@@ -40,6 +40,8 @@ class Design(NamedTuple):
         unstable: by what the noise of the last model is multiplied.
         gap: by what a combo of one partition more, or the next model, is better.
         lost: positions (combo, model, seed) of runs that diverged.
+        accuracy: of a run before it is cut off at 1: 1.1, 1.2, 1.35 and 1.5 make 94, 97, 99.2 and
+            99.8 %.
     """
 
     sizes: tuple = (1, 1, 1, 2, 3)
@@ -52,6 +54,7 @@ class Design(NamedTuple):
     unstable: float = 1
     gap: float = 0
     lost: tuple = ()
+    accuracy: float = 0.5
 
     @property
     def groups(self) -> list[tuple[str, str]]:
@@ -76,7 +79,8 @@ def simulate(design: Design, random: np.random.Generator) -> tuple[Study, dict, 
     noise[design.models - 1 :: design.models] *= design.unstable
     n_images = n if official else (design.pool or n * design.seeds)
     ease = random.normal(0, EASE, (n_images, 1)) + random.normal(0, TASTE, (n_images, len(groups)))
-    right_chance = np.clip(ACCURACY + better + ease, 0, 1)
+    chance = design.accuracy + better + ease
+    right_chance = np.clip(chance, 0, 1)
     runs, answered = [], []
     for seed in range(design.seeds):
         if official:
@@ -89,7 +93,7 @@ def simulate(design: Design, random: np.random.Generator) -> tuple[Study, dict, 
             test = np.sort(random.choice(design.pool, n, replace=False))
         else:
             test = np.arange(seed * n, (seed + 1) * n)
-        shifted = right_chance[test] + random.normal(0, noise)
+        shifted = chance[test] + random.normal(0, noise)
         right = random.random(shifted.shape) < shifted
         for g, (combo, model) in enumerate(groups):
             known = {"record": {"n_train": 1000 * sizes[g // design.models]}}
@@ -101,7 +105,7 @@ def simulate(design: Design, random: np.random.Generator) -> tuple[Study, dict, 
                 answered.append(Answers(run, test, {"accuracy": right[:, g]}, 0, empty, {}))
     runs.sort(key=lambda run: groups.index((run.combo, run.model)))
     partitions = [f"c{i}" for i, size in enumerate(design.sizes) if size == 1]
-    of_all = np.clip(ACCURACY + better + _SPREAD[:, None], 0, 1).mean(axis=0)
+    of_all = np.clip(design.accuracy + better + _SPREAD[:, None], 0, 1).mean(axis=0)
     everywhere = dict(zip(groups, of_all, strict=True))
     here = dict(zip(groups, right_chance.mean(axis=0), strict=True))
     return Study(runs, answered, partitions), everywhere, here
@@ -187,6 +191,13 @@ DESIGNS = [
          Design((1, 1), seeds=folds * rounds, pool=600, folds=folds, noise=(noise,)), "")
         for folds, rounds in ((3, 1), (5, 1), (5, 4), (2, 5))
         for noise in (0.02, 0.0)
+    ),
+    *(
+        (24, f"nearly perfect ({accuracy}), {n} images, {s} seeds{', official' * (size != 1)}",
+         Design((size,), 2, s, n, noise=(0.01 * (s > 1),), gap=0.06, accuracy=accuracy - 0.06), "")
+        for n in (60, 150, 1000)
+        for accuracy in (1.1, 1.2, 1.35, 1.5)
+        for s, size in ((1, "official"), (2, "official"), (2, 1), (3, "official"), (3, 1))
     ),
 ]  # fmt: skip
 

@@ -52,6 +52,7 @@ def study(tmp_path_factory):
         image_ids=np.array(study.mapped), layers=np.array(["last"]), maps=maps
     )
     save_maps(study.folder / "b.npz", mapped)
+    study.look_again()
     study.build("--gradcam", study.folder / "b.npz")
     return study
 
@@ -307,9 +308,15 @@ def test_the_nearest_images_are_shown_and_lead_to_their_own_dossier(gallery, stu
     image = study.listed()["image_id"][0]
     figures = gallery.locator("#dossier .near figure")
     assert figures.count() == 8
+    ranking = pd.read_csv(study.folder / "hard_examples.csv").set_index("image_id")
+    ranking = ranking[["hardness", "label_suspicion"]]
     for figure in figures.all():
-        number, name = figure.locator("figcaption > *").all_inner_texts()
+        number, name, scores = figure.locator("figcaption > *").all_inner_texts()
         assert name == CLASSES[study.labels[int(number)]] and int(number) != image
+        own = ranking.loc[int(number)].fillna(np.nan)
+        said = [float(value.replace("–", "nan")) for value in re.findall("[0-9.]+|–", scores)]
+        assert said == pytest.approx(list(own), abs=0.006, nan_ok=True)
+    assert "the best run that takes it for this" in gallery.locator("#dossier .near").inner_text()
     button = gallery.locator("#dossier .near figure button").first
     number = button.inner_text()
     button.click()

@@ -1,5 +1,6 @@
 import functools
 import itertools
+import json
 
 from study.config.partition_checks import has_external_test, keeps_together
 from study.data.corrections import corrections_digest, corrections_file
@@ -31,6 +32,15 @@ with end_in_one_line():
     )
     MEMORY_OF_TRAINING = memory_of_images(
         config, "results/data/manifest.json", base=3500, least=4000
+    )
+    # 6 kB an image: what a network makes of it, and of those that it trained on once more.
+    MEMORY_OF_PREDICTING = memory_of_images(
+        config,
+        "results/data/manifest.json",
+        base=2500,
+        least=3000,
+        side=32,
+        value_bytes=2,
     )
 
 

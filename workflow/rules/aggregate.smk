@@ -207,6 +207,13 @@ rule find_hard_examples:
         reliability="results/hard_examples/reliability.csv",
         growth="results/hard_examples/growth.csv",
         confusions="results/hard_examples/confusions.csv",
+        behind="results/hard_examples/behind_mistakes.csv",
+        behind_page=report(
+            "results/hard_examples/behind_mistakes.html",
+            caption="../report/behind_mistakes.rst",
+            category=chapter("Hard examples"),
+            labels={"item": "training images behind mistakes, table"},
+        ),
         page=report(
             "results/hard_examples.html",
             caption="../report/hard_examples.rst",
@@ -260,6 +267,8 @@ rule find_hard_examples:
         " --reliability {output.reliability:q}"
         " --growth {output.growth:q}"
         " --confusions {output.confusions:q}"
+        " --behind {output.behind:q}"
+        " --behind-page {output.behind_page:q}"
         " --page {output.page:q}"
         " --map-figure {output.map:q}"
         " --growth-figure {output.growth_figure:q}"

@@ -22,6 +22,7 @@ rule download:
         images=DATASET["path"],
         test_images=DATASET["test_path"],
         image_groups=DATASET.get("group", ""),
+        image_classes=json.dumps(DATASET.get("classes", {})),
     params:
         code=code("download.py", *dataset_modules(DATASET["name"])),
         dataset=DATASET["name"],
@@ -35,6 +36,7 @@ rule download:
         " --images {resources.images:q}"
         " --test-images {resources.test_images:q}"
         " --group {resources.image_groups:q}"
+        " --classes {resources.image_classes:q}"
         " {params.own:q}"
         " --checksums {input.checksums:q}"
         " --scratch results/scratch/download"

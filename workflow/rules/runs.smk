@@ -78,10 +78,13 @@ rule predict:
     threads: 1
     resources:
         gpu=GPUS,
-        mem_mb=3000,
+        mem_mb=MEMORY_OF_PREDICTING,
         runtime=60,
     params:
         code=code("predict.py", by_model=True),
+        looks=[
+            f"--{look}" for look in ("views", "neighbours") if config["hardness"][look]
+        ],
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/predict.py"'
         " --code {params.code:q}"
@@ -92,6 +95,7 @@ rule predict:
         " --run {input.run:q}"
         " --gpus {resources.gpu:q}"
         " --threads {threads:q}"
+        " {params.looks:q}"
         " --maps {output.maps:q}"
         " --output {output.predictions:q}"
         " > {log:q} 2>&1"
@@ -126,6 +130,7 @@ rule probe:
     params:
         code=code("probe.py"),
         wildcards=all_wildcards,
+        neighbours=["--neighbours"] if config["hardness"]["neighbours"] else [],
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/probe.py"'
         " --code {params.code:q}"
@@ -141,6 +146,7 @@ rule probe:
         " --history {output.history:q}"
         " --dynamics {output.dynamics:q}"
         " --run {output.run:q}"
+        " {params.neighbours:q}"
         " --predictions {output.predictions:q}"
         " --maps {output.maps:q}"
         " > {log:q} 2>&1"

@@ -74,7 +74,7 @@ def answer(arguments: argparse.Namespace) -> None:
     slots = counted(gpus, "GPU") if gpus else f"{counted(cores, 'job')} side by side"
     say(where, f"Time: about {duration(seconds)} with {slots}, on this machine without other work.")
     # Predictions, weights and figures of runs; images twice, tables of images and the gallery.
-    n_bytes = sum(n_images * 4 * n_classes + 4 * speeds[run.model][1] + 1e6 for run in runs)
+    n_bytes = sum(n_images * 9 * n_classes + 4 * speeds[run.model][1] + 1e6 for run in runs)
     if not ResultsTree(project.results).images.exists():
         n_bytes += n_images * (2 * math.prod(shape) + 1000)
     free = shutil.disk_usage(".").free
@@ -93,7 +93,11 @@ def _images(project: Project) -> tuple[int, tuple[int, ...], int]:
         return n, (height, width, *(channels or [1])), len(decoded["classes"])
     if asked["name"] in OWN:
         side = asked["image_size"]
-        return n, (side, side, 3), len(list_images(asked["path"], "").classes)
+        return (
+            n,
+            (side, side, 3),
+            len(list_images(asked["path"], classes=asked.get("classes")).classes),
+        )
     known = dataset(asked["name"])
     return n, (known.side, known.side, 3), known.n_classes
 

@@ -6,6 +6,9 @@ mean of their probabilities. Images may have any size and kind. They become what
 images became (dataset.fit in its configuration), or else the middle with the study's ratio of sides
 is scaled to its size.
 
+One folder with sub-folders that are called like classes of the study has its images labelled: the
+accuracy and the most frequent confusions are said too.
+
 On a terminal the likeliest classes are shown as a table; to a pipe, or a file by --output, goes CSV
 with every probability.
 """
@@ -14,6 +17,7 @@ import argparse
 import csv
 import io
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +25,7 @@ import numpy as np
 
 from study.cli.terminal import console, say, table
 from study.config.imports import trains_network
+from study.data.datasets.image_names import composed
 from study.data.image_files import find_images, fit_of, read_image
 from study.devices import take_device
 from study.errors import StudyError
@@ -36,8 +41,10 @@ from study.runs.run import (
     runs_on_disk,
 )
 from study.runs.tree import ResultsTree
+from study.wording import counted, percentage
 
 _MOST_ROWS = 100
+_MOST_CONFUSIONS = 5
 # Pictures of maps are enlarged to about this width, pixels.
 _SHOWN_WIDTH = 256
 
@@ -170,12 +177,49 @@ def _predict(
             images,
             probabilities.argmax(axis=1),
         )
+    if said := agreement(label_names(arguments.images, paths), classes, probabilities):
+        print(said, file=sys.stderr)
     if arguments.output not in (None, "-"):
         write_text(arguments.output, _csv(paths, classes, probabilities))
     if arguments.output == "-" or (arguments.output is None and not sys.stdout.isatty()):
         sys.stdout.write(_csv(paths, classes, probabilities))
     else:
         _show(arguments.images, paths, classes, probabilities, arguments.top)
+
+
+def label_names(given: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """Return the name of the sub-folder of each image where one folder was given, else ""."""
+    root = Path(given[0])
+    if len(given) > 1 or not root.is_dir():
+        return [""] * len(paths)
+    below = [path.relative_to(root).parts for path in paths]
+    return [composed(parts[0]) if len(parts) > 1 else "" for parts in below]
+
+
+def agreement(labels: Sequence[str], classes: Sequence[str], probabilities: np.ndarray) -> str:
+    """Return how many images are predicted as labelled, and the most frequent confusions, in words.
+
+    Args:
+        labels: n; "" without one.
+        classes: K names.
+        probabilities: float, n×K.
+
+    Returns:
+        "" where labels are missing or are no classes of the study.
+    """
+    if not set(labels) <= set(classes):
+        return ""
+    answers = [classes[k] for k in probabilities.argmax(axis=1)]
+    pairs = Counter(
+        f"{label} → {answer}"
+        for label, answer in zip(labels, answers, strict=True)
+        if label != answer
+    )
+    n, right = len(labels), len(labels) - pairs.total()
+    said = f"labels by sub-folder: {right:,} of {counted(n, 'image')} right "
+    said += f"({percentage(right / n)})"
+    most = ", ".join(f"{pair} ({count:,})" for pair, count in pairs.most_common(_MOST_CONFUSIONS))
+    return said + (f"; most frequent confusions, label → predicted: {most}" if most else "")
 
 
 def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray) -> str:

@@ -171,6 +171,8 @@ def configuration(
         "×".join(map(str, by_area[rank])) if len(sizes) else "?"
         for rank in (0, len(sizes) // 2, -1)
     )
+    span = low if low == high else f"{low} to {high}"
+    between = "" if low == high else f", {middle} in the middle"
     return _CONFIGURATION.format(
         n_images=f"{sum(counts.values()):,}",
         n_classes=len(counts),
@@ -181,7 +183,7 @@ def configuration(
         test=_TEST.format(_quoted(_seen_from(base, test_images))) if test_images else "",
         group=_GROUP.format(guess.pattern) if guess else "",
         image_size=plan.image_size,
-        sizes=f"{low} to {high} pixels, {middle} in the middle ({len(sizes):,} looked at)",
+        sizes=f"{span} pixels{between} ({len(sizes):,} looked at)",
         fit=f"fit: {plan.fit}",
         partitions=partitions,
         combos=combos,

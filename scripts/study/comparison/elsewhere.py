@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.comparison.answers import Answers, Study, image_values, is_uneven
+from study.comparison.answers import Answers, Study, image_steps, image_values, is_uneven
 from study.data.names import OFFICIAL
 from study.errors import StudyError
 from study.runs.prediction_files import KEYS, read_answers, read_saved_table, unique_index
@@ -67,7 +67,8 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
         right = log_p.argmax(axis=1) == of_image
         values = image_values(log_p, of_image, right, is_uneven(of_image))
         runs.append(run)
-        answered.append(Answers(run, test, values, len(test), np.zeros((2, 0), np.uint8), {}))
+        steps, empty = image_steps(of_image), np.zeros((2, 0), np.uint8)
+        answered.append(Answers(run, test, values, len(test), empty, {}, steps=steps))
     return Study(runs, answered, [], together)
 
 

@@ -7,17 +7,22 @@ import pandas as pd
 
 from study.comparison.intervals import t_interval
 from study.data.names import EXTERNAL
+from study.runs.metrics import NORMAL, wilson_interval
 from study.runs.summary import QUALITY
 
 _METRICS = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 # Where there are such images.
 _EXTERNAL = f"{EXTERNAL}_accuracy"
+# Shares, and of how many images.
+_SHARES = {"common_test_accuracy": "n_common_test", "test_accuracy": "n_test"}
 
 
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """Return mean, sd and 95 % t interval over seeds of each metric of one combo and model.
 
-    Intervals are cut off where the metric ends: at 0, and except for losses at 1.
+    Intervals are cut off where the metric ends: at 0, and except for losses at 1. Those of
+    accuracies on a test are at least as wide as Wilson's over all its answers, because a few seeds
+    may agree by luck.
 
     Args:
         runs: one row per run, with its `status`; those that diverged do not count.
@@ -30,7 +35,11 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
     for metric in [*_METRICS, *([_EXTERNAL] if _EXTERNAL in runs else [])]:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
         most = math.inf if metric.startswith(("nll", "brier")) else 1.0
-        ends = {end: np.clip(getattr(interval, end), 0, most) for end in ("low", "high")}
+        low, high = interval.low, interval.high
+        if interval.n > 1 and (n := ok.get(_SHARES.get(metric), pd.Series()).sum()):
+            least_low, least_high = wilson_interval(interval.mean, n, NORMAL)
+            low, high = min(low, least_low), max(high, least_high)
+        ends = {"low": np.clip(low, 0, most), "high": np.clip(high, 0, most)}
         numbers = {"mean": interval.mean, "sd": interval.sd} | ends
         row |= {f"{metric}_{part}": number for part, number in numbers.items()}
     return row

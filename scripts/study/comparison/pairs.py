@@ -16,6 +16,7 @@ def compare(
     values: Sequence[np.ndarray],
     units: Sequence[np.ndarray],
     alike: Callable[[int, int], Spread] = lambda a, b: UNKNOWN,
+    step: float = 1.0,
 ) -> pd.DataFrame:
     """Compare all pairs of groups by a measure that is a mean over images.
 
@@ -26,6 +27,7 @@ def compare(
         units: for each seed int, n_s: see `study.comparison.difference.images_of`.
         alike: returns of the positions of two groups the variance over seeds of their difference,
             as pairs of their kind have it; see `study.comparison.spread`.
+        step: how much the value of an image changes that is answered wrongly.
 
     Returns:
         One row per pair a, b with `mean_a`, `mean_b` (over the seeds that both have), `difference`
@@ -54,7 +56,7 @@ def compare(
         shared = np.flatnonzero(~np.isnan(means[a] - means[b]))
         if len(shared):
             gaps = [values[seed][:, b] - values[seed][:, a] for seed in shared]
-            row = difference_row(gaps, [units[seed] for seed in shared], alike(a, b))
+            row = difference_row(gaps, [units[seed] for seed in shared], alike(a, b), step)
             of_pair = {f"mean_{side}": means[i, shared].mean() for side, i in (("a", a), ("b", b))}
             rows.append({"a": names[a], "b": names[b]} | of_pair | row)
     return pd.DataFrame(rows)

@@ -1,6 +1,7 @@
 """All tables that compare the runs of a study: differences, groups, power and the like."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,16 +10,19 @@ import pandas as pd
 
 from study.comparison.alike import alike
 from study.comparison.answers import Family, Study
-from study.comparison.difference import difference_row
+from study.comparison.difference import Images, difference, wider
 from study.comparison.error_consistency import agreement_table
+from study.comparison.intervals import t_half_width, t_interval
 from study.comparison.pairs import compare, letters, with_verdicts
 from study.comparison.power import power_row
 from study.comparison.roc import roc_table
 from study.comparison.scaling import scaling_table
 from study.comparison.shapley import shapley_table
+from study.comparison.spread import Spread
 from study.comparison.variance import variance_table
 from study.data.index import Index
 from study.data.names import EXTERNAL
+from study.runs.metrics import NORMAL, wilson_interval
 
 # Measures in which each class counts the same, and how they are called.
 BY_CLASS = {"balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "auroc": "AUROC"}
@@ -91,8 +95,8 @@ def comparisons(
           P-values are adjusted over all pairs of the study by a measure;
         - one row per group: `combo`, `model`, `letters_of_combos` and `letters_of_models`. Combos
           of a model that share a letter were not found different; likewise models on a combo. Mean
-          `accuracy` is over `n_seeds`, on the images that the group is compared by. Its 95 %
-          intervals are those of a difference, cut off at 0 and 1;
+          `accuracy` is over `n_seeds`, on the images that the group is compared by, with 95 %
+          intervals;
         - one row per family and measure: see `study.comparison.power.power_row`.
     """
     families, powers, lettered = study.families(), [], {}
@@ -125,7 +129,8 @@ def pairs_by(study: Study, families: Sequence[Family], measure: str) -> pd.DataF
     for family in families:
         units = [study.units(test) for test in study.tests(family.apart).values()]
         values = study.values(family, measure)
-        pairs = compare(family.names, values, units, alike(study, family, measure))
+        noise, step = alike(study, family, measure), study.step(family, measure)
+        pairs = compare(family.names, values, units, noise, step)
         if measure not in _UNBOUNDED and len(pairs):
             pairs = pairs.assign(**pairs.filter(regex="(low|high)$").clip(-1, 1))
         first = {"compared": family.kind, "within": family.shared, "measure": measure}
@@ -156,13 +161,41 @@ def _letters(study: Study, family: Family, pairs: pd.DataFrame) -> dict[tuple[st
 
 
 def _accuracy_of_group(study: Study, combo: str, model: str) -> dict[str, Any]:
+    """Return the mean accuracy of a group with Wilson's intervals, so that none has no width.
+
+    Other seeds make them wider by what they make wider of Student's.
+    """
     answers = list(study.group(combo, model).values())
     if not answers:
         return {"n_seeds": 0}
     right = [one.values["accuracy"].astype(float) for one in answers]
-    row = difference_row(right, [study.units(one.test) for one in answers])
-    ends = {name: np.clip(end, 0, 1) for name, end in row.items() if name in _GROUP_COLUMNS[6:]}
-    return {"accuracy": row["difference"], "n_seeds": row["n_seeds"]} | ends
+    found = difference(right, [study.units(one.test) for one in answers])
+    images, seeds = found.images, t_interval([of_seed.mean() for of_seed in right])
+    n_images = len(np.unique(np.concatenate([one.test for one in answers])))
+    low, high = _wilson(found.value, images, images.once, n_images)
+    least_low, least_high = _wilson(found.value, images, images.by_seed, sum(map(len, right)))
+    halves = [_half(wider(found.new_images, images.once)), _half(images.once)]
+    beside = math.sqrt(max(halves[0] ** 2 - halves[1] ** 2, 0))
+    ends = {
+        "seeds_low": min(seeds.low, least_low) if seeds.n > 1 else math.nan,
+        "seeds_high": max(seeds.high, least_high) if seeds.n > 1 else math.nan,
+        "images_low": low,
+        "images_high": high,
+        "new_images_low": found.value - math.hypot(found.value - low, beside),
+        "new_images_high": found.value + math.hypot(high - found.value, beside),
+    }
+    ends = {name: np.clip(end, 0, 1) for name, end in ends.items()}
+    return {"accuracy": found.value, "n_seeds": len(answers)} | ends
+
+
+def _wilson(p: float, images: Images, spread: Spread, most: int) -> tuple[float, float]:
+    """Return Wilson's interval of as many images as say as much as those that were tested."""
+    n = min(p * (1 - p) / spread.variance, most) if spread.variance else spread.freedom + 1
+    return wilson_interval(p, n, NORMAL if images.single else t_half_width(1, spread.freedom))
+
+
+def _half(spread: Spread) -> float:
+    return t_half_width(math.sqrt(spread.variance), spread.freedom)
 
 
 def calibration_table(study: Study) -> pd.DataFrame:

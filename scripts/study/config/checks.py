@@ -53,7 +53,7 @@ def check_config(
         )
     _check_unique("seeds", config["seeds"])
     names = model_names(config)
-    _check_unique("models", names)
+    _check_unique("models", names, _with_names_of_their_own(config["models"]))
     _check_own_images(config["dataset"])
     check_partitions(config)
     check_names(config)
@@ -113,13 +113,28 @@ def _check_certified(config: Mapping[str, Any]) -> None:
                 )
 
 
-def _check_unique(key: str, values: list[Any]) -> None:
+def _check_unique(key: str, values: list[Any], unique: list[Any] | None = None) -> None:
     repeated = _repeated(values)
     if repeated:
         raise StudyError(
             f"config: {key} has {repeated[0]!r} more than once; "
-            f"write {yaml_text(key, list(dict.fromkeys(values)))}"
+            f"write {yaml_text(key, unique or list(dict.fromkeys(values)))}"
         )
+
+
+def _with_names_of_their_own(models: list[Any]) -> list[Any]:
+    """Return each entry of `models` once, files of predictions with names that no other has."""
+    unique, taken = [], [entry for entry in models if isinstance(entry, str)]
+    for entry in models:
+        if entry in unique:
+            continue
+        if not isinstance(entry, str):
+            name, number = entry["name"], 2
+            while entry["name"] in taken:
+                entry, number = entry | {"name": f"{name}{number}"}, number + 1
+            taken.append(entry["name"])
+        unique.append(entry)
+    return unique
 
 
 def _repeated(values: Iterable[Any]) -> list[Any]:
@@ -129,7 +144,7 @@ def _repeated(values: Iterable[Any]) -> list[Any]:
 def _check_own_images(dataset: Mapping[str, Any]) -> None:
     name, path = dataset["name"], with_home(dataset["path"])
     if name not in OWN:
-        given = [key for key in ("path", "test_path", "group") if dataset.get(key)]
+        given = [key for key in ("path", "test_path", "group", "classes") if dataset.get(key)]
         if given:
             raise StudyError(
                 f"config: dataset.{given[0]} is {dataset[given[0]]!r}, but dataset.name is "

@@ -149,16 +149,16 @@ def _check_official(config: Mapping[str, Any], position: int) -> None:
 
 
 def _check_split(split: Mapping[str, float], seeds: Sequence[int]) -> None:
-    ratios = {role: split[role] for role in ROLES}
+    ratios, folds = {role: split[role] for role in ROLES}, split.get("folds", 0)
     total = sum(ratios.values())
-    if not math.isclose(total, 1, abs_tol=1e-6):
+    # With folds, train and val divide what is not tested by their ratio.
+    if not folds and not math.isclose(total, 1, abs_tol=1e-6):
         scaled = {role: round(ratio / total, 4) for role, ratio in ratios.items()}
         scaled["train"] = round(1 - scaled["val"] - scaled["test"], 4)
         raise StudyError(
             f"config: the ratios of split sum to {total:g}, expected 1; "
             f"write for example {yaml_text('split', scaled)}"
         )
-    folds = split.get("folds", 0)
     if folds == 1:
         raise StudyError(
             "config: split.folds is 1, and no image would be left to train on; expected 2 or more, "

@@ -1,6 +1,7 @@
 """Images of an array that may be larger than the memory, a block at a time."""
 
 import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,9 +34,31 @@ def picked(images: np.ndarray, which: np.ndarray | slice) -> np.ndarray:
 
 
 def write_in_blocks(path: str | Path, images: np.ndarray) -> None:
-    """Write an array as .npy, atomically, in the memory of one block."""
+    """Write an array as .npy, atomically, in the memory of one block.
+
+    Where the array is the whole of a mapped .npy file, the result is a second name of this file, if
+    the file system allows it. So the images lie on disk once. Nothing may write into either.
+    """
     header = np.lib.format.header_data_from_array_1_0(images) | {"fortran_order": False}
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for _, block in blocks(images):
-            stream.write(block.data)
+    # Renaming one name of a file to another of its names would do nothing.
+    Path(path).unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        if _linked(images, temporary):
+            return
+        with temporary.open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, header)
+            for _, block in blocks(images):
+                stream.write(block.data)
+
+
+def _linked(images: np.ndarray, path: Path) -> bool:
+    """Make `path` another name of the file that `images` is the whole of; say whether it is."""
+    source = getattr(images, "filename", None)
+    if source is None or np.load(source, mmap_mode="r").shape != images.shape:
+        return False
+    try:
+        os.link(source, path)
+    except OSError:  # another disk, or a file system without links
+        return False
+    os.utime(path)  # made now, as far as a workflow is concerned
+    return True

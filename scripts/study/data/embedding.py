@@ -4,14 +4,18 @@ Features are compared by the cosine of their leading principal components. Few c
 all, and comparing all pairs of images takes seconds with them.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from study.files import read_arrays, reading
+from study.seeds import stream_seed
 
 COMPONENTS = 64
+# Features of more dimensions are projected to as many: distances stay about the same.
+DIMENSIONS = 512
 NEAREST = 10
 _BLOCK = 1024
 
@@ -87,6 +91,27 @@ def columns(path: str | Path | None) -> dict[str, np.ndarray]:
     found = read_relations(path)
     x, y = found.plane.T
     return {"outlier_distance": found.outlier_distance, "map_x": x, "map_y": y}
+
+
+def directions(features: np.ndarray) -> np.ndarray:
+    """Return features, float n×D, as float16 of length 1, so that a product is a cosine.
+
+    They have at most `DIMENSIONS` dimensions; more are projected at random, always in the same way
+    (W. Johnson, J. Lindenstrauss, 1984). A feature that is 0 everywhere stays 0.
+    """
+    features = features.astype(np.float32)
+    # First of length 1, for what is very large.
+    features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    if features.shape[1] > DIMENSIONS:
+        features = features @ _projection(features.shape[1])
+        features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return features.astype(np.float16)
+
+
+@cache
+def _projection(size: int) -> np.ndarray:
+    random = np.random.default_rng(stream_seed(0, "projection"))
+    return random.standard_normal((size, DIMENSIONS), np.float32)
 
 
 def _of_length_1(features: np.ndarray) -> np.ndarray:

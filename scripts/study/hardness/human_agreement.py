@@ -8,14 +8,15 @@ those of average precision are too narrow. In a simulation with 60 positive ones
 the 95 % interval of a difference held the truth in 86 of 100 cases (AUROC's in 95).
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from study.comparison.intervals import percentile_interval, t_interval
 from study.errors import StudyError
+from study.hardness.noise_ceiling import CEILING, Halves, ceiling, halves_of
 from study.hardness.rank_metrics import Ranking, rank_metrics
 
 # Larger is harder.
@@ -24,9 +25,12 @@ SCORES = ("hardness", "error_rate", "label_suspicion", "1 - p_label_mean")
 BASELINE = "error_rate"
 GRADED_TARGETS = ("human_error", "human_entropy")
 YES_NO_TARGETS = ("human_rejects", "human_hard")
-COMPARISONS = [(target, "spearman") for target in GRADED_TARGETS] + [
-    (target, metric) for target in YES_NO_TARGETS for metric in ("auroc", "average_precision")
-]
+# Of the images of each class alone, averaged: it says nothing of which classes are hard.
+WITHIN = "spearman_within_class"
+_COLUMNS = [
+    "target", "score", "metric", "value", "low", "high", f"difference_to_{BASELINE}",
+    "difference_low", "difference_high", "n", "n_positive",
+]  # fmt: skip
 # Below this mean probability of the label an image counts as hard for the models.
 HARD_FOR_MODELS = 0.5
 
@@ -34,6 +38,8 @@ HARD_FOR_MODELS = 0.5
 _BLOCK = 16
 # Groups of images in a figure: so many, if each has at least this many images.
 _GROUPS, _GROUP_SIZE = 20, 25
+# A class of fewer images has no correlation.
+_FEWEST = 3
 
 
 def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -68,11 +74,30 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
     return images
 
 
+class _Compared(NamedTuple):
+    """Images whose scores and targets are compared.
+
+    Attributes:
+        rows: int64, m; of all images.
+        scores: m ranked, by name; likewise
+        graded: targets.
+        halves: for each random cut of the votes, both halves' error; of the images that have any.
+        voted: int64; these among all images.
+    """
+
+    rows: np.ndarray
+    scores: dict[str, Ranking]
+    graded: dict[str, Ranking]
+    halves: list[tuple[Ranking, Ranking]]
+    voted: np.ndarray
+
+
 def agreement(
     images: pd.DataFrame,
     resamples: int = 2000,
     seed: int = 0,
     together: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return how well each score agrees with each target.
 
@@ -81,53 +106,109 @@ def agreement(
         resamples: bootstrap resamples of the images.
         seed: of the resamples.
         together: int64, N; the group of each image_id. Default: each image is alone.
+        labels: int64, N; the class of each image_id. Default: one class.
 
     Returns:
-        One row per target, score and metric. It holds `value` with its 95 % interval `low`,
+        One row per target, metric and score. It holds `value` with its 95 % interval `low`,
         `high`, the `difference_to_error_rate` with its interval, and `n` images. Of these,
         `n_positive` are positive (yes-no targets). The metric is `spearman` for graded targets
         (ties at their mean rank), and `auroc` and `average_precision` for yes-no targets (ties half
-        right, and in a random order).
+        right, and in a random order). With labels, `WITHIN` is Spearman's correlation in each
+        class, its mean over classes, which weigh as they have images. Where images have several
+        votes, `CEILING` stands among the scores of the human error.
         What is undefined, because all images have the same score or target, is NaN.
     """
-    scores = {name: Ranking(images[name].to_numpy(float)) for name in SCORES}
-    graded = {name: Ranking(images[name].to_numpy(float)) for name in GRADED_TARGETS}
     yes_no = {name: images[name].to_numpy(bool) for name in YES_NO_TARGETS}
-    n, unit = len(images), np.arange(len(images))
+    n, unit, image_ids = len(images), np.arange(len(images)), images.get("image_id")
     if together is not None:
-        unit = np.unique(together[images["image_id"]], return_inverse=True)[1]
+        unit = np.unique(together[image_ids], return_inverse=True)[1]
+    halves = halves_of(images, seed)
+    classes = [] if labels is None else _rows_of_classes(labels[image_ids])
+    every, *by_class = (_compared(images, halves, rows) for rows in [np.arange(n), *classes])
     with np.errstate(invalid="ignore"):  # undefined is NaN
-        values = rank_metrics(scores, graded, yes_no, np.ones((n, 1)))
-        blocks = [
-            rank_metrics(scores, graded, yes_no, weights)
-            for weights in _resampled(unit, resamples, seed)
-        ]
+        values, *blocks = (
+            _metrics(every, by_class, yes_no, halves, weights)
+            for weights in [np.ones((n, 1)), *_resampled(unit, resamples, seed)]
+        )
     rows = []
-    for (target, metric), score in itertools.product(COMPARISONS, SCORES):
+    for (target, score, metric), value in values.items():
         samples, baseline = (
             np.concatenate([block[target, name, metric] for block in blocks])
             for name in (score, BASELINE)
         )
-        value, of_baseline = values[target, score, metric][0], values[target, BASELINE, metric][0]
-        low, high = percentile_interval(samples)
-        difference = value - of_baseline
-        difference_low, difference_high = percentile_interval(samples - baseline)
-        rows.append(
-            {
-                "target": target,
-                "score": score,
-                "metric": metric,
-                "value": value,
-                "low": low,
-                "high": high,
-                f"difference_to_{BASELINE}": difference,
-                "difference_low": difference_low,
-                "difference_high": difference_high,
-                "n": n,
-                "n_positive": int(yes_no[target].sum()) if target in yes_no else pd.NA,
-            }
-        )
-    return pd.DataFrame(rows).astype({"n_positive": "Int64"})
+        difference = value[0] - values[target, BASELINE, metric][0]
+        ends = *percentile_interval(samples), difference, *percentile_interval(samples - baseline)
+        n_positive = int(yes_no[target].sum()) if target in yes_no else pd.NA
+        rows.append((target, score, metric, value[0], *ends, n, n_positive))
+    return pd.DataFrame(rows, columns=_COLUMNS).astype({"n_positive": "Int64"})
+
+
+def _rows_of_classes(labels: np.ndarray) -> list[np.ndarray]:
+    rows = [np.flatnonzero(labels == k) for k in np.unique(labels)]
+    return [of_class for of_class in rows if len(of_class) >= _FEWEST]
+
+
+def _compared(images: pd.DataFrame, halves: Halves | None, rows: np.ndarray) -> _Compared:
+    def ranked(names: Sequence[str]) -> dict[str, Ranking]:
+        return {name: Ranking(images[name].to_numpy(float)[rows]) for name in names}
+
+    cut, voted = [], np.array([], int)
+    if halves is not None:
+        among = np.isin(halves.rows, rows)
+        cut = [tuple(Ranking(e[among]) for e in errors) for errors in halves.errors]
+        voted = halves.rows[among]
+    return _Compared(rows, ranked(SCORES), ranked(GRADED_TARGETS), cut, voted)
+
+
+def _metrics(
+    every: _Compared,
+    by_class: Sequence[_Compared],
+    yes_no: dict[str, np.ndarray],
+    halves: Halves | None,
+    weights: np.ndarray,
+) -> dict[tuple[str, str, str], np.ndarray]:
+    """Return each metric of resamples, float B, by target, score and metric, in this order.
+
+    Args:
+        every: all images.
+        by_class: those of each class.
+        yes_no: targets, bool n.
+        halves: of the votes, if there are.
+        weights: n×B; how often each image is there.
+    """
+    found = rank_metrics(every.scores, every.graded, yes_no, weights)
+    if halves is not None:
+        halves_agree = _between_halves(every, weights)
+        found[GRADED_TARGETS[0], CEILING, "spearman"] = ceiling(halves_agree, halves.times)
+    if by_class:
+        parts = [rank_metrics(c.scores, c.graded, {}, weights[c.rows]) for c in by_class]
+        sizes = np.array([len(c.rows) for c in by_class], float)
+        for target, score, metric in parts[0]:
+            values = [part[target, score, metric] for part in parts]
+            found[target, score, WITHIN] = _weighted_mean(values, sizes)
+        if halves is not None:
+            mean = _weighted_mean([_between_halves(c, weights) for c in by_class], sizes)
+            found[GRADED_TARGETS[0], CEILING, WITHIN] = ceiling(mean, halves.times)
+    order = [*GRADED_TARGETS, *YES_NO_TARGETS], ["spearman", WITHIN, "auroc", "average_precision"]
+    return dict(
+        sorted(found.items(), key=lambda i: (order[0].index(i[0][0]), order[1].index(i[0][2])))
+    )
+
+
+def _between_halves(compared: _Compared, weights: np.ndarray) -> np.ndarray:
+    """Return the correlation of human error by two halves of the votes, float B."""
+    if len(compared.voted) < _FEWEST:
+        return np.full(weights.shape[1], np.nan)
+    of_voted = weights[compared.voted]
+    found = [rank_metrics({"": a}, {"": b}, {}, of_voted) for a, b in compared.halves]
+    return np.mean([metrics["", "", "spearman"] for metrics in found], axis=0)
+
+
+def _weighted_mean(values: Sequence[np.ndarray], sizes: np.ndarray) -> np.ndarray:
+    """Return the mean of those of C values that are defined, float B, weighted by C sizes."""
+    table = np.array(values)
+    weights = np.where(np.isnan(table), 0, sizes[:, None])
+    return np.nansum(table * weights, axis=0) / weights.sum(axis=0)
 
 
 def _resampled(unit: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:

@@ -35,7 +35,7 @@ def human_targets(people: HumanVotes) -> pd.DataFrame:
     Returns:
         One row per image:
 
-        - `image_id`;
+        - `image_id` and `human_n`, how many people answered;
         - `human_error`, the share of people whose answer is not the label;
         - `human_entropy` of the answers, in nats;
         - `human_rejects`, whether people took the image for something else: another answer has
@@ -56,6 +56,7 @@ def human_targets(people: HumanVotes) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "image_id": people.image_ids,
+            "human_n": total,
             "human_error": error,
             # Sorted, so that like votes for other classes give the same entropy to the last bit:
             # ties stay ties.
@@ -95,7 +96,7 @@ def human_columns(
         else:
             table = human_targets(people).set_index("image_id").drop(columns="human_hard")
             table.insert(0, "human_source", name)
-            table.insert(1, "human_n", pd.array(people.votes.sum(axis=1), "Int64"))
+            table["human_n"] = table["human_n"].astype("Int64")
             table.insert(4, "human_top", answers[people.votes.argmax(axis=1)])
             table["human_rejects"] = table["human_rejects"].astype("boolean")
         new = table.reindex(columns.index)

@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
+from study.hardness.behind_mistakes import BehindMistakes
 from study.hardness.comparable import comparable_runs
 from study.hardness.panel import Panel
 from study.hardness.suspects import doubted_labels
+from study.runs.predictions import log_softmax
 from study.runs.run import Run
+from study.runs.second_looks import SecondLook
 
 # What a training records of each of its images.
 DYNAMICS = ("confidence", "variability", "correctness", "forgetting", "first_learnt", "aum")
@@ -45,7 +49,7 @@ class RunRanks:
 
         Args:
             model: name of its recipe.
-            rank: float32, N; rank of the loss among the images that the run may judge, over their
+            rank: float32, N; rank by hardness among the images that the run may judge, over their
                 number: above 0 (easy) to 1 (hard). NaN where the run may not judge.
             wrong: bool, N; False where it may not judge.
             comparable: what `study.hardness.comparable.comparable_runs` says of it.
@@ -71,8 +75,9 @@ class ModelVotes:
     Attributes:
         count: how many there are.
         votes: int, N×K; how many predict each class.
-        rank: sum of the label's loss, as a rank within the run.
-        suspicion: sum of the log-margin of the best other class over the label, as such a rank.
+        rank: sum of the rank by hardness within the run, see `joint_ranks`.
+        suspicion: sum of such a rank, by the margins of the best other class over the label: of the
+            log-probability, and of the neighbours' share.
 
     Over those of them that are of about equal training size (`study.hardness.comparable`):
 
@@ -82,6 +87,8 @@ class ModelVotes:
         probabilities: N×K; sum of the probabilities.
         of_label, squares: sums of the label's probability and of its square.
         norms: sum over runs of the sum over classes of the squared probabilities.
+        disagreement: sum of the share of an image's nearest training images with another label.
+        n_with_neighbours: how many of them say this.
         trained: how many of this training size trained on the image.
         of_label_trained: sum of the label's probability over those.
     """
@@ -92,28 +99,39 @@ class ModelVotes:
         self.rank, self.suspicion, self.of_label, self.squares = np.zeros((4, n))
         self.probabilities = np.zeros((n, n_classes))
         self.norms, self.of_label_trained = np.zeros((2, n))
+        self.disagreement, self.n_with_neighbours = np.zeros(n), np.zeros(n, np.int64)
 
-    def add(self, log_p: np.ndarray, labels: np.ndarray, may: np.ndarray) -> np.ndarray:
+    def add(
+        self, log_p: np.ndarray, labels: np.ndarray, may: np.ndarray, look: SecondLook
+    ) -> np.ndarray:
         """Take in a run.
 
         Args:
             log_p: float64, N×K; the logarithm of the run's probabilities.
             labels: int, N.
             may: bool, N; the images that the run may judge.
+            look: what the run says on a second look, by which hardness and suspicion are ranked.
 
         Returns:
-            Rank of the loss, as `RunRanks` keeps it.
+            Rank by hardness, as `RunRanks` keeps it.
         """
-        of_label = log_p[np.arange(len(labels)), labels]
-        rank = _rank_within(-of_label, may)
+        over_views = log_p if look.view_logits is None else log_softmax(look.view_logits)
+        of_label = over_views[np.arange(len(labels)), labels]
+        rank = joint_ranks(-of_label, look.disagreement(labels), may)
+        margin = _largest_other(over_views, labels) - of_label
         self.count += may
         self.votes[np.flatnonzero(may), log_p.argmax(axis=1)[may]] += 1
         self.rank[may] += rank[may]
-        self.suspicion[may] += _rank_within(_largest_other(log_p, labels) - of_label, may)[may]
+        self.suspicion[may] += joint_ranks(margin, look.margin(labels), may)[may]
         return rank
 
     def add_comparable(
-        self, log_p: np.ndarray, labels: np.ndarray, may: np.ndarray, trained: np.ndarray
+        self,
+        log_p: np.ndarray,
+        labels: np.ndarray,
+        may: np.ndarray,
+        look: SecondLook,
+        trained: np.ndarray,
     ) -> None:
         """Take in a run of the training size that compares images.
 
@@ -121,8 +139,13 @@ class ModelVotes:
             log_p: as of `add`.
             labels: as of `add`.
             may: as of `add`.
+            look: as of `add`.
             trained: bool, N; the images that the run trained on.
         """
+        disagreement = look.disagreement(labels)
+        if disagreement is not None:
+            self.n_with_neighbours += may
+            self.disagreement[may] += disagreement[may]
         p = np.exp(log_p)
         of_label = p[np.arange(len(labels)), labels]
         self.n_comparable += may
@@ -137,7 +160,9 @@ class ModelVotes:
     def mean(self, name: str) -> np.ndarray:
         """Return the mean of one of the sums over its runs; NaN where there is none."""
         sums = getattr(self, name)
-        count = self.count if name in ("rank", "suspicion") else self.n_comparable
+        counts = dict.fromkeys(("rank", "suspicion"), self.count)
+        counts["disagreement"] = self.n_with_neighbours
+        count = counts.get(name, self.n_comparable)
         with np.errstate(invalid="ignore"):
             return sums / (count if sums.ndim == 1 else count[:, None])
 
@@ -188,6 +213,7 @@ class Judgements(NamedTuple):
         ranks: of each run that did not diverge.
         dynamics: of all trainings.
         panel: what equally many comparable runs say of each image.
+        behind: which training images stand behind mistakes.
         n_repeated: runs that were imported from the file of one before them, which serves several
             combos or seeds: they are no further judges.
     """
@@ -198,6 +224,7 @@ class Judgements(NamedTuple):
     ranks: RunRanks
     dynamics: TrainingDynamics
     panel: Panel
+    behind: BehindMistakes
     n_repeated: int = 0
 
 
@@ -215,7 +242,7 @@ def read_judgements(
     """
     n = len(labels)
     votes: dict[str, ModelVotes] = {}
-    ranks, dynamics, panel = RunRanks(n), TrainingDynamics(n), Panel(n)
+    ranks, dynamics, panel, behind = RunRanks(n), TrainingDynamics(n), Panel(n), BehindMistakes(n)
     heard: set[tuple[str, str]] = set()
     n_repeated = 0
     for run, comparable in zip(runs, comparable_runs(runs, duplicates), strict=True):
@@ -232,13 +259,16 @@ def read_judgements(
         if run.model not in votes:
             votes[run.model] = ModelVotes(n, n_classes)
         of_model, predicted = votes[run.model], log_p.argmax(axis=1)
-        rank = of_model.add(log_p, labels, may)
+        look = run.second_look()
+        rank = of_model.add(log_p, labels, may, look)
         ranks.add(run.model, rank, (predicted != labels) & may, comparable)
         if comparable:
-            of_model.add_comparable(log_p, labels, may, predictions.has_role("train"))
+            of_model.add_comparable(log_p, labels, may, look, predictions.has_role("train"))
             panel.add(run.model, predicted, doubted_labels(labels, np.exp(log_p), may), may)
         dynamics.add(run.dynamics())
-    return Judgements(labels, n_classes, votes, ranks, dynamics, panel, n_repeated)
+        # By the labels now: predictions are older than corrections of other runs' images.
+        behind.add(predictions, look, may & (predicted != labels))
+    return Judgements(labels, n_classes, votes, ranks, dynamics, panel, behind, n_repeated)
 
 
 def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndarray:
@@ -250,6 +280,27 @@ def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndar
         count += known
     with np.errstate(invalid="ignore"):
         return total / count
+
+
+def joint_ranks(said: np.ndarray, of_neighbours: np.ndarray | None, may: np.ndarray) -> np.ndarray:
+    """Return ranks by two things alike, above 0 to 1, within a run; NaN where it may not judge.
+
+    They are the ranks of the mean of two normal scores (B. L. van der Waerden, 1952). Ranks of
+    this mean, and not the mean itself, because every run's ranks are spread evenly: images are
+    compared that are judged by other runs, and by runs without neighbours.
+
+    Args:
+        said: float, N; what the run's answers say, such as the loss.
+        of_neighbours: float, N; what its nearest training images say. Without it the ranks are
+            those of `said`.
+        may: bool, N; the images that the run may judge.
+    """
+    if of_neighbours is None or not may.any():
+        return _rank_within(said, may)
+    # The middle of each rank's place: nothing is at 0 or 1, whose scores are infinite.
+    half = 0.5 / may.sum()
+    scores = [ndtri(_rank_within(values, may) - half) for values in (said, of_neighbours)]
+    return _rank_within(sum(scores), may)
 
 
 def _rank_within(values: np.ndarray, may: np.ndarray) -> np.ndarray:

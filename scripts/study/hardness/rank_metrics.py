@@ -56,7 +56,7 @@ def rank_metrics(
 def _centred_ranks(ranking: Ranking, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each image's mid-rank minus the mean rank, n×B, and the sum of its squares, B."""
     totals = ranking.totals(weights[ranking.order])
-    ranks = np.cumsum(totals, axis=0) - totals / 2 - len(weights) / 2
+    ranks = np.cumsum(totals, axis=0) - totals / 2 - weights.sum(axis=0) / 2
     return ranks[ranking.groups], (totals * ranks**2).sum(axis=0)
 
 

@@ -33,10 +33,13 @@ def hardness_table(judgements: Judgements) -> pd.DataFrame:
     - `n_wrong` of them; `error_rate` with its 95 % Wilson interval, `error_rate_low` and
       `error_rate_high` (too narrow, because runs of one model are no independent judges).
       `error_rate_eb` is shrunk by a beta-binomial prior that is fitted to all images.
-    - `hardness`: mean rank of -log p(label) within a run, as a share of the images that the run may
-      judge; the primary ranking. `hardness_se`: standard error over models, NaN with one.
-    - `label_suspicion`: mean rank within a run, as of `hardness`, of the log-margin: log p of the
-      best other class minus log p(label).
+    - `hardness`: mean rank within a run, as a share of the images that the run may judge; the
+      primary ranking. A run ranks by the mean of two normal scores: of -log p(label) over the views
+      that training showed, and of `neighbour_disagreement`. Without neighbours the former is all.
+      `hardness_se`: standard error over models, NaN with one.
+    - `neighbour_disagreement`: share of the nearest training images that have another label.
+    - `label_suspicion`: such a rank by two margins, the best other class less the label: of log p,
+      and of the shares of the neighbours.
     - `p_label_mean`; `p_label_std` over runs (ddof 1).
     - `consensus`, the most frequent prediction, its `consensus_share` of runs and `consensus_p`,
       mean probability; `second`, the class with the highest mean probability besides it, and
@@ -93,7 +96,7 @@ def _errors(models: Sequence[ModelVotes], n: int) -> dict[str, np.ndarray]:
 
 
 def _losses(models: Sequence[ModelVotes], n: int) -> dict[str, np.ndarray]:
-    """Return what rests on the label's loss, probability and margin."""
+    """Return what rests on the label's loss, probability, margin and neighbours."""
     ranks = [model.mean("rank") for model in models]
     n_models = sum((model.count > 0 for model in models), np.zeros(n, int))
     count, of_label, squares = (
@@ -106,6 +109,9 @@ def _losses(models: Sequence[ModelVotes], n: int) -> dict[str, np.ndarray]:
     return {
         "hardness": mean_over_models(ranks, n),
         "hardness_se": standard_error,
+        "neighbour_disagreement": mean_over_models(
+            [model.mean("disagreement") for model in models], n
+        ),
         "p_label_mean": mean_over_models([model.mean("of_label") for model in models], n),
         "p_label_std": np.sqrt(np.maximum(variance, 0)),
         "label_suspicion": mean_over_models([model.mean("suspicion") for model in models], n),

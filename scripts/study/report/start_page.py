@@ -100,7 +100,10 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
     """
     n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
     asked = config | {"models": model_names(config)}
-    names = [f"{key} {', '.join(map(str, asked[key]))}" for key in ("combos", "models", "seeds")]
+    names = [
+        f"{key[:-1] if len(asked[key]) == 1 else key} {', '.join(map(str, asked[key]))}"
+        for key in ("combos", "models", "seeds")
+    ]
     external = has_external_test(config)
     beside = OFFICIAL in config["combos"] and len(config["combos"]) > 1
     texts = [
@@ -118,7 +121,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
         if "imported" in first:
             rows.append((model, "imported", *["unknown"] * 6))
             continue
-        minutes = sum(record["train_seconds"] for record in of_model) / 60
+        seconds = sum(record["train_seconds"] for record in of_model)
         rows.append(
             (
                 model,
@@ -128,7 +131,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
                 first["recipe"].get("batch_size", "all"),
                 first["recipe"].get("optimizer", {"name": "none"})["name"],
                 first["precision"],
-                f"{minutes:,.1f} min",
+                duration(seconds),
             )
         )
     return f"{listed(texts)}\n\n{table(_MODELS, rows)}"

@@ -24,6 +24,8 @@ from study.runs.linearised import auroc_values
 from study.runs.predictions import Predictions, log_softmax
 from study.runs.run import ACCURACY, RECALLS
 
+NORMAL = NormalDist().inv_cdf(0.975)
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -107,12 +109,23 @@ def accuracy_interval(answers: Answers) -> tuple[float, float]:
 
     Where whole groups are drawn, of as many single images as these say as much as, by Student's t.
     """
-    n, p, z = len(answers.labels), answers.correct.mean(), NormalDist().inv_cdf(0.975)
+    n, quantile = len(answers.labels), NORMAL
     if answers.groups is not None:
         n, n_groups = effective_numbers(answers.correct, answers.groups)
-        z = float(stdtrit(max(n_groups - 1, 1), 0.975))
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        quantile = float(stdtrit(max(n_groups - 1, 1), 0.975))
+    return wilson_interval(float(answers.correct.mean()), n, quantile)
+
+
+def wilson_interval(p: float, n: float, quantile: float) -> tuple[float, float]:
+    """Return the ends of Wilson's interval of a share.
+
+    Args:
+        p: the share, 0 to 1.
+        n: of how many.
+        quantile: how many standard errors the ends are away.
+    """
+    middle = (p + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
+    half = quantile / (1 + quantile**2 / n) * math.sqrt(p * (1 - p) / n + (quantile / (2 * n)) ** 2)
     # At 0 and n right images the ends are 0 and 1, apart from rounding.
     return max(middle - half, 0.0) if p else 0.0, min(middle + half, 1.0) if p < 1 else 1.0
 

@@ -56,7 +56,13 @@ def read_answers(
     Raises:
         StudyError: in one line, what does not fit.
     """
-    found = (_archive if Path(path).suffix.lower() == ".npz" else _table)(path)
+    is_archive = Path(path).suffix.lower() == ".npz"
+    if not is_archive and (both := sorted({*KEYS, _ROLE} & set(classes))):
+        raise StudyError(
+            f"{path}: the class {both[0]} has the name of a column that tables have for something "
+            "else; save an archive of numpy.savez (.npz), in which classes stand apart"
+        )
+    found = (_archive if is_archive else _table)(path)
     key = next((name for name in images if name in found.columns), None)
     if key is None:
         shown = ", ".join([*found.columns, *found.classes][:10])
@@ -64,7 +70,7 @@ def read_answers(
     if sorted(found.classes) != sorted(classes):
         raise StudyError(
             f"{path}: expected the classes of {asked}, {', '.join(classes[:10])}; found "
-            f"{', '.join(found.classes[:10])}"
+            f"{', '.join(found.classes[:10])}{_odd_class(found.classes, classes, asked)}"
         )
     rows = unique_index(path, key, found.columns[key]).get_indexer(images[key])
     if len(found.values) != len(rows) or (rows < 0).any():
@@ -93,6 +99,18 @@ def read_answers(
     return ForeignAnswers(log_softmax(values) if found.are_logits else _log(values), roles)
 
 
+def _odd_class(found: Sequence[str], classes: Sequence[str], asked: str) -> str:
+    """Return what to do about a class that only the predictions have, or only the labels."""
+    for name in classes:
+        if name not in found:
+            return f"; there is no column {name}"
+    odd = next((name for name in found if name not in classes), found[0])
+    return (
+        f"; no image of {asked} is of the class {odd}: label some, or take its column out and "
+        "divide the others by their sum"
+    )
+
+
 def unique_index(path: str | Path, key: str, names: Any) -> pd.Index:
     """Return the images that a file has rows of.
 
@@ -111,7 +129,7 @@ def read_saved_table(path: str | Path) -> pd.DataFrame:
     """Return a table, also one as spreadsheets save it where 0,5 is a half."""
     with reading(path), Path(path).open(encoding="utf-8-sig") as stream:
         mark = delimiter_of(stream.readline(_LONGEST_HEADER))
-    return read_table(path, **({"sep": mark, "decimal": ","} if mark == ";" else {}))
+    return read_table(path, **({"sep": mark, "decimal": ","} if mark != "," else {}))
 
 
 def _table(path: str | Path) -> _File:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from study.files import atomic_path, read_arrays, reading
+
+if TYPE_CHECKING:
+    from study.runs.second_looks import SecondLook
 
 # The codes in the role array; an image outside the run's combo is unseen. Where nothing is known of
 # an imported model's training, all images are unknown but the test images. No file has the last.
@@ -112,9 +115,13 @@ def no_predictions(roles: np.ndarray, n_classes: int) -> Predictions:
     return Predictions(np.full((len(roles), n_classes), np.nan, np.float32), roles)
 
 
-def save_predictions(path: str | Path, predictions: Predictions) -> None:
-    """Write predictions as an .npz archive, atomically."""
-    more = {"imported": predictions.imported} if predictions.imported else {}
+def save_predictions(
+    path: str | Path, predictions: Predictions, look: "SecondLook | None" = None
+) -> None:
+    """Write predictions, and what there is of a second look, as an .npz archive, atomically."""
+    said = look._asdict() if look else {}
+    more = {name: array for name, array in said.items() if array is not None}
+    more |= {"imported": predictions.imported} if predictions.imported else {}
     with atomic_path(path) as temporary:
         np.savez(temporary, logits=predictions.logits, roles=predictions.roles, **more)
 

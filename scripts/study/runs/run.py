@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # whoever asks where a run lies need not wait for numpy and p
     import pandas as pd
 
     from study.runs.predictions import Predictions
+    from study.runs.second_looks import SecondLook
 
 # metrics.json says accuracy and the recall of each class in the words of the DVC study whose format
 # it keeps. Every table, figure and page says accuracy and recall.
@@ -102,6 +103,12 @@ class Run:
         from study.runs.predictions import load_predictions
 
         return load_predictions(self.folder / "predictions.npz").without(self.left_out)
+
+    def second_look(self) -> "SecondLook":
+        """Return what it says of images over other views and by their neighbours."""
+        from study.runs.second_looks import load_second_look
+
+        return load_second_look(self.folder / "predictions.npz")
 
     def dynamics(self) -> "dict[str, np.ndarray]":
         """Return what the training recorded of its images: arrays by name, `image_id` is one."""

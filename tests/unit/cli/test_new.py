@@ -71,7 +71,9 @@ def test_a_folder_is_made_that_finds_the_rules_and_the_images(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     main(["new", "deep/my study/", "--images", "photos", "--test-images", str(tmp_path / "tests")])
     study = tmp_path / "deep/my study"
-    dataset = yaml.safe_load((study / "config/config.yaml").read_text())["dataset"]
+    text = (study / "config/config.yaml").read_text()
+    assert "# Images have 40×40 pixels (36 looked at).\n" in text
+    dataset = yaml.safe_load(text)["dataset"]
     assert dataset["path"] == "../../photos" and dataset["test_path"] == str(tmp_path / "tests")
     assert (study / "workflow/Snakefile").samefile(ROOT / "workflow/Snakefile")
     assert "cd 'deep/my study'\n" in capsys.readouterr().out

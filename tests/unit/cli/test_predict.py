@@ -280,3 +280,20 @@ def test_images_of_other_channels_are_refused_and_empty_folders_too(tmp_path):
     with pytest.raises(StudyError, match="a folder without images"):
         find_images([tmp_path / "empty"])
     assert find_images([tmp_path]) == sorted([path, tmp_path / "x.tiff"])
+
+
+def test_folders_of_classes_are_labels_that_answers_are_counted_by(results, pictures, capsys):
+    rows, _ = predicted(capsys, pictures, "--results", results)
+    answers = [row["predicted"] for row in rows]
+    wrong = next(name for name in CLASSES if name != answers[0])
+    for number, label in enumerate([wrong, *answers[1:]]):
+        (pictures / label).mkdir(exist_ok=True)
+        (pictures / f"{number}.png").rename(pictures / label / f"{number}.png")
+    _, said = predicted(capsys, pictures, "--results", results)
+    assert "2 of 3 images right (66.7%)" in said and f"{wrong} → {answers[0]} (1)" in said
+
+
+def test_other_folders_are_no_labels(results, pictures, capsys):
+    (pictures / "holidays").mkdir()
+    (pictures / "0.png").rename(pictures / "holidays/0.png")
+    assert "right" not in predicted(capsys, pictures, "--results", results)[1]

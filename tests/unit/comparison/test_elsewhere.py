@@ -54,11 +54,17 @@ def test_two_files_are_compared_by_mcnemar_and_seeds_are_found_by_their_names(fi
     assert both.models == ["a"] and both.seeds == [1, 2]
 
 
-def test_tables_may_be_saved_with_semicolons_and_decimal_commas(files):
+@pytest.mark.parametrize(("mark", "decimal"), [(";", ","), (";", "."), ("\t", "."), ("\t", ",")])
+def test_tables_may_be_saved_with_semicolons_tabs_and_decimal_commas(files, mark, decimal):
+    """A class may have a comma in its name, which the header does not quote then."""
     folder, right = files
     for name in ("a_1.csv", "labels.csv"):
-        table = pd.read_csv(folder / name)
-        table.to_csv(folder / f"other_{name}", sep=";", decimal=",", index=False)
+        table = (
+            pd.read_csv(folder / name)
+            .replace("cat", "cat, big")
+            .rename(columns={"cat": "cat, big"})
+        )
+        table.to_csv(folder / f"other_{name}", sep=mark, decimal=decimal, index=False)
     study = study_of_predictions([folder / "other_a_1.csv"], folder / "other_labels.csv")
     [answered] = study.group("official", "other_a").values()
     assert np.array_equal(answered.values["accuracy"], right["a_1.csv"])
@@ -168,6 +174,28 @@ def test_what_is_read_is_not_overwritten(files, option, capsys):
         main(["compare", *given[:2], "--labels", given[2], option, given[1]])
     assert ended.value.code and "is not overwritten" in capsys.readouterr().err
     assert (folder / "b.csv").read_bytes() == before
+
+
+def test_a_class_that_no_image_is_of_is_named_with_what_to_do(files):
+    folder, _ = files
+    labels = pd.read_csv(folder / "labels.csv").replace("fox", "dog")
+    labels.to_csv(folder / "two.csv", index=False)
+    with pytest.raises(StudyError, match="no image of the labels is of the class fox: label some"):
+        study_of_predictions([folder / "b.csv"], folder / "two.csv")
+
+
+@pytest.mark.parametrize("name", ["role", "file", "image_id"])
+def test_a_class_with_the_name_of_a_column_needs_an_archive(files, name):
+    folder, right = files
+    labels = pd.read_csv(folder / "labels.csv").replace("fox", name)
+    labels.to_csv(folder / "named.csv", index=False)
+    with pytest.raises(StudyError, match=f"the class {name} has the name of a column"):
+        study_of_predictions([folder / "b.csv"], folder / "named.csv")
+    table = pd.read_csv(folder / "b.csv", index_col="file").rename(columns={"fox": name})
+    np.savez(folder / "b", probabilities=table, classes=list(table), files=list(table.index))
+    study = study_of_predictions([folder / "b.npz"], folder / "named.csv")
+    [answered] = study.group("official", "b").values()
+    assert np.array_equal(answered.values["accuracy"], right["b.csv"])
 
 
 def test_labels_without_images_are_refused(files):

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.verdicts import Design, simulate
 from conftest import run_script
 from sklearn.metrics import roc_auc_score
+from statsmodels.stats.proportion import proportion_confint
 
 from study.comparison.answers import answers
+from study.comparison.tables import comparisons
 from study.data.index import write_image_ids
 from study.runs.calibration import equal_width_edges, reliability
 from study.runs.predictions import (
@@ -163,6 +166,16 @@ def test_a_study_is_compared_over_all_its_families(whole):
     )
     power = tables["power"]
     assert (power.loc[power["measure"] == "accuracy", "seeds_needed"] >= 2).all()
+
+
+@pytest.mark.parametrize(("sizes", "n_images"), [(("official",), 60), ((1,), 120)])
+def test_an_accuracy_without_errors_has_wilsons_interval(sizes, n_images):
+    study, *_ = simulate(Design(sizes, 1, 2, 60, accuracy=3), np.random.default_rng(0))
+    [group] = comparisons(study, 0.005)[1].to_dict("records")
+    low, _ = proportion_confint(n_images, n_images, method="wilson")
+    ends = [group[f"{of}_low"] for of in ("images", "new_images", "seeds")]
+    assert ends == pytest.approx([low] * 3)
+    assert group["accuracy"] == group["images_high"] == group["seeds_high"] == 1
 
 
 def test_a_run_is_kept_in_a_few_bytes_a_test_image_and_two_bits_an_image():

@@ -30,6 +30,11 @@ def complaint(config) -> str:
     return message
 
 
+def test_with_folds_the_shares_of_training_and_validation_are_a_ratio():
+    folded = changed(split={"train": 0.7, "val": 0.2, "test": 0.15, "folds": 3})
+    check_config(folded, CONFIG_SCHEMA, {"epochs", "optimizer"})
+
+
 def test_the_full_study_is_what_it_should_be():
     assert CONFIG["combos"] == ["v1", "v2", "v3", "v1+v2", "v1+v2+v3"]
     assert CONFIG["seeds"] == [42, 100, 2025]
@@ -37,6 +42,7 @@ def test_the_full_study_is_what_it_should_be():
     assert CONFIG["split"] == {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
+CLIP = {"name": "clip", "predictions": "a.csv", "saw": "nothing"}
 WRONG = [
     (changed(sedes=[1]), ["unknown key 'sedes'", "did you mean 'seeds'?"]),
     (changed(epochs=3), ["'epochs' is a key of a recipe", "write overrides: {cnn2: {epochs: 3}}"]),
@@ -61,6 +67,11 @@ WRONG = [
     (changed(split=CONFIG["split"] | {"folds": 1}), ["split.folds is 1", "2 or more"]),
     (changed(seeds=[42, 100, 42]), ["42 more than once", "write seeds: [42, 100]"]),
     (changed(models=["cnn2", "cnn2"]), ["'cnn2' more than once", "write models: [cnn2]"]),
+    (changed(models=[CLIP, CLIP]),
+     ["write models: [{name: clip, predictions: a.csv, saw: nothing}]"]),
+    (changed(models=["cnn2", CLIP, CLIP | {"predictions": "b.csv"}]),
+     ["'clip' more", "a.csv, saw: nothing}, {name: clip2, predictions: b.csv, saw: nothing}]"]),
+    (changed(models=["cnn2", CLIP | {"name": "cnn2"}]), ["write models: [cnn2, {name: cnn22, pre"]),
     (changed(combos=["v1", "v1+v4"]),
      ["combos[1] is 'v1+v4'", "no partition 'v4'", "combos: [v1]"]),
     (changed(combos=["v9", "v2"]), ["no partition 'v9'", "combos: [v1, v2]"]),

@@ -17,7 +17,10 @@ RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
 CONFIG = read_yaml(ROOT / "config/config.yaml")
 
 
-@pytest.mark.parametrize("overlay", [None, "laptop.yaml", "demo.yaml", "probes.yaml"])
+_OVERLAYS = ("laptop", "demo", "probes", "all_models", "all_models_tuned", "hard_images")
+
+
+@pytest.mark.parametrize("overlay", [None, *(f"{name}.yaml" for name in _OVERLAYS)])
 def test_the_configurations_that_come_with_the_project_pass(overlay):
     config = deepcopy(CONFIG)
     for key, value in (read_yaml(ROOT / "config" / overlay) if overlay else {}).items():

@@ -1,6 +1,8 @@
 """Images larger than the memory: all of them, in order, and no more than a block at a time."""
 
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -27,9 +29,25 @@ def test_blocks_are_copies_of_all_images_in_order(stored):
 
 
 def test_a_written_array_is_that_of_numpy(stored, tmp_path):
-    path = stored[1]
-    write_in_blocks(tmp_path / "other.npy", np.load(path, mmap_mode="r"))
+    images, path = stored
+    write_in_blocks(tmp_path / "other.npy", images)
     assert (tmp_path / "other.npy").read_bytes() == path.read_bytes()
+
+
+def test_images_that_are_a_whole_file_lie_on_disk_once(stored, tmp_path, monkeypatch):
+    images, path = stored
+    os.utime(path, (0, 0))
+    whole, other, part = np.load(path, mmap_mode="r"), tmp_path / "other.npy", tmp_path / "part.npy"
+    for _ in range(2):
+        write_in_blocks(other, whole)
+        assert sorted(tmp_path.iterdir()) == [path, other]
+    assert other.samefile(path) and other.stat().st_mtime > 1
+    write_in_blocks(part, whole[:60])
+    assert not part.samefile(path) and np.array_equal(np.load(part), images[:60])
+
+    monkeypatch.setattr("os.link", Mock(side_effect=OSError))  # as between two disks
+    write_in_blocks(other, whole)
+    assert not other.samefile(path) and other.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.skipif(not system_text(Path("/proc/self/status")), reason="needs Linux's /proc")

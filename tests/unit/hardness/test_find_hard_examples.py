@@ -69,13 +69,14 @@ class Study:
 
     def hard_examples(self, *options):
         out = self.folder / "hard"
-        tables = ("output", "top-table", "reliability", "growth", "confusions")
+        tables = ("output", "top-table", "reliability", "growth", "confusions", "behind")
         figures = ("map", "growth", "confusions")
         run_script(
             "find_hard_examples.py", "--runs", self.folder / "runs.csv",
             "--index", self.folder / "index.csv", "--images", self.folder / "images.npy",
             "--partitions", *(self.folder / f"{name}.csv" for name in PARTITIONS),
             "--duplicates", self.folder / "duplicates.csv", "--page", out / "h.html",
+            "--behind-page", out / "b.html",
             *(word for name in tables for word in (f"--{name}", out / f"{name}.csv")),
             *(word for name in figures for word in (f"--{name}-figure", out / f"{name}.svg")),
             *options,

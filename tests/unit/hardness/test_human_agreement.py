@@ -16,6 +16,7 @@ from study.errors import StudyError
 from study.files import read_yaml
 from study.hardness.human_agreement import (
     SCORES,
+    WITHIN,
     _resampled,
     agreement,
     finding,
@@ -25,6 +26,7 @@ from study.hardness.human_agreement import (
     precision_and_recall,
 )
 from study.hardness.human_votes import HumanVotes, human_targets
+from study.hardness.noise_ceiling import CEILING, ceiling, halves_of
 from study.hardness.rank_metrics import Ranking, rank_metrics
 from study.report.plots.validation import human_error_figure, precision_recall_figure
 
@@ -98,7 +100,8 @@ def test_values_are_those_of_scipy_and_scikit_learn_with_ties_in_an_order_by_cha
     images = judged()
     assert images["error_rate"].nunique() == 6
     table = agreement(images, resamples=1)
-    assert len(table) == 6 * len(SCORES)
+    assert len(table) == 6 * len(SCORES) + 1
+    table = table[table["score"] != CEILING]
     precision = value_of(table, "human_hard", "hardness", "average_precision")
     assert precision == pytest.approx(
         average_precision_score(images["human_hard"], images["hardness"])
@@ -139,6 +142,37 @@ def test_an_interval_leaves_out_a_fortieth_of_the_resamples_at_each_end():
     table = agreement(images, resamples=200, seed=4)
     ends = [value_of(table, "human_rejects", "hardness", "auroc", name) for name in ("low", "high")]
     assert len(values) == 200 and ends == pytest.approx(np.quantile(values, [0.025, 0.975]))
+
+
+@pytest.mark.parametrize("n_votes", [3, 10])
+def test_the_noise_ceiling_is_what_a_score_that_knows_what_all_people_say_reaches(n_votes):
+    random = np.random.default_rng(n_votes)
+    truth = random.beta(1, 3, 2000)
+    wrong = random.binomial(n_votes, truth)
+    images = judged(2000).assign(human_n=n_votes, human_error=wrong / n_votes, hardness=truth)
+    table = agreement(images, resamples=20)
+    reached = value_of(table, "human_error", "hardness", "spearman")
+    best = value_of(table, "human_error", CEILING, "spearman")
+    assert reached - 0.02 < best < reached + (0.05 if n_votes == 3 else 0.02)
+    assert value_of(table, "human_error", CEILING, "spearman", "low") < best
+    assert halves_of(images.assign(human_n=1), 0) is None
+    assert CEILING not in set(agreement(images.assign(human_n=1), resamples=2)["score"])
+    assert ceiling(np.array([0.5, -0.1]), 2) == pytest.approx([math.sqrt(2 / 3), 0])
+
+
+def test_within_classes_a_score_that_knows_but_the_class_says_nothing():
+    images, labels = judged(600), np.random.default_rng(1).integers(0, 3, 600)
+    by_class = images.assign(hardness=labels, human_error=(labels + images["human_error"]) / 3)
+    table = agreement(by_class, resamples=20, labels=labels)
+    assert value_of(table, "human_error", "hardness", "spearman") > 0.9
+    assert math.isnan(value_of(table, "human_error", "hardness", WITHIN))
+    expected = [
+        spearmanr(part["human_error"], part["label_suspicion"]).statistic
+        for _, part in by_class.groupby(labels)
+    ]
+    found = value_of(table, "human_error", "label_suspicion", WITHIN)
+    assert found == pytest.approx(np.average(expected, weights=np.bincount(labels)))
+    assert value_of(table, "human_error", "label_suspicion", WITHIN, "low") < found
 
 
 def test_images_that_belong_together_are_drawn_together():

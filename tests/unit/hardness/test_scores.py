@@ -8,12 +8,13 @@ import pytest
 from cleanlab.filter import find_label_issues
 from made_up_run import MadeUpRun
 from scipy.special import softmax
-from scipy.stats import betabinom, rankdata
+from scipy.stats import betabinom, norm, rankdata
 from statsmodels.stats.proportion import proportion_confint
 
 from study.hardness.judgements import read_judgements
 from study.hardness.scores import beta_binomial, hardness_table
 from study.runs.predictions import ROLE_CODES, Predictions
+from study.runs.second_looks import SecondLook
 
 N, K = 60, 3
 
@@ -259,3 +260,45 @@ def test_the_beta_binomial_prior_is_found_again():
     count = random.integers(3, 16, 20_000)
     a, b = beta_binomial(betabinom.rvs(count, 0.6, 1.4, random_state=random), count)
     assert (a, b) == pytest.approx((0.6, 1.4), rel=0.08)
+
+
+def test_hardness_is_the_rank_of_what_views_and_neighbours_say_together(study):
+    labels, runs = study
+    random = np.random.default_rng(8)
+    looks = []
+    for run in runs[:3]:  # those of one model; the other has no second look
+        may = ~np.isin(run.answers.roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
+        near = random.multinomial(9, [1 / K] * K, N).astype(np.uint8) * may[:, None]
+        looks.append(SecondLook(run.answers.logits[:, ::-1].copy(), near))
+    runs = [run._replace(look=look) for run, look in zip(runs, looks, strict=False)] + runs[3:]
+    table = scores_of(runs, labels)
+    ranks, shares = [[], []], []
+    for run in runs:
+        may = ~np.isin(run.answers.roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
+        views = run.answers.logits if run.look.view_logits is None else run.look.view_logits
+        p = softmax(views[may].astype(float), axis=1)
+        own = np.eye(K, dtype=bool)[labels[may]]
+        share = 1 - run.look.near_labels[may][own] / 9 if run.look.near_labels is not None else None
+        scores = [
+            norm.ppf((rankdata(values) - 0.5) / may.sum())
+            for values in (-p[own], share)
+            if values is not None
+        ]
+        rank = rankdata(sum(scores)) / may.sum()
+        for of_study, values in ((ranks[run.model == "weak"], rank), (shares, share)):
+            of_study.append(np.full(N, np.nan))
+            if values is not None:
+                of_study[-1][may] = values
+    with pytest.warns(RuntimeWarning, match="Mean of empty slice"):
+        by_model = [np.nanmean(of_model, axis=0) for of_model in ranks]
+        hardness = np.nanmean(by_model, axis=0)
+        disagreement = np.nanmean(shares, axis=0)
+    assert table["hardness"].to_numpy() == pytest.approx(hardness, abs=1e-6, nan_ok=True)
+    found = table["neighbour_disagreement"].to_numpy()
+    assert found == pytest.approx(disagreement, abs=1e-6, nan_ok=True)
+    plain = scores_of([run._replace(look=SecondLook()) for run in runs], labels)
+    assert plain["neighbour_disagreement"].isna().all()
+    others = [name for name in plain if name not in ("hardness", "hardness_se", "label_suspicion")]
+    others.remove("neighbour_disagreement")
+    assert table[others].equals(plain[others])
+    assert not table["label_suspicion"].equals(plain["label_suspicion"])

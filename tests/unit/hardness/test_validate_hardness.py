@@ -8,6 +8,7 @@ from conftest import CLASSES, assert_one_clear_line, run_script
 
 from study.data.index import read_index
 from study.hardness.human_agreement import SCORES
+from study.hardness.noise_ceiling import CEILING
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_the_comparison_is_made_from_files(study, decoded):
         "target", "source", "score", "metric", "value", "low", "high", "difference_to_error_rate",
         "difference_low", "difference_high", "n", "n_positive",
     ]  # fmt: skip
-    assert len(table) == 2 * 6 * 4 and set(table["score"]) == set(SCORES)
+    assert len(table) == 2 * ((6 + 2) * 4 + 2) and set(table["score"]) == {*SCORES, CEILING}
     assert table.groupby("source")["n"].unique().map(list).to_dict() == {
         "cifar10h": [59],
         "cifar10n": [300],

@@ -259,7 +259,7 @@ def test_runs_that_learnt_nothing_are_named_before_the_best():
     partly.runs.loc[0, "status"] = "no better than chance"
     first, second, *_ = main_findings(partly)
     assert first.subject == "No better than chance" and second.subject.startswith("Best")
-    assert "1 of 12 runs are not found better" in first.text and "m on v1, seed 1" in first.text
+    assert "1 of 12 runs is not found better" in first.text and "m on v1, seed 1" in first.text
 
 
 def test_claims_and_published_figures_are_counted_where_there_are_any():

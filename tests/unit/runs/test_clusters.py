@@ -44,7 +44,7 @@ def test_it_is_the_jackknife_that_leaves_out_one_group_after_the_other():
 def test_images_that_are_alone_count_as_before_and_one_group_says_nothing():
     assert (jackknife_factors(np.array([1, 0, 1, 1])) == 1).all()
     gap = np.array([1.0, 0, 1, 1])
-    alone = images_of([gap], [np.zeros(4, int)]).once
+    alone = images_of([gap], [np.zeros(4, int)], step=1).once
     assert t_half_width(math.sqrt(alone.variance), alone.freedom) > 1
     low, high = accuracy_interval(Answers(np.zeros((9, 2)), np.zeros(9, int), np.zeros(9, int)))
     assert low < 0.05 and high == 1

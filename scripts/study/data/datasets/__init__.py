@@ -7,7 +7,7 @@ Nothing else knows of it: a module is imported when its data set is asked for, a
 import ast
 import functools
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ class Source:
         images: folder or table of your own images.
         test_images: the same for images that are for testing; None for none.
         group: pattern that finds the group of your own images in their paths; "" for none.
+        classes: which classes of your own images are merged, renamed or left out, see
+            `study.data.datasets.image_classes`.
         image_size: height and width that your own images get, pixels.
         fit: how they get it, see `study.data.datasets.pictures.read_picture`.
         digest: of your images as they were listed; "" if it does not matter.
@@ -48,6 +50,7 @@ class Source:
     images: Path | None = None
     test_images: Path | None = None
     group: str = ""
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     image_size: int = 32
     fit: str = "resize"
     digest: str = ""

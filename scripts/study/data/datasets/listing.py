@@ -6,11 +6,12 @@ whose paths start at its own folder. The workflow asks at every start, so numpy 
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from study.data.datasets.folder_parts import images_and_tests, parts_in
+from study.data.datasets.image_classes import with_classes
 from study.data.datasets.image_groups import grouped_by
 from study.data.datasets.image_kinds import HEIF, is_image, is_of_system, reads_heif
 from study.data.datasets.image_names import Listed, check_label, composed
@@ -33,13 +34,19 @@ class Listing(NamedTuple):
     ignored: Counter[str]
 
 
-def list_images(path: str | Path, test_path: str | Path = "", group: str = "") -> Listing:
+def list_images(
+    path: str | Path,
+    test_path: str | Path = "",
+    group: str = "",
+    classes: Mapping[str, Sequence[str]] | None = None,
+) -> Listing:
     """List the images of a folder or table, and those of another one for testing.
 
     Args:
         path: folder with a sub-folder for each class, or table with the columns path and label.
         test_path: the same with images that are for testing; empty for none.
         group: pattern that finds an image's group in its path below the folder; empty for none.
+        classes: the classes to merge, rename or leave out, see `with_classes`.
 
     Raises:
         StudyError: there is nothing there, or there are fewer than two classes. Or a class has no
@@ -48,17 +55,24 @@ def list_images(path: str | Path, test_path: str | Path = "", group: str = "") -
     """
     ignored: Counter[str] = Counter()
     images = sorted(_listed("dataset.path", with_home(path), "train", ignored))
-    classes = sorted({image.label for image in images})
-    if len(classes) < 2:
-        content = f"one class, {classes[0]!r}" if classes else "no images"
-        raise StudyError(
-            f"dataset.path: {path} holds {content}; expected at least two classes, "
-            f"each a sub-folder (or label) with images in it{_deeper(with_home(path), classes)}"
-        )
+    tests = []
     if str(test_path):
         tests = sorted(_listed("dataset.test_path", with_home(test_path), "test", ignored))
+    if classes:
+        renamed = sorted(with_classes([*images, *tests], classes))
+        images, tests = (
+            [image for image in renamed if image.split == split] for split in ("train", "test")
+        )
+    names = sorted({image.label for image in images})
+    if len(names) < 2:
+        content = f"one class, {names[0]!r}" if names else "no images"
+        raise StudyError(
+            f"dataset.path: {path} holds {content}; expected at least two classes, "
+            f"each a sub-folder (or label) with images in it{_deeper(with_home(path), names)}"
+        )
+    if str(test_path):
         tested = {image.label for image in tests}
-        for label in sorted(tested.symmetric_difference(classes)):
+        for label in sorted(tested.symmetric_difference(names)):
             where, lacks = (test_path, path) if label in tested else (path, test_path)
             raise StudyError(
                 f"dataset.test_path: the class {label!r} is in {where} but not in {lacks}; "
@@ -73,7 +87,7 @@ def list_images(path: str | Path, test_path: str | Path = "", group: str = "") -
             f"dataset.test_path: the images of one table have a column group and {alone} has none; "
             "expected it for all images or for none"
         )
-    return Listing(classes, images, ignored)
+    return Listing(names, images, ignored)
 
 
 def _deeper(root: Path, classes: list[str]) -> str:

@@ -33,7 +33,7 @@ def fetch(raw: Path, source: Source) -> None:
         StudyError: the images are not those that the workflow planned with, or a class has none
             that can be read, or see `study.data.datasets.listing.list_images`.
     """
-    listing = list_images(source.images, source.test_images or "", source.group)
+    listing = list_images(source.images, source.test_images or "", source.group, source.classes)
     raw.mkdir(parents=True)
     kept, problems, digest = _store_pictures(raw / _IMAGES, listing, source)
     if source.digest and digest != source.digest:

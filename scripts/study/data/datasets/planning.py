@@ -56,7 +56,9 @@ def own_images(
             file=sys.stderr,
         )
         return recorded
-    listing = list_images(wanted["path"], wanted["test_path"], wanted.get("group", ""))
+    listing = list_images(
+        wanted["path"], wanted["test_path"], wanted.get("group", ""), wanted.get("classes")
+    )
     n_roles = sum(share > 0 for share in shares(config["split"]).values())
     check_groups(listing.images, len(config["partitions"]), n_roles)
     sizes = [partition["size"] for partition in config["partitions"]]
@@ -88,7 +90,8 @@ def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
     if Path(manifest).is_file():
         return json.loads(Path(manifest).read_text(encoding="utf-8"))["images"][0]
     if wanted["name"] in OWN:
-        return len(list_images(wanted["path"], wanted["test_path"]).images)
+        listing = list_images(wanted["path"], wanted["test_path"], classes=wanted.get("classes"))
+        return len(listing.images)
     sizes = [partition["size"] for partition in config["partitions"]]
     known = not wanted["checksums"] or not isinstance(sizes[0], int)
     return dataset(wanted["name"]).n_images if known else sum(sizes)

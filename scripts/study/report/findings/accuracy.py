@@ -14,7 +14,7 @@ from study.report.findings.finding import (
 )
 from study.runs.baselines import SIDE
 from study.runs.chance import NO_BETTER
-from study.wording import counted
+from study.wording import combos_and_models, counted
 
 _MOST_NAMED = 5
 
@@ -26,8 +26,8 @@ def diverged(runs: pd.DataFrame) -> list[Finding]:
         return []
     names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
     text = (
-        f"{len(lost)} of {len(runs)} runs diverged ({names}). "
-        "They count in no mean and no comparison, and judge no image."
+        f"{len(lost)} of {counted(len(runs), 'run')} diverged ({names}). "
+        "Diverged runs count in no mean and no comparison, and judge no image."
     )
     return [Finding("Diverged runs", text, "Results")]
 
@@ -39,9 +39,10 @@ def no_better(runs: pd.DataFrame) -> list[Finding]:
         return []
     names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
     text = (
-        f"{len(lost)} of {len(runs)} runs are not found better than guessing, or than always "
-        f"answering the largest class ({names}). They count in all means. First look at their "
-        "learning rates."
+        f"{len(lost)} of {counted(len(runs), 'run')} "
+        f"{'is' if len(lost) == 1 else 'are'} not found better than guessing, or than always "
+        f"answering the largest class ({names}). Such runs count in all means. First look at "
+        "their learning rates."
     )
     return [Finding("No better than chance", text, "Results")]
 
@@ -60,7 +61,8 @@ def no_better_than_neighbours(results: Results) -> list[Finding]:
         for row in weak.head(_MOST_NAMED).itertuples()
     ]
     text = (
-        f"{len(weak)} of {len(groups)} combos and models {'is' if len(weak) == 1 else 'are'} not "
+        f"{len(weak)} of {combos_and_models(len(groups))} "
+        f"{'is' if len(weak) == 1 else 'are'} not "
         "clearly better than naming the class of the most similar training image, at "
         f"{SIDE}×{SIDE} pixels: {', '.join(names)}{', and more' if len(weak) > len(names) else ''}."
         " A network that is no better has learnt little: look at its epochs and its learning rate."

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from study.data.likely_groups import Guess
+from study.wording import percentage
 
 
 class Finding(NamedTuple):
@@ -63,7 +64,7 @@ class Results(NamedTuple):
 
 def percent(share: float, decimals: int = 1) -> str:
     """Return a share as a percentage."""
-    return f"{100 * share:.{decimals}f} %"
+    return percentage(share, decimals).replace("%", " %")
 
 
 def interval(low: float, high: float) -> str:

@@ -38,10 +38,14 @@ class GalleryData(NamedTuple):
         runs: all runs of the study.
         answers: of the R runs on all N images.
         images: uint8, N×H×W×C.
-        best_run: position of the run whose nearest images are shown, None if there is none.
+        best_run: position of the run whose nearest images are shown of an image that misled none;
+            None if there is none.
         near_label: int64, n×k; nearest training images of the label, -1 for none.
         near_confused: int64, n×k; those of the class in `confused`.
         confused: int64, n; the class that the image is taken for most often, -1 for none.
+        misled_by: int64, n; position of the run that was misled, whose nearest images these are;
+            -1 where none was, as far as is known.
+        scores: float, N×2; hardness and label_suspicion of all images.
         maps: of some images.
         no_suspects: why no label is suspected, "" where some may be.
         features_of: the recipe whose features say what is near, "" where logits do.
@@ -57,6 +61,8 @@ class GalleryData(NamedTuple):
     near_label: np.ndarray
     near_confused: np.ndarray
     confused: np.ndarray
+    misled_by: np.ndarray
+    scores: np.ndarray
     maps: Sequence[Maps] = ()
     no_suspects: str = ""
     features_of: str = ""
@@ -64,7 +70,7 @@ class GalleryData(NamedTuple):
 
     def first(self, n: int) -> "GalleryData":
         """Return the gallery of the n hardest images."""
-        names = ("table", "near_label", "near_confused", "confused")
+        names = ("table", "near_label", "near_confused", "confused", "misled_by")
         return self._replace(**{name: getattr(self, name)[:n] for name in names})
 
 

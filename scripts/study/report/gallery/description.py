@@ -27,8 +27,8 @@ def summary(study: dict, answers: Answers) -> str:
     text = (
         "Shown is every image that at least one run misclassified. Only runs count that may judge "
         "the image: they neither trained nor validated on it or on one nearly the same. The "
-        "hardest images are shown too, wrong or not. Hardness is the mean rank of the label's loss "
-        "within a run: 0 is easy, 1 is hard. "
+        "hardest images are shown too, wrong or not. Hardness is the mean rank within a run, by "
+        "the label's loss and the labels of the nearest training images: 0 is easy, 1 is hard. "
     )
     text += study["no_suspects"] or (
         "⚑ marks a label suspect: three of four runs doubt it by confident learning. That is a "
@@ -59,9 +59,11 @@ def computed(study: dict, answers: Answers) -> str:
         features = study["features_of"]
         by = f"the cosine of the features of {features}" if features else "the distance of logits"
         facts.append(
-            f"Nearest images are the {study['k']} nearest by {by}. They are training images of "
-            f"{best}: of the label those that it gets right; of the class that the image is taken "
-            "for most often, all."
+            f"Nearest images are the {study['k']} nearest training images, of the label and of the "
+            "class that the image is taken for most often. They are those of the best run that "
+            "takes it for this, by the cosine of what its last layer is given. Where no run does, "
+            f"or none says what is near, they are the nearest by {by}, of {best}: of the label "
+            "those that it gets right."
         )
     quality, exact = study["thumbnails"]["quality"], study["thumbnails"]["n_exact"]
     webp = f"WebP of quality {quality}, which alters them a little."

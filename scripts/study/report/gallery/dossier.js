@@ -84,7 +84,7 @@ async function runsTable(row) {
   return scroll;
 }
 
-function neighbour(position, className) {
+function neighbour(position, className, scores) {
   const figure = element("figure");
   const listed = position < study.n;
   const id = listed ? imageIds[position] : extras[position - study.n];
@@ -96,7 +96,7 @@ function neighbour(position, className) {
     button.addEventListener("click", () => openDossier(position));
     caption.append(button);
   } else caption.append(element("span", `${id}`));
-  caption.append(element("span", className));
+  caption.append(element("span", className), element("small", scores));
   figure.append(thumbnail(position, TILE), caption);
   return figure;
 }
@@ -104,19 +104,29 @@ function neighbour(position, className) {
 async function nearest(row) {
   if (study.best_run === null) return [];
   const block = Math.floor(row / study.block);
-  const [all, confused] = await Promise.all([unpack(`neighbours-${block}`), unpack("confused")]);
+  const [all, confused, misled, others, ...own] = await Promise.all(
+    [unpack(`neighbours-${block}`), unpack("confused"), unpack("misled"), unpack("extra-scores"), column("hardness"), column("label_suspicion")],
+  );
+  const scoresOfOne = (position) => {
+    const values = position < study.n ? own.map((score) => score(position)) : others[position - study.n];
+    const [hard, suspect] = values.map((value) => (value === null ? "–" : value.toFixed(2)));
+    return `hardness ${hard}, suspicion ${suspect}`;
+  };
   const start = 2 * study.k * (row % study.block);
-  const run = study.runs[study.best_run];
-  const by = study.features_of ? `the features of ${study.features_of}, among training images of ` : "the logits of ";
-  const note = `By ${by}${run.model} on ${run.combo}, seed ${run.seed}, nearest first. Underlined numbers lead to images of this gallery.`;
+  const misledRun = study.runs[misled[row]];
+  const run = misledRun ?? study.runs[study.best_run];
+  const best = study.features_of ? `the features of ${study.features_of}, among training images of ` : "the logits of ";
+  const by = misledRun ? "what the network sees in " : best;
+  const who = misledRun ? ", the best run that takes it for this" : "";
+  const note = `By ${by}${run.model} on ${run.combo}, seed ${run.seed}${who}, nearest first. A training image of high suspicion may have a wrong label. Underlined numbers lead to images of this gallery.`;
   const taken = study.classes[confused[row]];
   const strips = [
-    [`Nearest training images of its label, ${labelOf(row)}, that are classified right`, labelOf(row), start],
+    [`Nearest training images of its label, ${labelOf(row)}${misledRun ? "" : ", that are classified right"}`, labelOf(row), start],
     [`Nearest training images of what it is taken for, ${taken}`, taken, start + study.k],
   ].filter(([, name]) => name !== undefined).map(([title, name, from]) => {
     const found = Array.from(all.slice(from, from + study.k)).filter((position) => position !== 2 ** 32 - 1);
     const strip = element("div", "", "strip");
-    strip.append(...found.map((position) => neighbour(position, name)));
+    strip.append(...found.map((position) => neighbour(position, name, scoresOfOne(position))));
     return section(title, found.length ? "" : "There is none.", strip);
   });
   return [...strips, element("p", note, "note")];

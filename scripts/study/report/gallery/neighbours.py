@@ -1,8 +1,13 @@
 """The nearest training images of a class, by what a network makes of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from study.data.embedding import smallest
+from study.report.gallery.answers import Answers
+from study.runs.run import ACCURACY, Run
+from study.runs.second_looks import BEHIND
 
 _BLOCK = 1024
 
@@ -48,6 +53,39 @@ def nearest_of_class(
             near[near == image_ids[rows, None]] = -1
             nearest[rows, : near.shape[1]] = near
     return nearest
+
+
+def what_misled(
+    runs: Sequence[Run], answers: Answers, image_ids: np.ndarray, confused: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each image the best run that takes it for what most do, and what is nearest there.
+
+    The best is the one with the highest validation accuracy of those that may judge the image.
+
+    Args:
+        runs: R runs of the study; they are read one by one.
+        answers: of these runs.
+        image_ids: int, n.
+        confused: int, n; the class that each image is taken for.
+
+    Returns:
+        int64, n: position of the run, -1 where none says what is nearest. And int64, n×2×k:
+        training images of the run, see `study.runs.second_looks.SecondLook.behind`.
+    """
+    by = np.full(len(image_ids), -1)
+    near = np.full((len(image_ids), 2, BEHIND), -1)
+    row_of = np.full(answers.predicted.shape[1], -1)
+    row_of[image_ids] = np.arange(len(image_ids))
+    usable = [i for i in range(len(runs)) if not answers.diverged[i]]
+    for i in sorted(usable, key=lambda i: -(runs[i].metrics["val"][ACCURACY] or 0)):
+        look = runs[i].second_look()
+        if look.behind is None:
+            continue
+        rows, asked = row_of[look.mistaken], look.mistaken
+        wanted = (rows >= 0) & (by[rows] < 0) & answers.judges[i][asked]
+        wanted &= answers.predicted[i][asked] == confused[rows]
+        by[rows[wanted]], near[rows[wanted]] = i, look.behind[wanted]
+    return by, near
 
 
 def _squared_distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from string import Template
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from study.data.blocks import picked
 from study.errors import StudyError
@@ -158,6 +159,11 @@ def _study(
     confused = np.where(data.confused < 0, np.iinfo(no_class).max, data.confused)
     parts.append(array_part("confused", confused.astype(no_class)))
     parts.append(array_part("extras", extras.astype(np.uint32)))
+    nobody = np.min_scalar_type(len(data.runs))
+    misled = np.where(data.misled_by < 0, np.iinfo(nobody).max, data.misled_by)
+    parts.append(array_part("misled", misled.astype(nobody)))
+    scores = pd.DataFrame(data.scores[extras]).round(4).astype(object)
+    parts.append(json_part("extra-scores", scores.where(scores.notna(), None).to_numpy().tolist()))
     digests = [hashlib.sha256(picked(data.images, i)).hexdigest() for i in ids]
     parts.append(json_part("sha256", digests))
     parts.append(json_part("corrections", list(data.corrections)))

@@ -21,6 +21,7 @@ from study.report.plots.style import (
 )
 from study.report.plots.texts import shortened, text_inches, wrapped
 from study.runs.baselines import SIDE
+from study.wording import percentage
 
 # What needs no network: how it is drawn, and what it is.
 _BASELINES = {
@@ -55,10 +56,12 @@ def accuracy_by_combo_figure(
     }
     if f"{EXTERNAL}_accuracy" in summary:
         panels[f"{EXTERNAL}_accuracy"] = "Your test images: no run trained on them"
+    panels = {metric: title for metric, title in panels.items() if summary[metric].notna().any()}
     limits = _accuracy_limits(summary[list(panels)].to_numpy(float), groups)
     with plt.rc_context(STYLE):
-        n = len(panels)
-        figure, row = plt.subplots(1, n, figsize=(5.5 * n, 4.9), sharey=True)
+        size = (max(5.5 * len(panels), 8), 4.9)
+        figure, row = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
+        row = row[0]
         for axes, (metric, title) in zip(row, panels.items(), strict=True):
             _draw_groups(axes, summary, groups, metric, limits)
             if baselines is not None:
@@ -80,7 +83,7 @@ def accuracy_by_combo_figure(
             how += " No line where there is one seed, or seeds that agree by chance."
         if baselines is not None:
             how += _reached(baselines, limits)
-        legend_below(figure, row[1].get_legend_handles_labels()[0], wrapped(how, 10, 9))
+        legend_below(figure, row[-1].get_legend_handles_labels()[0], wrapped(how, 0.9 * size[0], 9))
         set_title(figure, _finding(groups))
     return figure
 
@@ -96,6 +99,7 @@ def _draw_groups(
     combos, models = (list(dict.fromkeys(summary[name])) for name in ("combo", "model"))
     groups = groups.set_index(["combo", "model"])
     for m, (model, look) in enumerate(model_looks(models).items()):
+        half = min(0.12, 0.25 / len(models))
         offset = (m - (len(models) - 1) / 2) * 0.6 / len(models)
         for c, combo in enumerate(combos):
             runs = summary[(summary["combo"] == combo) & (summary["model"] == model)]
@@ -109,7 +113,7 @@ def _draw_groups(
             group = groups.loc[(combo, model)]
             mean, low, high = (group[f"{metric}_{part}"] for part in ("mean", "low", "high"))
             bar = {"color": look["color"], "linewidth": 2, "zorder": 3}
-            axes.hlines(mean, x - 0.12, x + 0.12, **bar)
+            axes.hlines(mean, x - half, x + half, **bar)
             if not np.isfinite(low):
                 continue
             low, high = max(low, 0), min(high, 1)  # no accuracy is beyond these
@@ -142,7 +146,7 @@ def _reached(baselines: pd.DataFrame, limits: tuple[float, float]) -> str:
     means, text = baselines.groupby("combo")[list(_BASELINES)].mean(), ""
     for name, (_, what) in _BASELINES.items():
         least, most = means[name].min(), means[name].max()
-        ends = f"{least:.1%}" if f"{least:.1%}" == f"{most:.1%}" else f"{least:.1%} to {most:.1%}"
+        ends = " to ".join(dict.fromkeys(map(percentage, (least, most))))
         beyond = "below" if most < limits[0] else "above" if least > limits[1] else ""
         text += f" {what}, {ends}{f' ({beyond} the picture)' if beyond else ''}."
     return text
@@ -153,8 +157,9 @@ def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, f
     ends = groups.filter(regex="accuracy_(low|high)$").to_numpy()
     lowest, highest = np.nanmin(values), np.nanmax(values)
     spread = max(highest - lowest, 0.04)
-    low = np.nanmin([lowest - spread / 20, max(np.nanmin(ends, initial=1), lowest - spread / 2)])
-    high = np.nanmax([highest + spread / 20, min(np.nanmax(ends, initial=0), highest + spread / 2)])
+    beyond = spread / (20 if highest > lowest else 2)
+    low = np.nanmin([lowest - beyond, max(np.nanmin(ends, initial=1), lowest - spread / 2)])
+    high = np.nanmax([highest + beyond, min(np.nanmax(ends, initial=0), highest + spread / 2)])
     low = max(0, low - spread / 20)
     # Room for the upper half of a marker at 100 %, and for no tick beyond.
     return low, min(1 + (1 - low) / 50, high + spread / 20)
@@ -170,7 +175,7 @@ def _finding(groups: pd.DataFrame) -> str:
             best = groups.loc[groups[metric].idxmax()]
             return (
                 f"Highest mean accuracy on {where}: "
-                f"{best['model']} on {best['combo']}, {best[metric]:.1%}"
+                f"{best['model']} on {best['combo']}, {percentage(best[metric])}"
             )
     return "No run has an accuracy"
 
@@ -203,14 +208,14 @@ def recall_figure(recalls: pd.DataFrame) -> Figure:
     """
     values = recalls.to_numpy(float)
     n_groups, n_classes = values.shape
-    names = [shortened(" on ".join(name), 5) for name in recalls.index]
+    names = [" on ".join(shortened(part, 2.4) for part in name) for name in recalls.index]
     few = n_classes <= MOST_NUMBERED
     width = 1.8 + max(text_inches(name, 10) for name in names)
     slant = 0.7 * max(text_inches(str(name), 10 if few else 7) for name in recalls.columns)
-    width += 0.75 * n_classes if few else min(0.2 * n_classes, 14)
+    cells = 0.75 * n_classes if few else min(0.2 * n_classes, 14)
     height = 1.2 + min(slant, 2) + 0.36 * n_groups
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(max(width, 8), height))
+        figure, axes = plt.subplots(figsize=(max(width + cells, 8), height))
         image = axes.imshow(values, cmap="cividis", aspect="auto", interpolation="none")
         middle = (image.norm.vmin + image.norm.vmax) / 2
         for (row, column), value in np.ndenumerate(values) if few else ():
@@ -219,7 +224,7 @@ def recall_figure(recalls: pd.DataFrame) -> Figure:
                 axes.text(
                     column, row, f"{value:.0%}", ha="center", va="center", color=colour, fontsize=9
                 )
-        name_classes(axes, list(recalls.columns), "x")
+        name_classes(axes, list(recalls.columns), cells, "x")
         axes.set_yticks(range(n_groups), names)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -227,9 +232,9 @@ def recall_figure(recalls: pd.DataFrame) -> Figure:
         bar.ax.yaxis.set_major_formatter(percent)
         means = recalls.mean().dropna().sort_values()
         least, best = (shortened(str(means.index[place]), 3, 12) for place in (0, -1))
-        set_title(
-            figure,
-            f"{least} is recognised least ({means.iloc[0]:.0%}), {best} best "
-            f"({means.iloc[-1]:.0%}): mean recall over seeds",
-        )
+        lowest, highest = percentage(means.iloc[0], 0), percentage(means.iloc[-1], 0)
+        finding = f"{least} is recognised least ({lowest}), {best} best ({highest})"
+        if lowest == highest:
+            finding = f"All classes are recognised alike ({lowest})"
+        set_title(figure, f"{finding}: mean recall over seeds")
     return figure

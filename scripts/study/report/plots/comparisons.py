@@ -12,12 +12,15 @@ from study.comparison.scaling import Scaling
 from study.report.plots.style import (
     STYLE,
     legend_below,
+    log_ticks,
     message_figure,
     model_looks,
     percent,
+    set_ticks,
     set_title,
 )
 from study.report.plots.texts import shortened, text_inches, wrapped
+from study.wording import real_differences
 
 
 def comparisons_figure(pairs: pd.DataFrame) -> Figure:
@@ -34,7 +37,7 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
         return message_figure("Nothing to compare: one combo and one model.")
     panels = _panels(pairs)
     decided = int((pairs["verdict"] != "undecided").sum())
-    most = max(0.1, 100 * float(pairs["difference"].abs().max()))
+    most = max(0.01, 100 * float(pairs["difference"].abs().max()))
     columns = min(2, len(panels))
     lines = -(-len(panels) // columns)
     with plt.rc_context(STYLE):
@@ -61,10 +64,8 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
         for axes, panel in zip(grid.flat, panels, strict=False):
             image = _draw_panel(axes, *panel, most)
         figure.colorbar(image, ax=grid, label="Difference of accuracy, points", shrink=0.8)
-        title = (
-            f"{decided} of {len(pairs)} differences are real (bold: p ≤ 5 %, Holm; grey: undecided)"
-        )
-        set_title(figure, title)
+        found = real_differences(decided, len(pairs))
+        set_title(figure, f"{found} (bold: p ≤ 5 %, Holm; grey: undecided)")
     return figure
 
 
@@ -97,25 +98,25 @@ def _draw_panel(
     image = axes.imshow(decided, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
     for cell, value in np.ndenumerate(points):
         if not np.isnan(value):
-            text = _signed(value) if real.iat[cell] else f"({_signed(value)})"
+            text = _signed(value, 1 if most >= 1 else 2)
+            text = text if real.iat[cell] else f"({text})"
             look = {
                 "color": "white" if real.iat[cell] and abs(value) > 0.6 * most else "black",
                 "weight": "bold" if real.iat[cell] else None,
             }
             axes.text(*cell[::-1], text, ha="center", va="center", **look)
-    names = [shortened(name, 4.5) for name in values.columns]
-    axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    set_ticks(axes, values.columns, 0.75 * values.shape[1])
     axes.set_yticks(range(len(values)), [shortened(name, 4.5) for name in values.index])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    axes.set_title(wrapped(title, 0.6 + 0.75 * max(len(names), 3), 11))
+    axes.set_title(wrapped(title, 0.6 + 0.75 * max(values.shape[1], 3), 11))
     return image
 
 
-def _signed(value: float) -> str:
-    """Return points to one decimal, with a typographic minus sign, and without sign for zero."""
-    text = f"{value:+.1f}"
-    return "0.0" if float(text) == 0 else text.replace("-", "−")
+def _signed(value: float, decimals: int) -> str:
+    """Return points with a typographic minus sign, and without sign for zero."""
+    text = f"{value:+.{decimals}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def _cells(
@@ -138,7 +139,7 @@ def variance_figure(components: pd.DataFrame) -> Figure:
     """Return the standard deviations of accuracy by what they come from, with their intervals.
 
     Args:
-        components: what `study.comparison.variance.variance_table` returned; NaN is not drawn.
+        components: what `study.comparison.variance.variance_table` returned; NaN is called so.
     """
     if components["sd"].isna().all():
         return message_figure(
@@ -153,11 +154,12 @@ def variance_figure(components: pd.DataFrame) -> Figure:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(8, 1.4 + 0.28 * len(components)))
         for row in components.itertuples():
-            if np.isnan(row.sd):
-                continue
             height = sources.index(row.source) + (
                 models.index(row.model) - (len(models) - 1) / 2
             ) * 0.7 / len(models)
+            if np.isnan(row.sd):
+                axes.text(0, height, " not known", va="center", fontsize=8, color="0.4")
+                continue
             look = looks[row.model]
             axes.barh(height, 100 * row.sd, 0.6 / len(models), color=look["color"], alpha=0.35)
             axes.plot(100 * row.sd, height, look["marker"], color=look["color"])
@@ -203,8 +205,9 @@ def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
     if fits.empty:
         return message_figure("No data scaling: the study has combos of one size only.")
     drawn = errors[errors["model"].isin(fits["model"])]
-    gains = ", ".join(
-        f"{1 - row.error_ratio_of_doubling:.0%} ({row.model})" for row in fits.itertuples()
+    changes = ", ".join(
+        f"{_signed(100 * row.error_ratio_of_doubling - 100, 0)}% ({row.model})"
+        for row in fits.itertuples()
     )
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 4.8))
@@ -219,19 +222,20 @@ def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
             axes.plot(line, fit.error(line), color=look["color"], linewidth=1.2)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        ticks = np.unique(drawn["n_train"])
-        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-        axes.xaxis.minorticks_off()
+        sizes = np.unique(drawn["n_train"])
+        limits = sizes[0] / 1.1, sizes[-1] * 1.1
+        apart = (np.diff(np.log(sizes)) > 0.1 * np.log(limits[1] / limits[0])).all()
+        axes.set_xlim(*limits)
+        axes.set_xticks(sizes if apart else log_ticks(*limits))
+        axes.set_yticks(log_ticks(*axes.get_ylim()))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.yaxis.set_major_formatter(percent)
-        if drawn["error"].max() < 10 * drawn["error"].min():  # else labels lie on each other
-            axes.yaxis.set_minor_formatter(percent)
-        else:
-            axes.yaxis.set_minor_formatter("")
+        axes.minorticks_off()
         axes.set(
             xlabel="Training images",
             ylabel="Error on the common test",
         )
-        set_title(figure, f"Twice the training images: less error by {gains}")
-        axes.grid(color="0.9", which="both")
+        set_title(figure, f"Error with twice the training images: {changes}")
+        axes.grid(color="0.9")
         axes.legend(frameon=False)
     return figure

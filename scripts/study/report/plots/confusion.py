@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from study.report.plots.style import COLOURS, STYLE, percent, set_title
+from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title
 from study.report.plots.texts import shortened, text_inches
+from study.wording import percentage
 
 # Numbers in the cells of more classes than these would be too small to read.
 MOST_NUMBERED = 25
@@ -34,28 +36,29 @@ def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], name: st
     few = len(classes) <= MOST_NUMBERED
     with plt.rc_context(STYLE):
         figure = _numbers(matrix, share, classes) if few else _heat_map(matrix, share, classes)
-        accuracy = f"{correct / n:.1%} of {n:,} test images right" if n else "no test images"
+        accuracy = (
+            f"{percentage(correct / n)} of {n:,} test images right" if n else "no test images"
+        )
         set_title(figure, f"{name}: {accuracy}")
     return figure
 
 
-def name_classes(axes: Axes, classes: Sequence[str], at: str = "xy") -> None:
+def name_classes(axes: Axes, classes: Sequence[str], inches: float, at: str = "xy") -> None:
     """Name the classes at the axes, of very many every so manieth.
 
     Args:
         axes: whose places 0, 1, … are the classes.
         classes: their names.
+        inches: width of the axes.
         at: "x", "y" or both.
     """
-    ticks = range(0, len(classes), -(-len(classes) // _MOST_NAMED))
+    every = -(-len(classes) // _MOST_NAMED)
     size = 7 if len(classes) > MOST_NUMBERED else 10
-    names = [shortened(str(classes[tick]), _NAME, size) for tick in ticks]
     if "x" in at:
-        axes.set_xticks(
-            ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size
-        )
+        set_ticks(axes, classes, inches, size, every)
     if "y" in at:
-        axes.set_yticks(ticks, names, fontsize=size)
+        names = [shortened(str(name), _NAME, size) for name in classes[::every]]
+        axes.set_yticks(range(0, len(classes), every), names, fontsize=size)
 
 
 def _numbers(matrix: np.ndarray, share: np.ndarray, classes: Sequence[str]) -> Figure:
@@ -68,7 +71,7 @@ def _numbers(matrix: np.ndarray, share: np.ndarray, classes: Sequence[str]) -> F
     ):
         _draw_shares(axes, share)
         _write_cells(axes, values, share)
-        name_classes(axes, classes)
+        name_classes(axes, classes, size)
         axes.set(xlabel="Predicted", title=heading)
     panels[0].set_ylabel("True")
     panels[1].tick_params(axis="y", length=0)
@@ -78,7 +81,7 @@ def _numbers(matrix: np.ndarray, share: np.ndarray, classes: Sequence[str]) -> F
 def _heat_map(matrix: np.ndarray, share: np.ndarray, classes: Sequence[str]) -> Figure:
     figure, (heat, bars) = plt.subplots(1, 2, figsize=(15, 9), width_ratios=(9, 3))
     image = _draw_shares(heat, share)
-    name_classes(heat, classes)
+    name_classes(heat, classes, 9)
     heat.set(xlabel="Predicted", ylabel="True")
     bar = figure.colorbar(image, ax=heat, shrink=0.6, label="Share of the true class")
     bar.ax.yaxis.set_major_formatter(percent)
@@ -90,8 +93,11 @@ def _heat_map(matrix: np.ndarray, share: np.ndarray, classes: Sequence[str]) -> 
     bars.bar_label(drawn, [f"{wrong[pair]:,} ({share[pair]:.0%})" for pair in pairs], padding=3)
     names = [" → ".join(shortened(classes[label], 1.2, 9) for label in pair) for pair in pairs]
     bars.set_yticks(range(len(pairs)), names, fontsize=9)
+    bars.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     bars.set(title="Most frequent confusions", xlabel="Images (share of the true class)")
     bars.margins(x=0.35)
+    if not pairs:
+        bars.text(0.5, 0.5, "none", transform=bars.transAxes, ha="center", color="0.3")
     bars.set_ylim(_PAIRS - 0.5, -0.5)
     return figure
 

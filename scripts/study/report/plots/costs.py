@@ -10,8 +10,17 @@ from matplotlib.figure import Figure
 
 from study.data.names import OFFICIAL
 from study.report.plots.accuracy import mean_by_model_and_combo
-from study.report.plots.style import STYLE, legend_below, model_looks, percent, set_ticks, set_title
-from study.wording import counted, duration
+from study.report.plots.style import (
+    STYLE,
+    legend_below,
+    log_ticks,
+    model_looks,
+    percent,
+    set_ticks,
+    set_title,
+)
+from study.report.plots.texts import shortened
+from study.wording import counted, duration, percentage
 
 
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -46,8 +55,7 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
             least, most = costs[column].min(), costs[column].max()
             widen = max(1.5, (10 * least / most) ** 0.5)
             axes.set(xscale="log", xlim=(least / widen, most * widen), xlabel=name)
-            subs = (1, 2, 5) if most < 60 * least else (1,)
-            axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=subs, numticks=12))
+            axes.set_xticks(log_ticks(least / widen, most * widen))
             engineering = (
                 matplotlib.ticker.EngFormatter(sep="") if column != "train_seconds" else "{x:,g}"
             )  # 500m would be minutes
@@ -57,14 +65,7 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
             axes.set_axisbelow(True)
         comparable = costs[costs["combo"] != OFFICIAL]
         comparable = comparable if len(comparable) else costs
-        best = comparable.loc[comparable.groupby("model")["accuracy"].idxmax()]
-        for point in best.itertuples():
-            place = {
-                "xy": (point.train_seconds, point.accuracy),
-                "xytext": (-6, 4),
-                "textcoords": "offset points",
-            }
-            row[0].annotate(point.combo, **place, ha="right", fontsize=8, color="0.3")
+        _name_best(row[0], comparable, (costs["train_seconds"].agg(["min", "max"]).prod()) ** 0.5)
         row[0].yaxis.set_major_formatter(percent)
         row[0].set_ylabel("Accuracy, mean over seeds")
         handles = [
@@ -80,11 +81,27 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
         legend_below(figure, handles, f"Model{hollow}")
         best = comparable.loc[comparable["accuracy"].idxmax()]
         title = (
-            f"Most accurate: {best['model']} on {best['combo']}, {best['accuracy']:.1%} "
-            f"after {best['train_seconds']:,.0f} s of training"
+            f"Most accurate: {best['model']} on {best['combo']}, {percentage(best['accuracy'])} "
+            f"after {duration(best['train_seconds'])} of training"
         )
         set_title(figure, title)
     return figure
+
+
+def _name_best(axes: Axes, costs: pd.DataFrame, middle: float) -> None:
+    """Name the best combo of each model, on that side of the point on which there is room."""
+    best = costs.loc[costs.groupby("model")["accuracy"].idxmax()]
+    for point in best.itertuples():
+        left = point.train_seconds <= middle
+        axes.annotate(
+            shortened(point.combo, 1.5, 8),
+            xy=(point.train_seconds, point.accuracy),
+            xytext=(6 if left else -6, 4),
+            textcoords="offset points",
+            ha="left" if left else "right",
+            fontsize=8,
+            color="0.3",
+        )
 
 
 def _draw_points(

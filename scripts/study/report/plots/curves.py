@@ -15,6 +15,7 @@ from study.report.plots.style import (
     set_title,
 )
 from study.runs.history import MEASURES, SPLITS
+from study.wording import percentage
 
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 _NAMES = {"train": "Training images", "val": "Validation images", "test": "Own test images"}
@@ -82,6 +83,6 @@ def _finding(bands: pd.DataFrame, model: str) -> str:
         return f"{model}: mean over seeds (lines) and range (bands)"
     best = last.loc[last["test"].idxmax()]
     return (
-        f"{model}: on {best.name} the last epoch reaches {best['test']:.1%} on its test, "
-        f"{best['train']:.1%} on training images; mean and range over seeds"
+        f"{model}: on {best.name} the last epoch reaches {percentage(best['test'])} on its test, "
+        f"{percentage(best['train'])} on training images; mean and range over seeds"
     )

@@ -3,12 +3,13 @@
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from study.report.plots.style import (
     COLOURS,
     MARKERS,
     STYLE,
-    log_label,
+    log_ticks,
     message_figure,
     percent,
     set_title,
@@ -35,7 +36,10 @@ def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
         wrong = right.hexbin(
             x, y, judged["error_rate"], cmap="cividis", vmin=0, vmax=1, mincnt=1, **grid
         )
-        figure.colorbar(dense, ax=left, label="Images", format=log_label).minorticks_off()
+        counts = dense.get_array()
+        ticks = log_ticks(counts.min(), counts.max()) if counts.max() > counts.min() else [1]
+        ticks = [tick for tick in ticks if tick == round(tick)]
+        figure.colorbar(dense, ax=left, label="Images", ticks=ticks, format="{x:,.0f}")
         bar = figure.colorbar(wrong, ax=right, label="Share of runs that are wrong")
         bar.ax.yaxis.set_major_formatter(percent)
         for axes in (left, right):
@@ -54,7 +58,7 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
         growth: rows of `study.hardness.reliability.growth`: `n_runs`, `score`, `overlap`.
         title: what is shown.
     """
-    names = {"hardness": "mean rank of the loss", "error_rate": "share of wrong runs"}
+    names = {"hardness": "mean rank within runs", "error_rate": "share of wrong runs"}
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 4.2))
         for (score, rows), colour, marker in zip(
@@ -97,6 +101,7 @@ def confusion_pairs_figure(pairs: pd.DataFrame, title: str) -> Figure:
         axes.set_yticks(range(len(pairs)), names)
         axes.bar_label(bars, padding=3)
         axes.margins(x=0.1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.invert_yaxis()
         axes.set(xlabel="Images")
         set_title(figure, title)

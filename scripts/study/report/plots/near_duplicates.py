@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from study.report.plots.images import image_pairs_figure
 from study.report.plots.style import message_figure
+from study.wording import counted
 
 _SHOWN = 18  # pairs, nearest and at the threshold each
 
@@ -54,7 +55,7 @@ def _finding(table: pd.DataFrame, split: bool) -> str:
         test = np.where(across["source_split"] == "test", across["image_id"], across["other_id"])
         parts.append(
             f"{len(across):,} across the publisher's train and test "
-            f"({len(np.unique(test)):,} test images)"
+            f"({counted(len(np.unique(test)), 'test image')})"
         )
     parts.append(f"{table['labels_differ'].sum() or 'none'} with different labels")
-    return f"{len(table):,} pairs of near-duplicates: {', '.join(parts)}"
+    return f"{counted(len(table), 'pair')} of near-duplicates: {', '.join(parts)}"

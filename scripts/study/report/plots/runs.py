@@ -13,6 +13,7 @@ from study.report.plots.confusion import confusion_matrix_figure
 from study.report.plots.images import captioned_images_figure
 from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent, set_title
 from study.report.plots.texts import shortened
+from study.wording import counted, percentage
 
 __all__ = ["confusion_matrix_figure", "curves_figure", "learning_finding", "mistakes_figure"]
 _LINES = ("-", "--", ":")
@@ -80,10 +81,10 @@ def learning_finding(history: pd.DataFrame, kept_epoch: int | None) -> str:
     if accuracy.notna().any():
         best = history.loc[accuracy.idxmax()]
         kept = "which is kept" if best["epoch"] == kept_epoch else f"epoch {kept_epoch} is kept"
-        reached = f"best validation accuracy {best['val_accuracy']:.1%}"
+        reached = f"best validation accuracy {percentage(best['val_accuracy'])}"
         return f"{reached} in epoch {best['epoch']:.0f} of {len(history)}, {kept}"
     reached = history.set_index("epoch").loc[kept_epoch, "test_accuracy"]
-    return f"epoch {kept_epoch} of {len(history)} is kept, test accuracy {reached:.1%}"
+    return f"epoch {kept_epoch} of {len(history)} is kept, test accuracy {percentage(reached)}"
 
 
 def mistakes_figure(
@@ -106,8 +107,7 @@ def mistakes_figure(
         f"predicted {shortened(row.pred, 2.5, 7.5)} {row.confidence:.1%}"
         for row in shown.itertuples()
     ]
-    title = (
-        f"{name}: the {len(shown)} most confident of {len(wrong):,} mistakes "
-        f"on {n_test:,} test images"
-    )
+    most = f"the {len(shown)} most confident of " if len(shown) < len(wrong) else ""
+    found = f"{counted(len(wrong), 'mistake')} on {counted(n_test, 'test image')}"
+    title = f"{name}: {most}{found}"
     return captioned_images_figure(images[shown["image_id"]], captions, title)

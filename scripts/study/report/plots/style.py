@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from study.files import atomic_path
 from study.report.plots.texts import shortened, text_inches, wrapped
@@ -80,6 +82,18 @@ def log_label(value: float, position: int | None = None) -> str:
     return "10" + str(exponent).translate(_RAISED) if abs(exponent) > 2 else f"{value:g}"
 
 
+def log_ticks(low: float, high: float) -> np.ndarray:
+    """Return round numbers between two positive ones for a logarithmic axis, three or more.
+
+    Powers of ten where there are as many; for numbers that lie close together evenly spaced ones.
+    """
+    decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = [np.outer(decades, parts).ravel() for parts in ([1], [1, 2, 5], np.arange(1, 10))]
+    steps.append(MaxNLocator(5).tick_values(low, high))
+    inside = [ticks[(ticks >= low) & (ticks <= high)] for ticks in steps]
+    return next((ticks for ticks in inside if len(ticks) > 2), inside[-1])
+
+
 def set_title(figure: Figure, text: str) -> None:
     """Write what a figure says above it, in as many lines as its width takes."""
     text = wrapped(text, 0.97 * figure.get_figwidth(), 12)
@@ -87,27 +101,34 @@ def set_title(figure: Figure, text: str) -> None:
     figure.suptitle(text, x=0.01, ha="left", fontsize=12)
 
 
-def set_ticks(axes: Axes, names: Sequence[str], inches: float) -> None:
+def set_ticks(
+    axes: Axes, names: Sequence[str], inches: float, size: float = 10, every: int = 1
+) -> None:
     """Name the places 0, 1, … of the x axis, aslant where the names have no room side by side.
 
     Args:
         axes: to be named.
         names: of the places.
         inches: width of the axes.
+        size: of the font, points.
+        every: name only every so manieth place.
     """
-    names = [shortened(name, 3) for name in names]
-    beside = max(text_inches(name, 10) for name in names) < 0.9 * inches / len(names)
+    places = range(0, len(names), every)
+    names = [shortened(str(names[place]), 3, size) for place in places]
+    beside = max(text_inches(name, size) for name in names) < 0.9 * inches / len(names)
     aslant = {} if beside else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(range(len(names)), names, **aslant)
+    axes.set_xticks(places, names, fontsize=size, **aslant)
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
     """Explain labelled artists below all axes of the figure, where the legend hides no data."""
+    widest = 0.6 + max((text_inches(str(handle.get_label()), 10) for handle in handles), default=0)
+    columns = max(1, min(len(handles), 5, int(figure.get_figwidth() / widest)))
     figure.legend(
         handles=handles,
         title=title,
         loc="outside lower center",
-        ncols=min(len(handles), 5),
+        ncols=columns,
         frameon=False,
         title_fontsize=9,
     )

@@ -38,8 +38,16 @@ def wrapped(text: str, inches: float, size: float, most: int | None = None) -> s
 
 
 def shortened(text: str, inches: float, size: float = 10) -> str:
-    """Return a text that fits one line of this width, cut off with "…" if need be."""
-    return wrapped(text, inches, size, 1)
+    """Return a text that fits one line of this width: "…" stands for the middle of a longer one.
+
+    Names that begin alike mostly differ at their ends.
+    """
+    short, kept = text, len(text)
+    while kept and text_inches(short, size) > inches:
+        kept -= 1
+        tail = kept // 3
+        short = f"{text[: kept - tail]}…{text[len(text) - tail :]}"
+    return short
 
 
 def _em(character: str) -> float:
@@ -55,7 +63,7 @@ def _em(character: str) -> float:
 
 def _broken(line: str, inches: float, size: float) -> list[str]:
     lines, current = [], ""
-    for word in line.split(" "):
+    for word in line.replace(" %", "\u00a0%").split(" "):  # no line begins with a unit
         joined = f"{current} {word}" if current else word
         if text_inches(joined, size) <= inches:
             current = joined

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from study.report.plots.style import COLOURS, STYLE, percent, set_title
+from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title
+from study.wording import percentage
 
 
 def trials_figure(trials: pd.DataFrame, keys: Sequence[str], title: str) -> Figure:
@@ -48,7 +50,7 @@ def _trials_heat_map(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
     best = np.unravel_index(np.nanargmax(values), values.shape)
     for place, value in np.ndenumerate(values):
-        text = "diverged" if np.isnan(value) else f"{value:.1%}"
+        text = "diverged" if np.isnan(value) else percentage(value)
         colour = "white" if value > middle else "black"
         axes.text(
             *place[::-1],
@@ -89,6 +91,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
         history.axvline(trial, color="0.85", linewidth=1, zorder=0)
     history.plot([], [], color="0.85", label="pruned or diverged")
     history.set(xlabel="Trial", ylabel="Validation accuracy")
+    history.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     history.yaxis.set_major_formatter(percent)
     history.legend(frameon=False)
     positions = {}
@@ -123,7 +126,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
         parallel.plot(
             [positions[key][row] for key in keys], color=colours.to_rgba(accuracy), linewidth=1.2
         )
-    parallel.set_xticks(range(len(keys)), keys)
+    set_ticks(parallel, keys, 5.5)
     parallel.set(yticks=[], xlim=(-0.1, len(keys) - 0.6 if len(keys) > 1 else 0.6))
     parallel.spines["left"].set_visible(False)
     figure.colorbar(colours, ax=parallel, label="Validation accuracy", format=percent)

@@ -108,7 +108,7 @@ def human_error_figure(
             )
             axes.set(
                 xlim=(0, 1),
-                xlabel="Hardness for models (mean rank of the loss)",
+                xlabel="Hardness for models (mean rank within runs)",
                 ylabel="Human error",
             )
             axes.set_ylim(bottom=0)

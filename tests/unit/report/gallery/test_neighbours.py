@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from study.report.gallery.neighbours import nearest_of_class
+from study.files import write_json
+from study.report.gallery.answers import MAY_JUDGE, read_answers
+from study.report.gallery.neighbours import nearest_of_class, what_misled
+from study.runs.predictions import Predictions, save_predictions
+from study.runs.run import ACCURACY, Run
+from study.runs.second_looks import BEHIND, SecondLook
 
 
 @pytest.mark.parametrize("n_classes", [2, 20])  # searched by a tree, and by all pairs
@@ -27,3 +32,27 @@ def test_an_image_of_equal_logits_is_a_neighbour_and_the_image_itself_is_not():
         np.zeros((5, 2)), np.zeros(5, int), np.ones(5, bool), np.arange(5), np.zeros(5, int), 3
     )
     assert all(image not in row and -1 not in row for image, row in enumerate(near))
+
+
+def test_what_misled_is_what_the_best_run_saw_that_takes_the_image_for_what_most_do(tmp_path):
+    labels, roles = np.array([0, 0, 1, 1]), np.uint8([3, 3, 1, 1])
+    runs = []
+    # The better run is mistaken about image 0 alone; another diverged, another kept nothing.
+    for accuracy, wrong, kept in ((0.6, [0, 1], 2), (0.8, [0], 3), (0.9, [0, 1], None)):
+        said = labels.copy()
+        said[wrong] = 1
+        behind = np.full((len(wrong), 2, BEHIND), -1, np.int32)
+        behind[:, 0, 0] = kept or 0
+        look = SecondLook(None, np.zeros((4, 2), np.uint8), np.array(wrong, np.int32), behind)
+        run = Run("v1", "m", len(runs), tmp_path / f"v1/m/seed{len(runs)}")
+        run.folder.mkdir(parents=True)
+        predictions = Predictions(np.eye(2, dtype=np.float32)[said], roles)
+        save_predictions(run.folder / "predictions.npz", predictions, look if kept else None)
+        write_json(run.folder / "metrics.json", {"val": {ACCURACY: accuracy}})
+        runs.append(run)
+    answers = read_answers((run.predictions() for run in runs), labels, 2)
+    by, near = what_misled(runs, answers, np.array([1, 0, 2]), np.array([1, 1, 0]))
+    assert by.tolist() == [0, 1, -1]
+    assert near[:, 0, 0].tolist() == [2, 3, -1] and (near[:, 1] == -1).all()
+    answers.roles[1, 0] -= MAY_JUDGE  # as one that has seen a near-duplicate
+    assert what_misled(runs, answers, np.array([1, 0]), np.array([1, 1]))[0].tolist() == [0, 0]

@@ -27,8 +27,8 @@ from study.report.plots.models import lr_find_figure
 from study.report.plots.near_duplicates import near_duplicates_figure
 from study.report.plots.roc import roc_figure
 from study.report.plots.runs import confusion_matrix_figure, mistakes_figure
-from study.report.plots.style import log_label, message_figure
-from study.report.plots.texts import text_inches, wrapped
+from study.report.plots.style import log_label, log_ticks, message_figure
+from study.report.plots.texts import shortened, text_inches, wrapped
 from study.report.plots.tuning import trials_figure
 from study.runs.gradcam_maps import GradcamMaps
 from study.runs.roc import curves_of
@@ -55,6 +55,7 @@ def faults(figure):
     for text in figure.findobj(Text):
         if "mathdefault" in text.get_text():
             yield f"a formula is shown as it is written: {text.get_text()}"
+    yield from faults_of_axes(figure, renderer)
     headings = [figure._suptitle, *(axes.title for axes in figure.axes)]
     headings += [axes._left_title for axes in figure.axes]
     written = [text for axes in figure.axes for text in axes.texts]
@@ -68,6 +69,22 @@ def faults(figure):
             yield f"{one.get_text()!r} lies on {other.get_text()!r}"
 
 
+def faults_of_axes(figure, renderer):
+    """Return which names of places are hidden or used twice, and which panels are empty."""
+    for axes in filter(lambda axes: axes.axison and axes.get_visible(), figure.axes):
+        if not (axes.has_data() or axes.texts):
+            yield f"an empty panel: {axes.get_title(loc='left')!r}"
+        for axis in (axes.xaxis, axes.yaxis):
+            names = [name for name in axis.get_ticklabels() if name.get_text()]
+            if len({name.get_text() for name in names}) < len(names):
+                yield f"two places have one name: {[name.get_text() for name in names]}"
+            level = [name for name in names if name.get_visible() and not name.get_rotation()]
+            for one, other in itertools.combinations([*level, *axes.texts[:20]], 2):
+                boxes = [text.get_window_extent(renderer).padded(-1.5) for text in (one, other)]
+                if one in level and boxes[0].overlaps(boxes[1]):
+                    yield f"{one.get_text()!r} lies on {other.get_text()!r}"
+
+
 def of_study(study):
     """Yield the name of each figure of a whole study, and the figure."""
     runs = extreme.summary(study)
@@ -79,6 +96,7 @@ def of_study(study):
     yield "variance", variance_figure(extreme.components(study))
     yield "cost", cost_figure(cost_table(runs), study.models)
     yield "resources", resources_figure(runs)
+    yield "scaling", scaling_of(runs)
     yield "confusions", confusion_matrix_figure(extreme.confusion(study), classes, title)
     yield "mistakes", mistakes_figure(extreme.mistakes(study), IMAGES, 1234, title)
 
@@ -101,6 +119,15 @@ def gradcam(classes):
         [(16, 16), (8, 8)], np.zeros((n, 2, 2, 8, 8), np.uint8),
     )  # fmt: skip
     return gradcam_figure(IMAGES[:n], maps, classes, f"{LONG_RUN}: Grad-CAM")
+
+
+def scaling_of(runs):
+    runs = runs[runs["combo"] != OFFICIAL]
+    errors = runs[["model", "n_train"]].assign(error=1 - runs["common_test_accuracy"].clip(0, 0.99))
+    errors["n_train"] += np.arange(len(errors)) % 3  # shares are rounded
+    fit = Scaling(0.5, 0.3, 0.7, np.log(0.3))._asdict()
+    fits = pd.DataFrame({"model": runs["model"].unique(), "error_ratio_of_doubling": 1.02} | fit)
+    return scaling_figure(errors, fits)
 
 
 def scaling(lowest):
@@ -156,6 +183,12 @@ def growth():
     return growth_figure(pd.DataFrame(rows), f"{LONG_RUN}: half of the runs find 70 % of it")
 
 
+def many_keys():
+    keys = [f"a_mapping.a_long_key_{number}" for number in range(6)]
+    rows = {key: [1, 0.1, 0.01] for key in keys}
+    return trials_figure(pd.DataFrame({"trial": range(3), "val_accuracy": 0.5} | rows), keys, "a")
+
+
 def trials():
     rows = {"trial": [0, 1], "lr": [0.1, 0.01], "batch_size": 32, "val_accuracy": [0.5, 0.6]}
     return trials_figure(pd.DataFrame(rows), ["lr", "batch_size"], f"{LONG_RUN}: best of 2 trials")
@@ -183,7 +216,8 @@ NAMES = [extreme.LONG, extreme.ODD]
         lambda: scaling(0.001),
         lambda: scaling(0.25),
         lambda: message_figure(f"{LONG_RUN}: a vision transformer has no convolution, so none"),
-        search, hardness_map, growth, trials,
+        search, hardness_map, growth, trials, many_keys,
+        lambda: confusion_matrix_figure(np.eye(30, dtype=int), [f"c{i}" for i in range(30)], "a"),
     ],
 )  # fmt: skip
 def test_other_figures_are_whole_with_long_and_odd_names(draw):
@@ -257,9 +291,30 @@ def test_powers_of_ten_are_plain_text(value, label):
     assert log_label(value) == label
 
 
+def test_short_names_differ_where_long_ones_do():
+    names = [f"a class with a very long name, number {number}" for number in (1, 2)]
+    shorter = [shortened(name, 1.5) for name in names]
+    assert shorter[0] != shorter[1] and all("…" in name for name in shorter)
+    assert [shortened(name, 1.5) for name in ("a", "", "cat")] == ["a", "", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (1e-3, 1, [1e-3, 1e-2, 1e-1, 1]),
+        (4, 30, [5, 10, 20]),
+        (0.21, 0.58, [0.3, 0.4, 0.5]),
+        (101, 119, [104, 108, 112, 116]),
+    ],
+)
+def test_logarithmic_axes_have_three_round_numbers_or_more(low, high, ticks):
+    assert log_ticks(low, high) == pytest.approx(ticks)
+
+
 def test_texts_are_wrapped_to_a_width_at_blanks_where_there_are_any():
     text = wrapped("one two three", text_inches("one two", 10), 10)
     assert text == "one two\nthree"
     assert wrapped("abcdefgh", text_inches("abcd", 10), 10) == "abcd\nefgh"
     assert wrapped("猫科動物", text_inches("猫科", 10), 10) == "猫科\n動物"
+    assert wrapped("up to 5 %", text_inches("up to 5", 10), 10) == "up to\n5\u00a0%"
     assert wrapped("one two three four", text_inches("one two", 10), 10, 1) == "one t…"
