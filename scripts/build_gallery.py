@@ -11,7 +11,7 @@ import pandas as pd
 from study.data.embedding import read_relations
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
-from study.files import read_array, read_table, write_text
+from study.files import read_array, read_csv, read_table, write_text
 from study.hardness.suspects import why_no_suspects
 from study.job import run_script
 from study.report.gallery.answers import read_answers
@@ -64,7 +64,8 @@ def read_maps(path: str, runs: Sequence[Run]) -> Maps | None:
 
 def read_gallery(arguments: argparse.Namespace) -> GalleryData:
     """Return what the gallery shows."""
-    index, runs = read_index(arguments.index), read_runs(arguments.runs)
+    index = read_index(arguments.index)
+    runs = read_runs(arguments.runs, index.left_out)
     ranking = read_ranking(arguments.table, index)
     maps = [maps for path in arguments.gradcam if (maps := read_maps(path, runs)) is not None]
     answers = read_answers(
@@ -104,6 +105,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         maps,
         why_no_suspects(ranking["error_rate"].to_numpy(), ranking["n_comparable"].to_numpy()),
         Path(file).name.removesuffix(".neighbours.npz") if file else "",
+        read_csv(arguments.corrections) if arguments.corrections else [],
     )
 
 
@@ -138,6 +140,11 @@ if __name__ == "__main__":
     parser.add_argument(
         "--neighbours",
         help="what features say of the images, <recipe>.neighbours.npz; default: logits say it",
+    )
+    parser.add_argument(
+        "--corrections",
+        nargs="?",
+        help="verdicts that the study was corrected by, .csv; default: none",
     )
     parser.add_argument(
         "--gradcam", nargs="*", default=[], metavar="FILE", help="maps of images, <model>.npz"

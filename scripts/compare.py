@@ -42,7 +42,8 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     external = index.publishers_test if arguments.external_test else None
     study, outside = read_study(
-        arguments.runs, index.labels, arguments.partitions, index.groups, external
+        *(arguments.runs, index.labels, arguments.partitions),
+        *(index.groups, external, index.left_out),
     )
     tables = comparison_tables(study, outside, index, arguments.precision)
     for path in arguments.tables:
@@ -56,7 +57,8 @@ def main(arguments: argparse.Namespace) -> None:
         (calibration_figure(tables["calibration"]), arguments.calibration_figure),
     ):
         save_figure(figure, path)
-    shares = np.bincount(index.labels, minlength=len(index.classes)) / len(index.labels)
+    labels = index.labels if index.left_out is None else index.labels[~index.left_out]
+    shares = np.bincount(labels, minlength=len(index.classes)) / len(labels)
     for path in arguments.roc_figures:
         model = Path(path).stem
         save_figure(roc_figure(model, mean_curves(study, model), index.classes, shares), path)

@@ -18,15 +18,15 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the counts as a table and as a page."""
     index = read_index(arguments.index)
     n_classes = len(index.classes)
-    counts = np.bincount(index.labels, minlength=n_classes)
+    kept = np.ones(len(index.labels), bool) if index.left_out is None else ~index.left_out
+    counts = np.bincount(index.labels[kept], minlength=n_classes)
     table = pd.DataFrame({"class": index.classes, "images": counts, "share": counts / counts.sum()})
-    test = index.source_split == "test"
-    if test.any():
-        table["official test"] = np.bincount(index.labels[test], minlength=n_classes)
+    parts = {"official test": index.publishers_test} if len(index.publishers_test) else {}
     for path in arguments.partitions:
-        table[f"partition {Path(path).stem}"] = np.bincount(
-            index.labels[read_image_ids(path)], minlength=n_classes
-        )
+        image_ids = read_image_ids(path)
+        parts[f"partition {Path(path).stem}"] = image_ids[kept[image_ids]]
+    for name, image_ids in parts.items():
+        table[name] = np.bincount(index.labels[image_ids], minlength=n_classes)
     write_table(arguments.output, table, "%.6f")
     page = html_page(
         table, "Images by class", describe(counts, index.classes), of="data/class_counts.csv"

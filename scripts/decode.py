@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from study.data.blocks import write_in_blocks
+from study.data.corrected import corrected
+from study.data.corrections import read_corrections
 from study.data.datasets import Source, dataset
 from study.data.datasets.download import read_checksums
-from study.files import file_cell, file_digest, text_cell, write_csv, write_json
+from study.data.index import read_index
+from study.files import file_cell, file_digest, read_array, text_cell, write_csv, write_json
 from study.job import run_script
 
 
@@ -53,6 +56,9 @@ def main(arguments: argparse.Namespace) -> None:
             **({} if data.groups is None else {"groups": len(set(data.groups))}),
         },
     )
+    if arguments.corrections:  # nothing is trained by those of other data
+        corrections = read_corrections(arguments.corrections)
+        corrected(read_index(arguments.index), corrections, read_array(arguments.images))
 
 
 if __name__ == "__main__":
@@ -77,6 +83,13 @@ if __name__ == "__main__":
         default="",
         const="",
         help="where these are listed, for the message",
+    )
+    parser.add_argument(
+        "--corrections",
+        nargs="?",
+        default="",
+        const="",
+        help="verdicts that must be of these images, .csv; default: none",
     )
     parser.add_argument("--images", required=True, help="array to write: uint8, N×H×W×3, .npy")
     parser.add_argument("--index", required=True, help="table to write: one row per image, .csv")

@@ -11,6 +11,8 @@ import pandas as pd
 
 from study.audit.provenance import repository
 from study.config.partition_checks import keeps_together
+from study.data.corrected import what_changed
+from study.data.index import Index, read_index
 from study.data.likely_groups import likely_groups
 from study.data.names import OWN
 from study.files import read_csv, read_json, read_table, write_text
@@ -54,6 +56,16 @@ def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: A
     )
 
 
+def with_corrections(results: Results, index: Index) -> Results:
+    """Return the tables with what corrections changed, without images that are left out."""
+    pairs, images = results.duplicates, results.hard_examples
+    one, other = pairs[["image_id", "other_id"]].to_numpy(int).T
+    differ = pairs.assign(labels_differ=index.labels[one] != index.labels[other])
+    kept = differ[~(index.left_out[one] | index.left_out[other])]
+    images = images[~index.left_out[images["image_id"].to_numpy(int)]]
+    return results._replace(duplicates=kept, hard_examples=images, corrected=what_changed(index))
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Write the page."""
     config, tree = json.loads(arguments.config), ResultsTree(Path(arguments.runs).parent)
@@ -73,6 +85,8 @@ def main(arguments: argparse.Namespace) -> None:
         validation=arguments.validation,
     )
     results = results._replace(imported=imported_notes(runs))
+    if arguments.corrected:
+        results = with_corrections(results, read_index(arguments.corrected))
     manifest = read_json(tree.data_manifest)
     if manifest["dataset"] in OWN and "groups" not in manifest:
         of_class = zip(results.hard_examples["file"], results.hard_examples["class"], strict=True)
@@ -112,6 +126,9 @@ if __name__ == "__main__":
     parser.add_argument("--claims", help="what the results say of claims, .csv")
     parser.add_argument("--reproduction", help="published figures and ours, .csv")
     parser.add_argument("--validation", help="hardness against people's judgements, .csv")
+    parser.add_argument(
+        "--corrected", help="table of all images with corrections, .csv; default: none"
+    )
     parser.add_argument(
         "--problems",
         nargs="*",

@@ -38,7 +38,7 @@ _PAGE = [
 def main(arguments: argparse.Namespace) -> None:
     """Write the ranking, its top, how reliable it is, the page and the figures."""
     index = read_index(arguments.index)
-    runs = read_runs(arguments.runs)
+    runs = read_runs(arguments.runs, index.left_out)
     duplicates = read_duplicates(arguments.duplicates)
     judgements = read_judgements(runs, index.labels, len(index.classes), duplicates)
     table = ranking(arguments, index, judgements)

@@ -22,7 +22,7 @@ from study.runs.run import read_runs
 def main(arguments: argparse.Namespace) -> None:
     """Write the list and the report."""
     index = read_index(arguments.index)
-    runs = read_runs(arguments.runs)
+    runs = read_runs(arguments.runs, index.left_out)
     partition = Path(arguments.partition).stem
     combos = chain_of(list(dict.fromkeys(run.combo for run in runs)), partition)
     if not combos:

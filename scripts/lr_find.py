@@ -5,9 +5,8 @@ import argparse
 import sys
 import time
 
-from study.data.index import read_index
 from study.data.pixel_statistics import with_normalization
-from study.data.splits import read_split, union
+from study.data.splits import index_of_splits, read_split, union
 from study.devices import device_name, take_device, trains_in_bf16
 from study.errors import StudyError
 from study.files import read_array, read_yaml, write_csv, write_json
@@ -23,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
             f"--start is {arguments.start:g} and --end {arguments.end:g}; "
             "expected 0 < start < end, such as 1e-7 and 10"
         )
-    index = read_index(arguments.index)
+    index = index_of_splits(arguments.index, arguments.splits)
     train_ids = union([read_split(path) for path in arguments.splits], "train")
     recipe = read_yaml(arguments.recipe)
     # After the cheap checks: importing torch takes seconds.

@@ -18,7 +18,8 @@ _MISCLASSIFIED = ("image_id", "file", "true", "pred", "confidence")
 
 def read_inputs(arguments: argparse.Namespace) -> tuple[Index, Predictions]:
     """Return the table of all images, and the predictions if they fit to it and can be measured."""
-    index, predictions = read_index(arguments.index), load_predictions(arguments.predictions)
+    index = read_index(arguments.index)
+    predictions = load_predictions(arguments.predictions)
     if len(predictions.logits) != len(index.labels):
         raise StudyError(
             f"{arguments.predictions} has {len(predictions.logits)} images and {arguments.index} "
@@ -28,7 +29,7 @@ def read_inputs(arguments: argparse.Namespace) -> tuple[Index, Predictions]:
         raise StudyError(
             "the test split is empty; give 'split.test' a larger share or the partition more images"
         )
-    return index, predictions
+    return index, predictions.without(index.left_out)
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.data.index import Index, read_index
-from study.data.splits import ROLES, read_split, union
+from study.data.index import Index
+from study.data.splits import ROLES, index_of_splits, read_split, union
 from study.devices import memory_advice, take_device
 from study.files import read_array, read_json
 from study.job import device_options, run_script
@@ -83,7 +83,7 @@ def maps_of_mistakes(
 def main(arguments: argparse.Namespace) -> None:
     """Write the predictions and the maps."""
     splits = [read_split(path) for path in arguments.splits]
-    record, index = read_json(arguments.run), read_index(arguments.index)
+    record, index = read_json(arguments.run), index_of_splits(arguments.index, arguments.splits)
     images = read_array(arguments.images)
     roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
     if record["status"] == "diverged":

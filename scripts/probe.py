@@ -17,8 +17,8 @@ from study.code import code_digest
 from study.config.probes import NO_MAPS, features_of
 from study.data.blocks import blocks
 from study.data.embedding import directions
-from study.data.index import Index, read_index
-from study.data.splits import ROLES, read_split, union
+from study.data.index import Index
+from study.data.splits import ROLES, index_of_splits, read_split, union
 from study.errors import StudyError
 from study.files import (
     atomic_path,
@@ -133,7 +133,7 @@ def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
 def main(arguments: argparse.Namespace) -> None:
     """Write the files that a training and its predictions leave."""
     started = datetime.datetime.now(datetime.UTC)
-    index = read_index(arguments.index)
+    index = index_of_splits(arguments.index, arguments.splits)
     parents = [*arguments.splits, arguments.recipe, arguments.record]
     record = fitted_run(arguments, index) | {
         "seed": arguments.seed,

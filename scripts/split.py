@@ -5,6 +5,8 @@ import argparse
 
 import numpy as np
 
+from study.data.corrected import corrected
+from study.data.corrections import corrections_digest, read_corrections
 from study.data.folds import ROLES, Fold
 from study.data.groups import together
 from study.data.index import Index, read_duplicates, read_image_ids, read_index
@@ -17,6 +19,7 @@ from study.data.splits import (
     write_development,
     write_split,
 )
+from study.errors import StudyError
 from study.job import run_script
 
 
@@ -42,11 +45,35 @@ def split(arguments: argparse.Namespace, index: Index) -> dict[str, np.ndarray]:
     return roles
 
 
+def with_corrections(
+    arguments: argparse.Namespace, index: Index, drawn: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[int, int]]:
+    """Return the split without images that people left out, and the labels that they corrected."""
+    corrections = read_corrections(arguments.corrections)
+    files = [index.files[i] for ids in drawn.values() for i in ids]
+    planned = (corrections_digest(corrections, one) for one in (files, None))
+    if arguments.corrected and arguments.corrected not in planned:
+        raise StudyError(
+            f"{arguments.corrections} has changed since the workflow planned this job; type the "
+            "same command again"
+        )
+    after = corrected(index, corrections)
+    roles = {role: ids[~after.left_out[ids]] for role, ids in drawn.items()}
+    if arguments.kind == "partition":
+        where = f"{arguments.corrections}: what it leaves of {' '.join(arguments.partitions)}"
+        require_every_class(roles, after.labels, after.classes, where)
+    changed = np.flatnonzero(after.labels != index.labels)
+    return roles, dict(zip(changed.tolist(), after.labels[changed].tolist(), strict=True))
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Write the role of each image, and the same without test images."""
-    roles = split(arguments, read_index(arguments.index))
-    write_development(arguments.development, roles)
-    write_split(arguments.output, roles)
+    index = read_index(arguments.index)
+    roles, labels = split(arguments, index), None
+    if arguments.corrections:
+        roles, labels = with_corrections(arguments, index, roles)
+    write_development(arguments.development, roles, labels)
+    write_split(arguments.output, roles, labels)
 
 
 if __name__ == "__main__":
@@ -85,6 +112,16 @@ if __name__ == "__main__":
         metavar=("NUMBER", "OF", "SEED"),
         help="test on the fold of this number, from 0, of so many, which this seed draws; --train "
         "and --val divide the rest (default: the test images are drawn for each seed)",
+    )
+    parser.add_argument(
+        "--corrections",
+        nargs="?",
+        default="",
+        const="",
+        help="verdicts that correct labels and leave images out, .csv; default: none",
+    )
+    parser.add_argument(
+        "--corrected", help="digest of what they are to change here; default: do not compare"
     )
     parser.add_argument("--output", required=True, help="table to write: image_id, role, .csv")
     parser.add_argument(

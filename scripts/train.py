@@ -9,9 +9,8 @@ from study.audit.provenance import account, circumstances
 from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import complete_recipe
-from study.data.index import read_index
 from study.data.pixel_statistics import with_normalization
-from study.data.splits import ROLES, read_split, union
+from study.data.splits import ROLES, index_of_splits, read_split, union
 from study.devices import gpu_versions, take_device
 from study.files import file_digest, read_array, read_json, read_yaml, write_json
 from study.job import device_options, hold_log, run_script, stop_with_ancestors
@@ -24,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.job:
         hold_log()
         stop_with_ancestors()
-    index = read_index(arguments.index)
+    index = index_of_splits(arguments.index, arguments.splits)
     splits = [read_split(path) for path in arguments.splits]
     recipe = complete_recipe(arguments.recipe, arguments.lr_find, arguments.tuned)
 

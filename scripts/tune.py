@@ -10,9 +10,8 @@ from typing import Any
 from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import canonical, complete_recipe, merged, overlay
-from study.data.index import read_index
 from study.data.pixel_statistics import with_normalization
-from study.data.splits import read_split, union
+from study.data.splits import index_of_splits, read_split, union
 from study.devices import take_device
 from study.errors import StudyError
 from study.files import read_array, read_yaml, write_json
@@ -23,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Run this worker's trials that are not in the journal yet, then write all its trials."""
     if arguments.job:
         stop_with_ancestors()
-    index = read_index(arguments.index)
+    index = index_of_splits(arguments.index, arguments.splits)
     splits = [read_split(path) for path in arguments.splits]
     train_ids, val_ids = (union(splits, role) for role in ("train", "val"))
     if len(val_ids) == 0:

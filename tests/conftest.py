@@ -198,6 +198,7 @@ class Project:
                 "rule": "steepest",
             },
             "tune": {},
+            "hardness": {"views": True, "neighbours": True},
             "reproduce": {"systems": ["S0", "S1"], "tuned": False},
             "human_votes": [],
             "certify": [],

@@ -14,9 +14,12 @@ from study.audit.coverage import files_of_every_study, files_of_runs
 from study.audit.expected import Expected
 from study.audit.manifest import study_manifest
 from study.comparison.groups import group_row
+from study.data.corrected import corrected
+from study.data.corrections import Corrections, read_corrections
 from study.data.index import images_digest, read_index, write_image_ids
 from study.data.partitions import partition_record
 from study.data.splits import union, write_development, write_split
+from study.data.verdicts import COLUMNS
 from study.files import file_digest, read_json, write_array, write_csv, write_json
 from study.models.answers_again import answers_again
 from study.models.build import build_recipe_model, count_parameters
@@ -55,16 +58,22 @@ def write_study(results: Path, config: dict[str, Any] = CONFIG) -> SimpleNamespa
     manifest = {"images": list(images.shape), "classes": CLASSES, "sha256": digests}
     write_json(tree.data_manifest, manifest)
     write_csv(tree.near_duplicates, ["image_id", "other_id"], [(0, 7), (3, 9)])
-    expected = Expected(config, read_index(tree.index), np.array([(0, 7), (3, 9)]))
+    corrections = None
+    if config["dataset"].get("corrections"):
+        corrections = _correct(tree)
+    pairs = np.array([(0, 7), (3, 9)])
+    expected = Expected(config, read_index(tree.index), pairs, corrections)
+    index, given = expected.index, expected.given.labels
+    moved = {int(i): int(index.labels[i]) for i in np.flatnonzero(index.labels != given)}
     for name, image_ids in expected.partitions.items():
         path = tree.partition(name)
         write_image_ids(path, image_ids)
-        record = partition_record(path, expected.index, str(config["partition_seed"]))
+        record = partition_record(path, expected.given, str(config["partition_seed"]))
         write_json(tree.partition_record(name), record)
         for seed in config["seeds"]:
             path, split = tree.split(name, seed), expected.split(name, seed)
-            write_split(path, split)
-            write_development(path.with_suffix(".development.csv"), split)
+            write_split(path, split, moved)
+            write_development(path.with_suffix(".development.csv"), split, moved)
     for seed in config["seeds"]:
         write_image_ids(tree.common_test(seed), expected.common_test(seed))
     for model in config["models"]:
@@ -79,6 +88,23 @@ def write_study(results: Path, config: dict[str, Any] = CONFIG) -> SimpleNamespa
         write_run(study, run, init=position)
     finish(study)
     return study
+
+
+def _correct(tree: ResultsTree) -> Corrections:
+    """Correct two labels and leave two images out, and return what was changed."""
+    said = [(3, "wrong label", "cat"), (70, "wrong label", "ant"), (5, "leave out", "")]
+    rows = [(i, f"{i}.png", "", verdict, label, "", "") for i, verdict, label in said]
+    write_csv(tree.corrections, COLUMNS, [*rows, (80, "80.png", "", "leave out", "", "", "")])
+    corrections = read_corrections(tree.corrections)
+    after = corrected(read_index(tree.index), corrections)
+    columns = ["image_id", "label", "class", "source_split", "file", "given", "left_out"]
+    labels = zip(after.labels.tolist(), after.given.tolist(), after.left_out, strict=True)
+    rows = [
+        (i, label, CLASSES[label], "train", f"{i}.png", given, "1" if out else "")
+        for i, (label, given, out) in enumerate(labels)
+    ]
+    write_csv(tree.corrected, columns, rows)
+    return corrections
 
 
 def write_run(study: SimpleNamespace, run: Run, init: int, **changes: Any) -> None:
@@ -125,7 +151,8 @@ def write_answers(study: SimpleNamespace, run: Run, logits: np.ndarray) -> None:
     save_predictions(path, predictions)
     common = study.expected.common_test(run.seed)
     pairs = np.array([(0, 7), (3, 9)])
-    metrics = run_metrics(predictions, index.labels, index.classes, common, pairs)
+    judged = predictions.without(index.left_out)
+    metrics = run_metrics(judged, index.labels, index.classes, common, pairs)
     metrics["sha256"] = {"predictions": file_digest(path)}
     write_json(run.folder / "metrics.json", metrics)
     write_csv(

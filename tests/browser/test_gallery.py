@@ -535,3 +535,56 @@ def test_verdicts_are_given_by_key_kept_saved_and_loaded(gallery, study, open_pa
     cell.focus()
     again.keyboard.press("u")
     again.locator("#n-verdicts", has_text="3 marked").wait_for()
+
+
+def test_lines_on_images_that_are_not_shown_are_saved_again(gallery, study, tmp_path):
+    shown = first_ids(gallery, 1)[0]
+    label = study.listed().set_index("image_id").loc[shown, "class"]
+    lines = [
+        "image_id,file,sha256,verdict,label,who,when",
+        f"{shown},<{shown}>.png,,wrong label,{label},me,",  # as after it was corrected
+        "0,elsewhere.png,00,leave out,,you,then",
+        "0,odd.png,,wrong label,owl,,",
+    ]
+    (tmp_path / "verdicts.csv").write_text("\n".join(lines) + "\n")
+    gallery.locator("#load").set_input_files(tmp_path / "verdicts.csv")
+    text = "1 marked, and 1 that are not shown here; 1 lines hold no verdict or class of this study"
+    gallery.locator("#n-verdicts", has_text=text).wait_for()
+    gallery.reload()
+    with gallery.expect_download() as download:
+        gallery.locator("#save").click()
+    saved = pd.read_csv(download.value.path(), keep_default_na=False, encoding="utf-8-sig")
+    assert saved["file"].tolist() == [f"<{shown}>.png", "elsewhere.png"]
+    assert saved["label"].tolist() == [label, ""] and saved["who"].tolist() == ["me", "you"]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_two_images_stand_side_by_side_and_a_link_brings_them_back(
+    gallery, open_page, study, width
+):
+    gallery.set_viewport_size({"width": width, "height": 800})
+    first, second = first_ids(gallery, 2)
+    gallery.locator("[role=gridcell]").first.focus()
+    for key in ("Enter", "s", "ArrowRight"):
+        gallery.keyboard.press(key)
+        gallery.locator("dialog[open] #beside:not(:text('Keep beside'))").wait_for()
+    sides = gallery.locator(".sides canvas")
+    sides.nth(1).wait_for()
+    boxes = [side.bounding_box() for side in sides.all()]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] < boxes[1]["x"]
+    for number, image in enumerate((first, second)):
+        shown = pixels(gallery, f".sides section:nth-child({number + 1}) canvas")
+        assert (shown == study.images[image]).all()
+    wide = "(() => { const d = document.getElementById('dossier');"
+    assert gallery.evaluate(f"{wide} return d.scrollWidth - d.clientWidth; }})()") <= 0
+    gallery.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    gallery.locator("#dossier .copy").click()
+    gallery.locator("#dossier .copy", has_text="Link copied").wait_for()
+    again = open_page(study.page)
+    again.goto(gallery.evaluate("navigator.clipboard.readText()"))
+    again.reload()
+    again.locator(".sides").wait_for()
+    assert f"Image {second}:" in again.locator("#dossier-title").inner_text()
+    again.keyboard.press("s")
+    again.locator(".sides").wait_for(state="detached")
+    assert "beside" not in again.url

@@ -105,6 +105,7 @@ def files_of_study(wildcards):
             "results/data/manifest.json",
             *made_by("find_duplicates", "draw_near_duplicates"),
         ],
+        *made_by(*["correct"] if CORRECTIONS else []),
         *made_by("count_classes", *(["list_problems"] if OWN_IMAGES.digest else [])),
         *made_by("partition", partition=PARTITIONS),
         *made_by(

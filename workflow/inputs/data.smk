@@ -1,10 +1,14 @@
+import functools
+import itertools
 import json
 
 from study.config.partition_checks import has_external_test, keeps_together
+from study.data.corrections import corrections_digest, corrections_file
+from study.data.corrections import read_corrections
 from study.data.datasets import dataset_modules
 from study.data.datasets.planning import memory_of_images, own_images
 from study.data.folds import fold_of, shares
-from study.files import with_home
+from study.files import csv_rows, with_home
 
 # Of a user's images. Their digest, "" for other data, is a parameter of the job that reads them, so
 # that another image or group runs it again.
@@ -12,6 +16,10 @@ with end_in_one_line():
     OWN_IMAGES = own_images(
         config, "results/data/manifest.json", "results/scratch/own_images.json"
     )
+
+    # What people said of images changes, by file, where the study is told of it.
+    CORRECTIONS = corrections_file(DATASET, "results/data/corrections.csv")
+    CORRECTED = read_corrections(CORRECTIONS) if CORRECTIONS else {}
 
     # Pictures of 64×64 pixels at most, as float32.
     MEMORY_OF_PAIRS = memory_of_images(
@@ -34,6 +42,10 @@ with end_in_one_line():
         side=32,
         value_bytes=2,
     )
+
+
+# The table of all images that everything but drawing and training goes by.
+INDEX = "results/data/corrected.csv" if CORRECTIONS else "results/data/index.csv"
 
 
 # A user's test images are in no partition, and every run is measured on them.
@@ -97,7 +109,8 @@ def split_duplicates(wildcards):
 def split_options(wildcards):
     """Return of which kind a split is, and its shares."""
     if wildcards.part == OFFICIAL:
-        return ["--kind", "official", "--val", config["official"]["val"]]
+        val = config["official"]["val"]
+        return ["--kind", "official", "--val", val, *corrected_here(wildcards)]
     kind = "afresh" if wildcards.part.endswith(AFRESH) else "partition"
     ratios = sorted(shares(config["split"]).items())
     fold = fold_of(config, int(wildcards.seed))
@@ -106,4 +119,28 @@ def split_options(wildcards):
         kind,
         *(word for role, ratio in ratios for word in (f"--{role}", ratio)),
         *(["--fold", *fold] if fold else []),
+        *corrected_here(wildcards),
     ]
+
+
+@functools.cache
+def files_of_images(_changed):
+    """Return the file of each image of the data set, which last changed then."""
+    return [row["file"] for row in csv_rows("results/data/index.csv")]
+
+
+def corrected_here(wildcards):
+    """Return the digest of what corrections change in a split, an option that runs it again.
+
+    Before the images and the partition are there, that of all corrections stands in for it:
+    Snakemake asks again when they are.
+    """
+    files, index = None, Path("results/data/index.csv")
+    lists = [*map(Path, split_lists(wildcards))]
+    if CORRECTED and all(path.is_file() for path in (index, *lists)):
+        files = files_of_images(index.stat().st_mtime_ns)
+        if lists:
+            rows = itertools.chain.from_iterable(map(csv_rows, lists))
+            files = [files[int(row["image_id"])] for row in rows]
+    digest = corrections_digest(CORRECTED, files)
+    return ["--corrected", digest] if digest else []

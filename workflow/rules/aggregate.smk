@@ -31,7 +31,7 @@ rule list_runs:
 rule measure_baselines:
     input:
         images="results/data/images.npy",
-        index="results/data/index.csv",
+        index=INDEX,
         splits=expand(
             "results/splits/{part}/seed{seed}.csv", part=PARTS_OF_COMBOS, seed=SEEDS
         ),
@@ -64,7 +64,7 @@ rule measure_baselines:
 rule compare:
     input:
         runs="results/runs.csv",
-        index="results/data/index.csv",
+        index=INDEX,
         predictions=of_all_runs("predictions.npz"),
         metrics=of_all_runs("metrics.json"),
         records=of_all_runs("run.json"),
@@ -195,7 +195,7 @@ rule find_hard_examples:
         runs="results/runs.csv",
         predictions=of_all_runs("predictions.npz"),
         dynamics=of_all_runs("dynamics.npz"),
-        index="results/data/index.csv",
+        index=INDEX,
         images="results/data/images.npy",
         partitions=expand("results/partitions/{partition}.csv", partition=PARTITIONS),
         duplicates="results/data/near_duplicates.csv",
@@ -280,7 +280,7 @@ rule find_hard_to_learn:
     input:
         runs="results/runs.csv",
         predictions=chain_predictions,
-        index="results/data/index.csv",
+        index=INDEX,
         partition="results/partitions/{partition}.csv",
     output:
         table="results/hard_to_learn/{partition}.csv",
@@ -421,7 +421,7 @@ rule gradcam_hard_examples:
         runs="results/runs.csv",
         top="results/hard_examples_top.csv",
         images="results/data/images.npy",
-        index="results/data/index.csv",
+        index=INDEX,
         results=expand(
             "results/runs/{combo}/{{model}}/seed{seed}/{file}",
             combo=COMBOS,
@@ -468,7 +468,7 @@ rule gradcam_hard_examples:
 rule validate_hardness:
     input:
         hard_examples="results/hard_examples.csv",
-        index="results/data/index.csv",
+        index=INDEX,
         votes=human_votes_files,
     output:
         table="results/validation.csv",
@@ -589,13 +589,14 @@ rule build_gallery:
         runs="results/runs.csv",
         predictions=of_all_runs("predictions.npz"),
         metrics=of_all_runs("metrics.json"),
-        index="results/data/index.csv",
+        index=INDEX,
         images="results/data/images.npy",
         duplicates="results/data/near_duplicates.csv",
         table="results/hard_examples.csv",
         top="results/hard_examples_top.csv",
         gradcam=expand("results/hard_examples/gradcam/{model}.npz", model=MADE_HERE),
         neighbours=neighbours,
+        corrections=["results/data/corrections.csv"] if CORRECTIONS else [],
     output:
         page="results/gallery.html",
     log:
@@ -619,6 +620,7 @@ rule build_gallery:
         " --duplicates {input.duplicates:q}"
         " --table {input.table:q}"
         " --top-table {input.top:q}"
+        " --corrections {input.corrections:q}"
         " --gradcam {input.gradcam:q}"
         " --output {output.page:q}"
         " > {log:q} 2>&1"
@@ -676,6 +678,7 @@ rule describe_study:
         claims=["results/claims.csv"] if config["claims"] else [],
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],
+        corrected=[INDEX] if CORRECTIONS else [],
         data="results/data/manifest.json",
         partitions=expand("results/partitions/{partition}.json", partition=PARTITIONS),
         duplicates="results/data/near_duplicates.csv",
@@ -696,7 +699,7 @@ rule describe_study:
         configfiles=CONFIGFILES,
         optional=lambda wildcards, input: [
             word
-            for name in ("claims", "reproduction", "validation")
+            for name in ("claims", "reproduction", "validation", "corrected")
             for word in option(f"--{name}", input[name])
         ],
     shell:

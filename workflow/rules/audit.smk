@@ -74,7 +74,7 @@ use rule probe as probe_again with:
 rule certify:
     input:
         summary="results/summary.csv",
-        index="results/data/index.csv",
+        index=INDEX,
         predictions=expand(
             "results/{part}/{run}/predictions.npz",
             part=["runs", "certify"],

@@ -62,6 +62,7 @@ rule decode:
     resources:
         mem_mb=2000,
         runtime=10,
+        corrections=CORRECTIONS,
     params:
         code=code("decode.py", *dataset_modules(DATASET["name"])),
         dataset=DATASET["name"],
@@ -74,9 +75,50 @@ rule decode:
         " --checksums {input.checksums:q}"
         " --problems {input.problems:q}"
         " {params.skip:q}"
+        " --corrections {resources.corrections:q}"
         " --images {output.images:q}"
         " --index {output.index:q}"
         " --manifest {output.manifest:q}"
+        " > {log:q} 2>&1"
+
+
+# What people said of labels and images. It is known by what it changes; a touched or moved file,
+# another order of lines and other verdicts change nothing. What is measured and shown reads its
+# table of images. Trainings do not: a correction of an image concerns them by their split alone.
+rule correct:
+    input:
+        images="results/data/images.npy",
+        index="results/data/index.csv",
+    output:
+        index="results/data/corrected.csv",
+        table="results/data/corrections.csv",
+        page=report(
+            "results/data/corrections.html",
+            caption="../report/corrections.rst",
+            category=chapter("Data"),
+            labels={"item": "corrected labels and images left out, table"},
+        ),
+    log:
+        "results/logs/correct.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        corrections=CORRECTIONS,
+    params:
+        code=code("correct.py"),
+        corrected=corrections_digest(CORRECTED),
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/correct.py"'
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --corrections {resources.corrections:q}"
+        " --table {output.table:q}"
+        " --page {output.page:q}"
+        " --output {output.index:q}"
         " > {log:q} 2>&1"
 
 
@@ -142,6 +184,7 @@ rule split:
     resources:
         mem_mb=1000,
         runtime=10,
+        corrections=CORRECTIONS,
     params:
         code=code("split.py"),
         wildcards=all_wildcards,
@@ -157,6 +200,7 @@ rule split:
         " --seed {wildcards.seed:q}"
         " {params.options:q}"
         " {params.duplicates:q}"
+        " --corrections {resources.corrections:q}"
         " --output {output.split:q}"
         " --development {output.development:q}"
         " > {log:q} 2>&1"
@@ -192,7 +236,7 @@ rule common_test:
 rule export_images:
     input:
         images="results/data/images.npy",
-        index="results/data/index.csv",
+        index=INDEX,
     output:
         folder=directory("results/images"),
     log:
@@ -287,7 +331,7 @@ rule draw_near_duplicates:
 # What the images are, for whoever has to judge them; of your own also what is wrong with files.
 rule count_classes:
     input:
-        index="results/data/index.csv",
+        index=INDEX,
         partitions=partition_lists(PARTITIONS),
     output:
         table="results/data/class_counts.csv",

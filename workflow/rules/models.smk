@@ -82,7 +82,7 @@ rule find_neighbours:
     input:
         features=ancient("results/features/{model}.npy"),
         record="results/features/{model}.json",
-        index="results/data/index.csv",
+        index=INDEX,
         duplicates="results/data/near_duplicates.csv",
     output:
         arrays="results/features/{model}.neighbours.npz",
@@ -142,7 +142,7 @@ rule resolve_recipe:
 rule describe_model:
     input:
         images="results/data/images.npy",
-        index="results/data/index.csv",
+        index=INDEX,
         splits=largest_combo_splits,
         recipe="results/recipes/{model}.yaml",
         lr_find=lambda wildcards: search_of(wildcards.model, largest_combo(), SEEDS[0]),

@@ -58,7 +58,7 @@ rule compare_published:
 
 rule measure_leak:
     input:
-        index="results/data/index.csv",
+        index=INDEX,
         splits=leak_files("results/splits/{place}/seed{seed}.csv"),
         predictions=leak_files(
             "results/runs/{place}/{model}/seed{seed}/predictions.npz"

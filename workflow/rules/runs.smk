@@ -206,7 +206,7 @@ rule import_predictions:
 rule measure:
     input:
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
-        index="results/data/index.csv",
+        index=INDEX,
         common_test="results/splits/common/seed{seed}.csv",
         duplicates="results/data/near_duplicates.csv",
     output:
@@ -243,7 +243,7 @@ rule measure:
 rule draw_run:
     input:
         predictions="results/runs/{combo}/{model}/seed{seed}/predictions.npz",
-        index="results/data/index.csv",
+        index=INDEX,
         images="results/data/images.npy",
         metrics="results/runs/{combo}/{model}/seed{seed}/metrics.json",
         misclassified="results/runs/{combo}/{model}/seed{seed}/misclassified.csv",

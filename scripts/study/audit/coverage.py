@@ -36,6 +36,7 @@ def files_of_every_study(tree: ResultsTree, config: Mapping[str, Any]) -> list[P
     names = [partition["name"] for partition in config["partitions"]]
     split = [*names, *{OFFICIAL}.intersection(config["combos"])]
     files = [tree / name for name in _OF_EVERY_STUDY]
+    files += [tree.corrected, tree.corrections] if config["dataset"].get("corrections") else []
     files += [path(name) for name in names for path in (tree.partition, tree.partition_record)]
     for seed in config["seeds"]:
         files.append(tree.common_test(seed))

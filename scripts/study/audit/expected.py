@@ -1,7 +1,7 @@
 """What a study's runs, partitions, splits and common tests must be, derived again.
 
-From its configuration and the labels of its images alone: what lies in results/ is compared with
-this, and not with itself.
+From its configuration, the labels of its images and their corrections alone: what lies in results/
+is compared with this, and not with itself.
 """
 
 import itertools
@@ -14,6 +14,8 @@ import numpy as np
 
 from study.config.imports import model_names
 from study.config.partition_checks import has_external_test, keeps_together
+from study.data.corrected import corrected
+from study.data.corrections import Corrections
 from study.data.folds import fold_of, shares
 from study.data.groups import together
 from study.data.index import Index
@@ -28,14 +30,22 @@ class Expected:
 
     Attributes:
         config: the whole configuration.
-        index: of all images.
+        index: of all images, with corrections.
+        given: the same as decoded, by which partitions and splits are drawn.
         pairs: int64, P×2; near-duplicates.
         groups: int64, N; images that have one role, see `split_partition`, or None.
     """
 
-    def __init__(self, config: Mapping[str, Any], index: Index, pairs: np.ndarray):
-        self.config, self.index, self.pairs = config, index, pairs
-        self.groups = together(index, pairs if keeps_together(config) else None)
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        given: Index,
+        pairs: np.ndarray,
+        corrections: Corrections | None = None,
+    ):
+        self.config, self.given, self.pairs = config, given, pairs
+        self.index = given if corrections is None else corrected(given, corrections)
+        self.groups = together(given, pairs if keeps_together(config) else None)
         self.split = cache(self._split)  # a run of each model asks for it
         self.common_test = cache(self._common_test)
 
@@ -49,21 +59,28 @@ class Expected:
         """The sorted image_ids of each partition, int64."""
         sizes = {part["name"]: part["size"] for part in self.config["partitions"]}
         seed = self.config["partition_seed"]
-        groups = None if self.index.groups is None else self.groups
-        return draw_partitions(self.index.labels, sizes, seed, self.external_test, groups)
+        groups = None if self.given.groups is None else self.groups
+        apart = self.given.publishers_test if has_external_test(self.config) else None
+        return draw_partitions(self.given.labels, sizes, seed, apart, groups)
 
     @cached_property
     def external_test(self) -> np.ndarray | None:
-        """The image_ids that are for testing alone, int64; None in a study without such."""
+        """The image_ids that all are tested on alone, int64; None in a study without such."""
         return self.index.publishers_test if has_external_test(self.config) else None
 
     def _split(self, name: str, seed: int) -> dict[str, np.ndarray]:
         """Return the sorted image_ids of each role of a partition, or of `official`, int64."""
-        labels, config = self.index.labels, self.config
+        drawn = self._drawn(name, seed)
+        if self.index.left_out is None:
+            return drawn
+        return {role: ids[~self.index.left_out[ids]] for role, ids in drawn.items()}
+
+    def _drawn(self, name: str, seed: int) -> dict[str, np.ndarray]:
+        labels, config = self.given.labels, self.config
         if name == OFFICIAL:
             val = config["official"]["val"]
-            return split_official(self.index.source_split, labels, val, seed, self.index.groups)
-        grouped = self.index.groups is not None
+            return split_official(self.given.source_split, labels, val, seed, self.given.groups)
+        grouped = self.given.groups is not None
         ids, ratios = self.partitions[name], shares(config["split"])
         fold = fold_of(config, seed)
         return split_partition(ids, labels, ratios, seed, self.groups, grouped, fold)

@@ -20,6 +20,7 @@ from study.audit.checks import Check, problems
 from study.audit.run_checks import Answer
 from study.audit.submission_files import check_files, check_runs
 from study.audit.verification import Verification
+from study.data.corrections import corrections_file
 from study.errors import StudyError, one_line
 from study.files import file_digest, read_json
 
@@ -96,6 +97,9 @@ def read_submission(
             raise StudyError("nothing can be derived from other data")
         # By what was asked: runs and splits of other seeds or partitions are none of the study's.
         asked_for = {**theirs, **{key: config[key] for key in _FIXED if key != "dataset"}}
+        asked_for["dataset"] = theirs["dataset"] | {
+            "corrections": corrections_file(config["dataset"], data / "corrections.csv")
+        }
         images = data / "images.npy"
         verification = Verification(results, asked_for, images=images, answer=answer, digest=digest)
         accuracies, predicted = verification.scores, verification.predicted
@@ -127,7 +131,10 @@ def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[
     for key in _FIXED:
         asked, found = config[key], theirs.get(key)
         if key == "dataset":  # where it was taken from is the student's own matter
-            asked, found = asked["name"], found["name"]
+            asked, found = (
+                f"{one['name']}{' with corrections' if one.get('corrections') else ''}"
+                for one in (asked, found)
+            )
         if key == "near_duplicates":  # they are kept together if nothing is said
             asked, found = ({"keep_together": True, **one} for one in (asked, found))
         yield Check(

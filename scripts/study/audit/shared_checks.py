@@ -1,6 +1,7 @@
 """Whether what all runs of a study share is what its configuration and its images give."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,19 @@ from study.audit.checks import TOLERANCE, Check, held, looked_at, opened
 from study.audit.expected import Expected
 from study.config.imports import imported_recipe, model_names
 from study.config.recipes import canonical, merged, searches_rate
-from study.data.index import read_image_ids
+from study.data.corrections import corrections_digest, read_corrections
+from study.data.index import Index, read_image_ids, read_index
 from study.data.names import OFFICIAL
 from study.data.near_duplicates import distances_of_pairs
 from study.data.partitions import partition_record
-from study.data.splits import read_split
-from study.files import read_json, read_yaml
+from study.data.splits import index_of_splits, read_split
+from study.files import read_json, read_yaml, with_home
 from study.runs.run import Run, read_runs
 from study.runs.tree import ResultsTree
 
 # Where data lie and what computes is no part of what a study is.
 _NO_PART = ("storage", "device")
-_SOURCES = ("archive", "urls", "path", "test_path", "checksums")
+_SOURCES = ("archive", "urls", "path", "test_path", "checksums", "corrections")
 # What a recipe writes for a normalisation that is found in its training images or its weights.
 _FOUND = ("data", "weights")
 
@@ -42,7 +44,11 @@ def other_configuration(
     for key in (key for key in asked if key not in _NO_PART):
         mine, wanted = found.get(key), asked[key]
         if key == "dataset":
-            mine, wanted = ({**(one or {}), **dict.fromkeys(_SOURCES)} for one in (mine, wanted))
+            mine, wanted = (
+                {**(one or {}), **dict.fromkeys(_SOURCES)}
+                | {"corrections": bool((one or {}).get("corrections"))}
+                for one in (mine, wanted)
+            )
         if key == "models":  # where predictions lie is no part of a study
             mine, wanted = map(_without_files, (mine or [], wanted))
         if mine != wanted:
@@ -106,6 +112,28 @@ def data_checks(
     yield looked_at("runs are those asked for", tree.list_of_runs, read_runs, listed)
 
 
+def correction_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
+    """Yield the checks of corrected labels and of images that are left out.
+
+    What was applied is compared with the user's file where that is there.
+    """
+    kind = "corrections are those asked for"
+    asked = with_home(expected.config["dataset"]["corrections"])
+    if asked.is_file():
+        same = _equal_to(opened(_applied, asked), f"are not the corrections of {asked}")
+        yield looked_at(kind, tree.corrections, _applied, same)
+    same = _equal_to(_changes(expected.index), "is not what the corrections make of the images")
+    yield looked_at(kind, tree.corrected, lambda path: _changes(read_index(path)), same)
+
+
+def _applied(path: Path) -> str:
+    return corrections_digest(read_corrections(path))
+
+
+def _changes(index: Index) -> dict[str, np.ndarray]:
+    return {name: getattr(index, name) for name in ("labels", "given", "left_out")}
+
+
 def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
     """Yield the checks of partitions, splits and common tests, drawn again."""
     config = expected.config
@@ -118,7 +146,7 @@ def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
         yield check
         if not check.problem:
             described = _equal_to(
-                partition_record(path, expected.index, str(seed)), "does not describe the partition"
+                partition_record(path, expected.given, str(seed)), "does not describe the partition"
             )
             yield looked_at(kind, tree.partition_record(name), read_json, described)
     names = [*expected.partitions, *{OFFICIAL}.intersection(config["combos"])]
@@ -126,6 +154,10 @@ def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
         for name in names:
             drawn, path = expected.split(name, seed), tree.split(name, seed)
             without_test = {**drawn, "test": drawn["test"][:0]}
+            own = np.concatenate(list(drawn.values()))
+            labelled = _equal_to(expected.index.labels[own], "has labels that nobody corrected so")
+            labels = partial(_labels, tree, own)
+            yield looked_at("splits are those that are drawn", path, labels, labelled)
             for file, roles in (
                 (path, drawn),
                 (path.with_suffix(".development.csv"), without_test),
@@ -135,6 +167,11 @@ def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
         kind = "common tests are the partitions' test images"
         union = _equal_to(expected.common_test(seed), "is not the splits' test images")
         yield looked_at(kind, tree.common_test(seed), read_image_ids, union)
+
+
+def _labels(tree: ResultsTree, image_ids: np.ndarray, split: Path) -> np.ndarray:
+    """Return the labels, int64, that a split has of images."""
+    return index_of_splits(tree.index, [split]).labels[image_ids]
 
 
 def _without_weights(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,8 +30,14 @@ from study.audit.coverage import files_of_every_study, files_of_runs, in_results
 from study.audit.expected import Expected
 from study.audit.manifest import study_manifest
 from study.audit.run_checks import Answer, RunChecks
-from study.audit.shared_checks import data_checks, draw_checks, recipe_checks
+from study.audit.shared_checks import (
+    correction_checks,
+    data_checks,
+    draw_checks,
+    recipe_checks,
+)
 from study.comparison.groups import group_row
+from study.data.corrections import read_corrections
 from study.data.index import read_duplicates, read_index
 from study.files import file_digest, read_json, read_table
 from study.runs.run import Run
@@ -80,13 +86,17 @@ class Verification:
         """Yield all checks; runs are looked at only where what they share is as it must be."""
         try:
             record = opened(read_json, self.tree.study)
+            config = self.config or record["config"]
+            applied = self.tree.corrections if config["dataset"].get("corrections") else None
             expected = Expected(
-                self.config or record["config"],
+                config,
                 opened(read_index, self.tree.index),
                 opened(read_duplicates, self.tree.near_duplicates),
+                applied and opened(read_corrections, applied),
             )
             shared = [
                 *data_checks(self.tree, expected, self.images, self.digest),
+                *(correction_checks(self.tree, expected) if applied else ()),
                 *draw_checks(self.tree, expected),
                 *recipe_checks(self.tree, expected.config),
             ]

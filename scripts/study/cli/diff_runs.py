@@ -206,7 +206,7 @@ def _print_images(where: "Console", a: ComparedRun, b: ComparedRun, output: str 
             raise StudyError(f"no images to write to {output}: {reason}")
         say(where, f"Images: nothing to compare, {reason}.")
         return
-    index = read_index(a.results.index)
+    index = read_index(a.results.labels)
     paths = dict.fromkeys(one.results.near_duplicates for one in (a, b))
     pairs = [read_duplicates(path) for path in paths if path.is_file()]
     compared = paired_answers(

@@ -16,6 +16,7 @@ from study.cli.diff_cells import (
     signed,
     weights_digest,
 )
+from study.cli.diff_cleaning import print_cleaning
 from study.cli.terminal import console, say, table
 from study.comparison.two_runs import differing, groups_of_studies
 from study.config.recipes import flat
@@ -77,6 +78,7 @@ def compare_studies(a: Path, b: Path, *, measure: str, output: str | None) -> No
     _print_facts(where, *studies)
     shared, same = _same_runs(*studies)
     groups, unknown = _groups(*studies, measure, same)
+    groups = print_cleaning(where, *studies, groups)
     _print_same(where, same, shared)
     where.print()
     if groups.empty:

@@ -17,7 +17,7 @@ COMMANDS = {
     "diff": "two runs or two studies: what differs, and what of it exceeds the noise of seeds",
     "compare": "which of several models is better, by predictions made here or elsewhere",
     "predict": "the classes of images of yours, by the best run, another one or all seeds",
-    "export": "a run's model for other software, with its preprocessing inside and a model card",
+    "export": "a run's model, or all images with scores and predictions, for other software",
     "grade": "studies that students handed in, without running their code",
     "clean": "what in results/ is no longer part of the study, with sizes",
 }

@@ -312,6 +312,7 @@ def read_study(
     partitions: Sequence[str],
     together: np.ndarray | None = None,
     external: np.ndarray | None = None,
+    left_out: np.ndarray | None = None,
 ) -> tuple[Study, Study | None]:
     """Return the runs of a study with their answers on their seed's common test.
 
@@ -324,9 +325,10 @@ def read_study(
         partitions: names of all partitions.
         together: int64, N; groups of images. Default: each image is alone.
         external: int64; image_ids that no run trains on. Default: there are none.
+        left_out: bool, N; images that people left out. Default: there are none.
     """
     tree, tests = ResultsTree(Path(path).parent), {}
-    runs, answered, outside = read_runs(path), [], []
+    runs, answered, outside = read_runs(path, left_out), [], []
     for run in runs:
         predictions = run.predictions()
         if predictions.diverged:

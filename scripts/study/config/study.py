@@ -129,6 +129,8 @@ def why_not_comparable(
             "the published figures are of CIFAR-10; run it with --configfile config/laptop.yaml, "
             "where results/ holds no other study"
         )
+    if config["dataset"].get("corrections"):
+        return "the published figures are of labels as they are; remove dataset.corrections"
     sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
     for name, system in systems.items():
         model = system["model"]

@@ -31,6 +31,7 @@ def check_texts(config: Mapping[str, Any]) -> None:
             )
     for name in ("archive", "checksums", "path", "test_path"):
         check_path(f"config: dataset.{name}", config["dataset"][name])
+    check_path("config: dataset.corrections", config["dataset"].get("corrections", ""))
     check_path("config: claims", config["claims"])
     for position, votes in enumerate(config["human_votes"]):
         check_path(f"config: human_votes[{position}].path", votes["path"])

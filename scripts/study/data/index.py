@@ -20,6 +20,8 @@ class Index(NamedTuple):
         source_split: "train" or "test", N; where its publisher put each image.
         groups: int64, N; the smallest image_id of the images that an image belongs together with;
             None in a data set without groups.
+        given: int64, N; the labels before people corrected them; None where nobody did.
+        left_out: bool, N; the images that people left out; None where nobody did.
     """
 
     labels: np.ndarray
@@ -27,20 +29,30 @@ class Index(NamedTuple):
     files: list[str]
     source_split: np.ndarray
     groups: np.ndarray | None = None
+    given: np.ndarray | None = None
+    left_out: np.ndarray | None = None
 
     @property
     def publishers_test(self) -> np.ndarray:
-        """The sorted image_ids of the test images, int64."""
-        return np.flatnonzero(self.source_split == "test")
+        """The sorted image_ids of the test images that are not left out, int64."""
+        test = self.source_split == "test"
+        return np.flatnonzero(test if self.left_out is None else test & ~self.left_out)
+
+    def as_given(self) -> "Index":
+        """Return the table as it was before people corrected it."""
+        if self.given is None:
+            return self
+        return self._replace(labels=self.given, given=None, left_out=None)
 
 
 def read_index(path: str | Path) -> Index:
-    """Read the table of all images.
+    """Read the table of all images, as decoded or with the labels that people corrected.
 
     Raises:
         StudyError: image_ids are not 0, 1, 2, …, or a label below the largest has no image.
     """
     rows = read_csv(path)
+    columns = rows[0] if rows else {}
     labels = np.array([row["label"] for row in rows], np.int64)
     names = {int(row["label"]): row["class"] for row in rows}
     in_order = [row["image_id"] for row in rows] == [str(i) for i in range(len(rows))]
@@ -54,7 +66,9 @@ def read_index(path: str | Path) -> Index:
         [names[label] for label in range(len(names))],
         [row["file"] for row in rows],
         np.array([row["source_split"] for row in rows]),
-        _first_of([row["group"] for row in rows]) if rows and "group" in rows[0] else None,
+        _first_of([row["group"] for row in rows]) if "group" in columns else None,
+        np.array([row["given"] for row in rows], np.int64) if "given" in columns else None,
+        np.array([row["left_out"] == "1" for row in rows]) if "left_out" in columns else None,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from study.data.folds import ROLES, Fold
 from study.data.groups import divide
+from study.data.index import Index, read_index
 from study.data.names import OFFICIAL
 from study.data.stratify import apportion, stratified_groups
 from study.errors import StudyError
@@ -229,21 +230,48 @@ def union(splits: Iterable[Mapping[str, np.ndarray]], role: str) -> np.ndarray:
     return np.sort(np.concatenate([split[role] for split in splits]))
 
 
-def write_split(path: str | Path, split: Mapping[str, np.ndarray]) -> None:
-    """Write the role of each image of a partition as CSV, ordered by image_id."""
-    write_csv(
-        path,
-        ["image_id", "role"],
-        sorted((int(i), role) for role, ids in split.items() for i in ids),
-    )
+def write_split(
+    path: str | Path, split: Mapping[str, np.ndarray], corrected: Mapping[int, int] | None = None
+) -> None:
+    """Write the role of each image of a partition as CSV, ordered by image_id.
+
+    Args:
+        path: of the table.
+        split: image_ids by role.
+        corrected: labels by image_id that people corrected. Where one is of this split, the table
+            has a column of them.
+    """
+    rows = sorted((int(i), role) for role, ids in split.items() for i in ids)
+    labels = corrected or {}
+    if labels.keys() & {image_id for image_id, _ in rows}:
+        with_labels = [(image_id, role, labels.get(image_id, "")) for image_id, role in rows]
+        write_csv(path, ["image_id", "role", "label"], with_labels)
+    else:
+        write_csv(path, ["image_id", "role"], rows)
 
 
-def write_development(path: str | Path, split: Mapping[str, np.ndarray]) -> None:
+def write_development(
+    path: str | Path, split: Mapping[str, np.ndarray], corrected: Mapping[int, int] | None = None
+) -> None:
     """Write a split without its test images, for whatever may choose something.
 
     `read_split` reads it with an empty test.
     """
-    write_split(path, {role: ids for role, ids in split.items() if role != "test"})
+    without_test = {role: ids for role, ids in split.items() if role != "test"}
+    write_split(path, without_test, corrected)
+
+
+def index_of_splits(index: str | Path, splits: Iterable[str | Path]) -> Index:
+    """Return the table of all images with the labels that people corrected in a run's splits.
+
+    Corrections of other images do not concern the run.
+    """
+    table = read_index(index)
+    for path in splits:
+        for row in csv_rows(path):
+            if row.get("label"):
+                table.labels[int(row["image_id"])] = int(row["label"])
+    return table
 
 
 def read_split(path: str | Path) -> dict[str, np.ndarray]:

@@ -1,12 +1,14 @@
 """What people who looked at the gallery say of images: the table that it saves, verdicts.csv."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from study.data.index import Index
 from study.errors import StudyError
 from study.files import read_csv
+
+if TYPE_CHECKING:  # the workflow reads verdicts at every start and needs no numpy for it
+    from study.data.index import Index
 
 VERDICTS = ("fine", "wrong label", "ambiguous", "leave out")
 COLUMNS = ("image_id", "file", "sha256", "verdict", "label", "who", "when")
@@ -28,17 +30,13 @@ class Verdict(NamedTuple):
     who: str
 
 
-def read_verdicts(path: str | Path, index: Index) -> list[Verdict]:
-    """Return the verdicts of a table, in its order.
-
-    An image is found by its file: it keeps its name where other images are added.
+def verdict_rows(path: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a table of verdicts, each with the place `where` it stands.
 
     Raises:
-        StudyError: the table is not such a one, an image or a class is not in the study, or a
-            person judges an image twice.
+        StudyError: the table is not such a one.
     """
-    image_ids = {file: image_id for image_id, file in enumerate(index.files)}
-    verdicts: dict[tuple[int, str], Verdict] = {}
+    rows = []
     for line, row in enumerate(read_csv(path), start=2):
         where = f"{path}, line {line}"
         if missing := [name for name in COLUMNS if row.get(name) is None]:
@@ -46,33 +44,62 @@ def read_verdicts(path: str | Path, index: Index) -> list[Verdict]:
                 f"{where}: there is no {missing[0]!r}; expected the columns {', '.join(COLUMNS)}, "
                 "as the gallery saves them"
             )
-        if row["file"] not in image_ids:
+        if row["verdict"] not in VERDICTS:
             raise StudyError(
-                f"{where}: no image of this study has the file {row['file']!r}; take the verdicts "
-                "of a gallery of the same images, or remove the line"
+                f"{where}: the verdict is {row['verdict']!r}; expected one of {', '.join(VERDICTS)}"
             )
-        verdict = _verdict(row, image_ids[row["file"]], index, where)
-        if (verdict.image_id, verdict.who) in verdicts:
-            raise StudyError(
-                f"{where}: {verdict.who or 'the same person'} judges {row['file']} a second time; "
-                "keep one of the lines"
-            )
-        verdicts[verdict.image_id, verdict.who] = verdict
-    return list(verdicts.values())
+        rows.append({**row, "where": where})
+    return rows
 
 
-def _verdict(row: Mapping[str, str], image_id: int, index: Index, where: str) -> Verdict:
-    """Return what a row says of an image."""
-    said, own = row["verdict"], int(index.labels[image_id])
-    if said not in VERDICTS:
-        raise StudyError(f"{where}: the verdict is {said!r}; expected one of {', '.join(VERDICTS)}")
-    if said != "wrong label":
-        return Verdict(image_id, said, own, row["who"])
-    others = [name for number, name in enumerate(index.classes) if number != own]
-    if row["label"] not in others:
-        known = ", ".join(others[:10]) + (", …" if len(others) > 10 else "")
+def image_and_label(
+    row: Mapping[str, str], image_ids: Mapping[str, int], classes: Sequence[str]
+) -> tuple[int, int | None]:
+    """Return the image_id that a row is about, and the number of the class that is right.
+
+    An image is found by its file: it keeps its name where other images are added. The class is None
+    unless the row says that the label is wrong.
+
+    Args:
+        row: of `verdict_rows`.
+        image_ids: by file.
+        classes: names in label order.
+
+    Raises:
+        StudyError: an image or a class is not in the study.
+    """
+    if row["file"] not in image_ids:
         raise StudyError(
-            f"{where}: the right label is {row['label']!r}, expected another class than "
-            f"{index.classes[own]!r}: {known}"
+            f"{row['where']}: no image of this study has the file {row['file']!r}; take the "
+            "verdicts of a gallery of the same images, or remove the line"
         )
-    return Verdict(image_id, said, index.classes.index(row["label"]), row["who"])
+    if row["verdict"] != "wrong label":
+        return image_ids[row["file"]], None
+    if row["label"] not in classes:
+        known = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+        raise StudyError(
+            f"{row['where']}: the right label is {row['label']!r}, expected a class of this study: "
+            f"{known}"
+        )
+    return image_ids[row["file"]], classes.index(row["label"])
+
+
+def read_verdicts(path: str | Path, index: "Index") -> list[Verdict]:
+    """Return the verdicts of a table, in its order; a line that is there twice counts once.
+
+    Raises:
+        StudyError: the table is not such a one, an image or a class is not in the study, or a
+            person says two things of one image.
+    """
+    image_ids = {file: image_id for image_id, file in enumerate(index.files)}
+    verdicts: dict[tuple[int, str], Verdict] = {}
+    for row in verdict_rows(path):
+        image_id, label = image_and_label(row, image_ids, index.classes)
+        own = int(index.labels[image_id])
+        said = Verdict(image_id, row["verdict"], own if label is None else label, row["who"])
+        if verdicts.setdefault((image_id, said.who), said) != said:
+            raise StudyError(
+                f"{row['where']}: {said.who or 'the same person'} judges {row['file']} a second "
+                "time, otherwise; keep one of the lines"
+            )
+    return list(verdicts.values())

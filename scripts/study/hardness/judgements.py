@@ -266,7 +266,8 @@ def read_judgements(
             of_model.add_comparable(log_p, labels, may, look, predictions.has_role("train"))
             panel.add(run.model, predicted, doubted_labels(labels, np.exp(log_p), may), may)
         dynamics.add(run.dynamics())
-        behind.add(predictions, look, may)
+        # By the labels now: predictions are older than corrections of other runs' images.
+        behind.add(predictions, look, may & (predicted != labels))
     return Judgements(labels, n_classes, votes, ranks, dynamics, panel, behind, n_repeated)
 
 

@@ -36,13 +36,21 @@ def read_votes(kind: str, path: str | Path, index: Index) -> HumanVotes:
     Args:
         kind: of `READERS`, see this module.
         path: the file.
-        index: all images of the data set, in whose order the published files are.
+        index: all images of the data set, in whose order the published files are. Of images that
+            were left out there are no votes, nor reviews of labels that were corrected since.
 
     Raises:
         StudyError: the file is not what its kind says, is for other images or in another order.
         OSError: the file cannot be read.
     """
-    return READERS[kind](Path(path), index)
+    votes = READERS[kind](Path(path), index.as_given())
+    if index.given is None:
+        return votes
+    ids, kept = votes.image_ids, ~index.left_out[votes.image_ids]
+    if votes.reviews:
+        kept &= index.labels[ids] == index.given[ids]
+    label = votes.label if votes.reviews else index.labels[ids]
+    return HumanVotes(ids[kept], votes.votes[kept], label[kept], votes.reviews)
 
 
 def _read_cifar10h(path: Path, index: Index) -> HumanVotes:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from study.runs.second_looks import SecondLook
 
 # The codes in the role array; an image outside the run's combo is unseen. Where nothing is known of
-# an imported model's training, all images are unknown but the test images.
-ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3, "unknown": 4}
+# an imported model's training, all images are unknown but the test images. No file has the last.
+ROLE_CODES = {"unseen": 0, "train": 1, "val": 2, "test": 3, "unknown": 4, "left out": 5}
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -64,7 +64,8 @@ class Predictions(NamedTuple):
     def may_judge(self, duplicates: np.ndarray | None = None) -> np.ndarray:
         """Return a mask, bool N, of the images that this run may judge; none if it diverged.
 
-        It neither trained nor validated on the image, nor on one that is nearly the same.
+        It neither trained nor validated on the image, nor on one that is nearly the same, and
+        nobody left the image out.
 
         Args:
             duplicates: int64, P×2; pairs of image_ids that are nearly the same.
@@ -76,7 +77,13 @@ class Predictions(NamedTuple):
         if duplicates is not None and len(duplicates):
             for one, other in (duplicates.T, duplicates.T[::-1]):
                 known[one[seen[other]]] = True
-        return ~known
+        return ~(known | self.has_role("left out"))
+
+    def without(self, left_out: np.ndarray | None) -> "Predictions":
+        """Return them with images, bool N, that people left out; they have no other role then."""
+        if left_out is None:
+            return self
+        return self._replace(roles=np.where(left_out, ROLE_CODES["left out"], self.roles))
 
     def confident_mistakes(self, labels: np.ndarray, *roles: str) -> np.ndarray:
         """Return the image_ids, int64, of misclassified images, the surest answer first.

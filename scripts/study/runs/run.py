@@ -1,7 +1,7 @@
 """One run of a study, the combo × model × seed that it is, and the files that it left."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,12 +34,14 @@ class Run:
         model: the name of its recipe.
         seed: the seed of its split and of all its random choices.
         folder: where its files lie.
+        left_out: bool, N; the images of the study that people left out; None where nobody did.
     """
 
     combo: str
     model: str
     seed: int
     folder: Path
+    left_out: "np.ndarray | None" = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[str | int, ...]:
@@ -100,7 +102,7 @@ class Run:
         """Return the logits of every image, and the part that each played in this run."""
         from study.runs.predictions import load_predictions
 
-        return load_predictions(self.folder / "predictions.npz")
+        return load_predictions(self.folder / "predictions.npz").without(self.left_out)
 
     def second_look(self) -> "SecondLook":
         """Return what it says of images over other views and by their neighbours."""
@@ -141,16 +143,16 @@ def run_of(results: str | Path, combo: str, model: str, seed: int) -> Run:
     return Run(combo, model, seed, ResultsTree(Path(results)).run(combo, model, seed))
 
 
-def read_runs(path: str | Path) -> list[Run]:
+def read_runs(path: str | Path, left_out: "np.ndarray | None" = None) -> list[Run]:
     """Return the runs of a study in its order.
 
     Args:
         path: the list of runs, results/runs.csv; the runs lie in the folder "runs" beside it.
+        left_out: see `Run`.
     """
-    return [
-        run_of(Path(path).parent, row["combo"], row["model"], int(row["seed"]))
-        for row in read_csv(path)
-    ]
+    rows, results = read_csv(path), Path(path).parent
+    runs = (run_of(results, row["combo"], row["model"], int(row["seed"])) for row in rows)
+    return [replace(run, left_out=left_out) for run in runs]
 
 
 def run_in(folder: Path) -> Run:

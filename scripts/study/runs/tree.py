@@ -6,6 +6,8 @@ The rules spell them too, literally, because that is how Snakemake knows which j
 from pathlib import Path
 from typing import NamedTuple
 
+from study.files import read_json
+
 
 class ResultsTree(NamedTuple):
     """The paths of one study's results.
@@ -39,6 +41,25 @@ class ResultsTree(NamedTuple):
     def index(self) -> Path:
         """The table of all images."""
         return self.folder / "data" / "index.csv"
+
+    @property
+    def corrected(self) -> Path:
+        """The same with the labels that people corrected."""
+        return self.folder / "data" / "corrected.csv"
+
+    @property
+    def corrections(self) -> Path:
+        """The table of verdicts that changed a label, or left an image out."""
+        return self.folder / "data" / "corrections.csv"
+
+    @property
+    def labels(self) -> Path:
+        """The table of all images with the labels that count in the study."""
+        if not self.corrected.is_file():
+            return self.index
+        # The file outlives the line of the configuration that asked for it.
+        asked = read_json(self.study)["config"] if self.study.is_file() else None
+        return self.corrected if not asked or asked["dataset"].get("corrections") else self.index
 
     @property
     def data_manifest(self) -> Path:

@@ -1,6 +1,7 @@
 """The verifier finds what is wrong with files; another way of measuring agrees with ours."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,11 +28,12 @@ from study.audit.checks import (
 from study.audit.coverage import not_covered
 from study.audit.shared_checks import other_configuration
 from study.audit.verification import Verification
-from study.files import file_digest, read_json
+from study.files import file_digest, read_csv, read_json, write_csv
 from study.models.answers_again import answers_again
 from study.runs.calibration import fit_temperature
 from study.runs.metrics import calibrated_metrics, classification_metrics
 from study.runs.predictions import Predictions, roles_in_run
+from study.runs.tree import ResultsTree
 
 CLASSES = ["cat", "dog", "fox", "owl"]
 
@@ -332,6 +334,26 @@ def test_what_cannot_be_predicted_again_is_said_and_no_check(study):
         kinds = [check.check for check in verification.checks()]
         assert "predictions are those of the weights" not in kinds and "roles" in " ".join(kinds)
         assert set(verification.predicted.values()) == {reason}
+
+
+CORRECTED = CONFIG | {"dataset": {"name": "digits", "corrections": "verdicts.csv"}}
+
+
+def test_a_corrected_study_holds_and_other_corrections_are_found(tmp_path):
+    study = write_study(tmp_path / "results", CORRECTED)
+    assert found_by(study) == []
+    corrections = read_csv(study.tree.corrections)
+    # A correction more, which the table of images, the splits and the runs know nothing of.
+    corrections[0] |= {"file": "8.png", "image_id": "8"}
+    write_csv(study.tree.corrections, list(corrections[0]), (row.values() for row in corrections))
+    assert any("is not what the corrections make of the images" in text for text in found_by(study))
+    asked = {"dataset": {"name": "digits", "corrections": str(tmp_path / "mine.csv")}}
+    shutil.copy(study.tree.corrections, tmp_path / "mine.csv")
+    finish(write_study(tmp_path / "again", CORRECTED))
+    problems_found = found_by(SimpleNamespace(tree=ResultsTree(tmp_path / "again")), CONFIG | asked)
+    assert any("are not the corrections of" in text for text in problems_found)
+    without = other_configuration(read_json(study.tree.study), CONFIG, {"cnn2": RECIPE})
+    assert without.startswith("dataset is")
 
 
 def test_a_student_is_held_against_what_was_asked(study):

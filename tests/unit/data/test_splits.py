@@ -4,21 +4,23 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from conftest import run_script
+from conftest import assert_one_clear_line, run_script
 from hypothesis import given, settings
 from image_pools import RATIOS, assert_stratified, pools, seeds
 
-from study.data.index import read_image_ids, write_image_ids
+from study.data.index import read_image_ids, read_index, write_image_ids
 from study.data.partitions import draw_partitions
 from study.data.splits import (
     ROLES,
     common_test,
+    index_of_splits,
     read_split,
     require_every_class,
     split_afresh,
     split_official,
     split_partition,
     union,
+    write_development,
     write_split,
 )
 from study.errors import StudyError
@@ -143,6 +145,42 @@ def test_the_script_splits_partitions_all_images_and_combos(index):
         assert all(np.array_equal(whole[role], split[role]) for role in ROLES)
         assert all(np.array_equal(development[role], split[role]) for role in ("train", "val"))
         assert len(development["test"]) == 0
+
+
+def test_corrected_labels_are_in_the_splits_that_they_concern_and_in_no_other(index, tmp_path):
+    split = {"train": np.array([1, 4]), "val": np.array([3]), "test": np.array([0, 2])}
+    paths = [tmp_path / name for name in ("as_drawn.csv", "other.csv", "corrected.csv", "dev.csv")]
+    write_split(paths[0], split)
+    write_split(paths[1], split, {9: 1})
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    write_split(paths[2], split, {9: 1, 2: 1})
+    write_development(paths[3], split, {9: 1, 2: 1})  # image 2 is tested on
+    assert all(np.array_equal(read_split(paths[2])[role], split[role]) for role in ROLES)
+    before = read_index(index).labels
+    for path in (paths[0], paths[3]):
+        assert np.array_equal(index_of_splits(index, [path]).labels, before)
+    after = index_of_splits(index, paths[:3]).labels
+    assert after[2] == 1 != before[2] and np.array_equal(np.delete(after, 2), np.delete(before, 2))
+
+
+def test_a_split_leaves_out_what_people_said_and_refuses_what_was_not_planned(index, tmp_path):
+    shares = ("--train", 0.7, "--val", 0.15, "--test", 0.15)
+    options = ("--kind", "partition", "--partitions", tmp_path / "v1.csv", *shares)
+    before, _ = split_by_script(index, "v1", *options)
+    files, out = read_index(index).files, int(before["train"][0])
+    verdicts = tmp_path / "verdicts.csv"
+    head = "image_id,file,sha256,verdict,label,who,when"
+    verdicts.write_text(f"{head}\n0,{files[out]},,leave out,,,\n")
+    after, _ = split_by_script(index, "v1", *options, "--corrections", verdicts)
+    assert after["train"].tolist() == before["train"].tolist()[1:]
+    assert all(np.array_equal(before[role], after[role]) for role in ("val", "test"))
+    result = run_script(
+        "split.py", "--index", index, "--seed", 5, *options, "--corrections", verdicts,
+        "--corrected", "0" * 16, "--output", tmp_path / "x.csv", "--development",
+        tmp_path / "y.csv", check=False,
+    )  # fmt: skip
+    assert_one_clear_line(result.stderr, "verdicts.csv has changed since the workflow planned")
+    assert not (tmp_path / "x.csv").exists()
 
 
 def test_the_common_test_is_the_test_of_all_partitions(index, tmp_path):

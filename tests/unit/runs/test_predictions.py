@@ -13,6 +13,15 @@ from study.runs.predictions import (
 )
 
 
+def test_images_that_are_left_out_have_no_part_and_are_judged_by_nobody():
+    roles = roles_in_run(4, {"train": np.array([0]), "test": np.array([1, 2])})
+    predictions = Predictions(np.zeros((4, 2), np.float32), roles)
+    assert predictions.without(None) is predictions
+    without = predictions.without(np.array([False, True, False, True]))
+    assert without.has_role("test").tolist() == [False, False, True, False]
+    assert without.may_judge().tolist() == [False, False, True, False]
+
+
 def test_predictions_read_back_to_the_bit(tmp_path):
     logits = np.array([[1e-7, 30.0, 0.1]], np.float32)
     saved = Predictions(logits, roles_in_run(1, {"test": np.array([0])}))

@@ -8,7 +8,7 @@ from study.report.findings.accuracy import (
     no_better_than_neighbours,
     published,
 )
-from study.report.findings.data import likely_groups, near_duplicates, uneven_classes
+from study.report.findings.data import corrected, likely_groups, near_duplicates, uneven_classes
 from study.report.findings.differences import (
     claims,
     differences,
@@ -38,6 +38,7 @@ def main_findings(results: Results) -> list[Finding]:
         *uneven_classes(results),
         *no_better_than_neighbours(results),
         *likely_groups(results.likely_groups),
+        *corrected(results.corrected),
         *differences(results),
         *little_to_go_by(results),
         *power(results.power),

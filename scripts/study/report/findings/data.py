@@ -49,6 +49,14 @@ def likely_groups(guess: Guess | None) -> list[Finding]:
     return [Finding("Images that may belong together", text, "Data")]
 
 
+def corrected(changed: str) -> list[Finding]:
+    """Return what people's corrections of labels changed in the study."""
+    if not changed:
+        return []
+    text = f"By what people said of images: {changed}. Everything here goes by the labels now."
+    return [Finding("Corrected data", text, "Data")]
+
+
 def near_duplicates(results: Results) -> list[Finding]:
     """Return whether equal images have two labels, and whether very many are nearly the same."""
     pairs, n = results.duplicates, len(results.hard_examples)

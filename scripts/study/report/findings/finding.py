@@ -39,6 +39,7 @@ class Results(NamedTuple):
         reproduction: of `study.comparison.reproduction`.
         validation: of `study.hardness.human_agreement`.
         likely_groups: what the names of your own images suggest; None where groups are given.
+        corrected: what corrections of labels changed, in words; "" where there are none.
         imported: what is to be known of each model whose predictions were made elsewhere.
     """
 
@@ -57,6 +58,7 @@ class Results(NamedTuple):
     reproduction: pd.DataFrame | None = None
     validation: pd.DataFrame | None = None
     likely_groups: Guess | None = None
+    corrected: str = ""
     imported: Sequence[str] = ()
 
 

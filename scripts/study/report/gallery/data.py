@@ -1,6 +1,6 @@
 """What the gallery shows, put together from the results of a study."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,7 @@ class GalleryData(NamedTuple):
         maps: of some images.
         no_suspects: why no label is suspected, "" where some may be.
         features_of: the recipe whose features say what is near, "" where logits do.
+        corrections: rows of the verdicts that the study was corrected by.
     """
 
     table: pd.DataFrame
@@ -65,6 +66,7 @@ class GalleryData(NamedTuple):
     maps: Sequence[Maps] = ()
     no_suspects: str = ""
     features_of: str = ""
+    corrections: Sequence[Mapping[str, str]] = ()
 
     def first(self, n: int) -> "GalleryData":
         """Return the gallery of the n hardest images."""

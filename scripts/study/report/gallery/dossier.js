@@ -176,14 +176,55 @@ async function mapsOf(row) {
   return sections.filter(Boolean);
 }
 
-async function scoresOf(row) {
+async function scoresOf(shownRows) {
   const list = element("dl", "", "scores");
+  list.style.setProperty("--images", shownRows.length);
   for (const { name, meaning } of numbers) {
     if (name === "image_id") continue;
-    const value = (await column(name))(row);
-    list.append(element("dt", name), element("dd", shown(name, value), "number"), element("dd", meaning, "meaning"));
+    const value = await column(name);
+    const values = shownRows.map((row) => element("dd", shown(name, value(row)), "number"));
+    list.append(element("dt", name), ...values, element("dd", meaning, "meaning"));
   }
-  return section("Scores", "", list);
+  const order = shownRows.length > 1 ? `Of image ${imageIds[shownRows[0]]}, then of image ${imageIds[shownRows[1]]}.` : "";
+  return section("Scores", order, list);
+}
+
+function enlarged(row, size) {
+  const image = thumbnail(row, size);
+  image.removeAttribute("aria-hidden");
+  image.role = "img";
+  image.setAttribute("aria-label", `Image ${imageIds[row]}, enlarged`);
+  return image;
+}
+
+// The image that is kept beside the open one; undefined if there is none, or it is the open one.
+function rowBeside(row) {
+  const other = state.beside === "" ? undefined : rowOf.get(Number(state.beside));
+  return other === row ? undefined : other;
+}
+
+async function sidesOf(shownRows) {
+  const sides = element("div", "", "sides");
+  const size = Math.min(288, innerWidth / 2 - 48);
+  const facts = await Promise.all(shownRows.map(factsOf));
+  shownRows.forEach((row, i) => {
+    const side = section(`Image ${imageIds[row]}${i ? "" : ", kept"}`, "", enlarged(row, size), facts[i]);
+    sides.append(side);
+  });
+  return sides;
+}
+
+function showBeside(row) {
+  const [button, other] = [document.getElementById("beside"), rowBeside(row)];
+  button.ariaPressed = `${state.beside !== "" && rowOf.has(Number(state.beside))}`;
+  if (other !== undefined) button.textContent = `Drop image ${imageIds[other]}`;
+  else button.textContent = button.ariaPressed === "true" ? "Kept: open another" : "Keep beside";
+}
+
+async function keepBeside() {
+  state.beside = state.beside !== "" && rowOf.has(Number(state.beside)) ? "" : `${imageIds[openRow]}`;
+  await openDossier(openRow);
+  document.getElementById("beside").focus();
 }
 
 function suspicion(issue) {
@@ -213,18 +254,18 @@ async function openDossier(row) {
   openRow = row;
   state.image = `${imageIds[row]}`;
   writeAddress();
-  const image = thumbnail(row, 288);
-  image.removeAttribute("aria-hidden");
-  image.role = "img";
-  image.setAttribute("aria-label", `Image ${imageIds[row]}, enlarged`);
-  const [facts, runs, near, maps, scores, verdict] = await Promise.all([factsOf(row), runsTable(row), nearest(row), mapsOf(row), scoresOf(row), verdictOf(row)]);
+  const other = rowBeside(row);
+  const shownRows = other === undefined ? [row] : [other, row];
+  const first = other === undefined ? [enlarged(row, 288), await factsOf(row)] : [await sidesOf(shownRows)];
+  const [runs, near, maps, scores, verdict] = await Promise.all([runsTable(row), nearest(row), mapsOf(row), scoresOf(shownRows), verdictOf(row)]);
   if (openRow !== row) return; // another one was asked for meanwhile
   const top = element("div", "", "top");
   const beside = element("div", "", "near");
   beside.append(...near);
-  top.append(image, facts, beside);
+  top.append(...first, beside);
+  showBeside(row);
   const note = "Answer with its probability, probability of the label (to 0.5 %), and the part the image played. A bar at the left marks runs that may judge it; only these count.";
-  body.replaceChildren(verdict, top, section("What each run says", note, runs), ...maps, scores);
+  body.replaceChildren(verdict, top, section(`What each run says${shownRows.length > 1 ? ` of image ${imageIds[row]}` : ""}`, note, runs), ...maps, scores);
   document.getElementById("dossier-title").textContent = `Image ${imageIds[row]}: ${labelOf(row)}, most runs say ${captions.consensus(row)}`;
   const place = rows.indexOf(row);
   document.getElementById("previous").disabled = place <= 0;
@@ -240,12 +281,14 @@ function step(by) {
 }
 
 document.getElementById("previous").addEventListener("click", () => step(-1));
+document.getElementById("beside").addEventListener("click", keepBeside);
 document.getElementById("next").addEventListener("click", () => step(1));
 document.getElementById("close").addEventListener("click", () => dossier.close());
 dossier.addEventListener("keydown", (event) => {
   if (event.target.closest(".scroll")) return; // there arrows scroll
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
+  if (event.key === "s" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("select, input")) keepBeside();
 });
 dossier.addEventListener("click", (event) => {
   if (event.target === dossier) dossier.close(); // beside the dialog

@@ -78,6 +78,13 @@ function startFilters() {
   filters.addEventListener("toggle", render);
 }
 
+// Puts the address, which holds the view, where the system pastes from.
+async function copyLink(button) {
+  const copied = await navigator.clipboard.writeText(location.href).then(() => true, () => false);
+  button.textContent = copied ? "Link copied" : "Copy it from the address bar";
+  setTimeout(() => (button.textContent = "Copy link"), 2000);
+}
+
 function changed() {
   readControls();
   showMeaning();
@@ -95,7 +102,7 @@ async function followAddress() {
 
 if (study.n) {
   await fillControls();
-  startVerdicts();
+  await startVerdicts();
   startMap();
   startFilters();
   controls.hidden = false;
@@ -112,6 +119,7 @@ if (study.n) {
     update();
   });
   addEventListener("hashchange", followAddress);
+  for (const button of document.querySelectorAll(".copy")) button.addEventListener("click", () => copyLink(button));
   addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, select, textarea");
     if (event.key === "/" && !typing && !dossier.open) {

@@ -166,6 +166,7 @@ def _study(
     parts.append(json_part("extra-scores", scores.where(scores.notna(), None).to_numpy().tolist()))
     digests = [hashlib.sha256(picked(data.images, i)).hexdigest() for i in ids]
     parts.append(json_part("sha256", digests))
+    parts.append(json_part("corrections", list(data.corrections)))
     for i, start in enumerate(range(0, len(ids), block)):
         rows = slice(start, start + block)
         parts += [

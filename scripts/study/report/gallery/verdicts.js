@@ -6,6 +6,8 @@ const STORED = `verdicts ${study.digest}`;
 const who = document.getElementById("who");
 const verdictBar = document.getElementById("verdicts");
 const verdicts = new Map();
+// Lines on images that are not listed here, such as those left out before; they are saved again.
+let elsewhere = [];
 
 // A page from disk may have no store; then verdicts last until it is closed.
 function stored(change) {
@@ -17,9 +19,10 @@ function stored(change) {
 }
 
 function keepVerdicts() {
-  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, verdicts: [...verdicts] })));
-  document.getElementById("n-verdicts").textContent = `${verdicts.size} marked`;
-  document.getElementById("save").disabled = !verdicts.size;
+  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, verdicts: [...verdicts], elsewhere })));
+  const others = elsewhere.length ? `, and ${elsewhere.length} that are not shown here` : "";
+  document.getElementById("n-verdicts").textContent = `${verdicts.size} marked${others}`;
+  document.getElementById("save").disabled = !verdicts.size && !elsewhere.length;
 }
 
 function setVerdict(row, verdict, label = "") {
@@ -61,9 +64,10 @@ async function verdictByKey(row, key) {
 async function verdictOf(row) {
   const [choice, right] = [element("select"), element("select")];
   choice.append(new Option("–", ""), ...Object.entries(VERDICTS).map(([value, text]) => new Option(text, value)));
-  right.append(...study.classes.filter((name) => name !== labelOf(row)).map((name) => new Option(name, name)));
-  [choice.ariaLabel, right.ariaLabel] = ["Your verdict", "The right label"];
   const said = verdicts.get(imageIds[row]);
+  // A label that was corrected already is what the verdict says.
+  right.append(...study.classes.filter((name) => name !== labelOf(row) || name === said?.label).map((name) => new Option(name, name)));
+  [choice.ariaLabel, right.ariaLabel] = ["Your verdict", "The right label"];
   choice.value = said?.verdict ?? "";
   right.value = said?.label || (await likelyLabel(row));
   right.hidden = choice.value !== "wrong label";
@@ -87,6 +91,7 @@ async function saveVerdicts() {
     const row = rowOf.get(id);
     return [`${id}`, files[row], digests[row], verdict, label, name, when];
   });
+  lines.push(...elsewhere.map((line) => VERDICT_COLUMNS.map((key) => line[key] ?? "")));
   const text = [VERDICT_COLUMNS, ...lines].map((cells) => cells.map(csvCell).join(",") + "\r\n").join("");
   const link = element("a");
   link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
@@ -108,28 +113,33 @@ function parsedCsv(text) {
 
 async function loadVerdicts(file) {
   const [head = [], ...lines] = parsedCsv(await file.text());
-  const place = new Map((await unpack("files")).map((name, row) => [name, row]));
-  let strange = 0;
-  for (const cells of lines) {
-    const { file: name, verdict, label, when, who: person } = Object.fromEntries(head.map((key, i) => [key, cells[i] ?? ""]));
-    const row = place.get(name);
-    const known = verdict in VERDICTS && (verdict !== "wrong label" || (study.classes.includes(label) && label !== labelOf(row)));
-    if (row === undefined || !known) {
-      strange++;
-      continue;
-    }
-    verdicts.set(imageIds[row], { verdict, label: verdict === "wrong label" ? label : "", when });
-    who.value ||= person;
-  }
+  const strange = await takeLines(lines.map((cells) => Object.fromEntries(head.map((key, i) => [key, cells[i] ?? ""]))));
   keepVerdicts();
   layOut();
-  document.getElementById("n-verdicts").textContent += strange ? `; ${strange} lines are of no image or class here` : "";
+  document.getElementById("n-verdicts").textContent += strange ? `; ${strange} lines hold no verdict or class of this study` : "";
 }
 
-function startVerdicts() {
+// Takes in lines of a table of verdicts; resolves to how many make no sense here.
+async function takeLines(lines) {
+  const place = new Map((await unpack("files")).map((name, row) => [name, row]));
+  let strange = 0;
+  for (const line of lines) {
+    const { file, verdict, label, when, who: person } = line;
+    const isLabel = verdict === "wrong label";
+    if (!file || !(verdict in VERDICTS) || (isLabel && !study.classes.includes(label))) strange++;
+    else if (place.has(file)) verdicts.set(imageIds[place.get(file)], { verdict, label: isLabel ? label : "", when });
+    else elsewhere = [...elsewhere.filter((other) => other.file !== file), line];
+    who.value ||= person ?? "";
+  }
+  return strange;
+}
+
+async function startVerdicts() {
   const kept = JSON.parse(stored((store) => store.getItem(STORED)) ?? "null");
   for (const [id, said] of kept?.verdicts ?? []) if (rowOf.has(id)) verdicts.set(id, said);
+  elsewhere = kept?.elsewhere ?? [];
   who.value = kept?.who ?? "";
+  if (!kept) await takeLines(await unpack("corrections")); // whoever goes on corrects the rest
   keepVerdicts();
   verdictBar.hidden = false;
   who.addEventListener("input", keepVerdicts);

@@ -1,7 +1,7 @@
 // Which images are shown, in which order. The state is what the address holds.
 const NOTHING = {
   find: "", sort: "hardness", order: "", class: "", consensus: "", kind: "", source_split: "", partition: "", min: "", max: "",
-  cl_issue: "", near_duplicate_other_label: "", maps: "", marked: "", area: "", model: "", combo: "", as: "", image: "",
+  cl_issue: "", near_duplicate_other_label: "", maps: "", marked: "", area: "", model: "", combo: "", as: "", image: "", beside: "",
 };
 const state = { ...NOTHING };
 

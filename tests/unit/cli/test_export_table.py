@@ -1,0 +1,44 @@
+"""All images as one table for other tools."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from cli_study import N, printed, study, write_project
+from conftest import assert_one_clear_line
+from PIL import Image
+
+from study.files import write_csv, write_json
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = write_project(tmp_path / "project")
+    results = folder / "results"
+    rows = [(i, f"{i}.png", ["cat", "dog"][i % 2], i / N) for i in reversed(range(N))]
+    write_csv(results / "hard_examples.csv", ["image_id", "file", "class", "hardness"], rows)
+    write_json(results / "study.json", {"config": {"dataset": {"name": "folder", "path": "mine"}}})
+    (results / "runs/v1/cnn3/seed2/model.safetensors").touch()
+    (folder / "mine").mkdir()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "mine" / "3.png")
+    return folder
+
+
+def test_the_table_has_files_labels_scores_and_what_a_run_says(project):
+    said = printed("export", "v1/cnn3/2", "--format", "csv", folder=project)
+    assert "40 images, with the predictions of v1/cnn3/2; 1 with the path of their file" in said
+    path = project / "exports" / "images.csv"
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfimage_id,")
+    table = pd.read_csv(path, keep_default_na=False, encoding="utf-8-sig").set_index("image_id")
+    assert table.index.tolist() == list(range(N)) and table["label"].tolist() == ["cat", "dog"] * 20
+    assert table["filepath"][3] == str((project / "mine/3.png").resolve())
+    assert (table["filepath"] != "").sum() == 1 and table["hardness"][20] == 0.5
+    right = table["predicted"] == table["label"]
+    assert right[20:].sum() == 14 and set(table["role"][20:]) == {"test"}
+    assert table["may_judge"].tolist() == [False] * 20 + [True] * 20
+    again = study("export", "--format", "csv", folder=project)
+    assert_one_clear_line(again.stdout + again.stderr, "exports/images.csv is there already")
+
+
+def test_a_model_needs_the_name_of_its_run(project):
+    result = study("export", "--format", "onnx", folder=project)
+    assert_one_clear_line(result.stdout + result.stderr, "name the run, such as v1/cnn2/42")
