@@ -2,8 +2,8 @@
 
 A model is one file, with its preprocessing, and a model card. It takes bytes, uint8 N×H×W×C with
 any N, and returns logits and probabilities. Normalisation, the recipe's views at test time and the
-temperature are part of it. At export it is asked for 1,000 images of the study, and nothing is kept
-unless it says what the study's model says, up to 1e-4.
+temperature are part of it. At export it is asked for 1,000 images of the study. Nothing is kept
+unless it says what the study's model says, up to 1e-4; of the largest logit, where that is above 1.
 
   onnx          for ONNX Runtime, in any language
   torch_export  for PyTorch alone, without this project

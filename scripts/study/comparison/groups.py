@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.comparison.intervals import t_interval
-from study.data.names import EXTERNAL
+from study.data.names import EXTERNAL, OFFICIAL
 from study.runs.metrics import NORMAL, wilson_interval
 from study.runs.summary import QUALITY
 
@@ -32,11 +32,13 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """
     ok = runs[runs["status"] != "diverged"]
     row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
+    official = "combo" in runs and (runs["combo"] == OFFICIAL).all()  # all seeds test the same
     for metric in [*_METRICS, *([_EXTERNAL] if _EXTERNAL in runs else [])]:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
         most = math.inf if metric.startswith(("nll", "brier")) else 1.0
         low, high = interval.low, interval.high
-        if interval.n > 1 and (n := ok.get(_SHARES.get(metric), pd.Series()).sum()):
+        counts = ok.get(_SHARES.get(metric), pd.Series())
+        if interval.n > 1 and (n := counts.max() if official else counts.sum()):
             least_low, least_high = wilson_interval(interval.mean, n, NORMAL)
             low, high = min(low, least_low), max(high, least_high)
         ends = {"low": np.clip(low, 0, most), "high": np.clip(high, 0, most)}

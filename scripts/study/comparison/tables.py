@@ -173,7 +173,8 @@ def _accuracy_of_group(study: Study, combo: str, model: str) -> dict[str, Any]:
     images, seeds = found.images, t_interval([of_seed.mean() for of_seed in right])
     n_images = len(np.unique(np.concatenate([one.test for one in answers])))
     low, high = _wilson(found.value, images, images.once, n_images)
-    least_low, least_high = _wilson(found.value, images, images.by_seed, sum(map(len, right)))
+    n_tests = n_images if found.least == images.once else sum(map(len, right))
+    least_low, least_high = _wilson(found.value, images, found.least, n_tests)
     halves = [_half(wider(found.new_images, images.once)), _half(images.once)]
     beside = math.sqrt(max(halves[0] ** 2 - halves[1] ** 2, 0))
     ends = {

@@ -14,7 +14,8 @@ def test_intervals_of_shares_end_at_0_and_1_and_those_of_losses_do_not():
     assert (row["n"], row["n_runs"]) == (3, 4) and row["nll_high"] > 1.5
 
 
-def test_seeds_that_agree_by_luck_are_no_certainty():
+@pytest.mark.parametrize(("combo", "n"), [("v1", 60), ("official", 20)])
+def test_seeds_that_agree_by_luck_are_no_certainty(combo, n):
     runs = pd.DataFrame({"status": ["ok"] * 3, "test_accuracy": [1.0] * 3, "n_test": [20] * 3})
-    row = group_row(runs)
-    assert row["test_accuracy_low"] == pytest.approx(proportion_confint(60, 60, method="wilson")[0])
+    row = group_row(runs.assign(combo=combo))
+    assert row["test_accuracy_low"] == pytest.approx(proportion_confint(n, n, method="wilson")[0])

@@ -178,6 +178,16 @@ def test_an_accuracy_without_errors_has_wilsons_interval(sizes, n_images):
     assert group["accuracy"] == group["images_high"] == group["seeds_high"] == 1
 
 
+def test_answers_that_no_seed_changes_are_as_sure_as_those_of_one():
+    """As of a model that was imported, on the combo official: two seeds say what one says."""
+    study, *_ = simulate(Design(("official",), 1, 1, 60), np.random.default_rng(0))
+    [one] = study.group("official", "m0").values()
+    study.groups["official", "m0"][1] = one
+    [group] = comparisons(study, 0.005)[1].to_dict("records")
+    ends = proportion_confint(one.values["accuracy"].sum(), 60, method="wilson")
+    assert (group["seeds_low"], group["seeds_high"]) == pytest.approx(ends)
+
+
 def test_a_run_is_kept_in_a_few_bytes_a_test_image_and_two_bits_an_image():
     random = np.random.default_rng(0)
     labels = np.arange(8000) % K

@@ -333,6 +333,13 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(
     assert "not installed here: python -m pip install no_such_package" in capsys.readouterr().err
 
 
+def test_the_last_digits_of_large_logits_are_no_difference():
+    logits = np.array([[30.0, -1.0]])
+    assert export.largest_distance(logits + 3e-4, logits) == pytest.approx(1e-5)
+    assert export.largest_distance(logits / 100 + 3e-4, logits / 100) == pytest.approx(3e-4)
+    assert export.largest_distance(logits * np.nan, logits) == np.inf
+
+
 def test_all_images_are_compared_where_there_are_few_and_the_rest_evenly():
     assert spread_ids(60).tolist() == list(range(60))
     ids = spread_ids(60_000)
