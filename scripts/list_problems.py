@@ -14,6 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the list as a table and as a page."""
     raw = Path(arguments.raw)
     table = read_table(raw / PROBLEMS, na_filter=False)
+    table = table.sort_values("kind", key=lambda kind: kind != UNUSABLE, kind="stable")
     ignored = read_json(raw / "description.json")["ignored"]
     others = ", ".join(f"{count:,} {what}" for what, count in ignored.items()) or "none"
     unusable = int((table["kind"] == UNUSABLE).sum())

@@ -1,12 +1,14 @@
 """Say in what two runs, or two studies, differ, and what of it exceeds the noise of seeds.
 
-A run is combo/model/seed, such as v1/cnn2/42, or the path of its folder. A study is the path of a
-project or of its folder of results. Differences are B − A.
+A run is combo/model/seed, such as v1/cnn2/42, or the path of its folder. A combo/model, such as
+v1/cnn2, stands for all its seeds: what comparisons.csv says of two of them is shown. A study is the
+path of a project or of its folder of results. Differences are B − A.
 """
 
 import argparse
 from pathlib import Path
 
+from study.cli.diff_groups import compare_groups, group_of_name
 from study.cli.project import require_project, results_option
 from study.errors import StudyError
 from study.runs.run import Run
@@ -39,6 +41,10 @@ def answer(arguments: argparse.Namespace) -> None:
     named = [_run_of_name(name, results) for name in names]
     if any(named) and not arguments.results:
         require_project()
+    groups = [group_of_name(name, results) for name in names]
+    if None not in groups:
+        compare_groups(results, *groups)
+        return
     folders = [run.folder if run else Path(name) for run, name in zip(named, names, strict=True)]
     are_runs = [
         run is not None or (folder / "run.json").is_file()

@@ -147,7 +147,9 @@ def _columns(runs: "pd.DataFrame", arguments: argparse.Namespace) -> list[str]:
     if arguments.columns == ["all"]:
         return list(runs)
     if arguments.columns:
-        return [known_column(runs, name) for name in arguments.columns]
+        asked = [known_column(runs, name) for name in arguments.columns]
+        # Rows keep their names where a person reads them.
+        return asked if arguments.csv else list(dict.fromkeys([*KEYS, *asked]))
     if arguments.only_changed:
         settings = [*_CIRCUMSTANCES, *(name for name in runs if name.startswith(RECIPE))]
         wanted = [*KEYS, "status", *settings, *_ACCURACIES, "epochs", "train_seconds"]

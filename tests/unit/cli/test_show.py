@@ -24,6 +24,14 @@ def test_runs_are_shown_with_their_status_whether_they_are_finished_or_not(proje
     assert "failed: v1/cnn3/3: training set is empty" in text
 
 
+def test_rows_of_chosen_columns_keep_the_names_of_their_runs(project):
+    asked = ("show", "--md", "--columns", "test_accuracy", "--configfile", "study.yaml")
+    header = printed(*asked, folder=project).splitlines()[0]
+    assert [cell.strip() for cell in header.split("|")][1:5] == [
+        "combo", "model", "seed", "test_accuracy",
+    ]  # fmt: skip
+
+
 def test_a_table_can_be_sorted_and_filtered_and_says_what_it_does_not_know(project):
     given = ("--configfile", "study.yaml")
     asked = ("show", "--csv", "--columns", "model", "seed", "test_accuracy", "lr")

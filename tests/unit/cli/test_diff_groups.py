@@ -1,0 +1,60 @@
+"""`study diff` of two groups: what the study computed of them, turned as they are asked for."""
+
+import pytest
+
+from study.cli.main import main
+from study.files import write_csv
+
+HEADER = [
+    "measure",
+    "compared",
+    "within",
+    "a",
+    "b",
+    "difference",
+    "low",
+    "high",
+    "p_holm",
+    "verdict",
+]
+
+
+@pytest.fixture
+def results(tmp_path):
+    runs = [(combo, model, 1) for combo in ("v1", "v2", "v3") for model in ("m", "n")]
+    write_csv(tmp_path / "runs.csv", ["combo", "model", "seed"], runs)
+    rows = [
+        ("accuracy", "combos", "m", "v1", "v2", 0.05, 0.01, 0.09, 0.02, "v2"),
+        ("accuracy", "combos", "n", "v1", "v2", 0.5, 0.1, 0.9, 0.02, "v2"),
+        ("accuracy", "models", "v1", "m", "n", 0.03, -0.01, 0.07, 0.4, "undecided"),
+    ]
+    write_csv(tmp_path / "comparisons/comparisons.csv", HEADER, rows)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("v1/m", "v2/m"), ["+0.0500", "+0.0100", "to", "+0.0900", "0.02", "v2"]),
+        (("v2/m", "v1/m"), ["-0.0500", "-0.0900", "to", "-0.0100", "0.02", "v2"]),
+        (("v1/m", "v1/n"), ["+0.0300", "-0.0100", "to", "+0.0700", "0.4", "undecided"]),
+    ],
+)
+def test_groups_are_compared_over_all_seeds_as_the_study_did(results, asked, said, capsys):
+    main(["diff", *asked, "--results", str(results)])
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    assert row == ["accuracy", *said]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("v1/m", "v2/n"), "name two combos of one model, or two models on one combo"),
+        (("v1/m", "v1/m"), "name two combos of one model"),
+        (("v1/m", "v3/m"), "does not compare v1 and v3 of m"),
+    ],
+)
+def test_other_pairs_are_refused_in_one_line(results, asked, said, capsys):
+    with pytest.raises(SystemExit):
+        main(["diff", *asked, "--results", str(results)])
+    assert said in capsys.readouterr().err
