@@ -565,9 +565,9 @@ def test_two_images_stand_side_by_side_and_a_link_brings_them_back(
     gallery.set_viewport_size({"width": width, "height": 800})
     first, second = first_ids(gallery, 2)
     gallery.locator("[role=gridcell]").first.focus()
-    for key in ("Enter", "s", "ArrowRight"):
+    for key, then in (("Enter", "Keep beside"), ("s", "Kept"), ("ArrowRight", "Drop image")):
         gallery.keyboard.press(key)
-        gallery.locator("dialog[open] #beside:not(:text('Keep beside'))").wait_for()
+        gallery.locator("dialog[open] #beside", has_text=then).wait_for()
     sides = gallery.locator(".sides canvas")
     sides.nth(1).wait_for()
     boxes = [side.bounding_box() for side in sides.all()]
