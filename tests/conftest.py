@@ -203,6 +203,7 @@ class Project:
             "human_votes": [],
             "certify": [],
             "storage": "",
+            "hardness": {"views": True, "neighbours": True},
             "compare": {"precision": 0.005},
             "claims": "",
             "figures": {"runs": False},
