@@ -203,7 +203,6 @@ class Project:
             "human_votes": [],
             "certify": [],
             "storage": "",
-            "hardness": {"views": True, "neighbours": True},
             "compare": {"precision": 0.005},
             "claims": "",
             "figures": {"runs": False},

@@ -1,5 +1,7 @@
 import json
 
+from study.config.views import looks
+
 
 def combo_splits(wildcards):
     """Return the splits that a run trains on."""

@@ -82,9 +82,7 @@ rule predict:
         runtime=60,
     params:
         code=code("predict.py", by_model=True),
-        looks=[
-            f"--{look}" for look in ("views", "neighbours") if config["hardness"][look]
-        ],
+        looks=[f"--{look}" for look in looks(config)],
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/predict.py"'
         " --code {params.code:q}"
@@ -130,7 +128,7 @@ rule probe:
     params:
         code=code("probe.py"),
         wildcards=all_wildcards,
-        neighbours=["--neighbours"] if config["hardness"]["neighbours"] else [],
+        neighbours=["--neighbours"] if "neighbours" in looks(config) else [],
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/probe.py"'
         " --code {params.code:q}"

@@ -15,7 +15,7 @@ from study.code import PROJECT
 from study.config.imports import model_names
 from study.config.partition_checks import has_external_test
 from study.config.recipes import epochs_of, without
-from study.config.views import n_added
+from study.config.views import looks, n_added
 from study.data.datasets import dataset
 from study.data.datasets.planning import count_images
 from study.data.folds import shares
@@ -140,7 +140,7 @@ def work(
     recipe, search = recipes[model], config["tune"].get(model)
     epochs = epochs_of(recipe, math.ceil(n_train / recipe["batch_size"]))
     epochs = min(epochs, recipe.get("stop_after", epochs))
-    more = n_added(recipe) * (n_images - n_train) if config["hardness"]["views"] else 0
+    more = n_added(recipe) * (n_images - n_train) if "views" in looks(config) else 0
     seconds = 2 * START + epochs * each + PREDICTED * (n_images + more) / images_per_s
     if search:
         trials = search.get("trials") or math.prod(map(len, search["keys"].values()))

@@ -25,3 +25,9 @@ def n_added(recipe: Mapping[str, Any]) -> int:
     before = 2 if "flip" in recipe.get("test_time", "plain") else 1
     each = 2 if mirrors else before
     return (3 * each if moves else each) - before
+
+
+def looks(config: Mapping[str, Any]) -> list[str]:
+    """Return what a study's runs say of images beside their answers: of "views", "neighbours"."""
+    wanted = config.get("hardness", {})
+    return [look for look in ("views", "neighbours") if wanted.get(look, True)]

@@ -3,7 +3,7 @@
 import pytest
 from conftest import ROOT
 
-from study.config.views import MIRRORS, MOVES, n_added, views_to_add
+from study.config.views import MIRRORS, MOVES, looks, n_added, views_to_add
 from study.files import read_yaml
 
 
@@ -27,3 +27,8 @@ def test_augmentations_are_known_by_their_names_and_never_is_never():
     there = {path.stem for path in (ROOT / "scripts/study/training/augment").glob("*.py")}
     assert there >= MIRRORS | MOVES
     assert views_to_add({"augment": [{"name": "horizontal_flip", "p": 0.0}]}) == (False, False)
+
+
+def test_both_looks_are_taken_unless_a_configuration_says_otherwise():
+    assert looks({}) == looks({"hardness": {}}) == ["views", "neighbours"]
+    assert looks({"hardness": {"views": False}}) == ["neighbours"]
