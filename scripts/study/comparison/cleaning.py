@@ -47,7 +47,8 @@ def cleaning_effects(
     Returns:
         One row per combo and model that has runs with the same seed in both, those together first:
         `combo`, `model`, `n_seeds`, `n_images`, `accuracy_before`, `accuracy_after`, and for each
-        of `PARTS` its value and ends of its 95 % interval, see `study.comparison.pairs.compare`.
+        of `PARTS` its value and ends of its 95 % interval, see `study.comparison.pairs.compare`; 0
+        and no interval where it changed no answer.
     """
     groups: dict[tuple[str, str], _Gaps] = defaultdict(dict)
     accuracies: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
@@ -113,7 +114,11 @@ def _rows(
             "accuracy_after": means[1],
         }
         for part, name in enumerate(PARTS):
-            found = difference_row([gaps[part] for gaps, _ in by_seed.values()], units)
+            of_part = [gaps[part] for gaps, _ in by_seed.values()]
+            found = dict.fromkeys(("difference", "low", "high"), 0.0)
+            # Where not one answer is another, what it rests on is the same, and nothing is unsure.
+            if np.any([gaps.any() for gaps in of_part]):
+                found = difference_row(of_part, units)
             row |= {name: found["difference"]}
             row |= {f"{name}_{end}": found[end] for end in ("low", "high")}
         yield row
