@@ -104,7 +104,7 @@ def test_the_command_prints_letters_and_verdicts_and_writes_the_tables(files, ca
     outputs = ["--output", str(folder / "o.csv"), "--page", str(folder / "o.html")]
     main(["compare", *names, "--labels", str(folder / "labels.csv"), *outputs])
     assert "b is better" in capsys.readouterr().out
-    assert "1 of 1 differences" in (folder / "o.html").read_text()
+    assert "1 of 1 difference of accuracy is real" in (folder / "o.html").read_text()
     assert set(pd.read_csv(folder / "o.csv")["measure"]) == {"accuracy", "nll", "brier"}
 
 
