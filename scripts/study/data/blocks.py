@@ -40,10 +40,10 @@ def write_in_blocks(path: str | Path, images: np.ndarray) -> None:
     the file system allows it. So the images lie on disk once. Nothing may write into either.
     """
     header = np.lib.format.header_data_from_array_1_0(images) | {"fortran_order": False}
-    # Renaming one name of a file to another of its names would do nothing.
-    Path(path).unlink(missing_ok=True)
     with atomic_path(path) as temporary:
         if _linked(images, temporary):
+            # Renaming one name of a file to another of its names would do nothing.
+            Path(path).unlink(missing_ok=True)
             return
         with temporary.open("wb") as stream:
             np.lib.format.write_array_header_1_0(stream, header)

@@ -34,6 +34,15 @@ def test_a_written_array_is_that_of_numpy(stored, tmp_path):
     assert (tmp_path / "other.npy").read_bytes() == path.read_bytes()
 
 
+def test_what_was_there_stays_until_all_is_written(stored, tmp_path, monkeypatch):
+    other = tmp_path / "other.npy"
+    other.write_bytes(b"before")
+    monkeypatch.setattr("study.data.blocks.blocks", Mock(side_effect=OSError(28, "disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_in_blocks(other, stored[0])
+    assert other.read_bytes() == b"before"
+
+
 def test_images_that_are_a_whole_file_lie_on_disk_once(stored, tmp_path, monkeypatch):
     images, path = stored
     os.utime(path, (0, 0))
