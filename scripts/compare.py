@@ -57,7 +57,7 @@ def main(arguments: argparse.Namespace) -> None:
         (calibration_figure(tables["calibration"]), arguments.calibration_figure),
     ):
         save_figure(figure, path)
-    labels = index.labels if index.left_out is None else index.labels[~index.left_out]
+    labels = index.labels[index.kept]
     shares = np.bincount(labels, minlength=len(index.classes)) / len(labels)
     for path in arguments.roc_figures:
         model = Path(path).stem

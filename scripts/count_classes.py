@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the counts as a table and as a page."""
     index = read_index(arguments.index)
     n_classes = len(index.classes)
-    kept = np.ones(len(index.labels), bool) if index.left_out is None else ~index.left_out
+    kept = index.kept
     counts = np.bincount(index.labels[kept], minlength=n_classes)
     table = pd.DataFrame({"class": index.classes, "images": counts, "share": counts / counts.sum()})
     parts = {"official test": index.publishers_test} if len(index.publishers_test) else {}

@@ -70,10 +70,8 @@ class Expected:
 
     def _split(self, name: str, seed: int) -> dict[str, np.ndarray]:
         """Return the sorted image_ids of each role of a partition, or of `official`, int64."""
-        drawn = self._drawn(name, seed)
-        if self.index.left_out is None:
-            return drawn
-        return {role: ids[~self.index.left_out[ids]] for role, ids in drawn.items()}
+        kept = self.index.kept
+        return {role: ids[kept[ids]] for role, ids in self._drawn(name, seed).items()}
 
     def _drawn(self, name: str, seed: int) -> dict[str, np.ndarray]:
         labels, config = self.given.labels, self.config

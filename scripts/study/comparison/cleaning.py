@@ -29,9 +29,7 @@ _Gaps = dict[int, tuple[np.ndarray, np.ndarray]]
 
 def changed_since(before: Index, after: Index) -> Index:
     """Return the images of a study with what was corrected since another study of them."""
-    nobody = np.zeros(len(after.labels), bool)
-    out = [nobody if one.left_out is None else one.left_out for one in (before, after)]
-    return after._replace(given=before.labels, left_out=out[1] & ~out[0])
+    return after._replace(given=before.labels, left_out=before.kept & ~after.kept)
 
 
 def cleaning_effects(

@@ -99,13 +99,11 @@ def directions(features: np.ndarray) -> np.ndarray:
     They have at most `DIMENSIONS` dimensions; more are projected at random, always in the same way
     (W. Johnson, J. Lindenstrauss, 1984). A feature that is 0 everywhere stays 0.
     """
-    features = features.astype(np.float32)
     # First of length 1, for what is very large.
-    features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    if features.shape[1] > DIMENSIONS:
-        features = features @ _projection(features.shape[1])
-        features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    return features.astype(np.float16)
+    unit = _of_length_1(features, np.float32)
+    if unit.shape[1] > DIMENSIONS:
+        unit = _of_length_1(unit @ _projection(unit.shape[1]), np.float32)
+    return unit.astype(np.float16)
 
 
 @cache
@@ -114,8 +112,8 @@ def _projection(size: int) -> np.ndarray:
     return random.standard_normal((size, DIMENSIONS), np.float32)
 
 
-def _of_length_1(features: np.ndarray) -> np.ndarray:
-    features = features.astype(np.float64)
+def _of_length_1(features: np.ndarray, kind: type = np.float64) -> np.ndarray:
+    features = features.astype(kind)
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 

@@ -33,10 +33,14 @@ class Index(NamedTuple):
     left_out: np.ndarray | None = None
 
     @property
+    def kept(self) -> np.ndarray:
+        """The images that nobody left out, bool N."""
+        return np.ones(len(self.labels), bool) if self.left_out is None else ~self.left_out
+
+    @property
     def publishers_test(self) -> np.ndarray:
         """The sorted image_ids of the test images that are not left out, int64."""
-        test = self.source_split == "test"
-        return np.flatnonzero(test if self.left_out is None else test & ~self.left_out)
+        return np.flatnonzero((self.source_split == "test") & self.kept)
 
     def as_given(self) -> "Index":
         """Return the table as it was before people corrected it."""
