@@ -11,7 +11,7 @@ import numpy as np
 
 from study.data.index import Index
 from study.data.splits import ROLES, index_of_splits, read_split, union
-from study.devices import memory_advice, take_device
+from study.devices import memory_advice, take_device, trains_in_bf16
 from study.files import read_array, read_json
 from study.job import device_options, run_script
 from study.runs.gradcam_maps import GradcamMaps, explained, no_maps, save_maps
@@ -42,10 +42,14 @@ def answers(
     """Return the logits of every image and its role in this run, and what a second look says."""
     from study.models.second_looks import answers_to, search_by_torch
 
+    device = next(model.parameters()).device
     with memory_advice():
         judged = ~np.isin(roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
         said = answers_to(
-            *(model, normalize, images, recipe, judged), views=views, neighbours=neighbours
+            *(model, normalize, images, recipe, judged),
+            views=views,
+            neighbours=neighbours,
+            bf16=trains_in_bf16(recipe.get("precision", "auto"), device),
         )
         if not np.isfinite(said.logits).all():
             # As after a last step that was too large: no answer of such a model counts.
@@ -53,7 +57,7 @@ def answers(
             return no_predictions(roles, len(index.classes)), SecondLook()
         predictions, look = Predictions(said.logits, roles), SecondLook(said.view_logits)
         if said.directions is not None:
-            search = search_by_torch(next(model.parameters()).device)
+            search = search_by_torch(device)
             look = with_neighbours(look, said.directions, index.labels, predictions, search)
     return predictions, look
 

@@ -40,6 +40,7 @@ def answers_to(
     *,
     views: bool,
     neighbours: bool,
+    bf16: bool = False,
 ) -> Answers:
     """Return what a network answers for images.
 
@@ -51,6 +52,7 @@ def answers_to(
         judged: bool, N; the images that are looked at over more views.
         views: whether `view_logits` are asked for.
         neighbours: whether `directions` are.
+        bf16: compute the added views in bfloat16; all else is computed in float32.
     """
     test_time, device = recipe.get("test_time", "plain"), next(model.parameters()).device
     mirrors, moves = views_to_add(recipe) if views else (False, False)
@@ -67,9 +69,10 @@ def answers_to(
             if mirrors or moves:
                 some = np.flatnonzero(judged[start : start + len(block)])
                 mean = answer.clone()  # on a CPU, what was taken of it shares its memory
-                mean[some] = _over_more_views(
-                    *(model, batch[some], answer[some], test_time, mirrors, moves)
-                )
+                with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                    mean[some] = _over_more_views(
+                        *(model, batch[some], answer[some], test_time, mirrors, moves)
+                    )
                 means.append(mean.cpu().numpy())
         if neighbours:
             features = given[0].float()  # of the image itself, which came first

@@ -72,6 +72,27 @@ def test_more_views_are_only_computed_of_images_that_are_judged():
     assert np.allclose(one.view_logits[judged], every.view_logits[judged], atol=1e-5)
 
 
+def test_only_what_is_added_is_computed_in_bfloat16():
+    model, recipe = (
+        build_model("cnn3", image_size=16, widths=[8] * 3, hidden=6).eval(),
+        {"augment": [CROP]},
+    )
+    exact, fast = (
+        answers_to(
+            *(model, NORMALIZE, IMAGES, recipe, ALL),
+            views=True,
+            neighbours=True,
+            bf16=bf16,
+        )
+        for bf16 in (False, True)
+    )
+    assert np.array_equal(exact.logits, fast.logits)
+    assert np.array_equal(exact.directions, fast.directions)
+    assert fast.view_logits.dtype == np.float32
+    assert not np.array_equal(exact.view_logits, fast.view_logits)
+    assert np.allclose(exact.view_logits, fast.view_logits, atol=0.01)
+
+
 def test_a_training_that_only_moves_images_has_them_judged_unmirrored():
     model = Counted().eval()
     recipe = {"augment": [CROP]}
