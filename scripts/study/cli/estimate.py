@@ -86,20 +86,53 @@ def rough_time(
         for model, combo, seed in runs
         if not (tree.run(combo, model, seed) / "run.json").is_file()
     ] or [(model, combo) for model, combo, _ in runs]
-    with contextlib.suppress(OSError, StudyError):
-        n_images = count_images(config, tree.data_manifest)
-        speeds = {} if gpus else typical_speeds(config, recipes, trained)
-        here = known_speeds(recipes, trained, on_gpu=gpus > 0)
-        speeds |= {model: speed for model, (speed, _) in here.items()}
-        if missing and all(model in speeds for model, _ in missing):
-            seconds = [
-                work(config, recipes, model, combo, n_images, speeds[model]).seconds
-                for model, combo in missing
-            ]
-            mean, n_train = sum(seconds) / len(seconds), jobs.get("train", 0)
-            others = sum(jobs.values()) - n_train - jobs.get("predict", 0)
-            return f"about {duration(time_of([mean] * n_train, others, cores, gpus))}"
+    if missing and (seconds := _seconds_of(config, recipes, missing, gpus > 0)):
+        mean, n_train = sum(seconds) / len(seconds), jobs.get("train", 0)
+        others = sum(jobs.values()) - n_train - jobs.get("predict", 0)
+        return f"about {duration(time_of([mean] * n_train, others, cores, gpus))}"
     return ""
+
+
+def time_left(
+    config: Mapping[str, Any],
+    recipes: Recipes,
+    waiting: Sequence[tuple[str, str]],
+    running: Sequence[float],
+    at_once: int,
+    on_gpu: bool,
+) -> str:
+    """Return "about 12 minutes" until all runs are trained; "" where a model's speed is unknown.
+
+    Args:
+        config: the whole configuration.
+        recipes: of each model.
+        waiting: model and combo of each run of which no epoch is trained.
+        running: seconds left of each other training.
+        at_once: how many trainings go on side by side.
+        on_gpu: whether they run on GPUs.
+    """
+    seconds = _seconds_of(config, recipes, waiting, on_gpu)
+    if not at_once or len(seconds) < len(waiting):
+        return ""
+    return f"about {duration(time_of([*running, *seconds], 0, at_once, 0))}"
+
+
+def _seconds_of(
+    config: Mapping[str, Any], recipes: Recipes, runs: Sequence[tuple[str, str]], on_gpu: bool
+) -> list[float]:
+    """Return the seconds of each run, model and combo; none where a model's speed is unknown."""
+    models = {model for model, _ in runs}
+    with contextlib.suppress(OSError, StudyError):
+        n_images = count_images(config, ResultsTree(_RESULTS).data_manifest)
+        speeds = {} if on_gpu else typical_speeds(config, recipes, models)
+        here = known_speeds(recipes, models, on_gpu)
+        speeds |= {model: speed for model, (speed, _) in here.items()}
+        if models <= speeds.keys():
+            return [
+                work(config, recipes, model, combo, n_images, speeds[model]).seconds
+                for model, combo in runs
+            ]
+    return []
 
 
 def typical_speeds(

@@ -18,6 +18,7 @@ import psutil
 
 from study.audit.replaced import locked
 from study.cli.belonging import note_on_other_runs
+from study.cli.estimate import time_left
 from study.cli.project import Project, configuration_options, find_project
 from study.cli.terminal import console, grid, shown
 from study.errors import StudyError, escaped
@@ -93,7 +94,7 @@ def _view(project: Project, now: float) -> "Group":
     asked = dict.fromkeys(project.runs)
     others = [run for run in processes if run not in asked]
     states: Counter[str] = Counter()
-    trainings, failures, stopped = [], [], []
+    trainings, to_train, failures, stopped = [], [], [], []
     for run in [*asked, *others]:
         recipe = project.study.recipes.get(run.model)
         state, reason = state_of_run(project.results, run, recipe)
@@ -104,11 +105,21 @@ def _view(project: Project, now: float) -> "Group":
             stopped.append(run.name)
         elif state == "failed":
             failures.append(f"failed: {run.name}: {reason}")
+        known = state == "running" and trainings[-1].left is not None
+        if state in _TO_TRAIN and not known and run in asked and "batch_size" in recipe:
+            to_train.append((run.model, run.combo))
         states[state] += run in asked
     done = sum(states[state] for state in (*MEASURED, "diverged", "trained"))
     words = [f"{done} of {len(asked)} runs trained"]
     words += [f"{states[state]} {word}" for state, word in _WORDS.items() if states[state]]
     words += [f"{len(others)} more run that are not part of the study"] if others else []
+    left = time_left(
+        *(project.config, project.study.recipes, to_train),
+        [training.left for training in trainings if training.left is not None],
+        at_once=len(trainings),
+        on_gpu=any(training.device == "gpu" for training in trainings),
+    )
+    words += [f"{left} left"] if left else []
     parts: list = [Text(", ".join(words) + ("" if locked() else "; Snakemake does not run here"))]
     if trainings:
         rows = [_row(training) for training in trainings]
@@ -121,6 +132,7 @@ def _view(project: Project, now: float) -> "Group":
     return Group(*parts)
 
 
+_TO_TRAIN = ("running", "waiting", "interrupted", "outdated")
 _WORDS = {
     "running": "running",
     "waiting": "queued",

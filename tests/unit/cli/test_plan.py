@@ -125,6 +125,13 @@ def test_the_time_said_at_the_start_is_by_runs_that_are_here_or_by_the_projects_
     record = {"recipe": {"architecture": architecture}, "device": "cpu (x)", "parameters": 1}
     (folder / "run.json").write_text(json.dumps(record | {"images_per_s": 100.0}))
     assert rough(project, jobs) == "about 51 minutes"
+    of_study = project.config, project.study.recipes
+    waiting = [("cnn2", "v1")] * 4
+    assert estimate.time_left(*of_study, waiting, [], 2, on_gpu=False) == "about 34 minutes"
+    assert estimate.time_left(*of_study, waiting, [600.0], 2, on_gpu=False) == "about 39 minutes"
+    assert estimate.time_left(*of_study, [], [600.0], 2, on_gpu=True) == "about 10 minutes"
+    assert estimate.time_left(*of_study, waiting, [600.0], 2, on_gpu=True) == ""
+    assert estimate.time_left(*of_study, waiting, [], 0, on_gpu=False) == ""
 
 
 def test_no_time_is_said_of_a_model_whose_speed_nobody_measured(planned):
