@@ -34,6 +34,9 @@ _PAGE = [
     "consensus_share", "n_comparable", "error_rate", "p_label_mean", "kind", "cl_issue",
 ]  # fmt: skip
 
+# Of so few images, how much two lists share is chance.
+_WORTH_TELLING = 20
+
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the ranking, its top, how reliable it is, the page and the figures."""
@@ -53,7 +56,7 @@ def main(arguments: argparse.Namespace) -> None:
     page = html_page(
         top[_PAGE],
         f"The {len(top)} hardest of {len(judged):,} images",
-        description(judged, n_runs, halves),
+        description(judged, len(table), n_runs, halves),
         [np.asarray(images[i]) for i in top["image_id"]],
         of="hard_examples.csv",
     )
@@ -146,18 +149,21 @@ def map_of(judged: pd.DataFrame) -> Figure:
     return hardness_map_figure(judged, mistakes_of_four(judged))
 
 
-def description(judged: pd.DataFrame, n_runs: str, halves: list[Reliability]) -> str:
+def description(judged: pd.DataFrame, n_images: int, n_runs: str, halves: list[Reliability]) -> str:
     """Return what the page says above its table."""
     length = list_length(len(judged))
     shared = [half.overlap.get(length) for half in halves if half.score == "hardness"]
     agreement = (
         f" Lists of {length:,} from two random halves of the runs share {shared[0]:.0%}."
-        if shared and shared[0] is not None
+        if length >= _WORTH_TELLING and shared and shared[0] is not None
         else ""
     )
+    left = n_images - len(judged)
+    unjudged = f" The other {left:,} of {n_images:,} are judged by no run." if left else ""
     return (
         f"{n_runs}. An image is judged by the runs that neither trained nor validated on it, or on "
-        f"one nearly the same; models weigh equally. {mistakes_of_four(judged)}.{agreement}"
+        f"one nearly the same; models weigh equally.{unjudged} {mistakes_of_four(judged)}."
+        f"{agreement}"
     )
 
 

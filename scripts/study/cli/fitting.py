@@ -60,7 +60,7 @@ def largest_that_fits(
     if trained:
         line += "by the speed of training measured here"
     else:
-        line += "if a core is as fast as that which the project's speeds are of"
+        line += "on a core like the one that the project's speeds were measured on"
     if seconds > 60 * _MINUTES:
         line += "; fewer seeds or combos take less"
         line += ", or models: [probe, neighbours] alone" if trained else ""

@@ -30,6 +30,7 @@ _WITHOUT_A_WORD = (
 )
 # Of the log of a job that ended without a line of ours.
 _LAST_LINES = 20
+_LONG = {"train", "tune", "lr_find"}
 
 
 class RunLog(logging.Handler):
@@ -97,10 +98,11 @@ class RunLog(logging.Handler):
         measured = {rule: sum(times) / len(times) for rule, times in self._seconds.items()}
         rest = {rule: n - len(self._seconds.get(rule, ())) for rule, n in self._to_do.items()}
         unknown = {rule for rule, n in rest.items() if n > 0 and rule not in measured}
-        if not any(n > 0 for n in rest.values()) or unknown & {"train", "tune", "lr_find"}:
+        if not any(n > 0 for n in rest.values()) or unknown & _LONG:
             return ""
         at_once = max(sum(map(sum, self._seconds.values())) / self._elapsed(), 1)
-        usual = min(measured.values())
+        short = [measured[rule] for rule in measured.keys() - _LONG] or [min(measured.values())]
+        usual = sum(short) / len(short)
         seconds = sum(max(n, 0) * measured.get(rule, usual) for rule, n in rest.items())
         return f"; about {duration(seconds / at_once)} left"
 

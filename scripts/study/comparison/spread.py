@@ -44,10 +44,11 @@ def summed(parts: Sequence[Spread]) -> Spread:
 
 
 def safely_summed(parts: Sequence[Spread]) -> Spread:
-    """Return the sum of independent variances, with degrees of freedom that are never too many.
+    """Return the sum of independent variances, with so few degrees of freedom that intervals hold.
 
-    Satterthwaite's are too many where a part of one or two degrees is small by luck. These give the
-    95 % interval of half-width √(Σ t² · variance), with t of each part's own degrees.
+    Satterthwaite's are too many where a part of one or two degrees is small by luck, and intervals
+    too narrow. These give the 95 % interval of half-width √(Σ t² · variance), with t of each part's
+    own degrees.
 
     Source: S. K. Banerjee, "Approximate Confidence Interval for Linear Functions of Means of k
     Populations when the Population Variances are not Equal", 1960.

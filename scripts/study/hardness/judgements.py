@@ -283,7 +283,7 @@ def mean_over_models(means: Sequence[np.ndarray], n: int, *more: int) -> np.ndar
 
 
 def joint_ranks(said: np.ndarray, of_neighbours: np.ndarray | None, may: np.ndarray) -> np.ndarray:
-    """Return ranks by two things alike, above 0 to 1, within a run; NaN where it may not judge.
+    """Return ranks by two things equally, above 0 to 1, within a run; NaN where it may not judge.
 
     They are the ranks of the mean of two normal scores (B. L. van der Waerden, 1952). Ranks of
     this mean, and not the mean itself, because every run's ranks are spread evenly: images are

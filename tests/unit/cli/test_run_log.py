@@ -53,6 +53,19 @@ def test_a_finished_job_is_a_line_with_the_time_left(monkeypatch):
     ]
 
 
+def test_jobs_that_have_not_been_tried_take_as_long_as_the_short_ones_do_on_average(monkeypatch):
+    times = iter([0, 0, 10, 10, 40, 40, 140, 140])
+    monkeypatch.setattr(run_log.time, "monotonic", lambda: float(next(times)))
+    lines = said(
+        record(Event.RUN_INFO, "Job stats:", stats={"a": 1, "b": 1, "train": 1, "measure": 3}),
+        job(1, "a"), record(Event.JOB_FINISHED, job_id=1),
+        job(2, "b"), record(Event.JOB_FINISHED, job_id=2),
+        job(3, "train"), record(Event.JOB_FINISHED, job_id=3),
+    )  # fmt: skip
+    # Of 10 and 30 seconds the mean, three times.
+    assert lines[-1] == "   3 of 6  train, 2 minutes; about 60 seconds left"
+
+
 def test_why_jobs_failed_comes_last_and_once(tmp_path):
     ours, other = tmp_path / "a.log", tmp_path / "b.log"
     ours.write_text("epoch 1/5\nerror: the disk is full\n")

@@ -111,6 +111,16 @@ def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(
     assert not set(table.columns) & {"human_source", "human_error"}
 
 
+def test_the_page_says_how_many_images_no_run_may_judge_and_nothing_of_tiny_lists(tmp_path):
+    study = Study(tmp_path, ["v1"], ["a", "b"], [1])
+    judged = study.hard_examples()["output"]["n_eligible"].gt(0).sum()
+    page = " ".join((tmp_path / "hard" / "h.html").read_text().split())
+    assert 0 < judged < N
+    assert f" hardest of {judged} images" in page
+    assert f"The other {N - judged} of {N} are judged by no run." in page
+    assert "random halves" not in page
+
+
 def test_votes_of_people_stand_in_the_row_of_their_image(whole, tmp_path):
     (tmp_path / "votes.csv").write_text("image_id,n_votes,cat,dog,fox\n7,4,3,1,0\n0,2,2,0,0\n")
     tables = whole.hard_examples("--kinds", "csv", "--votes", tmp_path / "votes.csv")

@@ -111,6 +111,7 @@ def _listed(key: str, path: Path, split: str, ignored: Counter[str]) -> Iterator
 def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Iterator[Listed]:
     _check_parts(key, root)
     names: dict[str, str] = {}
+    unusable: dict[str, str] = {}
     for entry in _entries(root, key):
         if not entry.is_dir():
             ignored["beside the folders of classes"] += 1
@@ -132,8 +133,13 @@ def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Itera
                 continue
             kinds[kind] += 1
             yield Listed(split, label, composed(path.relative_to(root).as_posix()), path)
-        _check_kinds(f"{key}: {entry.path}", kinds, others)
+        if problem := _without_images(f"{key}: {entry.path}", kinds, others):
+            unusable[label] = problem
         ignored.update(others)
+    if unusable:
+        first, *others = unusable
+        more = f"; the same with {', '.join(others[:8])}" + " …" * (len(others) > 8)
+        raise StudyError(unusable[first] + more * bool(others))
 
 
 def _check_parts(key: str, root: Path) -> None:
@@ -158,20 +164,21 @@ def named(parts: dict[str, Path]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _check_kinds(where: str, kinds: Counter[str], others: Counter[str]) -> None:
-    """Refuse a class that has no image which can be read here."""
+def _without_images(where: str, kinds: Counter[str], others: Counter[str]) -> str:
+    """Return what is wrong with a class that has no image which can be read here, else ""."""
     if not kinds:
         found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
-        raise StudyError(
+        return (
             f"{where} holds no image{f', only {found}' if found else ''}; "
             "add images of this class, or remove the folder"
         )
     if kinds.keys() <= HEIF and not reads_heif():
         found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-        raise StudyError(
+        return (
             f"{where} holds no image that can be read here, only {found} (photographs of a phone); "
             "install pillow-heif, which reads them (pip install pillow-heif), or save them as JPEG"
         )
+    return ""
 
 
 def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
