@@ -228,7 +228,8 @@ def _method(found: Difference, main: Spread, n_seeds: int) -> str:
         return f"t over {found.images.n} {what}, wider than over seeds"
     of = "seeds and images" if found.images.times and n_seeds > 1 else "seeds"
     pooled = "" if n_seeds >= ENOUGH_SEEDS else ", with pairs alike"
-    return f"t over {n_seeds} {of}{pooled}, {main.freedom:.3g} degrees of freedom"
+    degrees = "1 degree" if main.freedom == 1 else f"{main.freedom:.3g} degrees"
+    return f"t over {n_seeds} {of}{pooled}, {degrees} of freedom"
 
 
 def _mcnemar(gap: np.ndarray, unit: np.ndarray) -> float | None:

@@ -164,7 +164,7 @@ def _quiet() -> Iterator[None]:
 
 
 def read_exported(path: Path, form: str) -> Answer:
-    """Return what an exported file answers, asked by the software that it is made for."""
+    """Return a function that gives an exported file's answers, by the software it is made for."""
     with _quiet():
         return FORMATS[form][2](path)
 

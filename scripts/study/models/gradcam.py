@@ -77,7 +77,7 @@ def gradcam_maps(
 
     Args:
         model: see `grad_cam`, as `layers`.
-        normalize: what the model's input went through in training.
+        normalize: function that normalises images as in training.
         images: uint8 n×H×W×C, n ≥ 1.
         classes: int64 n×T.
         layers: L names.
@@ -109,7 +109,7 @@ def gradcam_of_last_stages(
 
     Args:
         model: takes float B×C×H×W.
-        normalize: what the model's input went through in training.
+        normalize: function that normalises images as in training.
         images: uint8 n×H×W×C, n ≥ 1.
         classes: int64 n×T.
 

@@ -57,7 +57,9 @@ def comparisons(seeds, combos, partitions, models) -> pd.DataFrame:
 
 
 def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFrame]:
-    power = [("combos", m, "accuracy", 0.01, 2, 9, 0.03, 0.02, 0.08, 0.005, 40) for m in models]
+    power = [
+        ("combos", m, "accuracy", 0.01, 2, 9, 0.03, 0.02, 0.08, 0.07, 0.005, 40) for m in models
+    ]
     variance = [
         (m, source, 0.01, 0.005, 0.03, p)
         for m in models
@@ -67,7 +69,7 @@ def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFram
     return {
         "power": table(
             "compared within measure sd n_seeds n_pairs detectable detectable_low detectable_high "
-            "precision seeds_needed",
+            "detectable_most precision seeds_needed",
             power if many_seeds and many_combos else [],
         ),
         "variance": table("model source sd low high p", variance if many_seeds else []),

@@ -66,8 +66,9 @@ def differences(results: Results) -> list[Finding]:
         )
     elif (rows["within"] != OFFICIAL).any():
         text += (
-            " They hold for these images and partitions, and for other seeds. The intervals for "
-            "other images of the same source are in the columns new_images_low and new_images_high."
+            " The verdicts are about these images and partitions, and hold for other seeds. "
+            "Intervals for other images of the same source, each pair by itself, are in the "
+            "columns new_images_low and new_images_high."
         )
     if (undecided & ((rows["low"] > 0) | (rows["high"] < 0))).any():
         text += (
@@ -155,11 +156,18 @@ def power(table: pd.DataFrame) -> list[Finding]:
         else f"larger than any accuracy with {row.within}"
         for row in rows.itertuples()
     )
+    hardest = ", ".join(
+        f"{100 * row.detectable_most:.1f} points with {row.within}"
+        if row.detectable_most < 1
+        else f"larger than any accuracy with {row.within}"
+        for row in rows.itertuples()
+    )
     text = (
         f"With {counted(int(rows['n_seeds'].max()), 'seed')}, and adjusted for "
         f"{counted(int(rows['n_pairs'].max()), 'pair')}, four of five studies like this one find a "
-        f"true difference between two combos that is at least {detectable}. The range in brackets "
-        "is there because the noise itself is an estimate."
+        "true difference between two combos, for the pair in the middle, that is at least "
+        f"{detectable}. The range in brackets is there because the noise itself is an estimate. "
+        f"For the pair that is hardest to decide: {hardest}."
     )
     needed = ", ".join(
         "no number of seeds suffices on these images"
