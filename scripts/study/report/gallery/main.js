@@ -23,7 +23,7 @@ async function fillControls() {
   fillSelect("as", study.classes, "any class");
   document.getElementById("with-maps").hidden = !study.maps.length;
   const otherLabel = await column("near_duplicate_other_label");
-  document.getElementById("with-other-label").hidden = !Array.from(imageIds).some((_, row) => otherLabel(row) === 1);
+  document.getElementById("with-other-label").hidden = !imageIds.some((_, row) => otherLabel(row) === 1);
 }
 
 function showState() {
