@@ -50,8 +50,8 @@ def judge_claims(
 
     Returns:
         One row per case: `claim`, `verdict` of the whole claim, `case`, `case_verdict`, `value`,
-        `low` and `high` (of the difference, the accuracy or the standard deviation; shares of 1),
-        `expected`, and the `reason` where there is no interval to judge by.
+        `low` and `high` (of the difference, the accuracy or the standard deviation; shares of 1)
+        and `expected`. Where there is no interval to judge by, `reason` says why.
     """
     rows = []
     for claim in claims:
