@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from study.files import file_digest, write_array, write_csv, write_json
+from study.data.blocks import write_in_blocks
+from study.files import file_digest, write_csv, write_json
 from study.models.build import build_recipe_model, count_parameters
 from study.models.inference import Classifier
 from study.runs.calibration import fit_temperature
@@ -26,7 +27,7 @@ def write_data(results: Path, shape: tuple[int, int, int] = (32, 32, 3), n: int 
     """Write the data of a study; return the images."""
     random = np.random.default_rng(3)
     images = random.integers(0, 256, (n, *shape), dtype=np.uint8)
-    write_array(results / "data/images.npy", images)
+    write_in_blocks(results / "data/images.npy", images)
     rows = [(i, i % 5, CLASSES[i % 5], "train", f"{i}.png") for i in range(n)]
     write_csv(
         results / "data/index.csv", ["image_id", "label", "class", "source_split", "file"], rows

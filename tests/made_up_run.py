@@ -1,8 +1,9 @@
-"""A run in memory, for tests that judge images."""
+"""A run in memory, for tests that judge images, and a history."""
 
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from study.hardness.judgements import DYNAMICS
 from study.runs.predictions import Predictions
@@ -29,3 +30,12 @@ class MadeUpRun(NamedTuple):
 
     def dynamics(self) -> dict[str, np.ndarray]:
         return self.statistics
+
+
+def history(n: int = 4, **changes: object) -> pd.DataFrame:
+    """Return what a training of n epochs recorded."""
+    rising = np.linspace(0.2, 0.5, n)
+    columns = {"epoch": np.arange(1, n + 1), "learning_rate": np.full(n, 0.1)}
+    for shift, part in enumerate(("train", "val", "test")):
+        columns |= {f"{part}_loss": 2 - rising + shift, f"{part}_accuracy": rising + shift / 10}
+    return pd.DataFrame(columns | changes)

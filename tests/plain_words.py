@@ -42,7 +42,8 @@ IDIOMS = {
     "in the place of|in lieu of": "instead of",
     f"(?:an?|one) (?:row an? [a-z]+|{_THING} an? {_EACH})": "one … per …",
     "(?:images|jobs|bytes|rows|rules) an? (?:second|image|class|seed|step|job)": "per",
-    r"(?:1|row|v\d\S*|logit|cnn\d|`\w+`) less (?:the|column|v\d\S*|cnn\d|`\w+`)": "minus",
+    r"less (?:the|that|column|v\d\S*|cnn\d|`\w+`)": "minus",
+    "so manieth": "every third, or a number",
 }
 _GAP = r"[\s#|>*]+"
 _IDIOMS = [

@@ -14,13 +14,14 @@ from study.audit.coverage import files_of_every_study, files_of_runs
 from study.audit.expected import Expected
 from study.audit.manifest import study_manifest
 from study.comparison.groups import group_row
+from study.data.blocks import write_in_blocks
 from study.data.corrected import corrected
 from study.data.corrections import Corrections, read_corrections
 from study.data.index import images_digest, read_index, write_image_ids
 from study.data.partitions import partition_record
 from study.data.splits import union, write_development, write_split
 from study.data.verdicts import COLUMNS
-from study.files import file_digest, read_json, write_array, write_csv, write_json
+from study.files import file_digest, read_json, write_csv, write_json
 from study.models.answers_again import answers_again
 from study.models.build import build_recipe_model, count_parameters
 from study.report.tables import write_table
@@ -50,7 +51,7 @@ def write_study(results: Path, config: dict[str, Any] = CONFIG) -> SimpleNamespa
     tree, random = ResultsTree(results), np.random.default_rng(5)
     images = random.integers(0, 256, (150, 8, 8, 3), dtype=np.uint8)
     images[[7, 9]] = images[[0, 3]]
-    write_array(tree.images, images)
+    write_in_blocks(tree.images, images)
     columns = ["image_id", "label", "class", "source_split", "file"]
     rows = [(i, i % 3, CLASSES[i % 3], "train", f"{i}.png") for i in range(len(images))]
     write_csv(tree.index, columns, rows)

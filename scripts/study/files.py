@@ -411,20 +411,6 @@ def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
     return rows
 
 
-def write_array(path: str | Path, array: "np.ndarray") -> None:
-    """Write one array as .npy, atomically.
-
-    Unlike numpy.save it passes on why a write failed, such as a full disk.
-    """
-    import numpy as np
-
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(
-            stream, np.lib.format.header_data_from_array_1_0(array)
-        )
-        stream.write(np.ascontiguousarray(array).data)
-
-
 def unix_text(path: str | Path) -> bytes:
     """Return the content of a text file with the line ends of Unix, which Windows may change."""
     return Path(path).read_bytes().replace(b"\r\n", b"\n")

@@ -112,12 +112,15 @@ def simulate(design: Design, random: np.random.Generator) -> tuple[Study, dict, 
 
 
 def judged(design: Design, random: np.random.Generator, intervals: str = "") -> pd.DataFrame:
-    """Return the pairs of a simulated study with what is `true`, and whether it was `held`.
+    """Return the pairs of a simulated study: what is `true`, whether it was `held`, what is `real`.
+
+    Where seeds draw from a pool again and again, verdicts are about the images of that pool.
 
     Args:
         design: of the study.
         random: its source.
-        intervals: begins the columns of the interval to look at, such as "new_images_".
+        intervals: begins the columns of the interval to look at, such as "new_images_"; "real" is
+            then what that interval excludes 0 for.
     """
     study, everywhere, here = simulate(design, random)
     pairs = pairs_by(study, study.families(), "accuracy")
@@ -128,9 +131,11 @@ def judged(design: Design, random: np.random.Generator, intervals: str = "") -> 
         else [(row.within, row.a), (row.within, row.b)]
         for row in pairs.itertuples()
     ]
-    gaps = [[means[b] - means[a] for a, b in keys] for means in (everywhere, here)]
-    pairs["true"], held = gaps[0], np.array(gaps[1 if of_pool else 0])
-    pairs["held"] = (pairs[f"{intervals}low"] <= held) & (held <= pairs[f"{intervals}high"])
+    means = here if of_pool else everywhere
+    pairs["true"] = [means[b] - means[a] for a, b in keys]
+    low, high = pairs[f"{intervals}low"], pairs[f"{intervals}high"]
+    pairs["held"] = pairs["true"].between(low, high)
+    pairs["real"] = (low > 0) | (high < 0) if intervals else pairs["verdict"] != "undecided"
     return pairs
 
 
@@ -139,7 +144,7 @@ def rates(design: Design, studies: int, intervals: str = "", seed: int = 0) -> d
     random = np.random.default_rng(seed)
     tables = [judged(design, random, intervals) for _ in range(studies)]
     held = np.array([table["held"] for table in tables])
-    real = np.array([table["verdict"] != "undecided" for table in tables])
+    real = np.array([table["real"] for table in tables])
     differ = tables[0]["true"].abs().to_numpy() > 1e-9
     return {
         "coverage": held.mean(),
@@ -170,7 +175,8 @@ DESIGNS = [
      Design((1, 1), 2, 3, lost=((0, 0, 0), (1, 0, 1)), noise=(0.06,)), ""),
     (6, "2 combos, 3 seeds", Design((1, 1)), ""),
     *(
-        (6, f"{len(sizes)} combos, {s} seeds, {'un' if noise else ''}equal noise",
+        (6, f"{len(sizes)} combos, {s} seeds, {'un' if noise else ''}equal noise"
+         + ", 8 points a size" * (gap > 0),
          Design(sizes, seeds=s, noise=noise or (0.02,), gap=gap), "")
         for sizes, all_seeds in ((LAPTOP, (2, 3, 10)), (SEVEN, (3, 5)), (FIFTEEN, (2, 3)))
         for s in all_seeds

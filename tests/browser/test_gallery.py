@@ -462,7 +462,7 @@ def test_a_gallery_without_judges_says_so(tmp_path, open_page):
 def test_a_study_of_one_run_and_two_classes_in_grey(tmp_path, open_page):
     study = GalleryStudy(
         tmp_path,
-        n=90,
+        n=260,  # so many that its numbers need more room than their differences
         shape=(8, 8, 1),
         classes=("no", "yes"),
         models=("a",),
@@ -476,6 +476,8 @@ def test_a_study_of_one_run_and_two_classes_in_grey(tmp_path, open_page):
     page = open_page(study.page)
     listed = study.listed()
     assert shown_count(page) == len(listed)
+    shown = first_ids(page, 999)
+    assert shown == listed["image_id"][: len(shown)].tolist() and max(shown) > 255
     assert (pixels(page, "[role=gridcell] canvas") == study.images[listed["image_id"][0]]).all()
     assert page.locator("[name=class]").is_visible()
     assert not page.locator("[name=source_split]").is_visible()  # one value is nothing to choose
@@ -544,25 +546,32 @@ def test_verdicts_are_given_by_key_kept_saved_and_loaded(gallery, study, open_pa
     again.locator("#n-verdicts", has_text="3 marked").wait_for()
 
 
-def test_lines_on_images_that_are_not_shown_are_saved_again(gallery, study, tmp_path):
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_lines_on_other_images_and_of_other_people_are_saved_again(gallery, study, tmp_path, mark):
     shown = first_ids(gallery, 1)[0]
     label = study.listed().set_index("image_id").loc[shown, "class"]
     lines = [
         "image_id,file,sha256,verdict,label,who,when",
         f"{shown},<{shown}>.png,,wrong label,{label},me,",  # as after it was corrected
+        f"{shown},<{shown}>.png,,fine,,she,",
         "0,elsewhere.png,00,leave out,,you,then",
         "0,odd.png,,wrong label,owl,,",
+        "0,odd.png,,toString,,,",
     ]
-    (tmp_path / "verdicts.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "verdicts.csv").write_text("\n".join(lines).replace(",", mark) + "\n")
+    gallery.locator("#who").fill("another")
     gallery.locator("#load").set_input_files(tmp_path / "verdicts.csv")
-    text = "1 marked, and 1 that are not shown here; 1 lines hold no verdict or class of this study"
+    text = (
+        "1 marked, and 2 that are not shown here; lines without a verdict or class of this study: 2"
+    )
     gallery.locator("#n-verdicts", has_text=text).wait_for()
     gallery.reload()
     with gallery.expect_download() as download:
         gallery.locator("#save").click()
     saved = pd.read_csv(download.value.path(), keep_default_na=False, encoding="utf-8-sig")
-    assert saved["file"].tolist() == [f"<{shown}>.png", "elsewhere.png"]
-    assert saved["label"].tolist() == [label, ""] and saved["who"].tolist() == ["me", "you"]
+    assert saved["file"].tolist() == [*[f"<{shown}>.png"] * 2, "elsewhere.png"]
+    assert saved["label"].tolist() == [label, "", ""]
+    assert saved["who"].tolist() == ["me", "she", "you"]
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -587,6 +596,10 @@ def test_two_images_stand_side_by_side_and_a_link_brings_them_back(
     gallery.context.grant_permissions(["clipboard-read", "clipboard-write"])
     gallery.locator("#dossier .copy").click()
     gallery.locator("#dossier .copy", has_text="Link copied").wait_for()
+    gallery.evaluate("Object.defineProperty(navigator, 'clipboard', {configurable: true})")
+    gallery.locator("#dossier .copy").click()
+    gallery.locator("#dossier .copy", has_text="Copy it from the address bar").wait_for()
+    gallery.evaluate("delete navigator.clipboard")
     again = open_page(study.page)
     again.goto(gallery.evaluate("navigator.clipboard.readText()"))
     again.reload()

@@ -117,7 +117,10 @@ def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, 
 
 
 def variance_table(study: Study) -> pd.DataFrame:
-    """Return `variance_components` of each model that varies, over the combos of one partition."""
+    """Return `variance_components` of each model that varies, over the combos of one partition.
+
+    A model whose predictions are the same with all seeds has no component of seeds.
+    """
     rows = []
     single = [combo for combo in study.combos if combo in study.partitions]
     for model in study.models:
@@ -130,7 +133,12 @@ def variance_table(study: Study) -> pd.DataFrame:
             finite = None if study.together is None else _of_groups(study, groups)
             accuracies = study.accuracies(single, model)
             parts = variance_components(accuracies, min(n_test), right, finite)
-            rows += [{"model": model} | part for part in parts]
+            seedless = not study.varies(model, "seed")
+            rows += [
+                {"model": model} | part
+                for part in parts
+                if not (seedless and part["source"] == "seed")
+            ]
     return pd.DataFrame(rows, columns=["model", "source", *_UNKNOWN])
 
 

@@ -50,7 +50,7 @@ class BehindMistakes:
 
     @property
     def n_images(self) -> np.ndarray:
-        """Return how many images each stands behind, int N, by whichever runs."""
+        """Return how many images each stands behind, int N, over all runs."""
         n = len(self.n_runs)
         return np.bincount(self._pairs // max(1, n), minlength=n)
 

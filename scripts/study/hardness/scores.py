@@ -38,7 +38,7 @@ def hardness_table(judgements: Judgements) -> pd.DataFrame:
       that training showed, and of `neighbour_disagreement`. Without neighbours the former is all.
       `hardness_se`: standard error over models, NaN with one.
     - `neighbour_disagreement`: share of the nearest training images that have another label.
-    - `label_suspicion`: such a rank by two margins, the best other class less the label: of log p,
+    - `label_suspicion`: such a rank by two margins, the best other class minus the label: of log p,
       and of the shares of the neighbours.
     - `p_label_mean`; `p_label_std` over runs (ddof 1).
     - `consensus`, the most frequent prediction, its `consensus_share` of runs and `consensus_p`,

@@ -15,7 +15,7 @@ def jackknife_factors(counts: np.ndarray) -> np.ndarray:
 
     Args:
         counts: int, U; images of each unit in the mean. A deviation is the sum of a unit's values
-            less the mean, over the number of all images.
+            minus the mean, over the number of all images.
 
     Returns:
         float64, U. All 1 where each unit is one image, as it is usual for shares.

@@ -59,7 +59,7 @@ class SecondLook(NamedTuple):
             return 1 - alike / self.near_labels.sum(axis=1)
 
     def margin(self, labels: np.ndarray) -> np.ndarray | None:
-        """Return the largest share of another label less that of an image's own, float64 N.
+        """Return the largest share of another label minus that of the image's label, float64 N.
 
         Args:
             labels: int, N.

@@ -3,32 +3,21 @@
 import pytest
 
 from study.cli.main import main
-from study.files import write_csv
+from study.files import write_csv, write_text
 
-HEADER = [
-    "measure",
-    "compared",
-    "within",
-    "a",
-    "b",
-    "difference",
-    "low",
-    "high",
-    "p_holm",
-    "verdict",
-]
+COMPARISONS = """\
+measure,compared,within,a,b,difference,low,high,p_holm,verdict
+accuracy,combos,m,v1,v2,0.05,0.01,0.09,0.02,v2
+accuracy,combos,n,v1,v2,0.5,0.1,0.9,0.02,v2
+accuracy,models,v1,m,n,0.03,-0.01,0.07,0.4,undecided
+"""
 
 
 @pytest.fixture
 def results(tmp_path):
     runs = [(combo, model, 1) for combo in ("v1", "v2", "v3") for model in ("m", "n")]
     write_csv(tmp_path / "runs.csv", ["combo", "model", "seed"], runs)
-    rows = [
-        ("accuracy", "combos", "m", "v1", "v2", 0.05, 0.01, 0.09, 0.02, "v2"),
-        ("accuracy", "combos", "n", "v1", "v2", 0.5, 0.1, 0.9, 0.02, "v2"),
-        ("accuracy", "models", "v1", "m", "n", 0.03, -0.01, 0.07, 0.4, "undecided"),
-    ]
-    write_csv(tmp_path / "comparisons/comparisons.csv", HEADER, rows)
+    write_text(tmp_path / "comparisons/comparisons.csv", COMPARISONS)
     return tmp_path
 
 

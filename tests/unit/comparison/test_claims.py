@@ -21,16 +21,8 @@ PAIRS = pd.DataFrame(
         ("models", "v1", "accuracy", "m", "n", -0.04, -0.06, -0.02, 0.01, "m"),
     ],
     columns=[
-        "compared",
-        "within",
-        "measure",
-        "a",
-        "b",
-        "difference",
-        "low",
-        "high",
-        "p_holm",
-        "verdict",
+        *("compared", "within", "measure", "a", "b"),
+        *("difference", "low", "high", "p_holm", "verdict"),
     ],
 )
 GROUPS = pd.DataFrame(
@@ -38,6 +30,7 @@ GROUPS = pd.DataFrame(
         ("v1", "m", 3, 0.70, 0.68, 0.72),
         ("v1", "n", 3, 0.66, 0.64, 0.68),
         ("v1+v2", "m", 1, 0.75, math.nan, math.nan),
+        ("v1+v2", "n", 3, 0.67, 0.65, 0.69),
     ],
     columns=["combo", "model", "n_seeds", "accuracy", "seeds_low", "seeds_high"],
 )
@@ -66,11 +59,11 @@ def verdict(**claim):
         ({"better": "v1", "than": "v1+v2"}, "contradicted"),
         ({"better": "m", "than": "n", "combos": ["v1"]}, "supported"),
         ({"better": "n", "than": "m"}, "contradicted"),
-        ({"better": "v2", "than": "v3"}, "undecided"),  # no results
+        ({"better": "m", "than": "n"}, "undecided"),  # on v1+v2 no seed has both
         ({"accuracy_at_least": 0.68, "models": ["m"], "combos": ["v1"]}, "supported"),
         ({"accuracy_at_least": 0.69, "models": ["m"], "combos": ["v1"]}, "undecided"),
         ({"accuracy_at_least": 0.69, "models": ["n"]}, "contradicted"),
-        ({"accuracy_at_least": 0.685, "models": ["n"]}, "contradicted"),
+        ({"accuracy_at_least": 0.685, "models": ["n"], "combos": ["v1"]}, "contradicted"),
         ({"accuracy_at_least": 0.685, "combos": ["v1"]}, "undecided"),  # one of two cases
         ({"accuracy_at_least": 0.75, "combos": ["v1"]}, "contradicted"),
         ({"accuracy_at_least": 0.5, "models": ["m"]}, "undecided"),  # one seed has no interval
@@ -81,6 +74,70 @@ def verdict(**claim):
 )
 def test_a_claim_is_judged_by_its_intervals(claim, expected):
     assert verdict(**claim) == expected
+
+
+# Beside these, models that were imported, and one whose runs diverged.
+NONE = (math.nan,) * 3
+MORE_GROUPS = pd.DataFrame(
+    [
+        *((combo, "clip", 3, 0.9, 0.88, 0.92) for combo in ("v1", "v1+v2")),
+        *((combo, "api", 3, 0.9 + len(combo) / 100, 0.8, 1) for combo in ("v1", "v1+v2")),
+        *(("v1", "lost", 2, 0.6, 0.4, 0.8), ("v1+v2", "lost", 0, *NONE)),
+        *(("official", model, 3, 0.7, 0.6, 0.8) for model in ("m", "n", "clip", "api", "lost")),
+    ],
+    columns=GROUPS.columns,
+)
+MORE_VARIANCE = pd.DataFrame(
+    [("lost", "seed", *NONE, 0), ("api", "partition", 0.1, 0, 0.2, 2)], columns=VARIANCE.columns
+)
+
+
+def judged_among_more(*claims):
+    groups, variance = pd.concat([GROUPS, MORE_GROUPS]), pd.concat([VARIANCE, MORE_VARIANCE])
+    return judge_claims(
+        [{"claim": str(claim), **claim} for claim in claims], PAIRS, groups, variance
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ({"better": "v1+v2", "than": "v1", "models": ["clip"]}, "the same on all combos"),
+        ({"better": "v1+v2", "than": "v1", "models": ["lost"]}, "missing of v1+v2"),
+        ({"better": "official", "than": "v1", "models": ["m"]}, "tested on other images"),
+        ({"better": "m", "than": "lost", "combos": ["v1"]}, "no seed has runs of both"),
+        ({"better": "m", "than": "lost", "combos": ["v1+v2"]}, "diverged or are missing of lost"),
+        ({"accuracy_at_least": 0.5, "models": ["m"], "combos": ["v1+v2"]}, "one seed has no"),
+        ({"accuracy_at_least": 0.5, "models": ["lost"], "combos": ["v1+v2"]}, "all runs diverged"),
+        ({"seed_sd_at_most": 0.5, "models": ["clip"]}, "the same on all combos"),
+        ({"seed_sd_at_most": 0.5, "models": ["lost"]}, "leave one seed at most"),
+        ({"seed_sd_at_most": 0.5, "models": ["api"]}, "the same with all seeds"),
+    ],
+)
+def test_a_case_without_an_interval_says_why(claim, reason):
+    judged = judged_among_more(claim)
+    assert list(judged["case_verdict"]) == ["undecided"] and reason in judged["reason"][0]
+
+
+@pytest.mark.parametrize(
+    ("variance", "reason"),
+    [
+        (VARIANCE[:0], "no model was trained on one partition alone"),
+        (VARIANCE[:1], "the same with all seeds"),
+        (VARIANCE[1:2].assign(sd=math.nan, low=math.nan, high=math.nan), "one seed has no spread"),
+    ],
+)
+def test_a_spread_that_is_unknown_says_why(variance, reason):
+    claims = [{"claim": "x", "seed_sd_at_most": 1, "models": ["m"]}]
+    judged = judge_claims(claims, PAIRS, GROUPS.assign(n_seeds=1), variance)
+    assert list(judged["verdict"]) == ["undecided"] and judged["reason"][0].endswith(reason)
+
+
+def test_a_claim_about_all_models_leaves_out_those_it_cannot_apply_to_but_none_that_diverged():
+    judged = judged_among_more({"better": "v1+v2", "than": "v1"}, {"seed_sd_at_most": 1})
+    of_combos = ["combos of m", "combos of n", "combos of api", "combos of lost"]
+    assert list(judged["case"]) == [*of_combos, "m", "n", "lost"]
+    assert set(judged["verdict"]) == {"undecided"}
 
 
 def test_the_numbers_are_those_of_the_claimed_direction():

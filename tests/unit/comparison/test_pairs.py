@@ -73,9 +73,8 @@ def test_intervals_hold_the_truth_and_verdicts_err_as_often_as_they_say(design):
     """
     found = rates(design, STUDIES)
     assert found["coverage"] >= 0.92 and found["worst"] >= 0.88, found
-    # Of a pool the models do differ, on the images of the pool, which is what a verdict is about
-    # where seeds draw from it again and again.
-    assert design.gap or (design.pool and not design.folds) or found["wrong"] <= 0.11, found
+    # On the images of a pool models do differ, so that no "real" is wrong there: it is NaN.
+    assert not found["wrong"] > 0.11, found
 
 
 @pytest.mark.parametrize("n", [60, 150, 1000])

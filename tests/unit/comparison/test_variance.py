@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.verdicts import Design, simulate
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from study.comparison.spread import residual
-from study.comparison.variance import variance_components
+from study.comparison.variance import variance_components, variance_table
 
 
 def test_variance_components_are_those_of_crossed_partitions_and_seeds():
@@ -58,3 +59,13 @@ def test_independent_errors_predict_the_spread_over_seeds():
     assert parts["independent errors"]["sd"] == pytest.approx(
         right.mean(axis=1).std(ddof=1), rel=0.25
     )
+
+
+def test_a_model_whose_predictions_are_the_same_with_all_seeds_has_no_spread_over_seeds():
+    study, *_ = simulate(Design((1, 1), 2), np.random.default_rng(15))
+    for run in study.runs:
+        varies = ["combo"] if run.model == "m1" else ["combo", "seed"]
+        run.record["recipe"] = {"architecture": {"varies_with": varies}}
+    table = variance_table(study)
+    assert list(table.loc[table["source"] == "seed", "model"]) == ["m0"]
+    assert set(table["model"]) == {"m0", "m1"}

@@ -124,7 +124,7 @@ def test_a_network_that_is_no_better_than_a_neighbour_is_named():
     baselines = study().baselines.assign(nearest_neighbour=[0.4, 0.6, 0.7])
     found = texts(study(baselines=baselines))["Nearest neighbours"]
     # v2 reaches 61 % and 66 %, of images 2 points less; v1+v2 70 % and 75 %.
-    assert found.startswith("2 of 6 combos and models are not clearly better")
+    assert found.startswith("2 of 6 combos and models are not shown to be better")
     assert "m on v2 (61.0 %, the neighbour 60.0 %), m on v1+v2 (70.0 %" in found
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, run_script
+from made_up_run import history
 from scipy.special import softmax
 
 from study.code import code_files
@@ -11,14 +12,6 @@ from study.data.index import read_index, write_image_ids
 from study.files import read_json, write_json
 from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import ROLE_CODES, Predictions, save_predictions
-
-
-def history(n=4, **changes):
-    rising = np.linspace(0.2, 0.5, n)
-    columns = {"epoch": np.arange(1, n + 1), "learning_rate": np.full(n, 0.1)}
-    for shift, part in enumerate(("train", "val", "test")):
-        columns |= {f"{part}_loss": 2 - rising + shift, f"{part}_accuracy": rising + shift / 10}
-    return pd.DataFrame(columns | changes)
 
 
 @pytest.mark.parametrize("without", [(), ("val",)], ids=["with validation", "without"])

@@ -71,7 +71,8 @@ function blockSize(block) {
   return Math.min(study.block, study.n - block * study.block);
 }
 
-const imageIds = study.n ? (await unpack("column-image_id")).map((code) => columns.get("image_id").low + code) : [];
-const rowOf = new Map(Array.from(imageIds, (id, row) => [id, row]));
+// Not by the array's own map: its type holds codes, and numbers above them wrap around.
+const imageIds = study.n ? Array.from(await unpack("column-image_id"), (code) => columns.get("image_id").low + code) : [];
+const rowOf = new Map(imageIds.map((id, row) => [id, row]));
 const extras = await unpack("extras");
 const labelOf = study.n ? await column("class") : null;

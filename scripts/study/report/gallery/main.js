@@ -23,7 +23,7 @@ async function fillControls() {
   fillSelect("as", study.classes, "any class");
   document.getElementById("with-maps").hidden = !study.maps.length;
   const otherLabel = await column("near_duplicate_other_label");
-  document.getElementById("with-other-label").hidden = !Array.from(imageIds).some((_, row) => otherLabel(row) === 1);
+  document.getElementById("with-other-label").hidden = !imageIds.some((_, row) => otherLabel(row) === 1);
 }
 
 function showState() {
@@ -78,9 +78,9 @@ function startFilters() {
   filters.addEventListener("toggle", render);
 }
 
-// Puts the address, which holds the view, where the system pastes from.
+// Puts the address, which holds the view, where the system pastes from. A page from http has no clipboard.
 async function copyLink(button) {
-  const copied = await navigator.clipboard.writeText(location.href).then(() => true, () => false);
+  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
   button.textContent = copied ? "Link copied" : "Copy it from the address bar";
   setTimeout(() => (button.textContent = "Copy link"), 2000);
 }

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from study.data.blocks import picked
+from study.data.corrected import content_of
 from study.errors import StudyError
 from study.report.gallery.answers import MAY_JUDGE, PROBABILITY_STEPS
 from study.report.gallery.columns import pack_columns
@@ -164,7 +165,7 @@ def _study(
     parts.append(array_part("misled", misled.astype(nobody)))
     scores = pd.DataFrame(data.scores[extras]).round(4).astype(object)
     parts.append(json_part("extra-scores", scores.where(scores.notna(), None).to_numpy().tolist()))
-    digests = [hashlib.sha256(picked(data.images, i)).hexdigest() for i in ids]
+    digests = [content_of(picked(data.images, i)) for i in ids]
     parts.append(json_part("sha256", digests))
     parts.append(json_part("corrections", list(data.corrections)))
     for i, start in enumerate(range(0, len(ids), block)):

@@ -6,7 +6,8 @@ const STORED = `verdicts ${study.digest}`;
 const who = document.getElementById("who");
 const verdictBar = document.getElementById("verdicts");
 const verdicts = new Map();
-// Lines on images that are not listed here, such as those left out before; they are saved again.
+// Lines on images that are not listed here, such as those left out before, and of further people on
+// images that are; they are saved again.
 let elsewhere = [];
 
 // A page from disk may have no store; then verdicts last until it is closed.
@@ -87,9 +88,9 @@ function csvCell(text) {
 async function saveVerdicts() {
   const [files, digests] = await Promise.all([unpack("files"), unpack("sha256")]);
   const name = who.value.trim().replace(/^[=+\-@\t]/, "'$&"); // nothing that a spreadsheet computes
-  const lines = [...verdicts].sort(([a], [b]) => a - b).map(([id, { verdict, label, when }]) => {
+  const lines = [...verdicts].sort(([a], [b]) => a - b).map(([id, { verdict, label, person, when }]) => {
     const row = rowOf.get(id);
-    return [`${id}`, files[row], digests[row], verdict, label, name, when];
+    return [`${id}`, files[row], digests[row], verdict, label, person ?? name, when];
   });
   lines.push(...elsewhere.map((line) => VERDICT_COLUMNS.map((key) => line[key] ?? "")));
   const text = [VERDICT_COLUMNS, ...lines].map((cells) => cells.map(csvCell).join(",") + "\r\n").join("");
@@ -100,15 +101,16 @@ async function saveVerdicts() {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-// The rows of a table of comma-separated values, with or without quotes.
+// The rows of a table, with or without quotes. Some spreadsheets separate by semicolons or tabs; the header tells.
 function parsedCsv(text) {
-  const lines = [[""]];
-  for (const [, quoted, plain, end] of text.replace(/^\ufeff/, "").matchAll(/"((?:[^"]|"")*)"|([^",\r\n]+)|(,|\r?\n)/g)) {
-    if (end === ",") lines.at(-1).push("");
+  const [lines, mark] = [[[""]], text.match(/[,;\t]/)?.[0] ?? ","];
+  const parts = new RegExp(`"((?:[^"]|"")*)"|([^"${mark}\r\n]+)|(${mark}|\r?\n)`, "g");
+  for (const [, quoted, plain, end] of text.replace(/^\ufeff/, "").matchAll(parts)) {
+    if (end === mark) lines.at(-1).push("");
     else if (end) lines.push([""]);
     else lines.at(-1)[lines.at(-1).length - 1] += quoted?.replaceAll('""', '"') ?? plain;
   }
-  return lines.filter((cells) => cells.length > 1);
+  return lines.filter((cells) => cells.length > 1 || cells[0]);
 }
 
 async function loadVerdicts(file) {
@@ -116,20 +118,23 @@ async function loadVerdicts(file) {
   const strange = await takeLines(lines.map((cells) => Object.fromEntries(head.map((key, i) => [key, cells[i] ?? ""]))));
   keepVerdicts();
   layOut();
-  document.getElementById("n-verdicts").textContent += strange ? `; ${strange} lines hold no verdict or class of this study` : "";
+  document.getElementById("n-verdicts").textContent += strange ? `; lines without a verdict or class of this study: ${strange}` : "";
 }
 
-// Takes in lines of a table of verdicts; resolves to how many make no sense here.
+// Takes in lines of a table of verdicts; resolves to how many make no sense here. What the first person says of an image is shown.
 async function takeLines(lines) {
   const place = new Map((await unpack("files")).map((name, row) => [name, row]));
+  const firstOf = new Map();
   let strange = 0;
   for (const line of lines) {
-    const { file, verdict, label, when, who: person } = line;
+    const { file, verdict, label = "", who: person = "", when } = line;
     const isLabel = verdict === "wrong label";
-    if (!file || !(verdict in VERDICTS) || (isLabel && !study.classes.includes(label))) strange++;
-    else if (place.has(file)) verdicts.set(imageIds[place.get(file)], { verdict, label: isLabel ? label : "", when });
-    else elsewhere = [...elsewhere.filter((other) => other.file !== file), line];
-    who.value ||= person ?? "";
+    who.value ||= person;
+    if (!file || !Object.hasOwn(VERDICTS, verdict) || (isLabel && !study.classes.includes(label))) strange++;
+    else if (place.has(file) && (firstOf.get(file) ?? person) === person) {
+      firstOf.set(file, person);
+      verdicts.set(imageIds[place.get(file)], { verdict, label: isLabel ? label : "", person: person === who.value ? undefined : person, when });
+    } else elsewhere = [...elsewhere.filter((other) => other.file !== file || other.who !== line.who), line];
   }
   return strange;
 }

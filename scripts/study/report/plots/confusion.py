@@ -44,7 +44,7 @@ def confusion_matrix_figure(matrix: np.ndarray, classes: Sequence[str], name: st
 
 
 def name_classes(axes: Axes, classes: Sequence[str], inches: float, at: str = "xy") -> None:
-    """Name the classes at the axes, of very many every so manieth.
+    """Name the classes at the axes; of very many only some, evenly spaced.
 
     Args:
         axes: whose places 0, 1, … are the classes.

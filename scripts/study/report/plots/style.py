@@ -111,7 +111,7 @@ def set_ticks(
         names: of the places.
         inches: width of the axes.
         size: of the font, points.
-        every: name only every so manieth place.
+        every: name only each `every`-th place.
     """
     places = range(0, len(names), every)
     names = [shortened(str(names[place]), 3, size) for place in places]

@@ -4,8 +4,8 @@ import io
 import time
 
 import numpy as np
-import pandas as pd
 import pytest
+from made_up_run import history
 from matplotlib import pyplot as plt
 
 from study.report.plots.runs import confusion_matrix_figure, curves_figure, learning_finding
@@ -22,14 +22,6 @@ def closed():
 
 def place_of(text):
     return tuple(round(x) for x in text.get_position())
-
-
-def history(n=4, **changes):
-    rising = np.linspace(0.2, 0.5, n)
-    columns = {"epoch": np.arange(1, n + 1), "learning_rate": np.full(n, 0.1)}
-    for shift, part in enumerate(("train", "val", "test")):
-        columns |= {f"{part}_loss": 2 - rising + shift, f"{part}_accuracy": rising + shift / 10}
-    return pd.DataFrame(columns | changes)
 
 
 def test_the_curves_draw_the_history():
