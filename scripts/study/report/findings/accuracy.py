@@ -48,7 +48,7 @@ def no_better(runs: pd.DataFrame) -> list[Finding]:
 
 
 def no_better_than_neighbours(results: Results) -> list[Finding]:
-    """Return which groups are not shown to be better than the nearest neighbour on pixels, if any."""
+    """Return which groups are not shown to be better than the nearest neighbour, if any."""
     reached = results.baselines.groupby("combo")["nearest_neighbour"].mean()
     groups = results.groups.dropna(subset=["accuracy"])
     groups = groups.assign(neighbour=groups["combo"].map(reached))
@@ -65,7 +65,7 @@ def no_better_than_neighbours(results: Results) -> list[Finding]:
         f"{'is' if len(weak) == 1 else 'are'} not "
         "shown to be better than naming the class of the most similar training image, at "
         f"{SIDE}×{SIDE} pixels: {', '.join(names)}{', and more' if len(weak) > len(names) else ''}."
-        " A network that is no better has learnt little: look at its epochs and its learning rate."
+        " Such a model has learnt little. If it is a network, look at its epochs and learning rate."
     )
     return [Finding("Nearest neighbours", text, "Results")]
 
