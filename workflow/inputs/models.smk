@@ -55,9 +55,13 @@ def content_of(path):
 
 
 def last_blocks(wildcards):
-    """Return how many blocks before its head a model trains, 0 where it trains all or none."""
+    """Return how many blocks before its head a model trains, 0 where it trains all or none.
+
+    It trains none where other models use its features alone.
+    """
     train = RECIPES[wildcards.model].get("train", "all")
-    return train["last"] if isinstance(train, dict) else 0
+    is_trained = wildcards.model in MODELS and isinstance(train, dict)
+    return train["last"] if is_trained else 0
 
 
 def backbone_json(wildcards):
