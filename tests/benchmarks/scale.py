@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.files import write_csv, write_text
+from study.files import file_digest, write_csv, write_text
 from study.report.tables import write_table
 from study.runs.metrics import METRICS
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
@@ -31,17 +31,22 @@ CLASSES = [f"class{number}" for number in range(10)]
 COMPARED = [
     "comparisons", "groups", "power", "variance", "scaling", "agreement", "shapley", "calibration",
 ]  # fmt: skip
+NETWORK = {"name": "timm/tf_efficientnet_lite0"}
 FORMS = 2  # distinct answers on each combo
 
 
 def make_images(raw: Path, labels: np.ndarray, side: int, random: np.random.Generator) -> None:
-    """Write images of squares of 8×8 pixels, with noise, as what is fetched of a folder of them."""
+    """Write images of squares of 8×8 pixels, with noise, as what is fetched of a folder of them.
+
+    Classes differ in brightness, so that features have something to tell.
+    """
     raw.mkdir(parents=True)
     shape = (len(labels), side, side, 3)
     images = np.lib.format.open_memmap(raw / "images.npy", "w+", np.uint8, shape)
     for start in range(0, len(labels), 500):
         part = images[start : start + 500]
-        squares = random.integers(0, 240, (len(part), -(-side // 8), -(-side // 8), 3), np.uint8)
+        squares = random.integers(0, 140, (len(part), -(-side // 8), -(-side // 8), 3), np.uint8)
+        squares += (10 * labels[start : start + 500, None, None, None]).astype(np.uint8)
         part[:] = squares.repeat(8, axis=1).repeat(8, axis=2)[:, :side, :side]
         part += random.integers(0, 16, part.shape, np.uint8)
     rows = ((f"{i}.png", "train", CLASSES[label]) for i, label in enumerate(labels))
@@ -49,6 +54,20 @@ def make_images(raw: Path, labels: np.ndarray, side: int, random: np.random.Gene
     write_csv(raw / "problems.csv", ["file", "source_split", "class", "kind", "reason"], [])
     known = {"classes": CLASSES, "images": "sha256:0", "fit": "resize"}
     write_text(raw / "description.json", json.dumps(known))
+
+
+def make_weights(folder: Path) -> None:
+    """Write a network's random weights, as if they were trained; they cost the same."""
+    import torch  # as in `make_runs`
+    from safetensors.torch import save_file
+
+    from study.models.build import build_model
+
+    torch.manual_seed(0)
+    save_file(build_model(**NETWORK, num_classes=10).state_dict(), folder / "weights.safetensors")
+    digest = file_digest(folder / "weights.safetensors")
+    write_text(folder / "weights.json", json.dumps({"sha256": digest}))
+    write_text(folder / "probe.yaml", "architecture: {name: probe, features: finetuned}\n")
 
 
 def make_study(
@@ -59,6 +78,7 @@ def make_study(
     index = ((i, label, CLASSES[label], "train", f"{i}.png") for i, label in enumerate(labels))
     write_csv(folder / "index.csv", ["image_id", "label", "class", "source_split", "file"], index)
     make_images(folder / "raw", labels, side, random)
+    make_weights(folder)
     write_csv(
         folder / "duplicates.csv",
         ["image_id", "other_id", "pixel_distance", "low_frequency_distance"],
@@ -149,9 +169,14 @@ def link(source: Path, place: Path) -> None:
     os.link(source, place)
 
 
-def commands(folder: Path) -> dict[str, list[str]]:
-    """Return the options of each script that reads all runs, in an order that works."""
+def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
+    """Return the options of each script that reads all runs or images, in an order that works."""
     out = folder / "out"
+    normalize = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    recipe = {"architecture": NETWORK | {"weights": "weights"}, "normalize": normalize}
+    recipe |= {"input_size": input_size}
+    fitted = [("weights", "safetensors"), ("history", "csv"), ("dynamics", "npz"),
+        ("run", "json"), ("predictions", "npz"), ("maps", "npz")]  # fmt: skip
     runs = ["--runs", folder / "runs.csv"]
     index = ["--index", folder / "index.csv"]
     pixels = ["--images", folder / "raw" / "images.npy"]
@@ -175,6 +200,18 @@ def commands(folder: Path) -> dict[str, list[str]]:
         ],
         "find_duplicates.py": [
             *pixels, *index, "--threshold", "0.1", "--output", out / "duplicates.csv",
+        ],
+        "embed.py": [
+            *pixels, *index, "--recipe", json.dumps(recipe), "--weights",
+            folder / "weights.safetensors", "--taken", folder / "weights.json", "--output",
+            out / "features.npy", "--record", out / "features.json",
+        ],
+        "probe.py": [
+            "--features", out / "features.npy", "--record", out / "features.json", "--data",
+            out / "manifest.json", *index, "--splits",
+            *(folder / "splits" / name / "seed0.csv" for name in PARTITIONS), "--recipe",
+            folder / "probe.yaml", "--seed", "0", "--neighbours",
+            *itertools.chain(*((f"--{name}", out / f"p-{name}.{kind}") for name, kind in fitted)),
         ],
         "find_hard_examples.py": [
             *runs, *index, *images, "--partitions",
@@ -231,6 +268,12 @@ def main() -> None:
         "--side", type=int, default=8, help="of the images, pixels (default: %(default)s)"
     )
     parser.add_argument(
+        "--input-size",
+        type=int,
+        default=32,
+        help="pixels to which embed.py scales images for its network (default: %(default)s)",
+    )
+    parser.add_argument(
         "--runs",
         nargs="+",
         type=int,
@@ -255,7 +298,7 @@ def main() -> None:
             maker.join()
             (folder / "out").mkdir()
         stored = next(folder.glob("runs/*/*/*/predictions.npz")).stat().st_size / arguments.images
-        for script, options in commands(folder).items():
+        for script, options in commands(folder, arguments.input_size).items():
             if arguments.scripts and script not in arguments.scripts:
                 continue
             seconds, megabytes = measure(script, options)

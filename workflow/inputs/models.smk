@@ -1,8 +1,8 @@
 import functools
-import json
 
 from study.config.imports import imported_models, is_imported, predictions_file
 from study.config.probes import features_of, is_probe
+from study.data.datasets.planning import image_side
 from study.files import file_digest, with_home
 
 
@@ -54,15 +54,18 @@ def content_of(path):
     return file_digest(path)
 
 
-def start_json(wildcards):
-    """Return what decides what is taken of the weights, as text."""
-    recipe = json.loads(recipe_json(wildcards))
-    start = {"architecture": recipe["architecture"], "normalize": recipe["normalize"]}
-    return canonical(start)
+def last_blocks(wildcards):
+    """Return how many blocks before its head a model trains, 0 where it trains all or none.
+
+    It trains none where other models use its features alone.
+    """
+    train = RECIPES[wildcards.model].get("train", "all")
+    is_trained = wildcards.model in MODELS and isinstance(train, dict)
+    return train["last"] if is_trained else 0
 
 
 def backbone_json(wildcards):
-    """Return what decides the features that a model's network gives, as text."""
+    """Return what decides a model's network and its input, as text."""
     recipe = RECIPES[wildcards.model]
     keys = ("architecture", "normalize", "input_size")
     backbone = {key: recipe[key] for key in keys if key in recipe}

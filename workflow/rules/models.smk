@@ -1,11 +1,9 @@
 include: "../inputs/models.smk"
 
 
-# Weights that were trained elsewhere, known by their content: moved, they are the same.
+# Weights that were trained elsewhere, known by their content: moved, they are the same. It waits
+# for no images: weights that do not fit are told before a download that takes an hour.
 rule take_weights:
-    input:
-        images="results/data/images.npy",
-        index="results/data/index.csv",
     output:
         weights="results/weights/{model}.safetensors",
         record="results/weights/{model}.json",
@@ -13,6 +11,7 @@ rule take_weights:
         "results/logs/take_weights/{model}.log",
     wildcard_constraints:
         model=STARTED,
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -21,17 +20,20 @@ rule take_weights:
         runtime=30,
         # Where they come from. No parameter: moved, they are the same.
         file=lambda wildcards: weights_file(wildcards.model),
+        # It is checked here and changes nothing.
+        last=last_blocks,
     params:
         code=code("take_weights.py", by_model=True),
-        recipe=start_json,
+        recipe=backbone_json,
+        image_size=image_side(DATASET),
         sha256=lambda wildcards: weights_digest(wildcards.model),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/take_weights.py"'
         " --code {params.code:q}"
-        " --images {input.images:q}"
-        " --index {input.index:q}"
         " --recipe {params.recipe:q}"
+        " --image-size {params.image_size:q}"
         " --file {resources.file:q}"
+        " --last {resources.last:q}"
         " --output {output.weights:q}"
         " --record {output.record:q}"
         " > {log:q} 2>&1"

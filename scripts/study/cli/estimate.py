@@ -16,10 +16,9 @@ from study.config.imports import model_names
 from study.config.partition_checks import has_external_test
 from study.config.recipes import epochs_of, without
 from study.config.views import looks, n_added
-from study.data.datasets import dataset
-from study.data.datasets.planning import count_images
+from study.data.datasets.planning import count_images, image_side
 from study.data.folds import shares
-from study.data.names import OFFICIAL, OWN
+from study.data.names import OFFICIAL
 from study.errors import StudyError
 from study.files import read_csv
 from study.runs.run import runs_on_disk
@@ -139,8 +138,7 @@ def typical_speeds(
     config: Mapping[str, Any], recipes: Recipes, models: Collection[str]
 ) -> dict[str, float]:
     """Return images per second of models of the project's own, as one core once trained them."""
-    asked = config["dataset"]
-    side = asked["image_size"] if asked["name"] in OWN else dataset(asked["name"]).side
+    side = image_side(config["dataset"])
     measured = {row["what"]: float(row["ours_images_per_s"]) for row in read_csv(_MEASURED)}
     names = {model: recipes[model]["architecture"]["name"] for model in models}
     return {

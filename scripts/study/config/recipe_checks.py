@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from study.config.architectures import check_architecture
 from study.config.component_schemas import expanded
 from study.config.probes import is_probe
 from study.config.recipes import FROM_SEARCH, dotted_keys, merged, overlay
 from study.config.schema import check_schema
 from study.data.names import OFFICIAL
-from study.errors import StudyError
+from study.errors import StudyError, one_line
 from study.files import read_yaml, with_home
 
 # Only tensors are read from a .pth or .pt file, see `study.models.trained_weights`.
@@ -69,7 +71,7 @@ def check_recipe(recipe: Any, schema: Mapping[str, Any], name: str) -> None:
 
 
 def check_start(recipe: Mapping[str, Any], where: str) -> None:
-    """Check that the weights which a recipe starts from exist, and that what it freezes has some.
+    """Check that the weights which a recipe starts from are there, as what it freezes needs.
 
     Args:
         recipe: one that fits the schema.
@@ -102,6 +104,15 @@ def check_start(recipe: Mapping[str, Any], where: str) -> None:
         )
     elif not with_home(weights).is_file():
         raise StudyError(f"{where} has weights: {weights}, and there is no such file")
+    elif weights.endswith(".safetensors"):
+        try:
+            with safe_open(with_home(weights), framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise StudyError(
+                f"{where} has weights: {weights}, damaged or no file of weights "
+                f"({one_line(error)}); copy it here again"
+            ) from error
 
 
 def check_search(

@@ -17,7 +17,7 @@ from study.config.recipe_checks import (
     resolve_recipe,
 )
 from study.config.schema import check_schema, yaml_text
-from study.data.datasets import dataset
+from study.data.datasets.planning import image_side
 from study.data.names import OWN
 from study.files import read_yaml, with_home
 
@@ -98,10 +98,8 @@ def found_in(here: Path, project: Path, name: str) -> Path:
 def _check_models(config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, Any]]) -> None:
     """Check that the models can be trained on the study's images and splits."""
     shares = {f"{key}.val": config[key]["val"] for key in ("split", "official")}
-    name = config["dataset"]["name"]
-    is_own = name in OWN
-    side = config["dataset"]["image_size"] if is_own else dataset(name).side
-    key = "dataset.image_size" if is_own else ""
+    side = image_side(config["dataset"])
+    key = "dataset.image_size" if config["dataset"]["name"] in OWN else ""
     for model in model_names(config):
         seen = recipes[model].get("input_size", side)
         check_image_size(model, recipes[model], seen, key)

@@ -59,6 +59,7 @@ def features_of_batches(
         if not (finite := features.isfinite().all(1)).all():
             raise StudyError(
                 f"image {start + int(finite.int().argmin())} has features that are no finite "
-                "numbers; the weights are of a training that diverged, or normalize is not theirs"
+                "numbers: the weights are of a training that diverged, or normalize is not theirs; "
+                "write the path of other weights, or normalize: weights"
             )
         yield start, features.cpu().numpy()

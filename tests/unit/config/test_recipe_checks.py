@@ -1,8 +1,12 @@
 """Recipes and searches of their keys are checked before anything runs."""
 
+import os
+
+import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
+from safetensors.numpy import save_file
 
 from study.config.recipe_checks import check_chooses, check_search, resolve_recipe
 from study.errors import StudyError
@@ -66,6 +70,14 @@ def test_a_wrong_recipe_is_refused_by_its_file_and_key(tmp_path, changes, fragme
     message = recipe_complaint(tmp_path, **changes)
     for fragment in ["mine.yaml", *fragments]:
         assert fragment in message, message
+
+
+def test_a_file_of_weights_that_was_cut_is_told_before_any_job(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_file({"weight": np.zeros(1000, np.float32)}, path)
+    os.truncate(path, 2000)
+    message = recipe_complaint(tmp_path, architecture={"name": "cnn2", "weights": str(path)})
+    assert "mine.yaml" in message and f"{path}, damaged" in message and "copy it" in message
 
 
 def test_a_model_without_a_recipe_is_told_which_there_are(tmp_path):

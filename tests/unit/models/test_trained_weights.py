@@ -1,11 +1,13 @@
 """Weights trained elsewhere: all but the head are taken, and no file can do harm."""
 
+import itertools
+import json
 import os
 import pickle
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, assert_one_clear_line, run_script
 from safetensors.torch import save_file
 
 from study.errors import StudyError
@@ -146,6 +148,31 @@ def test_real_imagenet_weights_fill_all_of_the_network_but_its_head():
     model = build_model("timm/tf_efficientnet_lite0", num_classes=5)
     taken = take(model, read_weights(REAL), head_of(model, SHAPE), REAL.name)
     assert taken.left_out == ["classifier.bias", "classifier.weight"] and len(taken.loaded) > 200
+
+
+def take_weights(tmp_path, network, *, last=0, **recipe):
+    """Take a file of weights of a network made for 64 pixels; the study's images have 32."""
+    save_file(build_model(**network, image_size=64).state_dict(), tmp_path / "net.safetensors")
+    recipe = {"normalize": "data", "architecture": network | {"weights": "weights"}} | recipe
+    written = {f"--{name}": tmp_path / name for name in ("output", "record")}
+    words = {"--recipe": json.dumps(recipe), "--image-size": 32, "--last": last} | written
+    words["--file"] = tmp_path / "net.safetensors"
+    return run_script("take_weights.py", *itertools.chain(*words.items()), check=False)
+
+
+def test_weights_are_taken_before_there_are_images_by_the_size_that_the_network_sees(tmp_path):
+    vit = {"name": "timm/vit_tiny_patch16_224", "embed_dim": 32, "depth": 2, "num_heads": 2}
+    refused = take_weights(tmp_path, vit)
+    assert_one_clear_line(refused.stderr, "weights of another network", "pos_embed")
+    assert take_weights(tmp_path, vit, input_size=64).returncode == 0
+    assert json.loads((tmp_path / "record").read_text())["new"] == ["head.weight", "head.bias"]
+
+
+def test_more_blocks_than_there_are_are_refused_before_any_training(tmp_path):
+    refused = take_weights(tmp_path, {"name": "cnn2", "filters": 4}, last=99)
+    assert refused.returncode == 1
+    assert_one_clear_line(refused.stderr, "last is 99, and CNN2 has 2 blocks", "write 2 or less")
+    assert not (tmp_path / "output").exists() and not (tmp_path / "record").exists()
 
 
 def test_a_recipes_input_size_scales_images_and_leaves_the_names_of_weights():

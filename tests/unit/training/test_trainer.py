@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from safetensors.torch import save_file
 from small_trainings import (
     FULL_RECIPE,
     facts,
@@ -21,6 +22,7 @@ from small_trainings import (
 
 from study.errors import StudyError
 from study.files import read_yaml
+from study.models.build import build_model
 from study.models.inference import evaluate
 from study.seeds import stream_seed
 from study.training.checkpoints import load_checkpoint, save_checkpoint
@@ -136,12 +138,42 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(image_set):
     assert measured(learner, wrong)[1] == max(accuracies)
 
 
-@pytest.mark.parametrize("stop_at", [1, 2, 7, 8, 9, 17, 24, 31])
-def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(image_set, tmp_path, stop_at):
+def fine_tuned(image_set, folder, **more):
+    """Return a trainer that starts from a file of weights, as all runs of such a recipe do."""
+    torch.manual_seed(7)
+    architecture = {"name": "fastnet", "widths": [8, 16, 16]}
+    save_file(build_model(num_classes=5, **architecture).state_dict(), folder / "net.safetensors")
+    recipe = FULL_RECIPE | {
+        "architecture": architecture,
+        "trained_weights": {"file": str(folder / "net.safetensors")},
+        "normalize": {"mean": [0.5] * 3, "std": [0.5] * 3},
+        "optimizer": {"name": "sgd", "lr": 0.02, "momentum": 0.9},
+    }
+    return new_trainer(recipe | more, 42, 3, image_set, image_set)
+
+
+FINE_TUNED = [{"train": "head"}, {"train": {"last": 1}, "head_lr": 10}, {"train": "all"}]
+
+
+@pytest.mark.parametrize(
+    ("start", "stop_at"),
+    [
+        *((None, stop_at) for stop_at in (1, 2, 7, 8, 9, 17, 24, 31)),
+        *((start, stop_at) for start in FINE_TUNED for stop_at in (2, 9, 24)),
+    ],
+)
+def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(
+    image_set, tmp_path, start, stop_at
+):
     class Stopped(Exception):
         pass
 
-    undisturbed = trainer(image_set, **FULL_RECIPE)
+    def learner():
+        if start is None:
+            return trainer(image_set, **FULL_RECIPE)
+        return fine_tuned(image_set, tmp_path, **start)
+
+    undisturbed = learner()
     undisturbed.run()
 
     saves = 0
@@ -154,8 +186,8 @@ def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(image_set, t
             raise Stopped
 
     with pytest.raises(Stopped):
-        trainer(image_set, **FULL_RECIPE).run(save=save, save_every=-1)  # after every step
-    resumed = trainer(image_set, **FULL_RECIPE)
+        learner().run(save=save, save_every=-1)  # after every step
+    resumed = learner()
     torch.manual_seed(99)  # whatever happened in between
     resumed.load_state_dict(load_checkpoint(tmp_path / "c.pt", "key", torch.device("cpu")))
     resumed.run()

@@ -97,6 +97,11 @@ def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
     return dataset(wanted["name"]).n_images if known else sum(sizes)
 
 
+def image_side(wanted: Mapping[str, Any]) -> int:
+    """Return height and width in pixels that images have by a configuration's `dataset`."""
+    return wanted["image_size"] if wanted["name"] in OWN else dataset(wanted["name"]).side
+
+
 def memory_of_images(
     config: Mapping[str, Any],
     manifest: str | Path,
@@ -119,9 +124,7 @@ def memory_of_images(
     Raises:
         StudyError: your own images cannot be listed.
     """
-    wanted = config["dataset"]
-    own = wanted["name"] in OWN
-    pixels = wanted["image_size"] if own else dataset(wanted["name"]).side
+    pixels = image_side(config["dataset"])
     pixels = min(pixels, side or pixels)
     n_bytes = count_images(config, manifest) * pixels**2 * 3 * value_bytes
     return max(least, base + n_bytes // 10**6)
