@@ -172,11 +172,6 @@ def link(source: Path, place: Path) -> None:
 def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
     """Return the options of each script that reads all runs or images, in an order that works."""
     out = folder / "out"
-    normalize = {"mean": [0.5] * 3, "std": [0.5] * 3}
-    recipe = {"architecture": NETWORK | {"weights": "weights"}, "normalize": normalize}
-    recipe |= {"input_size": input_size}
-    fitted = [("weights", "safetensors"), ("history", "csv"), ("dynamics", "npz"),
-        ("run", "json"), ("predictions", "npz"), ("maps", "npz")]  # fmt: skip
     runs = ["--runs", folder / "runs.csv"]
     index = ["--index", folder / "index.csv"]
     pixels = ["--images", folder / "raw" / "images.npy"]
@@ -201,18 +196,7 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
         "find_duplicates.py": [
             *pixels, *index, "--threshold", "0.1", "--output", out / "duplicates.csv",
         ],
-        "embed.py": [
-            *pixels, *index, "--recipe", json.dumps(recipe), "--weights",
-            folder / "weights.safetensors", "--taken", folder / "weights.json", "--output",
-            out / "features.npy", "--record", out / "features.json",
-        ],
-        "probe.py": [
-            "--features", out / "features.npy", "--record", out / "features.json", "--data",
-            out / "manifest.json", *index, "--splits",
-            *(folder / "splits" / name / "seed0.csv" for name in PARTITIONS), "--recipe",
-            folder / "probe.yaml", "--seed", "0", "--neighbours",
-            *itertools.chain(*((f"--{name}", out / f"p-{name}.{kind}") for name, kind in fitted)),
-        ],
+        **commands_of_features(folder, input_size),
         "find_hard_examples.py": [
             *runs, *index, *images, "--partitions",
             *(folder / f"{name}.csv" for name in PARTITIONS),
@@ -241,6 +225,31 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
     }  # fmt: skip
 
 
+def commands_of_features(folder: Path, input_size: int) -> dict[str, list[str]]:
+    """Return the options of the scripts that take a network's features and fit a probe on them."""
+    out = folder / "out"
+    normalize = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    recipe = {"architecture": NETWORK | {"weights": "weights"}, "normalize": normalize}
+    recipe |= {"input_size": input_size}
+    index = ["--index", folder / "index.csv"]
+    fitted = [("weights", "safetensors"), ("history", "csv"), ("dynamics", "npz"),
+        ("run", "json"), ("predictions", "npz"), ("maps", "npz")]  # fmt: skip
+    return {
+        "embed.py": [
+            "--images", folder / "raw" / "images.npy", *index, "--recipe", json.dumps(recipe),
+            "--weights", folder / "weights.safetensors", "--taken", folder / "weights.json",
+            "--output", out / "features.npy", "--record", out / "features.json",
+        ],
+        "probe.py": [
+            "--features", out / "features.npy", "--record", out / "features.json", "--data",
+            out / "manifest.json", *index, "--splits",
+            *(folder / "splits" / name / "seed0.csv" for name in PARTITIONS), "--recipe",
+            folder / "probe.yaml", "--seed", "0", "--neighbours",
+            *itertools.chain(*((f"--{name}", out / f"p-{name}.{kind}") for name, kind in fitted)),
+        ],
+    }  # fmt: skip
+
+
 def measure(script: str, options: list[str]) -> tuple[float, float]:
     """Return the processor time in seconds and the peak memory in MB of a script."""
     process = subprocess.Popen([sys.executable, SCRIPTS / script, *map(str, options)])
@@ -250,8 +259,8 @@ def measure(script: str, options: list[str]) -> tuple[float, float]:
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024  # KiB on Linux
 
 
-def main() -> None:
-    """Make the studies, run the scripts on them, print and write the table."""
+def asked() -> argparse.Namespace:
+    """Return what is asked for on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -282,8 +291,12 @@ def main() -> None:
     )
     parser.add_argument("--scripts", nargs="+", help="only these (default: all)")
     parser.add_argument("--output", required=True, help="table to write, .csv")
-    arguments = parser.parse_args()
-    rows = []
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Make the studies, run the scripts on them, print and write the table."""
+    arguments, rows = asked(), []
     for n_runs in arguments.runs:
         folder = arguments.folder / f"{n_runs}x{arguments.images}x{arguments.side}"
         if not folder.exists():
