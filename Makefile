@@ -13,11 +13,11 @@ EXTRAS := dev,storage,export,timm,tensorboard
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
-.PHONY: help setup demo test test-long test-slurm bench lint format docs lock audit
+.PHONY: help setup demo test test-long test-slurm bench time-to-accuracy lint format docs lock audit
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 18
 
 setup: ## make .venv from requirements.lock; again when the lock, the folder or Python changed
 	@{ cmp -s requirements.lock $(VENV)/requirements.lock && pwd -P | cmp -s - $(VENV)/made-in && \
@@ -93,6 +93,9 @@ format: setup ## format code and workflow
 
 bench: setup ## time training as the authors run it against this project's; minutes
 	$(IN_VENV) python tests/benchmarks/training.py --output results/benchmarks/training.csv
+
+time-to-accuracy: setup ## time how fast the authors' accuracies are reached, their way and ours; minutes
+	$(IN_VENV) PYTHONPATH=tests python tests/benchmarks/time_to_accuracy.py --output results/benchmarks/time_to_accuracy.csv
 
 docs: setup ## rewrite the tables of keys and columns in the READMEs, and the defaults of the schema
 	$(IN_VENV) python scripts/document_config.py --readme config/README.md results/README.md

@@ -18,7 +18,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,18 +201,29 @@ def augmentation_sides(count: int, device: torch.device) -> dict[str, Callable[[
     return {"authors": pil, "ours": ours}
 
 
-def measured(sides: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, float]:
-    """Return the median images per second of each side, timed in turns
+def measured(
+    sides: Mapping[str, Callable[[], None]],
+    counts: Mapping[str, int],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Return the median images per second of each side, timed in turns.
 
     The first round is not counted.
-    ."""
+
+    Args:
+        sides: each trains one epoch.
+        counts: images in an epoch of each side.
+        rounds: that count.
+        clock: seconds, on the wall or of the processor.
+    """
     rates: dict[str, list[float]] = {side: [] for side in sides}
     for turn in range(rounds + 1):
         for side, epoch in sides.items():
-            clock = time.perf_counter()
+            start = clock()
             epoch()
             if turn:
-                rates[side].append(count / (time.perf_counter() - clock))
+                rates[side].append(counts[side] / (clock() - start))
     return {side: statistics.median(values) for side, values in rates.items()}
 
 
@@ -232,8 +243,10 @@ def comparisons(
         }
         if gpu:
             sides["ours, no graph"] = our_epoch(recipe | {"cuda_graph": False}, images)
-        yield name, recipe["batch_size"], measured(sides, len(images), rounds)
-    yield "augmentation alone", 128, measured(augmentation_sides(2048, device), 2048, rounds)
+        counts = dict.fromkeys(sides, len(images))
+        yield name, recipe["batch_size"], measured(sides, counts, rounds)
+    sides = augmentation_sides(2048, device)
+    yield "augmentation alone", 128, measured(sides, dict.fromkeys(sides, 2048), rounds)
 
 
 def main() -> None:

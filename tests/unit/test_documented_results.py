@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT, documentation
 
 from study.files import read_json, read_yaml
+from study.wording import duration
 
 CONFIG = read_yaml(ROOT / "config/config.yaml")
 
@@ -141,6 +142,32 @@ def test_the_speeds_in_the_documentation_are_those_of_the_reference_files(name):
         assert (
             f"| {what} | {row.batch_size} | {' | '.join(shown)} | {row.ours_over_authors:.1f} |"
             in documentation()
+        )
+
+
+def test_the_times_to_the_authors_accuracies_in_the_documentation_are_those_of_the_reference_file():
+    table = pd.read_csv(ROOT / "results/reference/time_to_accuracy/time_to_accuracy.csv")
+    assert list(table["system"]) == list(read_yaml(ROOT / "config/published.yaml"))
+    for row in table.itertuples():
+        accuracy = f"{row.accuracy:.1%}".replace("%", " %")
+        sides = [
+            f"{recipe} | {epochs} | {rate:,.0f} | {seconds:,.0f}"
+            for recipe, epochs, rate, seconds in (
+                (
+                    row.authors_recipe,
+                    row.authors_epochs,
+                    row.authors_images_per_s,
+                    row.authors_seconds,
+                ),
+                (row.recipe, row.epochs, row.images_per_s, row.seconds),
+            )
+        ]
+        cells = f"{' | '.join(sides)} | {row.times_as_fast:.1f} |"
+        assert f"| {row.system}, {accuracy} on {row.combo} | {cells}" in documentation()
+        times = f"{duration(row.authors_seconds)} | {duration(row.seconds)}, `{row.recipe}`"
+        assert (
+            f"| {row.system} `{row.authors_recipe}`, {accuracy} | {times} "
+            f"| {row.times_as_fast:.0f} |" in documentation()
         )
 
 
