@@ -113,7 +113,7 @@ def time_left(
     seconds = _seconds_of(config, recipes, waiting, on_gpu)
     if not at_once or len(seconds) < len(waiting):
         return ""
-    return f"about {duration(time_of([*running, *seconds], 0, at_once, 0))}"
+    return f"about {duration(max(1.0, time_of([*running, *seconds], 0, at_once, 0)))}"
 
 
 def _seconds_of(

@@ -25,7 +25,9 @@ def made(tmp_path_factory) -> Path:
     write_run(results, "v1", "cnn2", 1, 9, recipe=recipe)
     (results / "runs.csv").write_text("combo,model,seed\nv1,cnn2,1\nv1,cnn2,2\n")
     (results / "data").mkdir()
-    (results / "data/manifest.json").write_text(json.dumps({"dataset": "digits"}))
+    (results / "data/manifest.json").write_text(
+        json.dumps({"dataset": "digits", "images": [40, 8, 8, 3]})
+    )
     return folder
 
 
