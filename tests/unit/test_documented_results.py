@@ -233,3 +233,20 @@ def test_the_probes_in_the_documentation_are_those_of_the_reference_files():
     pairs = pd.read_csv(ROOT / "results/reference/probes/comparisons.csv")
     pairs = pairs[pairs["measure"] == "accuracy"]
     assert (pairs["verdict"] != "undecided").sum() == 7
+
+
+def test_what_strong_judges_find_is_that_of_the_reference_files():
+    folder, text = ROOT / "results/reference/hard_images", " ".join(documentation().split())
+    groups = pd.read_csv(folder / "summary_by_group.csv")
+    assert len(groups) == 4
+    for row in groups.itertuples():
+        mean, sd = (100 * getattr(row, f"common_test_accuracy_{part}") for part in ("mean", "sd"))
+        assert re.search(rf"\| {row.model}\b[^|]*\| {mean:.1f} ± {sd:.1f} % \|", text)
+    first = pd.read_csv(folder / "hard_examples_top.csv").iloc[0]
+    assert (first["image_id"], first["class"], first["consensus"]) == (52405, "cat", "frog")
+    halves = pd.read_csv(folder / "reliability.csv").set_index("score")
+    share = halves.loc["hardness", "overlap_top_1000"]
+    assert f"share {share:.0%} of their 1,000 hardest images".replace("%", " %") in text
+    tests = pd.read_csv(folder / "test_images.csv")
+    assert tests["test_image"].tolist() == list(range(10_000))
+    assert tests["hardness"].idxmax() == 2405
