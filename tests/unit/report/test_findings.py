@@ -185,6 +185,16 @@ def test_rivals_of_the_best_are_named():
     )
 
 
+def test_the_best_is_said_to_beat_only_what_is_there():
+    for change, beaten in (
+        ({"combos": ("v1",)}, "other models on v1"),
+        ({"models": ("m",)}, "m on other combos"),
+        ({}, "n on other combos, other models on v1+v2"),
+    ):
+        best = texts(study(**change))["Best on the common test"]
+        assert f"better than all that it was compared with: {beaten}." in best
+
+
 def test_an_interval_without_zero_of_an_undecided_difference_is_explained():
     assert "An interval looks at its difference alone" not in texts(study())["Differences"]
     close = study()

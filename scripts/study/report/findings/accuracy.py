@@ -116,15 +116,15 @@ def _best_of(groups: pd.DataFrame, subject: str, test: str, comparisons: pd.Data
 
 def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     """Return which groups may be as good as the best one, among combos and among models."""
-    undecided, n_compared = [], 0
+    undecided, beaten = [], []
     accuracies = groups.set_index(["model", "combo"])["accuracy"]
-    for compared, name, within in (
-        ("combos", group["combo"], group["model"]),
-        ("models", group["model"], group["combo"]),
+    for compared, name, within, others in (
+        ("combos", group["combo"], group["model"], f"{group['model']} on other combos"),
+        ("models", group["model"], group["combo"], f"other models on {group['combo']}"),
     ):
         family = of_accuracy(comparisons, compared, within)
         family = family[(family["a"] == name) | (family["b"] == name)]
-        n_compared += len(family)
+        beaten += [others] if len(family) else []
         for row in family[family["verdict"] == "undecided"].itertuples():
             other = row.b if row.a == name else row.a
             model, combo = (within, other) if compared == "combos" else (other, within)
@@ -134,12 +134,9 @@ def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -
             f" Whether it is better than {', '.join(undecided)} is undecided: with "
             f"{counted(int(group['n_seeds']), 'seed')} such a difference may be chance."
         )
-    if not n_compared:
+    if not beaten:
         return ""
-    return (
-        f" It is better than all that it was compared with: {group['model']} on other combos, "
-        f"other models on {group['combo']}."
-    )
+    return f" It is better than all that it was compared with: {', '.join(beaten)}."
 
 
 def more_data(scaling: pd.DataFrame) -> list[Finding]:
