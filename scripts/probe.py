@@ -73,7 +73,7 @@ def epoch_of(
 def training_record(
     fitted: Fitted, image_ids: Mapping[str, np.ndarray], made_of: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """Return what run.json says of the fit itself, in the words of a training."""
+    """Return what run.json says of the fit, with the keys that it has for a training."""
     weight = fitted.arrays.get("weight")
     own = weight.size + len(weight) if weight is not None else 0
     return {

@@ -59,7 +59,7 @@ def atomic_path(path: str | Path, lasting: bool = True) -> Iterator[Path]:
 
     Args:
         path: of the file or folder.
-        lasting: it is on the disk before it has its name, and has its name before this ends. So a
+        lasting: the content is on the disk before the rename, and the rename before this ends. So a
             power cut leaves no empty file where a record says that it is done.
 
     Raises:

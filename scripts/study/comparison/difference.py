@@ -45,7 +45,7 @@ class Images(NamedTuple):
 
     Attributes:
         once: images that several seeds test counted once.
-        by_seed: as if each seed tested other images.
+        by_seed: the same variance, as if no image were tested by two seeds.
         n: distinct units, images or groups of them.
         times: in how many seeds each is tested, if all are in equally many; else 0.
         single: whether each unit is one image.

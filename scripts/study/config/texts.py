@@ -69,7 +69,7 @@ def check_names(config: Mapping[str, Any]) -> None:
     """Check that names of partitions, combos and models can be those of files.
 
     Raises:
-        StudyError: the first that cannot, or two that are one where upper and lower case are.
+        StudyError: the first that cannot, or two that differ in upper and lower case alone.
     """
     partitions = [partition["name"] for partition in config["partitions"]]
     for kind, names in (

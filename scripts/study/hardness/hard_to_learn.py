@@ -123,8 +123,8 @@ def text_report(
         "chosen by.",
         "Trained on: training images of the partition that all of these models get wrong although "
         "they trained on them.",
-        "Predicted: by the model on the first combo; over all models and seeds, the most frequent "
-        "such prediction.",
+        "Predicted: the answer of the model on the first combo. Over all models and seeds it is "
+        "the most frequent of these answers.",
     ]
     for count in counts.itertuples():
         hard = images[

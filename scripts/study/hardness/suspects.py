@@ -34,7 +34,7 @@ def why_no_suspects(error_rate: np.ndarray, n_judges: np.ndarray) -> str:
 
 
 def doubted_labels(labels: np.ndarray, p: np.ndarray, may: np.ndarray) -> np.ndarray:
-    """Return the labels, bool N, that confident learning doubts by the answers of one run.
+    """Return whether confident learning doubts each label, bool N, by the answers of one run.
 
     The thresholds are the run's own, so that runs of any strength can be compared.
 

@@ -32,7 +32,7 @@ def expected_calibration_error(
 
 
 def error_of_bins(count: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray) -> float:
-    """Return the calibration error of what `reliability` returned for at least one image."""
+    """Return the expected calibration error from bins of `reliability` with an image at least."""
     full = count > 0
     return float((count[full] * np.abs(accuracy[full] - confidence[full])).sum() / count.sum())
 

@@ -35,7 +35,7 @@ def imported_roles(
 
 
 def write_no_dynamics(path: str | Path) -> None:
-    """Write that nothing was seen over epochs: arrays without images, as of a training."""
+    """Write the dynamics of a run that trained no network: the same arrays, without images."""
     names = ("image_id", "confidence", "variability", "correctness", "forgetting", "first_learnt")
     with atomic_path(path) as temporary:
         np.savez(temporary, **{name: np.zeros(0, np.int32) for name in (*names, "aum")})

@@ -1,6 +1,7 @@
 """What the gallery says of itself.
 
-The functions take what the page is told (see `study.report.gallery.page`) and the runs' answers.
+The functions take what the page is made from (see `study.report.gallery.page`) and the runs'
+answers.
 """
 
 from study.report.gallery.answers import Answers

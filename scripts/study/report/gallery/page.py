@@ -153,7 +153,7 @@ def _positions(data: GalleryData) -> tuple[np.ndarray, np.ndarray]:
 def _study(
     data: GalleryData, neighbours: np.ndarray, extras: np.ndarray, block: int, limit: int
 ) -> tuple[dict, list[Part]]:
-    """Return what the page is told at once, and the data without thumbnails."""
+    """Return what the page is made from, and the data without thumbnails."""
     answers, ids = data.answers, data.table["image_id"].to_numpy(np.int64)
     columns, parts = pack_columns(data.table)
     no_class = np.min_scalar_type(len(data.classes))
