@@ -129,8 +129,8 @@ def train_run(
     key = identity([made_by, trainer.step.bf16, seed, canonical(recipe), *digests.values()])
     if checkpoint:
         _resume(trainer, checkpoint, key)
-    # Of what was done before an interruption, the seconds of the epochs are known.
-    earlier = sum(epoch.seconds for epoch in trainer.history)
+    # Of what was done before an interruption, the seconds of training are known.
+    earlier = trainer.seconds
     energy_before = gpu_energy_joules(device)
     clock = time.perf_counter()
     try:

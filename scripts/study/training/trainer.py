@@ -177,6 +177,12 @@ class Trainer:
         """The epoch whose weights a finished training keeps."""
         return self.history[self.best["epoch"] - 1 if self.keep_best else -1]
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far: of finished epochs, and of the one in progress."""
+        in_progress = self.unfinished["seconds"] if self.unfinished else 0.0
+        return sum(epoch.seconds for epoch in self.history) + in_progress
+
     def finished(self) -> bool:
         """Tell whether the last epoch is done, or `patience` epochs passed without a better one."""
         if len(self.history) >= self.last_epoch:

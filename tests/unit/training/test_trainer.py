@@ -190,7 +190,10 @@ def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(
     resumed = learner()
     torch.manual_seed(99)  # whatever happened in between
     resumed.load_state_dict(load_checkpoint(tmp_path / "c.pt", "key", torch.device("cpu")))
+    before = resumed.seconds
+    assert before > 0  # in the middle of the first epoch too
     resumed.run()
+    assert resumed.seconds > before
     assert same(weights(undisturbed), weights(resumed))
     tables = undisturbed.step.dynamics.table(), resumed.step.dynamics.table()
     assert all(np.array_equal(tables[0][name], tables[1][name]) for name in tables[0])
