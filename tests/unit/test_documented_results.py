@@ -250,3 +250,13 @@ def test_what_strong_judges_find_is_that_of_the_reference_files():
     tests = pd.read_csv(folder / "test_images.csv")
     assert tests["test_image"].tolist() == list(range(10_000))
     assert tests["hardness"].idxmax() == 2405
+
+
+def test_the_whole_training_of_s4_is_that_of_the_reference_files():
+    history = pd.read_csv(ROOT / "results/reference/whole_trainings/resnet9/history.csv")
+    (curve,) = read_yaml(ROOT / "config/published.yaml")["S4"]["curves"]
+    ours, published, text = history["test_accuracy"], curve["values"], documentation()
+    assert len(ours) == len(published) == 24 and abs(ours.iloc[-1] - published[-1]) < 0.002
+    for name, values in (("S4, published", published), ("resnet9, ours", list(ours))):
+        cells = " | ".join(f"{100 * values[epoch - 1]:.1f} %" for epoch in (4, 8, 12, 16, 20, 24))
+        assert f"| {name} | {cells} |" in text
