@@ -13,24 +13,21 @@ recipes whose network has no more parameters than the author's, and `fastnet`.
 """
 
 import argparse
-import os
 import statistics
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from benchmarks.training import authors_epoch, measured, our_epoch, random_images
+from benchmarks.training import authors_epoch, keep_memory, measured, our_epoch, random_images
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from study.data.names import OFFICIAL
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import atomic_path, read_json, read_yaml
-from study.job import KEEP_MEMORY
+from study.files import read_json, read_yaml
 from study.report.plots.style import (
     STYLE,
     legend_below,
@@ -40,6 +37,7 @@ from study.report.plots.style import (
     save_figure,
     set_title,
 )
+from study.report.tables import write_table
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CONFIG = _ROOT / "config"
@@ -247,16 +245,13 @@ def main() -> None:
     )
     parser.add_argument("--output", required=True, type=Path, help="table to write, .csv")
     arguments = parser.parse_args()
-    # The memory settings are read when a process starts: start again with them.
-    if not os.environ.keys() >= KEEP_MEMORY.keys():
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
+    keep_memory()
     published = read_yaml(_CONFIG / "published.yaml")
     goals = {system: read_goal(content) for system, content in published.items()}
     runs = read_runs(_RUNS)
     rates = measured_rates(goals, runs, arguments.rounds)
     table = time_to_accuracy(goals, runs, *rates)
-    with atomic_path(arguments.output) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(arguments.output, table)
     figure = accuracy_over_time_figure(goals, runs, *rates)
     save_figure(figure, arguments.output.with_suffix(".svg"))
     print(table.to_string(index=False))

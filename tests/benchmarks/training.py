@@ -249,6 +249,12 @@ def comparisons(
     yield "augmentation alone", 128, measured(sides, dict.fromkeys(sides, 2048), rounds)
 
 
+def keep_memory() -> None:
+    """Start this program again with the memory settings, which are read when a process starts."""
+    if not os.environ.keys() >= KEEP_MEMORY.keys():
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
+
+
 def main() -> None:
     """Print the table and write it as CSV."""
     parser = argparse.ArgumentParser(
@@ -268,9 +274,7 @@ def main() -> None:
     )
     parser.add_argument("--output", required=True, help="table to write, .csv")
     arguments = parser.parse_args()
-    # The memory settings are read when a process starts: start again with them.
-    if not os.environ.keys() >= KEEP_MEMORY.keys():
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
+    keep_memory()
     device = take_device(int(arguments.device == "cuda"), 1)
     rows = []
     print(f"Images per second on {device_name(device)}, torch {torch.__version__}")

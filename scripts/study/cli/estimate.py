@@ -110,7 +110,8 @@ def time_left(
         at_once: how many trainings go on side by side.
         on_gpu: whether they run on GPUs.
     """
-    seconds = _seconds_of(config, recipes, waiting, on_gpu)
+    # It reads the records of all runs, and this is asked every few seconds.
+    seconds = _seconds_of(config, recipes, waiting, on_gpu) if at_once and waiting else []
     if not at_once or len(seconds) < len(waiting):
         return ""
     return f"about {duration(max(1.0, time_of([*running, *seconds], 0, at_once, 0)))}"

@@ -73,18 +73,10 @@ def test_more_views_are_only_computed_of_images_that_are_judged():
 
 
 def test_only_what_is_added_is_computed_in_bfloat16():
-    model, recipe = (
-        build_model("cnn3", image_size=16, widths=[8] * 3, hidden=6).eval(),
-        {"augment": [CROP]},
-    )
+    model = build_model("cnn3", image_size=16, widths=[8] * 3, hidden=6).eval()
+    of_all = model, NORMALIZE, IMAGES, {"augment": [CROP]}, ALL
     exact, fast = (
-        answers_to(
-            *(model, NORMALIZE, IMAGES, recipe, ALL),
-            views=True,
-            neighbours=True,
-            bf16=bf16,
-        )
-        for bf16 in (False, True)
+        answers_to(*of_all, views=True, neighbours=True, bf16=bf16) for bf16 in (False, True)
     )
     assert np.array_equal(exact.logits, fast.logits)
     assert np.array_equal(exact.directions, fast.directions)

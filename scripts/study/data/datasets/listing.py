@@ -137,9 +137,9 @@ def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Itera
             unusable[label] = problem
         ignored.update(others)
     if unusable:
-        first, *others = unusable
-        more = f"; the same with {', '.join(others[:8])}" + " …" * (len(others) > 8)
-        raise StudyError(unusable[first] + more * bool(others))
+        first, *rest = unusable
+        more = f"; the same with {', '.join(rest[:8])}" + " …" * (len(rest) > 8)
+        raise StudyError(unusable[first] + more * bool(rest))
 
 
 def _check_parts(key: str, root: Path) -> None:

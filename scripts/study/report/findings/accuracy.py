@@ -124,7 +124,8 @@ def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -
     ):
         family = of_accuracy(comparisons, compared, within)
         family = family[(family["a"] == name) | (family["b"] == name)]
-        beaten += [others] if len(family) else []
+        if len(family):
+            beaten.append(others)
         for row in family[family["verdict"] == "undecided"].itertuples():
             other = row.b if row.a == name else row.a
             model, combo = (within, other) if compared == "combos" else (other, within)

@@ -150,18 +150,13 @@ def power(table: pd.DataFrame) -> list[Finding]:
     if rows.empty:
         return []
     detectable = ", ".join(
-        f"{100 * row.detectable:.1f} points with {row.within} "
-        f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
-        if row.detectable < 1
-        else f"larger than any accuracy with {row.within}"
+        _at_least(
+            *(row.detectable, row.within),
+            f" ({interval(row.detectable_low, min(row.detectable_high, 1.0))})",
+        )
         for row in rows.itertuples()
     )
-    hardest = ", ".join(
-        f"{100 * row.detectable_most:.1f} points with {row.within}"
-        if row.detectable_most < 1
-        else f"larger than any accuracy with {row.within}"
-        for row in rows.itertuples()
-    )
+    hardest = ", ".join(_at_least(row.detectable_most, row.within) for row in rows.itertuples())
     text = (
         f"With {counted(int(rows['n_seeds'].max()), 'seed')}, and adjusted for "
         f"{counted(int(rows['n_pairs'].max()), 'pair')}, four of five studies like this one find a "
@@ -181,6 +176,13 @@ def power(table: pd.DataFrame) -> list[Finding]:
             f"{100 * rows['precision'].max():.1f} points in four of five cases: {needed}."
         )
     return [Finding("What this study can find", text, "Comparisons")]
+
+
+def _at_least(difference: float, model: str, uncertainty: str = "") -> str:
+    """Return a difference that is found with a model, which may be more than there can be."""
+    if difference < 1:
+        return f"{100 * difference:.1f} points with {model}{uncertainty}"
+    return f"larger than any accuracy with {model}"
 
 
 def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:
