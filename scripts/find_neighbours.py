@@ -14,7 +14,7 @@ from study.job import run_script
 def main(arguments: argparse.Namespace) -> None:
     """Write what the features say of each image, and the pairs that are most alike."""
     index = read_index(arguments.index)
-    found = relations(read_array(arguments.features))
+    found = relations(read_array(arguments.features), arguments.map_by)
     pairs, distances = most_alike(found, arguments.pairs)
     known = {tuple(sorted(pair)) for pair in read_duplicates(arguments.duplicates).tolist()}
     names = np.array(index.classes)[index.labels]
@@ -39,6 +39,12 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--pairs", type=int, default=500, help="how many are listed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--map-by",
+        choices=["pca", "umap"],
+        default="pca",
+        help="what places images on the map (default: %(default)s)",
     )
     parser.add_argument("--output", required=True, help="arrays to write, .npz")
     parser.add_argument("--table", required=True, help="the most alike pairs, to write, .csv")

@@ -97,13 +97,15 @@ rule find_neighbours:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000 if config.get("gallery_map", "pca") == "umap" else 2000,
         runtime=30,
     params:
         code=code("find_neighbours.py"),
+        map_by=config.get("gallery_map", "pca"),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/find_neighbours.py"'
         " --code {params.code:q}"
+        " --map-by {params.map_by:q}"
         " --features {input.features:q}"
         " --index {input.index:q}"
         " --duplicates {input.duplicates:q}"

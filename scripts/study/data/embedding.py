@@ -4,12 +4,14 @@ Features are compared by the cosine of their leading principal components. Few c
 all, and comparing all pairs of images takes seconds with them.
 """
 
+import importlib.util
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from study.errors import StudyError
 from study.files import read_arrays, reading
 from study.seeds import stream_seed
 
@@ -17,6 +19,8 @@ COMPONENTS = 64
 # Features of more dimensions are projected to as many: distances stay about the same.
 DIMENSIONS = 512
 NEAREST = 10
+# UMAP's own default.
+UMAP_NEIGHBOURS = 15
 _BLOCK = 1024
 
 
@@ -24,9 +28,10 @@ class Relations(NamedTuple):
     """What the features of N images say of them.
 
     Attributes:
-        points: float32, N×C; the leading principal components, of length 1. The first two
-            components before they get this length are `plane`.
-        plane: float32, N×2; for a map. The first axis is the one along which images differ most.
+        points: float32, N×C; the leading principal components, of length 1. Of a map by `pca`, the
+            first two components before they get this length are `plane`.
+        plane: float32, N×2; for a map. Of principal components, the first axis is the one along
+            which images differ most; UMAP's axes mean nothing.
         nearest: int64, N×k; image_ids of the most alike images, nearest first.
         distance: float32, N×k; 1 - cosine, 0 to 2.
     """
@@ -42,21 +47,53 @@ class Relations(NamedTuple):
         return self.distance.mean(axis=1)
 
 
-def relations(features: np.ndarray) -> Relations:
+def relations(features: np.ndarray, map_by: str = "pca") -> Relations:
     """Return what features say of their images.
 
     Args:
         features: float16, N×D; may lie on disk. N ≥ 2.
+        map_by: what places images on the map, `pca` or `umap`; nothing else depends on it. With 15
+            images or fewer UMAP has too few neighbours, and components place them.
 
     Source of the outliers' distance: S. Ramaswamy et al., "Efficient Algorithms for Mining Outliers
-    from Large Data Sets", SIGMOD 2000 (here the mean over the k nearest).
+    from Large Data Sets", SIGMOD 2000 (here the mean over the k nearest). Of the other map:
+    L. McInnes, J. Healy, J. Melville, "UMAP: Uniform Manifold Approximation and Projection for
+    Dimension Reduction", 2018.
+
+    Raises:
+        StudyError: `umap` is asked for and its library is not installed.
     """
+    if map_by == "umap":
+        _require_umap()
     components = principal_components(features)
     length = np.linalg.norm(components, axis=1, keepdims=True)
     points = (components / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
-    plane = np.zeros((len(points), 2), np.float32)
-    plane[:, : min(2, components.shape[1])] = components[:, :2]
+    by_umap = map_by == "umap" and len(points) > UMAP_NEIGHBOURS
+    plane = _umap_plane(points) if by_umap else _first_two(components)
     return Relations(points, plane, *_nearest(points, min(NEAREST, len(points) - 1)))
+
+
+def _require_umap() -> None:
+    if importlib.util.find_spec("umap") is None:
+        raise StudyError(
+            "gallery_map: umap needs umap-learn, not installed here: python -m pip install "
+            "'umap-learn>=0.5.7' (and in envs/analysis.yaml for conda), or write gallery_map: pca"
+        )
+
+
+def _first_two(components: np.ndarray) -> np.ndarray:
+    plane = np.zeros((len(components), 2), np.float32)
+    plane[:, : min(2, components.shape[1])] = components[:, :2]
+    return plane
+
+
+def _umap_plane(points: np.ndarray) -> np.ndarray:
+    """Return where UMAP places images on a plane by the cosine, float32 N×2, the same each time."""
+    from umap import UMAP
+
+    # With a seed UMAP takes one thread, and says so in a warning unless told to.
+    placed = UMAP(n_neighbors=UMAP_NEIGHBOURS, metric="cosine", random_state=0, n_jobs=1)
+    return placed.fit_transform(points).astype(np.float32)
 
 
 def principal_components(features: np.ndarray) -> np.ndarray:

@@ -1,11 +1,14 @@
 """What features say of images: against scikit-learn, with outliers and pairs that are known."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from study.data.embedding import Relations, most_alike, principal_components, relations
+from study.errors import StudyError
 
 
 def features(n=300, size=40, seed=0) -> np.ndarray:
@@ -52,3 +55,29 @@ def test_few_images_and_features_have_relations_too(n, size):
     found = relations(np.arange(1, n * size + 1, dtype=np.float16).reshape(n, size))
     assert isinstance(found, Relations) and found.plane.shape == (n, 2)
     assert found.nearest.shape == (n, min(10, n - 1)) and np.isfinite(found.distance).all()
+
+
+def test_umap_places_heaps_apart_the_same_each_time_and_changes_nothing_else():
+    pytest.importorskip("umap")
+    given = features()
+    linear, found, again = relations(given), relations(given, "umap"), relations(given, "umap")
+    assert found.plane.shape == (300, 2) and found.plane.dtype == np.float32
+    assert np.array_equal(found.plane, again.plane)
+    assert not np.array_equal(found.plane, linear.plane)
+    for name in ("points", "nearest", "distance"):
+        assert np.array_equal(getattr(found, name), getattr(linear, name))
+    heaps = np.arange(300) % 3
+    _, nearest = NearestNeighbors(n_neighbors=6).fit(found.plane).kneighbors(found.plane)
+    assert (heaps[nearest] == heaps[:, None]).mean() > 0.99
+
+
+def test_fewer_images_than_umap_compares_are_placed_as_by_principal_components():
+    pytest.importorskip("umap")
+    given = features(15)
+    assert np.array_equal(relations(given, "umap").plane, relations(given).plane)
+
+
+def test_umap_without_its_library_is_refused_before_anything_is_computed(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(StudyError, match=r"gallery_map: umap needs umap-learn.*pip install"):
+        relations(None, "umap")
