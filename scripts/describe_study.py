@@ -4,12 +4,14 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from study.audit.provenance import repository
+from study.code import PROJECT
 from study.config.partition_checks import keeps_together
 from study.data.corrected import what_changed
 from study.data.index import Index, read_index
@@ -20,7 +22,7 @@ from study.job import run_script
 from study.report import start_page
 from study.report.findings import Results, main_findings
 from study.report.imported import imported_notes
-from study.runs.run import read_runs, training_sizes
+from study.runs.run import Run, read_runs, training_sizes
 from study.runs.tree import ResultsTree
 from study.wording import counted
 
@@ -35,7 +37,18 @@ _OF_IMAGES = [
 _OF_PAIRS = ["image_id", "other_id", "pixel_distance", "labels_differ"]
 
 
-def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: Any) -> Results:
+def outcomes(runs: Sequence[Run], n_train: Mapping[str, int]) -> pd.DataFrame:
+    """Return one row per run, with the status that measuring it came to.
+
+    A training that ended well may still have learnt nothing, which its own record does not know.
+    """
+    rows = [
+        (run.combo, run.model, run.seed, run.metrics["status"], n_train[run.combo]) for run in runs
+    ]
+    return pd.DataFrame(rows, columns=["combo", "model", "seed", "status", "n_train"])
+
+
+def read_results(tree: ResultsTree, runs: pd.DataFrame, **optional: Any) -> Results:
     """Return the tables that the findings are read from; `optional` ones by path, None for none."""
     tables = {
         name: read_table(tree.comparison(name))
@@ -43,7 +56,7 @@ def read_results(tree: ResultsTree, records: list[dict[str, Any]], **optional: A
     }
     hardness = tree.hard_examples.with_suffix("")
     return Results(
-        runs=pd.DataFrame(records)[["combo", "model", "seed", "status", "n_train"]],
+        runs=runs,
         baselines=read_table(tree.baselines),
         reliability=read_table(hardness / "reliability.csv"),
         confusions=read_table(hardness / "confusions.csv"),
@@ -79,7 +92,7 @@ def main(arguments: argparse.Namespace) -> None:
     ]
     results = read_results(
         tree,
-        records,
+        outcomes(runs, n_train),
         claims=arguments.claims,
         reproduction=arguments.reproduction,
         validation=arguments.validation,
@@ -105,7 +118,9 @@ def main(arguments: argparse.Namespace) -> None:
         ),
         "Design": start_page.design(config, records),
         "Computed with": start_page.computed_with(records),
-        "How to make it again": start_page.again(arguments.configfiles, repository()),
+        "How to make it again": start_page.again(
+            arguments.configfiles, repository(), apart=Path.cwd().resolve() != PROJECT
+        ),
         "Configuration": start_page.configuration(config),
     }
     sizes = [counted(len(config[key]), key[:-1]) for key in ("combos", "models", "seeds")]

@@ -28,6 +28,7 @@ from study.report.plots.style import Figure, message_figure, save_figure
 from study.report.tables import html_page, write_table
 from study.runs.run import n_of, read_runs
 from study.seeds import stream_seed
+from study.wording import percentage
 
 _PAGE = [
     "image_id", "partition", "class", "hardness", "label_suspicion", "n_eligible", "consensus",
@@ -102,11 +103,16 @@ def growth_of_the_list(settling: pd.DataFrame, halves: list[Reliability], length
         return message_figure(
             f"Too few runs or images to say how reliable the list of the {length:,} hardest is."
         )
-    title = f"Halves of the runs share {shares['hardness']:.0%} of the {length:,} hardest"
+    title = f"Halves of the runs share {_shown(shares['hardness'])} of the {length:,} hardest"
     # Comparable runs may be too few for halves.
     if shares.get("error_rate") is not None:
-        title += f"; counted by errors, {shares['error_rate']:.0%}"
+        title += f"; counted by errors, {_shown(shares['error_rate'])}"
     return growth_figure(settling, title)
+
+
+def _shown(share: float) -> str:
+    """Return a share as the start page, which reads it from the table, has it."""
+    return percentage(round(share, 6), 0)
 
 
 def write_confusions(arguments: argparse.Namespace, judged: pd.DataFrame) -> None:
@@ -154,7 +160,7 @@ def description(judged: pd.DataFrame, n_images: int, n_runs: str, halves: list[R
     length = list_length(len(judged))
     shared = [half.overlap.get(length) for half in halves if half.score == "hardness"]
     agreement = (
-        f" Lists of {length:,} from two random halves of the runs share {shared[0]:.0%}."
+        f" Lists of {length:,} from two random halves of the runs share {_shown(shared[0])}."
         if length >= _WORTH_TELLING and shared and shared[0] is not None
         else ""
     )

@@ -83,7 +83,7 @@ def write_run(
             measured |= calibrated_metrics(predictions.logits[own], labels[own], temperature)
         right = (predictions.logits.argmax(1) == labels)[chosen]
         metrics = {"status": "ok", **measured, "common_test": measured, "temperature": temperature}
-        metrics["val"] = {"overall_accuracy": float(right.mean()) if val else None}
+        metrics["val"] = {"n": len(right), "overall_accuracy": float(right.mean()) if val else None}
     save_predictions(folder / "predictions.npz", predictions)
     write_json(folder / "metrics.json", metrics)
     write_json(

@@ -74,7 +74,7 @@ def time_of_jobs(jobs):
     """Return how long jobs take, by their number of each rule, in words; "" if it is not known."""
     from study.cli.estimate import rough_time
 
-    cores = workflow.resource_settings.cores
+    cores = start.own_cores(workflow.resource_settings.cores)
     if not cores:  # on a cluster it is the queue that decides
         return ""
     gpus = GPUS * workflow.global_resources["gpu"].value

@@ -666,6 +666,7 @@ rule describe_study:
     input:
         runs="results/runs.csv",
         records=of_all_runs("run.json"),
+        metrics=of_all_runs("metrics.json"),
         tables=expand(
             "results/comparisons/{table}.csv",
             table=["groups", "comparisons", "power", "variance", "scaling"],

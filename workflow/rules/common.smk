@@ -58,7 +58,7 @@ DATASET = config["dataset"]
 # machine runs as many jobs side by side as it has cores.
 GPUS = int(wants_gpu(config["device"]))
 if RUN_LOG:
-    cores = workflow.resource_settings.cores
+    cores = start.own_cores(workflow.resource_settings.cores)
     RUN_LOG.started = where_trainings_run(config["device"], cores)
     RUN_LOG.estimate = time_of_jobs
 

@@ -34,6 +34,15 @@ def runs_nothing(words: Iterable[str]) -> bool:
     return not _RUN_NOTHING.isdisjoint(words)
 
 
+def own_cores(cores: int | None) -> int | None:
+    """Return on how many cores jobs run here: no more than there are, whatever was asked for.
+
+    Args:
+        cores: what the user gave, such as the `--cores 4` of the README; None on a cluster.
+    """
+    return cores and min(cores, os.cpu_count() or cores)
+
+
 def given_configfiles(configfiles: Sequence[str]) -> list[str]:
     """Return which of Snakemake's configuration files were given, as seen from here."""
     files = [os.path.relpath(path) for path in configfiles]

@@ -7,7 +7,8 @@ images became (dataset.fit in its configuration), or else the middle with the st
 is scaled to its size.
 
 The sub-folders of a single folder may be called like classes of the study. Then they are taken for
-labels, and the accuracy and the most frequent confusions are said too.
+labels, and the accuracy and the most frequent confusions are said too. Images of the study itself
+are known by their pixels: those that the run learnt from do not count in the accuracy.
 
 On a terminal the likeliest classes are shown as a table; to a pipe, or a file by --output, goes CSV
 with every probability.
@@ -17,15 +18,14 @@ import argparse
 import csv
 import io
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from study.cli.labelled_images import agreement, label_names, learnt_from
 from study.cli.terminal import console, say, table
 from study.config.imports import trains_network
-from study.data.datasets.image_names import composed
 from study.data.image_files import find_images, fit_of, read_image
 from study.devices import take_device
 from study.errors import StudyError
@@ -44,7 +44,6 @@ from study.runs.tree import ResultsTree
 from study.wording import counted, percentage
 
 _MOST_ROWS = 100
-_MOST_CONFUSIONS = 5
 # Pictures of maps are enlarged to about this width, pixels.
 _SHOWN_WIDTH = 256
 
@@ -114,8 +113,11 @@ def _chosen(arguments: argparse.Namespace) -> list[Run]:
         how = runs[0].name
     else:
         runs = [_best(arguments.results)]
-        accuracy = runs[0].metrics["val"][ACCURACY]
-        how = f"{runs[0].name}, the best on its validation images ({accuracy:.1%})"
+        val = runs[0].metrics["val"]
+        how = (
+            f"{runs[0].name}, the best on its validation images "
+            f"({percentage(val[ACCURACY])} of {val['n']:,})"
+        )
     temperatures = [run.metrics["temperature"] for run in runs]
     calibrated = "not calibrated: no validation images"
     if None not in temperatures:
@@ -177,49 +179,17 @@ def _predict(
             images,
             probabilities.argmax(axis=1),
         )
-    if said := agreement(label_names(arguments.images, paths), classes, probabilities):
+    learnt = learnt_from(runs, images, ResultsTree(Path(arguments.results)).images)
+    labels = label_names(arguments.images, paths)
+    if said := agreement(labels, classes, probabilities, learnt):
         print(said, file=sys.stderr)
     if arguments.output not in (None, "-"):
         write_text(arguments.output, _csv(paths, classes, probabilities))
+        print(f"wrote {arguments.output}: {counted(len(paths), 'image')}", file=sys.stderr)
     if arguments.output == "-" or (arguments.output is None and not sys.stdout.isatty()):
         sys.stdout.write(_csv(paths, classes, probabilities))
     else:
         _show(arguments.images, paths, classes, probabilities, arguments.top)
-
-
-def label_names(given: Sequence[str], paths: Sequence[Path]) -> list[str]:
-    """Return the name of the sub-folder of each image where one folder was given, else ""."""
-    root = Path(given[0])
-    if len(given) > 1 or not root.is_dir():
-        return [""] * len(paths)
-    below = [path.relative_to(root).parts for path in paths]
-    return [composed(parts[0]) if len(parts) > 1 else "" for parts in below]
-
-
-def agreement(labels: Sequence[str], classes: Sequence[str], probabilities: np.ndarray) -> str:
-    """Return how many images are predicted as labelled, and the most frequent confusions, in words.
-
-    Args:
-        labels: n; "" without one.
-        classes: K names.
-        probabilities: float, n×K.
-
-    Returns:
-        "" where labels are missing or are no classes of the study.
-    """
-    if not set(labels) <= set(classes):
-        return ""
-    answers = [classes[k] for k in probabilities.argmax(axis=1)]
-    pairs = Counter(
-        f"{label} → {answer}"
-        for label, answer in zip(labels, answers, strict=True)
-        if label != answer
-    )
-    n, right = len(labels), len(labels) - pairs.total()
-    said = f"labels by sub-folder: {right:,} of {counted(n, 'image')} right "
-    said += f"({percentage(right / n)})"
-    most = ", ".join(f"{pair} ({count:,})" for pair, count in pairs.most_common(_MOST_CONFUSIONS))
-    return said + (f"; most frequent confusions, label → predicted: {most}" if most else "")
 
 
 def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray) -> str:

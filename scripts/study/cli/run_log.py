@@ -28,6 +28,10 @@ _WITHOUT_A_WORD = (
     "error: it ended without saying why, as when the system kills a process that is out of memory; "
     "run fewer jobs at once (--cores 1), or lower 'batch_size' in the recipe"
 )
+_DONE = (
+    "done: results/gallery.html and results/summary.csv; the same command with --report makes "
+    "report.html"
+)
 # Of the log of a job that ended without a line of ours.
 _LAST_LINES = 20
 _LONG = {"train", "tune", "lr_find"}
@@ -92,6 +96,8 @@ class RunLog(logging.Handler):
             f"{n_done:>4} of {self._to_do.total() or n_done}  {name}, {duration(seconds)}"
             f"{self._left()}"
         )
+        if rule == "all":
+            self._say(_DONE)
 
     def _left(self) -> str:
         """Return how long the rest takes, once a job of each long rule has shown it."""

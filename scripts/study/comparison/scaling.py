@@ -55,7 +55,7 @@ def fit_scaling(n_train: np.ndarray, accuracies: np.ndarray) -> Scaling | None:
     weights = centred * n_seeds / (n_seeds @ centred**2)
     exponent, noise = -float(weights @ means), residual(y)
     half = math.nan
-    if noise:
+    if noise and noise.variance:
         half = t_half_width(math.sqrt(noise.variance * (weights**2 / n_seeds).sum()), noise.freedom)
     intercept = float(np.average(means + exponent * x, weights=n_seeds))
     return Scaling(exponent, exponent - half, exponent + half, intercept)

@@ -17,6 +17,8 @@ from study.comparison.intervals import CONFIDENCE, t_half_width
 
 ENOUGH_SEEDS = 5  # From this number of seeds on, a pair is judged by its own differences.
 _SAME_SIZE, _ABOUT_SIZE = 1.05, 1.9
+# A variance below this comes of rounding alone: accuracies on a billion images vary by more.
+_ROUNDING = 1e-20
 
 
 class Spread(NamedTuple):
@@ -80,7 +82,12 @@ def residual(table: np.ndarray) -> Spread:
     if freedom < 1:
         return UNKNOWN
     rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
-    return Spread(float(rest @ rest) / freedom, freedom)
+    return Spread(_unrounded(float(rest @ rest) / freedom), freedom)
+
+
+def _unrounded(variance: float) -> float:
+    """Return a variance, 0 for one that rounding alone leaves of equal values."""
+    return 0.0 if variance < _ROUNDING else variance
 
 
 def interval_of_sum(parts: Sequence[Spread]) -> tuple[float, float]:
@@ -107,7 +114,7 @@ def spread_of_rows(table: np.ndarray) -> list[Spread]:
         table: float, G×S, S at least 2; without NaN.
     """
     n_seeds = table.shape[1]
-    own = Spread(float(table.mean(axis=0).var(ddof=1)), n_seeds - 1)
+    own = Spread(_unrounded(float(table.mean(axis=0).var(ddof=1))), n_seeds - 1)
     return [own, *_around_the_mean(table)]
 
 
@@ -126,7 +133,7 @@ def spread_of_pairs(first: np.ndarray, second: np.ndarray | None = None) -> Spre
         noise = residual(tables[0])
         return Spread(2 * noise.variance, noise.freedom)
     gaps = np.subtract(*(table.mean(axis=0) for table in tables))
-    parts = [Spread(float(gaps.var(ddof=1)), len(gaps) - 1)]
+    parts = [Spread(_unrounded(float(gaps.var(ddof=1))), len(gaps) - 1)]
     return summed(parts + [part for table in tables for part in _around_the_mean(table)])
 
 

@@ -222,7 +222,8 @@ def _groups_of_model(
         n_same = sum((combo, model, seed) in same for seed in pair.columns)
         mean_a, mean_b = pair.mean(axis=1).to_numpy()
         value, half, p = float(mean_b - mean_a), math.nan, math.nan
-        if n > max(1, n_same) and noise.freedom:
+        # Differences that agree exactly do not show how far those of other seeds would be apart.
+        if n > max(1, n_same) and noise.freedom and (noise.variance or not value):
             error = math.sqrt(2 * noise.variance / n)
             half, p = t_half_width(error, noise.freedom), t_p_value(value, error, noise.freedom)
         yield combo, model, n, n_same, mean_a, mean_b, value, value - half, value + half, p

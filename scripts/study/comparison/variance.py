@@ -50,7 +50,8 @@ def variance_components(
     Returns:
         Rows with `source` ("partition", "seed", "finite test", "independent errors"), `sd` with
         the ends of its 95 % interval, `freedom`, and for the partition `F` and `p`. NaN where
-        there are too few runs. Intervals are chi-square ones (for the partition Williams'
+        there are too few runs, or where seeds agree exactly: then nothing is known of how far they
+        differ. Intervals are chi-square ones (for the partition Williams'
         approximate one) and with few runs very wide; the binomial sd has none. The last row
         predicts the sd over seeds if each image were judged independently with its own
         probability: √(mean of p(1-p) · S/(S-1) / n_test).
@@ -91,15 +92,18 @@ def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, 
         return {}, {}
     parts = spread_of_rows(table)
     of_seeds = summed(parts)
-    low, high = map(math.sqrt, interval_of_sum(parts))
-    sd = math.sqrt(of_seeds.variance)
-    seed = {"sd": sd, "low": low, "high": high, "freedom": of_seeds.freedom}
+    seed = {"sd": math.sqrt(of_seeds.variance), "freedom": of_seeds.freedom}
+    if of_seeds.variance:
+        low, high = map(math.sqrt, interval_of_sum(parts))
+        seed |= {"low": low, "high": high}
     if n_groups < 2:
         return {}, seed
     within, freedom = residual(table)
     between_freedom = n_groups - 1
     between = n_seeds * float(table.mean(axis=1).var(ddof=1))
-    ratio = between / within if within else math.inf
+    if not within:
+        return {"sd": math.sqrt(between / n_seeds), "freedom": between_freedom}, seed
+    ratio = between / within
     ends = []
     for tail in _TAILS:
         excess = between - within * fdtri(between_freedom, freedom, tail)

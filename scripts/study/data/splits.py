@@ -29,7 +29,7 @@ def split_partition(
 
     Images of one group have one role. Where groups may reach into other partitions, it depends on
     the seed and the group alone, and so is the same in all of them. Whole groups are stratified.
-    The other images fill up what is left of each role.
+    Then images that are alone fill up what is left of each role.
 
     Args:
         image_ids: int, n; the images of the partition, in any order.

@@ -15,7 +15,7 @@ COLUMNS = ("image_id", "file", "partition", "class", "n_mistakes", "n_images", "
 
 
 class BehindMistakes:
-    """Counts, while runs are read one by one, the mistakes that each of N images stands behind.
+    """Counts, run by run, how often each of N images is the nearest of the class wrongly said.
 
     Args:
         n: how many images there are.

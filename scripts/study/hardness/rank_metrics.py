@@ -15,7 +15,11 @@ class Ranking:
         self.starts = np.flatnonzero(np.diff(self.groups[self.order], prepend=-1))
 
     def totals(self, ordered: np.ndarray) -> np.ndarray:
-        """Return sums over the images of each distinct value, G×B, of ordered weights, n×B."""
+        """Return the summed weights of the images of each distinct value, G×B.
+
+        Args:
+            ordered: n×B; the weights in the order `self.order`.
+        """
         return np.add.reduceat(ordered, self.starts, axis=0)
 
 

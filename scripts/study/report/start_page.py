@@ -22,8 +22,8 @@ from study.wording import counted, duration
 FINDINGS = "Main findings"
 _HOW_TO_READ = """\
 The chapters in the menu hold the figures and tables. The circled i beside each explains what it
-shows and how it was computed. The page gallery.html in the folder results is too large for this
-report: it shows every image that some run got wrong, with what each run says of it."""
+shows and how it was computed. The gallery is a page of its own, gallery.html in the folder results:
+it shows every image that some run got wrong, with what each run says of it."""
 
 
 def start_page(
@@ -230,7 +230,7 @@ def data(
         lines.insert(1, f"{manifest['groups']:,} {_GROUPS}")
     if problems:
         counts = ", ".join(f"{n:,} {kind}" for kind, n in problems.items())
-        lines.append(f"Files that data/problems.csv has reasons for: {counts}.")
+        lines.append(f"Files with a note in data/problems.csv, which says why: {counts}.")
     return listed(lines)
 
 
@@ -259,31 +259,35 @@ def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
     return listed(
         [
             *(f"{text} ({counted(n, 'run')})." for text, n in (machines | versions).items()),
-            f"All runs together took {duration(seconds)}, one after the other; at most "
-            f"{memory:,.0f} MB of memory each.",
+            f"All runs together took {duration(seconds)} one after the other, with starting and "
+            f"saving; at most {memory:,.0f} MB of memory each.",
         ]
     )
 
 
-def again(configfiles: Sequence[str], repository: Mapping[str, Any]) -> str:
+def again(configfiles: Sequence[str], repository: Mapping[str, Any], apart: bool = False) -> str:
     """Return the commands that make the study and its report.
 
     Args:
         configfiles: files given with `--configfile`.
         repository: what `study.audit.provenance.repository` says of the project.
+        apart: the study has a folder of its own, outside the project's.
     """
     given = f" --configfile {' '.join(configfiles)}" if configfiles else ""
     commands = [
+        *(["# In the project's folder:"] if apart else []),
         *([f"git checkout {repository['commit']}"] if repository["commit"] else []),
         "make setup && source .venv/bin/activate",
+        *(["# In the study's folder, where its config/ and results/ are:"] if apart else []),
         f"snakemake --cores 4 --resources gpu=1{given}",
         f"snakemake --report{given}",
     ]
     note = (
         "On another machine, write this configuration into a file ``my_study.yaml`` and add "
         "``--configfile my_study.yaml``. The files that it names must be there too, such as images "
-        "of your own with the digest above. Each run's ``run.json`` holds its recipe, seeds, "
-        "versions and the digest of its weights."
+        "of your own with the digest above. A relative path counts from the folder in which you "
+        "type the command. Each run's ``run.json`` holds its recipe, seeds, versions and the "
+        "digest of its weights."
     )
     changed = "\n\nFiles of the project differed from that commit." if repository["dirty"] else ""
     return literal("\n".join(commands)) + changed + f"\n\n{note}"

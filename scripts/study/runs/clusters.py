@@ -11,7 +11,7 @@ import numpy as np
 
 
 def jackknife_factors(counts: np.ndarray) -> np.ndarray:
-    """Return by what the deviations of units are multiplied; then their squares sum to a variance.
+    """Return factors of the units' deviations; the squares of the products sum to a variance.
 
     Args:
         counts: int, U; images of each unit in the mean. A deviation is the sum of a unit's values

@@ -107,7 +107,8 @@ def top2_accuracy(answers: Answers) -> float:
 def accuracy_interval(answers: Answers) -> tuple[float, float]:
     """Return the ends of Wilson's 95 % interval: what other test images might give this model.
 
-    Where whole groups are drawn, of as many single images as these say as much as, by Student's t.
+    Where whole groups are drawn, it counts them as the number of single images that say as much,
+    and uses Student's t.
     """
     n, quantile = len(answers.labels), NORMAL
     if answers.groups is not None:

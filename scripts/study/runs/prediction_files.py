@@ -49,7 +49,8 @@ def read_answers(
             probability, and maybe `role`. Or an archive of numpy.savez (.npz) with `image_id` or
             `files`, `classes` (K names), `probabilities` or `logits` (float n×K), maybe `role`.
             Rows and classes may be in any order.
-        images: the n images in the order of the answer, by each key that may name them.
+        images: by column that may name them (`image_id`, `file`), the n names in the order of the
+            answer.
         classes: K names in the order of the answer.
         asked: what the images and classes are those of, such as "the labels".
 

@@ -77,3 +77,8 @@ def test_a_job_that_is_killed_has_a_line(end, said):
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == (137 if said else 3) and len(lines) == said
     assert not said or ("memory" in lines[0] and " MB; run fewer" in lines[0])
+
+
+def test_no_more_cores_are_counted_on_than_there_are(monkeypatch):
+    monkeypatch.setattr(start.os, "cpu_count", lambda: 2)
+    assert [start.own_cores(n) for n in (1, 2, 4, None)] == [1, 2, 2, None]

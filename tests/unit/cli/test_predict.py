@@ -36,7 +36,9 @@ def results(tmp_path_factory):
     ):
         path = results / "runs" / name / "metrics.json"
         path.write_text(
-            json.dumps(json.loads(path.read_text()) | {"val": {"overall_accuracy": accuracy}})
+            json.dumps(
+                json.loads(path.read_text()) | {"val": {"n": 20, "overall_accuracy": accuracy}}
+            )
         )
     return results
 
@@ -87,7 +89,7 @@ def test_the_run_that_is_best_on_its_validation_images_answers_unless_one_is_nam
     results, pictures, capsys
 ):
     rows, said = predicted(capsys, pictures, "--results", results)
-    assert "by v1/small/2, the best on its validation images (40.0%)" in said
+    assert "by v1/small/2, the best on its validation images (40.0% of 20)" in said
     assert np.abs(probabilities(rows) - expected(results, "v1/small/seed2")).max() < 2e-6
 
 
@@ -283,7 +285,10 @@ def test_images_of_other_channels_are_refused_and_empty_folders_too(tmp_path):
 
 
 def test_folders_of_classes_are_labels_that_answers_are_counted_by(results, pictures, capsys):
-    rows, _ = predicted(capsys, pictures, "--results", results)
+    for path in pictures.iterdir():  # as no image of the study
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    rows, said = predicted(capsys, pictures, "--results", results)
+    assert "learnt from" not in said
     answers = [row["predicted"] for row in rows]
     wrong = next(name for name in CLASSES if name != answers[0])
     for number, label in enumerate([wrong, *answers[1:]]):
@@ -297,3 +302,36 @@ def test_other_folders_are_no_labels(results, pictures, capsys):
     (pictures / "holidays").mkdir()
     (pictures / "0.png").rename(pictures / "holidays/0.png")
     assert "right" not in predicted(capsys, pictures, "--results", results)[1]
+
+
+def test_images_that_the_run_learnt_from_are_known_and_no_part_of_its_accuracy(
+    results, tmp_path, capsys
+):
+    """Of the data 0 to 19 are training images, 20 to 39 validation images, the rest for testing."""
+    images = np.load(results / "data/images.npy")
+    random = np.random.default_rng(1)
+    pictures = {f"{i}": images[i] for i in (0, 25, 41, 47)}
+    pictures |= {"9_new": random.integers(0, 256, (32, 32, 3), dtype=np.uint8)}
+    for name, image in pictures.items():
+        folder = tmp_path / CLASSES[int(name.split("_")[0]) % 5]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{name}.png")
+    rows, said = predicted(capsys, tmp_path, "--run", "v1/small/1", "--results", results)
+    assert "the model learnt from 2 of 5 images: what it says of these is no test of it" in said
+    right = sum(
+        row["predicted"] == row["file"].split("/")[-2]
+        for row in rows
+        if row["file"].split("/")[-1] in ("41.png", "47.png", "9_new.png")
+    )
+    assert f"labels by sub-folder: {right} of 3 other images right" in said
+    _, said = predicted(
+        capsys, tmp_path / "ant" / "0.png", "--run", "v1/small/1", "--results", results
+    )
+    assert "learnt from 1 of 1 image" in said and "right" not in said
+
+
+def test_a_file_that_was_written_is_named(results, pictures, tmp_path, capsys):
+    output = tmp_path / "out.csv"
+    words = ("--run", "v1/small/1", "--results", results, "--output", output)
+    _, said = predicted(capsys, pictures, *words)
+    assert f"wrote {output}: 3 images" in said and output.is_file()

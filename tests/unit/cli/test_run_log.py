@@ -53,6 +53,15 @@ def test_a_finished_job_is_a_line_with_the_time_left(monkeypatch):
     ]
 
 
+def test_a_whole_study_ends_with_where_to_look(monkeypatch):
+    monkeypatch.setattr(run_log.time, "monotonic", lambda: 1.0)
+    some = (record(Event.RUN_INFO, "Job stats:", stats={"summarize": 1, "all": 1}),)
+    lines = said(*some, job(1, "all"), record(Event.JOB_FINISHED, job_id=1))
+    assert lines[-1].startswith("done: results/gallery.html") and "--report" in lines[-1]
+    lines = said(*some, job(1, "summarize"), record(Event.JOB_FINISHED, job_id=1))
+    assert not any("done" in line for line in lines)
+
+
 def test_jobs_that_have_not_been_tried_take_as_long_as_the_short_ones_do_on_average(monkeypatch):
     times = iter([0, 0, 10, 10, 40, 40, 140, 140])
     monkeypatch.setattr(run_log.time, "monotonic", lambda: float(next(times)))

@@ -26,6 +26,12 @@ def test_the_scaling_fit_finds_the_exponent():
     assert np.isnan(fit_scaling(SIZES, noisy[:, :1]).low)
 
 
+def test_seeds_that_agree_exactly_give_no_interval():
+    accuracies = np.array([[0.5, 0.5], [0.75, 0.75]])
+    fit = fit_scaling(np.array([100, 200]), accuracies)
+    assert fit.exponent == pytest.approx(1) and np.isnan([fit.low, fit.high]).all()
+
+
 def test_the_interval_of_the_exponent_holds_it_though_seeds_shift_all_combos():
     random, hits = np.random.default_rng(16), []
     for _ in range(400):

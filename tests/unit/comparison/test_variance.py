@@ -32,6 +32,16 @@ def test_variance_components_are_those_of_crossed_partitions_and_seeds():
     assert math.isnan(one_seed["seed"]["sd"]) and math.isnan(one_seed["partition"]["sd"])
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.016])
+def test_seeds_that_agree_by_chance_show_no_certainty(apart):
+    """80 and 78 of 124 are right with either seed: what rounding leaves is no noise."""
+    table = np.array([[80 / 124] * 2, [80 / 124 - apart] * 2]) + np.array([0, 1e-16])
+    partition, seed, *_ = variance_components(table, 124, [])
+    assert seed["sd"] == 0 and math.isnan(seed["low"]) and math.isnan(seed["high"])
+    assert partition["sd"] == pytest.approx(apart / math.sqrt(2))
+    assert all(math.isnan(partition[name]) for name in ("F", "p", "low", "high"))
+
+
 @pytest.mark.parametrize("shared", [0, 0.02])
 def test_intervals_of_variance_components_cover_and_partitions_are_told_apart_as_said(shared):
     """Also where all partitions of a seed go up and down together."""

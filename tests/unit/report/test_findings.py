@@ -115,7 +115,7 @@ def test_uneven_classes_have_a_baseline_and_measures_that_suit_them_beside_it():
     by_class = [pairs.head(4).assign(measure=name) for name in ("balanced_accuracy", "auroc")]
     changes = {"comparisons": pd.concat([pairs, *by_class]), "hard_examples": images}
     n = (by_class[0]["verdict"] != "undecided").sum()
-    expected = f"of 4 differences count as real by balanced accuracy {n}, by AUROC {n}."
+    expected = f"Real among 4 differences: {n} by balanced accuracy, {n} by AUROC."
     assert expected in texts(study(**changes))["Uneven classes"]
 
 
@@ -152,7 +152,14 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
         "v1+v2 (200 training images) minus v1 (100): +10.0 points"
     )
     assert found["Models"].startswith("On v1+v2, n minus m: +5.0 points (2.0 to 8.0; real)")
-    assert "13 % less error with m (7 to 19)" in found["More data"]
+    assert "13 % less error with m (95 % interval: -19 % to -7 %)" in found["More data"]
+    assert found["What this study can find"] == (
+        "This study has 2 seeds, and is adjusted for 9 pairs. For the pair of combos in the "
+        "middle, four of five such studies find a true difference of 3.0 points with m (2.0 to "
+        "8.0), 3.0 points with n (2.0 to 8.0). The noise is itself an estimate, which gives the "
+        "range in brackets. The pair that is hardest to decide takes 7.0 with m, 7.0 with n. To "
+        "have intervals of at most ± 0.5 points takes 40 seeds with m, 40 seeds with n."
+    )
     assert (
         "not found to differ" in found["Partitions"]
         and "1.0 points with m (0.5 to 3.0" in found["Seeds"]
@@ -164,6 +171,36 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
         and "cat → dog (3)" in found["Confusions"]
     )
     assert "On 1 image " in found["Suspect labels"] and "doubt 2 labels" in found["Suspect labels"]
+
+
+def test_a_model_with_which_nothing_can_be_found_has_its_own_sentence():
+    noisy = study()
+    noisy.power["seeds_needed"] = [np.inf, 40]
+    noisy.power.loc[0, ["detectable", "detectable_most"]] = 1.4, 2.0
+    found = texts(noisy)["What this study can find"]
+    assert "true difference of 3.0 points with n (2.0 to 8.0)." in found
+    assert "With m not even the largest possible difference would be found reliably." in found
+    assert found.endswith("With m no number of seeds is enough for ± 0.5 points on these images.")
+    noisy.power.loc[1, ["detectable", "detectable_most"]] = 1.4, 2.0
+    found = texts(noisy)["What this study can find"]
+    assert "With m, n not even" in found and "in brackets" not in found
+
+
+def test_more_training_images_may_be_said_to_add_error():
+    worse = study()
+    worse.scaling["exponent"] = -0.1
+    assert "twice the training images give 7 % more error with m" in texts(worse)["More data"]
+
+
+def test_partitions_are_tested_once_for_all_models():
+    lucky = study()
+    partition = lucky.variance["source"] == "partition"
+    lucky.variance.loc[partition, "p"] = 0.04, 0.5
+    found = texts(lucky)["Partitions"]
+    assert "not found to differ" in found
+    assert "p = 0.08 with m, p = 0.5 with n, adjusted for the number of models" in found
+    lucky.variance.loc[partition, "p"] = 0.01, 0.5
+    assert "beyond the seed with m (p = 0.02 with m" in texts(lucky)["Partitions"]
 
 
 def test_weak_and_few_judges_suspect_no_label_and_it_is_said_why():
@@ -296,6 +333,6 @@ def test_names_that_suggest_groups_are_told_where_no_groups_are_given():
 def test_a_study_without_halves_of_comparable_runs_says_how_far_the_list_is_reliable():
     whole = study().reliability
     said = " ".join(texts(study(reliability=whole[whole["score"] == "hardness"])).values())
-    assert "halves of the runs share 70 %" in said and "counting wrong runs" not in said
+    assert "halves of the runs share 70 %" in said and "how many runs are wrong" not in said
     said = " ".join(texts(study(reliability=whole[:0])).values())
     assert "too few runs or images to say how reliable" in said

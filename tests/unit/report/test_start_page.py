@@ -10,10 +10,13 @@ from conftest import ROOT
 from docutils.core import publish_parts
 from jinja2 import Environment
 
+from describe_study import outcomes
 from study.errors import StudyError
+from study.files import write_json
 from study.report.findings import Finding
 from study.report.shown_page import shown_page
 from study.report.start_page import (
+    again,
     computed_with,
     configuration,
     data,
@@ -23,6 +26,7 @@ from study.report.start_page import (
     started,
     table,
 )
+from study.runs.run import run_of
 
 
 class Category:
@@ -164,7 +168,7 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
     text = data(manifest, partitions, {"v1": 6}, pairs, problems, True)
     assert "birds: 9 images of 8×8 pixels, colour, 2 classes (a, b)." in text
     assert "Nearly the same as another image: 3 images, in 2 pairs." in text
-    assert "data/problems.csv has reasons for: 4 unusable, 3 converted." in text
+    assert "data/problems.csv, which says why: 4 unusable, 3 converted." in text
     assert "They have one role in all partitions" in text and "may train on one" not in text
     parted = data(manifest, partitions, {"v1": 6}, pairs[:0], {}, False)
     assert "problems.csv" not in parted and "A run may train on one" in parted
@@ -225,3 +229,23 @@ def test_weights_that_were_trained_elsewhere_are_said_with_what_seeds_vary(recip
     for fragment in [*fragments, "abababababababab…", "may have been among those", "test images"]:
         assert fragment in text
     assert started("m", [{"model": "m", "recipe": recipe}]) is None
+
+
+def test_a_run_is_told_as_it_was_measured_not_as_its_training_ended(tmp_path):
+    run = run_of(tmp_path, "v1", "cnn2", 42)
+    run.folder.mkdir(parents=True)
+    write_json(run.folder / "run.json", {"status": "ok"})
+    write_json(run.folder / "metrics.json", {"status": "no better than chance"})
+    assert outcomes([run], {"v1": 70}).to_numpy().tolist() == [
+        ["v1", "cnn2", 42, "no better than chance", 70]
+    ]
+
+
+def test_a_study_in_a_folder_of_its_own_says_where_each_command_is_typed():
+    repository = {"commit": "0f1e", "dirty": False, "lock": None}
+    here, apart = (again(["a.yaml"], repository, apart=apart) for apart in (False, True))
+    assert "folder:" not in here and "snakemake --report --configfile a.yaml" in here
+    words = ["# In the project's folder:", "git checkout 0f1e", "make setup", "# In the study's"]
+    words += ["snakemake --cores 4", "snakemake --report"]
+    places = [apart.index(word) for word in words]
+    assert places == sorted(places)

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -118,10 +119,13 @@ def _report(
     source: Source, listing: Listing, kept: list[Listed], problems: list[tuple[str, ...]]
 ) -> None:
     kinds = [problem[3] for problem in problems]
+    reasons = Counter(problem[4] for problem in problems if problem[3] == CONVERTED).most_common(1)
+    most = "".join(f" (most often: {reason})" for reason, _ in reasons)
     ignored = ", ".join(f"{count} {what}" for what, count in sorted(listing.ignored.items()))
     print(
         f"took {len(kept):,} images of {len(listing.classes)} classes from {source.images}; "
-        f"{kinds.count(CONVERTED):,} were converted, {kinds.count(UNUSABLE):,} cannot be used, "
+        f"{kinds.count(CONVERTED):,} were converted{most}, "
+        f"{kinds.count(UNUSABLE):,} cannot be used, "
         f"{listing.ignored.total():,} other files were left alone"
         f"{f' ({ignored})' if ignored else ''}",
         file=sys.stderr,

@@ -65,7 +65,8 @@ def no_better_than_neighbours(results: Results) -> list[Finding]:
         f"{'is' if len(weak) == 1 else 'are'} not "
         "shown to be better than naming the class of the most similar training image, at "
         f"{SIDE}×{SIDE} pixels: {', '.join(names)}{', and more' if len(weak) > len(names) else ''}."
-        " Such a model has learnt little. If it is a network, look at its epochs and learning rate."
+        " With few test images even a better model may not be shown to be. Where they are many, a "
+        "network has learnt little: look at its epochs and learning rate."
     )
     return [Finding("Nearest neighbours", text, "Results")]
 
@@ -130,29 +131,34 @@ def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -
             other = row.b if row.a == name else row.a
             model, combo = (within, other) if compared == "combos" else (other, within)
             undecided.append(f"{model} on {combo} ({percent(accuracies[model, combo])})")
+    apart = ""
+    if groups["model"].nunique() > 1 and groups["combo"].nunique() > 1:
+        apart = " Groups that differ in both combo and model are not compared."
     if undecided:
         return (
             f" Whether it is better than {', '.join(undecided)} is undecided: with "
-            f"{counted(int(group['n_seeds']), 'seed')} such a difference may be chance."
+            f"{counted(int(group['n_seeds']), 'seed')} such a difference may be chance.{apart}"
         )
     if not beaten:
         return ""
-    return f" It is better than all that it was compared with: {', '.join(beaten)}."
+    return f" It is better than all that it was compared with: {', '.join(beaten)}.{apart}"
 
 
 def more_data(scaling: pd.DataFrame) -> list[Finding]:
-    """Return how much error twice the training images would save."""
+    """Return how much error twice the training images would save, or add."""
     if scaling.empty:
         text = "All combos have one size, so the study cannot say what more training images bring."
         return [Finding("More data", text, "Comparisons")]
     gains = []
     for row in scaling.itertuples():
-        gain = f"{percent(1 - 2**-row.exponent, 0)} less error with {row.model}"
+        saved = 1 - 2**-row.exponent
+        gain = f"{percent(abs(saved), 0)} {'less' if saved >= 0 else 'more'} error with {row.model}"
         if not math.isnan(row.low):
-            gain += f" ({100 * (1 - 2**-row.low):.0f} to {100 * (1 - 2**-row.high):.0f})"
+            ends = sorted(2**-exponent - 1 for exponent in (row.low, row.high))
+            gain += f" (95 % interval: {' to '.join(f'{100 * end:+.0f} %' for end in ends)})"
         gains.append(gain)
     text = (
-        f"By a power law, twice the training images give {', '.join(gains)}; 95 % intervals over "
+        f"By a power law, twice the training images give {', '.join(gains)}. Intervals are over "
         "seeds. A recipe that counts epochs also takes more steps with more images."
     )
     return [Finding("More data", text, "Comparisons")]

@@ -23,16 +23,17 @@ def uneven_classes(results: Results) -> list[Finding]:
         f"{largest} is {percent(shares.iloc[0])} of the images and {shares.index[-1]} "
         f"{percent(shares.iloc[-1])}. Always naming {largest} reaches {percent(shares.iloc[0])} "
         "accuracy: a model has to beat this baseline. Look also at the measures in which each "
-        "class counts the same"
+        "class counts the same."
     )
     pairs = results.comparisons
     real = [
-        f"by {name} {int((of_measure['verdict'] != 'undecided').sum()):,}"
+        f"{int((of_measure['verdict'] != 'undecided').sum()):,} by {name}"
         for measure, name in BY_CLASS.items()
         if len(of_measure := pairs[pairs["measure"] == measure])
     ]
     n = (pairs["measure"] == "balanced_accuracy").sum()
-    text += f": of {n:,} differences count as real {', '.join(real)}." if real else "."
+    if real:
+        text += f" Real among {counted(int(n), 'difference')}: {', '.join(real)}."
     return [Finding("Uneven classes", text, "Results")]
 
 

@@ -149,40 +149,58 @@ def power(table: pd.DataFrame) -> list[Finding]:
     rows = of_accuracy(table, "combos").dropna(subset=["detectable"])
     if rows.empty:
         return []
-    detectable = ", ".join(
-        _at_least(
-            *(row.detectable, row.within),
-            f" ({interval(row.detectable_low, min(row.detectable_high, 1.0))})",
-        )
-        for row in rows.itertuples()
-    )
-    hardest = ", ".join(_at_least(row.detectable_most, row.within) for row in rows.itertuples())
     text = (
-        f"With {counted(int(rows['n_seeds'].max()), 'seed')}, and adjusted for "
-        f"{counted(int(rows['n_pairs'].max()), 'pair')}, four of five studies like this one find a "
-        "true difference between two combos, for the pair in the middle, that is at least "
-        f"{detectable}. The range in brackets is there because the noise itself is an estimate. "
-        f"For the pair that is hardest to decide: {hardest}."
+        f"This study has {counted(int(rows['n_seeds'].max()), 'seed')}, and is adjusted for "
+        f"{counted(int(rows['n_pairs'].max()), 'pair')}. {_middle_pair(rows)} {_hardest_pair(rows)}"
+        f"{_seeds_needed(rows.dropna(subset=['seeds_needed']))}"
     )
-    needed = ", ".join(
-        "no number of seeds suffices on these images"
-        if math.isinf(row.seeds_needed)
-        else f"{row.seeds_needed:.0f} with {row.within}"
-        for row in rows.dropna(subset=["seeds_needed"]).itertuples()
-    )
-    if needed:
-        text += (
-            f" Number of seeds with which an interval is at most ± "
-            f"{100 * rows['precision'].max():.1f} points in four of five cases: {needed}."
-        )
     return [Finding("What this study can find", text, "Comparisons")]
 
 
-def _at_least(difference: float, model: str, uncertainty: str = "") -> str:
-    """Return a difference that is found with a model, which may be more than there can be."""
-    if difference < 1:
-        return f"{100 * difference:.1f} points with {model}{uncertainty}"
-    return f"larger than any accuracy with {model}"
+def _middle_pair(rows: pd.DataFrame) -> str:
+    """Return which differences of the pair in the middle are found; some may be no accuracy's."""
+    found = ", ".join(
+        f"{100 * row.detectable:.1f} points with {row.within} "
+        f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
+        for row in rows[rows["detectable"] < 1].itertuples()
+    )
+    none = ", ".join(rows.loc[rows["detectable"] >= 1, "within"])
+    text = (
+        "For the pair of combos in the middle, four of five such studies find a true difference of "
+        f"{found}. The noise is itself an estimate, which gives the range in brackets."
+        if found
+        else ""
+    )
+    return f"{text}{' ' if text and none else ''}" + (
+        f"With {none} not even the largest possible difference would be found reliably."
+        if none
+        else ""
+    )
+
+
+def _hardest_pair(rows: pd.DataFrame) -> str:
+    found = ", ".join(
+        f"{100 * row.detectable_most:.1f} with {row.within}"
+        if row.detectable_most < 1
+        else f"more than any accuracy with {row.within}"
+        for row in rows[rows["detectable"] < 1].itertuples()
+    )
+    return f"The pair that is hardest to decide takes {found}." if found else ""
+
+
+def _seeds_needed(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    width = f"{100 * rows['precision'].max():.1f}"
+    some = rows[~rows["seeds_needed"].map(math.isinf)]
+    none = ", ".join(rows.loc[rows["seeds_needed"].map(math.isinf), "within"])
+    needed = ", ".join(
+        f"{row.seeds_needed:.0f} seeds with {row.within}" for row in some.itertuples()
+    )
+    text = f" To have intervals of at most ± {width} points takes {needed}." if needed else ""
+    if none:
+        text += f" With {none} no number of seeds is enough for ± {width} points on these images."
+    return text
 
 
 def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:

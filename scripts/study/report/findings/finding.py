@@ -15,7 +15,7 @@ class Finding(NamedTuple):
     Attributes:
         subject: what it is about, some words.
         text: plain sentences.
-        chapter: of the report, that shows it.
+        chapter: name of the report's chapter that shows it.
     """
 
     subject: str

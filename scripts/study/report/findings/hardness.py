@@ -43,7 +43,7 @@ def _reliability(reliability: pd.DataFrame) -> str:
     # Comparable runs may be too few for halves.
     if "error_rate" in halves.index:
         count = percent(halves.loc["error_rate", top], 0)
-        text += f" Lists made by counting wrong runs share {count}."
+        text += f" Ranked by how many runs are wrong, the two lists would share {count}."
     return text
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from study.comparison.intervals import CONFIDENCE
+from study.comparison.intervals import CONFIDENCE, holm
 from study.report.findings.finding import (
     Finding,
     Results,
@@ -16,11 +16,17 @@ def partitions(variance: pd.DataFrame) -> list[Finding]:
     rows = variance[variance["source"] == "partition"].dropna(subset=["p"])
     if rows.empty:
         return []
-    p_values = ", ".join(f"p = {row.p:.2g} with {row.model}" for row in rows.itertuples())
-    differ = rows.loc[rows["p"] <= 1 - CONFIDENCE, "model"].tolist()
+    adjusted = holm(rows["p"].to_numpy())
+    p_values = ", ".join(
+        f"p = {p:.2g} with {model}" for model, p in zip(rows["model"], adjusted, strict=True)
+    )
+    if len(rows) > 1:
+        p_values += ", adjusted for the number of models"
+    differ = rows.loc[adjusted <= 1 - CONFIDENCE, "model"].tolist()
     text = (
         f"Which partition a model is trained on matters beyond the seed with {', '.join(differ)} "
-        f"({p_values})."
+        f"({p_values}). This is one test of all partitions together. A pair of them may still be "
+        "undecided, because all pairs of the study are adjusted for one another."
         if differ
         else f"Partitions were not found to differ by more than seeds do ({p_values})."
     )

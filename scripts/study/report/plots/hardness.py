@@ -1,7 +1,9 @@
 """Figures of the images that stay hard."""
 
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -15,6 +17,9 @@ from study.report.plots.style import (
     set_title,
 )
 from study.report.plots.texts import shortened
+
+# A cell of one image is to be seen, too.
+_GREYS = ListedColormap(plt.get_cmap("Greys")(np.linspace(0.25, 1, 256)))
 
 
 def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
@@ -32,7 +37,7 @@ def hardness_map_figure(table: pd.DataFrame, title: str) -> Figure:
         figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.6), sharex=True, sharey=True)
         x, y = judged["p_label_std"].fillna(0), judged["p_label_mean"]
         grid = {"gridsize": 40, "extent": (0, 0.5, 0, 1), "linewidths": 0.1}
-        dense = left.hexbin(x, y, bins="log", cmap="Greys", mincnt=1, **grid)
+        dense = left.hexbin(x, y, bins="log", cmap=_GREYS, mincnt=1, **grid)
         wrong = right.hexbin(
             x, y, judged["error_rate"], cmap="cividis", vmin=0, vmax=1, mincnt=1, **grid
         )

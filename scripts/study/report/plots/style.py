@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 
 from study.files import atomic_path
 from study.report.plots.texts import shortened, text_inches, wrapped
@@ -136,11 +136,25 @@ def legend_below(figure: Figure, handles: Sequence[Artist], title: str | None = 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write the figure in the format of the path's suffix, atomically, undated, then close it."""
+    _without_formulas(figure)
     with atomic_path(path) as temporary, plt.rc_context(STYLE):
         figure.savefig(
             temporary, metadata={"Date": None} if temporary.suffix == ".svg" else None, dpi=150
         )
     plt.close(figure)
+
+
+def _without_formulas(figure: Figure) -> None:
+    """Let no logarithmic axis or colour bar label its ticks with formulas, which `STYLE` shows raw.
+
+    Matplotlib labels the ticks between powers of ten too where an axis spans few of them.
+    """
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatter):
+                axis.set_major_formatter(log_label)
+            if isinstance(axis.get_minor_formatter(), LogFormatter):
+                axis.set_minor_formatter(NullFormatter())
 
 
 def message_figure(message: str) -> Figure:

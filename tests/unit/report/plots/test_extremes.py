@@ -27,7 +27,7 @@ from study.report.plots.models import lr_find_figure
 from study.report.plots.near_duplicates import near_duplicates_figure
 from study.report.plots.roc import roc_figure
 from study.report.plots.runs import confusion_matrix_figure, mistakes_figure
-from study.report.plots.style import log_label, log_ticks, message_figure
+from study.report.plots.style import log_label, log_ticks, message_figure, save_figure
 from study.report.plots.texts import shortened, text_inches, wrapped
 from study.report.plots.tuning import trials_figure
 from study.runs.gradcam_maps import GradcamMaps
@@ -318,3 +318,21 @@ def test_texts_are_wrapped_to_a_width_at_blanks_where_there_are_any():
     assert wrapped("猫科動物", text_inches("猫科", 10), 10) == "猫科\n動物"
     assert wrapped("up to 5 %", text_inches("up to 5", 10), 10) == "up to\n5\u00a0%"
     assert wrapped("one two three four", text_inches("one two", 10), 10, 1) == "one t…"
+
+
+@pytest.mark.parametrize("most", [2, 6, 40])
+def test_no_formula_is_written_beside_a_colour_bar_of_few_images(most, tmp_path):
+    values = np.repeat(np.linspace(0.05, 0.95, most), np.arange(1, most + 1))
+    table = {"p_label_mean": values, "p_label_std": values / 2, "error_rate": values}
+    save_figure(hardness_map_figure(pd.DataFrame(table), "hard images"), tmp_path / "map.svg")
+    text = (tmp_path / "map.svg").read_text()
+    assert "mathdefault" not in text and "Images" in text
+
+
+def test_no_formula_is_written_on_a_log_axis_of_any_figure(tmp_path):
+    figure, axes = plt.subplots()
+    axes.plot([2, 5], [2000, 70000])
+    axes.set(xscale="log", yscale="log")
+    save_figure(figure, tmp_path / "log.svg")
+    text = (tmp_path / "log.svg").read_text()
+    assert "mathdefault" not in text and ">10⁴<" in text
