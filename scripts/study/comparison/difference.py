@@ -227,7 +227,8 @@ def _method(found: Difference, main: Spread, n_seeds: int) -> str:
         what = "images" if found.images.single else "groups of images"
         return f"t over {found.images.n} {what}, wider than over seeds"
     of = "seeds and images" if found.images.times and n_seeds > 1 else "seeds"
-    pooled = "" if n_seeds >= ENOUGH_SEEDS else ", with pairs alike"
+    alone = n_seeds >= ENOUGH_SEEDS or found.seeds.freedom <= n_seeds - 1
+    pooled = "" if alone else ", with pairs alike"
     degrees = "1 degree" if main.freedom == 1 else f"{main.freedom:.3g} degrees"
     return f"t over {n_seeds} {of}{pooled}, {degrees} of freedom"
 

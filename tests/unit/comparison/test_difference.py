@@ -74,6 +74,8 @@ def test_few_seeds_take_the_noise_of_pairs_alike_also_a_pair_with_one_seed():
         assert row["high"] - row["difference"] == pytest.approx(half)
         assert row["seed_sd"] == 1 and row["effect"] == pytest.approx(row["difference"])
         assert "pairs alike, 8 degrees" in row["method"]
+    three = difference_row([gap] * 3, [IDS + 30 * s for s in range(3)], Spread(1, 2))
+    assert three["method"] == "t over 3 seeds and images, 2 degrees of freedom"  # no pair is alike
     five = difference_row([gap] * 5, [IDS + 30 * s for s in range(5)], Spread(1, 8))
     assert five["seed_sd"] == 0  # their own, and then the images' alone
     assert five["method"] == "t over 150 images, wider than over seeds"
