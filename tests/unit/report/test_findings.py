@@ -152,7 +152,7 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
         "v1+v2 (200 training images) minus v1 (100): +10.0 points"
     )
     assert found["Models"].startswith("On v1+v2, n minus m: +5.0 points (2.0 to 8.0; real)")
-    assert "13 % less error with m (95 % interval: -19 % to -7 %)" in found["More data"]
+    assert "13 % less error with m (7 to 19 %)" in found["More data"]
     assert found["What this study can find"] == (
         "This study has 2 seeds, and is adjusted for 9 pairs. For the pair of combos in the "
         "middle, four of five such studies find a true difference of 3.0 points with m (2.0 to "
@@ -188,8 +188,11 @@ def test_a_model_with_which_nothing_can_be_found_has_its_own_sentence():
 
 def test_more_training_images_may_be_said_to_add_error():
     worse = study()
-    worse.scaling["exponent"] = -0.1
-    assert "twice the training images give 7 % more error with m" in texts(worse)["More data"]
+    worse.scaling[["exponent", "low", "high"]] = -0.1, -0.2, 0.1
+    found = texts(worse)["More data"]
+    assert "give 7 % more error with m (15 % more to 7 % less)" in found
+    worse.scaling["high"] = -0.05
+    assert "7 % more error with m (4 to 15 %)" in texts(worse)["More data"]
 
 
 def test_partitions_are_tested_once_for_all_models():

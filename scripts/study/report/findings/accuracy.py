@@ -154,14 +154,21 @@ def more_data(scaling: pd.DataFrame) -> list[Finding]:
         saved = 1 - 2**-row.exponent
         gain = f"{percent(abs(saved), 0)} {'less' if saved >= 0 else 'more'} error with {row.model}"
         if not math.isnan(row.low):
-            ends = sorted(2**-exponent - 1 for exponent in (row.low, row.high))
-            gain += f" (95 % interval: {' to '.join(f'{100 * end:+.0f} %' for end in ends)})"
+            gain += f" ({_saved(1 - 2**-row.low, 1 - 2**-row.high)})"
         gains.append(gain)
     text = (
-        f"By a power law, twice the training images give {', '.join(gains)}. Intervals are over "
+        f"By a power law, twice the training images give {', '.join(gains)}; 95 % intervals over "
         "seeds. A recipe that counts epochs also takes more steps with more images."
     )
     return [Finding("More data", text, "Comparisons")]
+
+
+def _saved(low: float, high: float) -> str:
+    """Return an interval of the share of error that is saved, negative where error is added."""
+    if low < 0 < high:
+        return f"{-100 * low:.0f} % more to {100 * high:.0f} % less"
+    low, high = sorted((abs(low), abs(high)))
+    return f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
 def published(reproduction: pd.DataFrame | None) -> list[Finding]:
