@@ -74,8 +74,8 @@ def agreement(
         "" where labels are missing or are no classes of the study, and no image was learnt from.
     """
     warning = (
-        f"the model learnt from {learnt.sum():,} of {counted(len(learnt), 'image')}: what it says "
-        "of these is no test of it"
+        f"the model was trained or validated on {learnt.sum():,} of these "
+        f"{counted(len(learnt), 'image')}: what it says of them is no test of it"
         if learnt.any()
         else ""
     )

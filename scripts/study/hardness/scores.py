@@ -227,14 +227,16 @@ def mistakes_of_four(table: pd.DataFrame) -> str:
     """Return how many images four judges get wrong, as a sentence without a full stop.
 
     Args:
-        table: rows of what `hardness_table` returned, with `wrong_of_four`.
+        table: judged rows of what `hardness_table` returned, with `wrong_of_four`.
     """
     wrong = table["wrong_of_four"].dropna()
     if wrong.empty:
         return "No image has four judges of equal training size"
+    rest = len(table) - len(wrong)
+    fewer = f" (the other {rest:,} have fewer)" if rest else ""
     return (
-        f"Of {counted(len(wrong), 'image')} with four judges of equal training size, all four get "
-        f"{int((wrong == JUDGES).sum()):,} wrong, two or more {int((wrong >= 2).sum()):,}"
+        f"Of {counted(len(wrong), 'image')} with four judges of equal training size{fewer}, all "
+        f"four get {int((wrong == JUDGES).sum()):,} wrong, two or more {int((wrong >= 2).sum()):,}"
     )
 
 

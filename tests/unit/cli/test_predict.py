@@ -288,7 +288,7 @@ def test_folders_of_classes_are_labels_that_answers_are_counted_by(results, pict
     for path in pictures.iterdir():  # as no image of the study
         Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
     rows, said = predicted(capsys, pictures, "--results", results)
-    assert "learnt from" not in said
+    assert "validated on" not in said
     answers = [row["predicted"] for row in rows]
     wrong = next(name for name in CLASSES if name != answers[0])
     for number, label in enumerate([wrong, *answers[1:]]):
@@ -317,7 +317,7 @@ def test_images_that_the_run_learnt_from_are_known_and_no_part_of_its_accuracy(
         folder.mkdir(exist_ok=True)
         Image.fromarray(image).save(folder / f"{name}.png")
     rows, said = predicted(capsys, tmp_path, "--run", "v1/small/1", "--results", results)
-    assert "the model learnt from 2 of 5 images: what it says of these is no test of it" in said
+    assert "the model was trained or validated on 2 of these 5 images: what it says" in said
     right = sum(
         row["predicted"] == row["file"].split("/")[-2]
         for row in rows
@@ -327,7 +327,7 @@ def test_images_that_the_run_learnt_from_are_known_and_no_part_of_its_accuracy(
     _, said = predicted(
         capsys, tmp_path / "ant" / "0.png", "--run", "v1/small/1", "--results", results
     )
-    assert "learnt from 1 of 1 image" in said and "right" not in said
+    assert "validated on 1 of these 1 image" in said and "right" not in said
 
 
 def test_a_file_that_was_written_is_named(results, pictures, tmp_path, capsys):

@@ -65,8 +65,8 @@ def no_better_than_neighbours(results: Results) -> list[Finding]:
         f"{'is' if len(weak) == 1 else 'are'} not "
         "shown to be better than naming the class of the most similar training image, at "
         f"{SIDE}×{SIDE} pixels: {', '.join(names)}{', and more' if len(weak) > len(names) else ''}."
-        " With few test images even a better model may not be shown to be. Where they are many, a "
-        "network has learnt little: look at its epochs and learning rate."
+        " With few test images a better model may not be shown to be better. With many test "
+        "images, such a network has learnt little: look at its epochs and learning rate."
     )
     return [Finding("Nearest neighbours", text, "Results")]
 
@@ -136,7 +136,7 @@ def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -
         apart = " Groups that differ in both combo and model are not compared."
     if undecided:
         return (
-            f" Whether it is better than {', '.join(undecided)} is undecided: with "
+            f" Whether it is better than {' or '.join(undecided)} is undecided: with "
             f"{counted(int(group['n_seeds']), 'seed')} such a difference may be chance.{apart}"
         )
     if not beaten:
@@ -158,7 +158,8 @@ def more_data(scaling: pd.DataFrame) -> list[Finding]:
         gains.append(gain)
     text = (
         f"By a power law, twice the training images give {', '.join(gains)}; 95 % intervals over "
-        "seeds. A recipe that counts epochs also takes more steps with more images."
+        "seeds. These are shares of the error, not points. A recipe that counts epochs also takes "
+        "more steps with more images."
     )
     return [Finding("More data", text, "Comparisons")]
 

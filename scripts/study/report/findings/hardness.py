@@ -53,7 +53,9 @@ def _confusions(judged: pd.DataFrame, confusions: pd.DataFrame) -> str:
         pairs = ", ".join(
             f"{row.label} → {row.consensus} ({row.n:,})" for row in confusions.head(3).itertuples()
         )
-        text += f" The most frequent of the latter, as label → what most runs say: {pairs}."
+        text += (
+            f" The most frequent confusions among these, as label → what most runs say: {pairs}."
+        )
     return text
 
 

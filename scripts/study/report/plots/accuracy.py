@@ -76,11 +76,12 @@ def accuracy_by_combo_figure(
         row[0].yaxis.set_major_formatter(percent)
         row[0].set_ylim(*limits)
         how = (
-            "Points: runs. Bars: means over seeds. Lines: 95 % t-intervals of the mean; an arrow "
-            "says that one goes on beyond the picture."
+            "Points: runs. Bars: means over seeds. Lines: 95 % t-intervals of the mean, "
+            "never narrower than Wilson's over all answers; an arrow says that one goes on beyond "
+            "the picture."
         )
-        if (summary.groupby(["combo", "model"])[list(panels)].nunique() == 1).any(axis=None):
-            how += " No line where there is one seed, or seeds that agree by chance."
+        if (summary.groupby(["combo", "model"])[list(panels)].count() == 1).any(axis=None):
+            how += " No line where there is one seed."
         if baselines is not None:
             how += _reached(baselines, limits)
         legend_below(figure, row[-1].get_legend_handles_labels()[0], wrapped(how, 0.9 * size[0], 9))
