@@ -116,7 +116,8 @@ def _chosen(arguments: argparse.Namespace) -> list[Run]:
         val = runs[0].metrics["val"]
         how = (
             f"{runs[0].name}, the best on its validation images "
-            f"({percentage(val[ACCURACY])} of {val['n']:,})"
+            f"({percentage(val[ACCURACY])} of {val['n']:,}; combos have different ones, so name "
+            "another by --run, or all seeds by --combo and --model)"
         )
     temperatures = [run.metrics["temperature"] for run in runs]
     calibrated = "not calibrated: no validation images"

@@ -232,11 +232,12 @@ def mistakes_of_four(table: pd.DataFrame) -> str:
     wrong = table["wrong_of_four"].dropna()
     if wrong.empty:
         return "No image has four judges of equal training size"
-    rest = len(table) - len(wrong)
+    rest, n_all = len(table) - len(wrong), int((wrong == JUDGES).sum())
     fewer = f" (the other {rest:,} have fewer)" if rest else ""
     return (
-        f"Of {counted(len(wrong), 'image')} with four judges of equal training size{fewer}, all "
-        f"four get {int((wrong == JUDGES).sum()):,} wrong, two or more {int((wrong >= 2).sum()):,}"
+        f"Of {counted(len(wrong), 'image')} with four judges of equal training size{fewer}, "
+        f"{n_all:,} {'is' if n_all == 1 else 'are'} wrong for all four, "
+        f"{int((wrong >= 2).sum()):,} for two or more"
     )
 
 

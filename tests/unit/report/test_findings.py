@@ -58,7 +58,7 @@ def comparisons(seeds, combos, partitions, models) -> pd.DataFrame:
 
 def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFrame]:
     power = [
-        ("combos", m, "accuracy", 0.01, 2, 9, 0.03, 0.02, 0.08, 0.07, 0.005, 40) for m in models
+        ("combos", m, "accuracy", 0.01, 6, 2, 9, 0.03, 0.02, 0.08, 0.07, 0.005, 40) for m in models
     ]
     variance = [
         (m, source, 0.01, 0.005, 0.03, p)
@@ -68,8 +68,8 @@ def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFram
     scaling = [(m, 0.2, 0.1, 0.3) for m in models]
     return {
         "power": table(
-            "compared within measure sd n_seeds n_pairs detectable detectable_low detectable_high "
-            "detectable_most precision seeds_needed",
+            "compared within measure sd freedom n_seeds n_pairs detectable detectable_low "
+            "detectable_high detectable_most precision seeds_needed",
             power if many_seeds and many_combos else [],
         ),
         "variance": table("model source sd low high p", variance if many_seeds else []),
@@ -149,7 +149,8 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
     assert found["Differences"].startswith("7 of 9 differences of accuracy are real at 5 %")
     assert "v1+v2 minus v1 with m, +10.0 points (0.0 to 20.0; real)" in found["Differences"]
     assert found["All the data against the least"].startswith(
-        "v1+v2 (200 training images) minus v1 (100): +10.0 points"
+        "v1+v2 has 200 training images, v1, v2 100. v1+v2: with m minus v1 +10.0 points (0.0 to "
+        "20.0; real), minus v2 +9.0 points (0.0 to 20.0; real); with n minus v1"
     )
     assert found["Models"].startswith("On v1+v2, n minus m: +5.0 points (2.0 to 8.0; real)")
     assert "13 % less error with m (7 to 19 %)" in found["More data"]
@@ -157,8 +158,8 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
         "This study has 2 seeds, and is adjusted for 9 pairs. For the pair of combos in the "
         "middle, four of five such studies find a true difference of 3.0 points with m (2.0 to "
         "8.0), 3.0 points with n (2.0 to 8.0). The noise is itself an estimate, which gives the "
-        "range in brackets. The pair that is hardest to decide takes 7.0 with m, 7.0 with n. To "
-        "have intervals of at most ± 0.5 points takes 40 seeds with m, 40 seeds with n."
+        "range in brackets. The pair that is hardest to decide takes 7.0 with m, 7.0 with n. By "
+        "this noise intervals of at most ± 0.5 points take 40 seeds with m, 40 seeds with n."
     )
     assert (
         "not found to differ" in found["Partitions"]
@@ -167,10 +168,13 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
     assert "share 70 % of their 1,000 hardest" in found["How reliable the list of hard images is"]
     assert (
         "Of 3 images with four judges" in found["Confusions"]
-        and "all four get 1 wrong, two or more 2." in found["Confusions"]
+        and "1 is wrong for all four, 2 for two or more." in found["Confusions"]
         and "cat → dog (3)" in found["Confusions"]
     )
-    assert "On 1 image " in found["Suspect labels"] and "doubt 2 labels" in found["Suspect labels"]
+    assert (
+        "On 1 image " in found["Suspect labels"]
+        and "three of the four doubt 2 labels" in found["Suspect labels"]
+    )
 
 
 def test_a_model_with_which_nothing_can_be_found_has_its_own_sentence():
@@ -184,6 +188,21 @@ def test_a_model_with_which_nothing_can_be_found_has_its_own_sentence():
     noisy.power.loc[1, ["detectable", "detectable_most"]] = 1.4, 2.0
     found = texts(noisy)["What this study can find"]
     assert "With m, n not even" in found and "in brackets" not in found
+
+
+def test_where_few_seeds_show_the_noise_no_number_of_seeds_is_named():
+    few = study()
+    few.power["freedom"] = [1, 6]
+    found = texts(few)["What this study can find"]
+    assert "take 40 seeds with n. How many seeds" in found
+    assert "± 0.5 points take with m cannot be said" in found
+
+
+def test_unequal_noise_is_told_where_it_is_more_than_chance():
+    for seeds, told in (((1, 2), False), (range(12), True)):
+        noisy = study(seeds=tuple(seeds))
+        noisy.comparisons.loc[0, "seed_sd"] = 0.1
+        assert ("Unequal noise" in texts(noisy)) == told
 
 
 def test_more_training_images_may_be_said_to_add_error():

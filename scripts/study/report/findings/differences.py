@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import pandas as pd
+from scipy.special import fdtrc
 
 from study.comparison.claims import VERDICTS
 from study.comparison.intervals import CONFIDENCE
@@ -13,6 +14,9 @@ from study.wording import counted, real_differences
 
 _FEW_TEST_IMAGES = 500
 _UNEQUAL = 2.0
+_ABOUT_AS_SMALL = 1.05
+# With fewer degrees of freedom a standard deviation may be several times what it seems.
+_FEW_DEGREES = 3
 
 
 class _Pair(NamedTuple):
@@ -107,21 +111,26 @@ def _sizes(runs: pd.DataFrame) -> pd.Series:
 
 
 def _most_data(results: Results) -> list[Finding]:
-    """Return how the combo with the most training images differs from that with the fewest."""
+    """Return how the combo with the most training images differs from those with the fewest.
+
+    Partitions of one size are all named: one of them alone may be the easiest or the hardest.
+    """
     sizes = _sizes(results.runs)
-    if sizes.nunique() < 2:
+    if sizes.empty:
         return []
-    most, least = sizes.idxmax(), sizes.idxmin()
+    most, small = sizes.idxmax(), sizes[sizes <= _ABOUT_AS_SMALL * sizes.min()]
     texts = []
     for model in results.runs["model"].unique():
         rows = of_accuracy(results.comparisons, "combos", model)
-        both = rows[rows["a"].isin([most, least]) & rows["b"].isin([most, least])]
-        texts += [f"{pair.text()} with {model}" for pair in _pairs(both, better=most)]
-    if not texts:
+        rows = rows[(rows["a"] == most) | (rows["b"] == most)]
+        pairs = [pair for pair in _pairs(rows, better=most) if pair.worse in small.index]
+        minus = ", ".join(f"minus {pair.worse} {pair.text()}" for pair in pairs)
+        texts += [f"with {model} {minus}"] if pairs else []
+    if most in small.index or not texts:
         return []
     text = (
-        f"{most} ({sizes[most]:,.0f} training images) minus {least} ({sizes[least]:,.0f}): "
-        f"{', '.join(texts)}; 95 % intervals."
+        f"{most} has {sizes[most]:,.0f} training images, {', '.join(small.index)} "
+        f"{small.mean():,.0f}. {most}: {'; '.join(texts)}. Intervals are 95 % ones."
     )
     return [Finding("All the data against the least", text, "Comparisons")]
 
@@ -192,12 +201,19 @@ def _seeds_needed(rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     width = f"{100 * rows['precision'].max():.1f}"
+    rough = ", ".join(rows.loc[rows["freedom"] < _FEW_DEGREES, "within"])
+    rows = rows[rows["freedom"] >= _FEW_DEGREES]
     some = rows[~rows["seeds_needed"].map(math.isinf)]
     none = ", ".join(rows.loc[rows["seeds_needed"].map(math.isinf), "within"])
     needed = ", ".join(
         f"{row.seeds_needed:.0f} seeds with {row.within}" for row in some.itertuples()
     )
-    text = f" To have intervals of at most ± {width} points takes {needed}." if needed else ""
+    text = f" By this noise intervals of at most ± {width} points take {needed}." if needed else ""
+    if rough:
+        text += (
+            f" How many seeds intervals of ± {width} points take with {rough} cannot be said: too "
+            "few seeds show the noise."
+        )
     if none:
         text += f" With {none} no number of seeds is enough for ± {width} points on these images."
     return text
@@ -210,7 +226,9 @@ def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:
     for within, family in rows.groupby("within", sort=False):
         sd = family["seed_sd"]
         most, least = family.loc[sd.idxmax()], family.loc[sd.idxmin()]
-        if most["seed_sd"] > _UNEQUAL * least["seed_sd"] > 0:
+        if most["seed_sd"] > _UNEQUAL * least["seed_sd"] > 0 and _beyond_chance(
+            most, least, sd.nunique()
+        ):
             parts.append(
                 f"{most['a']} and {most['b']} by {100 * most['seed_sd']:.1f} points, {least['a']} "
                 f"and {least['b']} by {100 * least['seed_sd']:.1f} ({within})"
@@ -222,6 +240,16 @@ def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:
         "verdict uses the noise of pairs of its own kind."
     )
     return [Finding("Unequal noise", text, "Comparisons")]
+
+
+def _beyond_chance(most: pd.Series, least: pd.Series, n: int) -> bool:
+    """Tell whether two variances differ by more than chance, the extremes of n different ones.
+
+    By the F-test of their ratio, times the number of ordered pairs (Bonferroni).
+    """
+    degrees = (max(1, row["n_seeds"] - 1) for row in (most, least))
+    p = fdtrc(*degrees, (most["seed_sd"] / least["seed_sd"]) ** 2)
+    return bool(n * (n - 1) * p <= 1 - CONFIDENCE)
 
 
 def little_to_go_by(results: Results) -> list[Finding]:

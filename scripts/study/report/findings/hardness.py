@@ -66,7 +66,7 @@ def _suspects(judged: pd.DataFrame) -> str:
     agreed = int((judged["kind"] == KINDS[0]).sum())
     doubted = int(judged["cl_issue"].eq(True).sum())  # it may be missing
     return (
-        f"On {counted(agreed, 'image')} all four judges name the same other class; three of four "
-        f"doubt {counted(doubted, 'label')} by confident learning. Both are reasons to look, not "
-        "proofs."
+        f"On {counted(agreed, 'image')} all four judges name the same other class; at least "
+        f"three of the four doubt {counted(doubted, 'label')} by confident learning. Both "
+        "are reasons to look, not proofs."
     )

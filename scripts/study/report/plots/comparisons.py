@@ -65,7 +65,7 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
             image = _draw_panel(axes, *panel, most)
         figure.colorbar(image, ax=grid, label="Difference of accuracy, points", shrink=0.8)
         found = real_differences(decided, len(pairs))
-        set_title(figure, f"{found} (bold: p ≤ 5 %, Holm; grey: undecided)")
+        set_title(figure, f"{found} (bold: p ≤ 5 %, Holm; grey, in brackets: undecided)")
     return figure
 
 
