@@ -253,11 +253,19 @@ def test_what_strong_judges_find_is_that_of_the_reference_files():
     assert tests["hardness"].idxmax() == 2405
 
 
-def test_the_whole_training_of_s4_is_that_of_the_reference_files():
-    history = pd.read_csv(ROOT / "results/reference/whole_trainings/resnet9/history.csv")
-    (curve,) = read_yaml(ROOT / "config/published.yaml")["S4"]["curves"]
+@pytest.mark.parametrize(
+    ("system", "model", "tolerance", "epochs"),
+    [
+        ("S4", "resnet9", 0.002, (4, 8, 12, 16, 20, 24)),
+        ("S3", "dilated_separable", 0.01, (10, 20, 30, 40, 60, 80)),
+    ],
+)
+def test_a_whole_training_is_that_of_the_reference_files(system, model, tolerance, epochs):
+    history = pd.read_csv(ROOT / f"results/reference/whole_trainings/{model}/history.csv")
+    (curve,) = read_yaml(ROOT / "config/published.yaml")[system]["curves"]
     ours, published, text = history["test_accuracy"], curve["values"], documentation()
-    assert len(ours) == len(published) == 24 and abs(ours.iloc[-1] - published[-1]) < 0.002
-    for name, values in (("S4, published", published), ("resnet9, ours", list(ours))):
-        cells = " | ".join(f"{100 * values[epoch - 1]:.1f} %" for epoch in (4, 8, 12, 16, 20, 24))
+    assert len(ours) == len(published) == epochs[-1]
+    assert abs(ours.iloc[-1] - published[-1]) < tolerance
+    for name, values in ((f"{system}, published", published), (f"{model}, ours", list(ours))):
+        cells = " | ".join(f"{100 * values[epoch - 1]:.1f} %" for epoch in epochs)
         assert f"| {name} | {cells} |" in text
