@@ -84,12 +84,7 @@ def main(arguments: argparse.Namespace) -> None:
     config, tree = json.loads(arguments.config), ResultsTree(Path(arguments.runs).parent)
     runs = read_runs(arguments.runs)
     n_train = training_sizes(runs)
-    records = [
-        run.record
-        | {"combo": run.combo, "model": run.model, "seed": run.seed}
-        | {"n_train": n_train[run.combo]}
-        for run in runs
-    ]
+    records = [run.record | {"model": run.model} for run in runs]
     results = read_results(
         tree,
         outcomes(runs, n_train),

@@ -79,6 +79,9 @@ rule embed:
         " > {log:q} 2>&1"
 
 
+GALLERY_MAP = config.get("gallery_map", "pca")
+
+
 # Which images are alike, for the list of hard images and the gallery.
 rule find_neighbours:
     input:
@@ -97,11 +100,11 @@ rule find_neighbours:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000 if config.get("gallery_map", "pca") == "umap" else 2000,
+        mem_mb=4000 if GALLERY_MAP == "umap" else 2000,
         runtime=30,
     params:
         code=code("find_neighbours.py"),
-        map_by=config.get("gallery_map", "pca"),
+        map_by=GALLERY_MAP,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/find_neighbours.py"'
         " --code {params.code:q}"

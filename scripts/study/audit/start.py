@@ -40,7 +40,7 @@ def own_cores(cores: int | None) -> int | None:
     Args:
         cores: what the user gave, such as the `--cores 4` of the README; None on a cluster.
     """
-    return cores and min(cores, os.cpu_count() or cores)
+    return cores and min(cores, machine()["cpus"])
 
 
 def given_configfiles(configfiles: Sequence[str]) -> list[str]:

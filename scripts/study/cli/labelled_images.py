@@ -1,19 +1,18 @@
 """What predictions of images are worth: labels by sub-folder, and images that the study knows."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from study.data.corrected import content_of
 from study.data.datasets.image_names import composed
 from study.files import read_array
 from study.runs.run import Run
 from study.wording import counted, percentage
 
 _MOST_CONFUSIONS = 5
-_BLOCK = 1024
 
 
 def label_names(given: Sequence[str], paths: Sequence[Path]) -> list[str]:
@@ -32,16 +31,11 @@ def image_ids_of(images: np.ndarray, known: np.ndarray) -> np.ndarray:
         images: uint8, n×H×W×C.
         known: uint8, N×H×W×C; of the study, may lie on disk.
     """
-    wanted = {_digest(image): -1 for image in images}
-    for start in range(0, len(known), _BLOCK):
-        for image_id, image in enumerate(known[start : start + _BLOCK], start):
-            if (digest := _digest(image)) in wanted:
-                wanted[digest] = image_id
-    return np.array([wanted[_digest(image)] for image in images])
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+    ids = dict.fromkeys(map(content_of, images), -1)
+    for image_id, image in enumerate(known):
+        if (content := content_of(image)) in ids:
+            ids[content] = image_id
+    return np.array([ids[content_of(image)] for image in images])
 
 
 def learnt_from(runs: Sequence[Run], images: np.ndarray, decoded: Path) -> np.ndarray:
@@ -79,22 +73,19 @@ def agreement(
         if learnt.any()
         else ""
     )
-    if not set(labels) <= set(classes):
+    if learnt.all() or not set(labels) <= set(classes):
         return warning
     answers = [classes[k] for k in probabilities.argmax(axis=1)]
-    pairs = [
-        f"{label} → {answer}" if label != answer else ""
-        for label, answer in zip(labels, answers, strict=True)
+    new = [
+        (label, answer)
+        for label, answer, old in zip(labels, answers, learnt, strict=True)
+        if not old
     ]
-    if learnt.all():
-        return warning
-    new = [pair for pair, old in zip(pairs, learnt, strict=True) if not old]
-    right = new.count("")
-    others = " other" if warning else ""
-    said = f"labels by sub-folder: {right:,} of {len(new):,}{others} "
-    said += f"image{'s' * (len(new) != 1)} right ({percentage(right / len(new))})"
-    most = Counter(filter(None, new)).most_common(_MOST_CONFUSIONS)
+    pairs = Counter(f"{label} → {answer}" for label, answer in new if label != answer)
+    n, right, other = len(new), len(new) - pairs.total(), "other " if warning else ""
+    said = f"labels by sub-folder: {right:,} of {counted(n, f'{other}image')} right "
+    said += f"({percentage(right / n)})"
+    most = ", ".join(f"{pair} ({count:,})" for pair, count in pairs.most_common(_MOST_CONFUSIONS))
     if most:
-        shown = ", ".join(f"{pair} ({count:,})" for pair, count in most)
-        said += f"; most frequent confusions, label → predicted: {shown}"
+        said += f"; most frequent confusions, label → predicted: {most}"
     return f"{warning}\n{said}" if warning else said

@@ -16,7 +16,7 @@ from scipy.special import chdtri, stdtridf
 from study.comparison.intervals import CONFIDENCE, t_half_width
 
 ENOUGH_SEEDS = 5  # From this number of seeds on, a pair is judged by its own differences.
-_SAME_SIZE, _ABOUT_SIZE = 1.05, 1.9
+SAME_SIZE, _ABOUT_SIZE = 1.05, 1.9
 # A variance below this comes of rounding alone: accuracies on a billion images vary by more.
 _ROUNDING = 1e-20
 
@@ -82,12 +82,12 @@ def residual(table: np.ndarray) -> Spread:
     if freedom < 1:
         return UNKNOWN
     rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
-    return Spread(_unrounded(float(rest @ rest) / freedom), freedom)
+    return _measured(rest @ rest / freedom, freedom)
 
 
-def _unrounded(variance: float) -> float:
-    """Return a variance, 0 for one that rounding alone leaves of equal values."""
-    return 0.0 if variance < _ROUNDING else variance
+def _measured(variance: float, freedom: float) -> Spread:
+    """Return a variance and its degrees of freedom; what rounding leaves of equal values is 0."""
+    return Spread(0.0 if variance < _ROUNDING else float(variance), freedom)
 
 
 def interval_of_sum(parts: Sequence[Spread]) -> tuple[float, float]:
@@ -114,7 +114,7 @@ def spread_of_rows(table: np.ndarray) -> list[Spread]:
         table: float, G×S, S at least 2; without NaN.
     """
     n_seeds = table.shape[1]
-    own = Spread(_unrounded(float(table.mean(axis=0).var(ddof=1))), n_seeds - 1)
+    own = _measured(table.mean(axis=0).var(ddof=1), n_seeds - 1)
     return [own, *_around_the_mean(table)]
 
 
@@ -133,7 +133,7 @@ def spread_of_pairs(first: np.ndarray, second: np.ndarray | None = None) -> Spre
         noise = residual(tables[0])
         return Spread(2 * noise.variance, noise.freedom)
     gaps = np.subtract(*(table.mean(axis=0) for table in tables))
-    parts = [Spread(_unrounded(float(gaps.var(ddof=1))), len(gaps) - 1)]
+    parts = [_measured(gaps.var(ddof=1), len(gaps) - 1)]
     return summed(parts + [part for table in tables for part in _around_the_mean(table)])
 
 
@@ -154,7 +154,7 @@ def size_classes(sizes: Sequence[int]) -> list[int]:
     order = sorted(range(len(sizes)), key=sizes.__getitem__)
     classes: list[list[int]] = []
     for i in order:
-        if classes and sizes[i] <= _SAME_SIZE * sizes[classes[-1][0]]:
+        if classes and sizes[i] <= SAME_SIZE * sizes[classes[-1][0]]:
             classes[-1].append(i)
         else:
             classes.append([i])

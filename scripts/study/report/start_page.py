@@ -96,7 +96,7 @@ def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> s
 
     Args:
         config: of the study.
-        records: content of every run's `run.json`.
+        records: content of every run's `run.json`, and its `model`.
     """
     n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
     asked = config | {"models": model_names(config)}

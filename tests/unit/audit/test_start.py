@@ -80,5 +80,5 @@ def test_a_job_that_is_killed_has_a_line(end, said):
 
 
 def test_no_more_cores_are_counted_on_than_there_are(monkeypatch):
-    monkeypatch.setattr(start.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(start, "machine", lambda: {"cpus": 2})
     assert [start.own_cores(n) for n in (1, 2, 4, None)] == [1, 2, 2, None]

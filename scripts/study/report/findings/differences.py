@@ -1,6 +1,7 @@
 """Findings about differences: which are real, which could be found, and claims about them."""
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pandas as pd
@@ -8,13 +9,13 @@ from scipy.special import fdtrc
 
 from study.comparison.claims import VERDICTS
 from study.comparison.intervals import CONFIDENCE
+from study.comparison.spread import SAME_SIZE
 from study.data.names import EXTERNAL, OFFICIAL
 from study.report.findings.finding import Finding, Results, interval, of_accuracy, percent
 from study.wording import counted, real_differences
 
 _FEW_TEST_IMAGES = 500
 _UNEQUAL = 2.0
-_ABOUT_AS_SMALL = 1.05
 # With fewer degrees of freedom a standard deviation may be several times what it seems.
 _FEW_DEGREES = 3
 
@@ -116,9 +117,10 @@ def _most_data(results: Results) -> list[Finding]:
     Partitions of one size are all named: one of them alone may be the easiest or the hardest.
     """
     sizes = _sizes(results.runs)
-    if sizes.empty:
+    small = sizes[sizes <= SAME_SIZE * sizes.min()]
+    if len(small) == len(sizes):
         return []
-    most, small = sizes.idxmax(), sizes[sizes <= _ABOUT_AS_SMALL * sizes.min()]
+    most = sizes.idxmax()
     texts = []
     for model in results.runs["model"].unique():
         rows = of_accuracy(results.comparisons, "combos", model)
@@ -126,7 +128,7 @@ def _most_data(results: Results) -> list[Finding]:
         pairs = [pair for pair in _pairs(rows, better=most) if pair.worse in small.index]
         minus = ", ".join(f"minus {pair.worse} {pair.text()}" for pair in pairs)
         texts += [f"with {model} {minus}"] if pairs else []
-    if most in small.index or not texts:
+    if not texts:
         return []
     text = (
         f"{most} has {sizes[most]:,.0f} training images, {', '.join(small.index)} "
@@ -158,65 +160,60 @@ def power(table: pd.DataFrame) -> list[Finding]:
     rows = of_accuracy(table, "combos").dropna(subset=["detectable"])
     if rows.empty:
         return []
-    text = (
-        f"This study has {counted(int(rows['n_seeds'].max()), 'seed')}, and is adjusted for "
-        f"{counted(int(rows['n_pairs'].max()), 'pair')}. {_middle_pair(rows)} {_hardest_pair(rows)}"
-        f"{_seeds_needed(rows.dropna(subset=['seeds_needed']))}"
-    )
-    return [Finding("What this study can find", text, "Comparisons")]
+    n_seeds, n_pairs = (int(rows[name].max()) for name in ("n_seeds", "n_pairs"))
+    sentences = [
+        f"This study has {counted(n_seeds, 'seed')}, and is adjusted for "
+        f"{counted(n_pairs, 'pair')}.",
+        *_what_is_found(rows),
+        *_seeds_needed(rows.dropna(subset=["seeds_needed"])),
+    ]
+    return [Finding("What this study can find", " ".join(sentences), "Comparisons")]
 
 
-def _middle_pair(rows: pd.DataFrame) -> str:
-    """Return which differences of the pair in the middle are found; some may be no accuracy's."""
-    found = ", ".join(
-        f"{100 * row.detectable:.1f} points with {row.within} "
-        f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
-        for row in rows[rows["detectable"] < 1].itertuples()
-    )
+def _what_is_found(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield sentences on the differences that are found; one above 100 points can never be."""
+    possible = rows[rows["detectable"] < 1]
     none = ", ".join(rows.loc[rows["detectable"] >= 1, "within"])
-    text = (
-        "For the pair of combos in the middle, four of five such studies find a true difference of "
-        f"{found}. The noise is itself an estimate, which gives the range in brackets."
-        if found
-        else ""
-    )
-    return f"{text}{' ' if text and none else ''}" + (
-        f"With {none} not even the largest possible difference would be found reliably."
-        if none
-        else ""
-    )
-
-
-def _hardest_pair(rows: pd.DataFrame) -> str:
-    found = ", ".join(
-        f"{100 * row.detectable_most:.1f} with {row.within}"
-        if row.detectable_most < 1
-        else f"more than any accuracy with {row.within}"
-        for row in rows[rows["detectable"] < 1].itertuples()
-    )
-    return f"The pair that is hardest to decide takes {found}." if found else ""
-
-
-def _seeds_needed(rows: pd.DataFrame) -> str:
-    if rows.empty:
-        return ""
-    width = f"{100 * rows['precision'].max():.1f}"
-    rough = ", ".join(rows.loc[rows["freedom"] < _FEW_DEGREES, "within"])
-    rows = rows[rows["freedom"] >= _FEW_DEGREES]
-    some = rows[~rows["seeds_needed"].map(math.isinf)]
-    none = ", ".join(rows.loc[rows["seeds_needed"].map(math.isinf), "within"])
-    needed = ", ".join(
-        f"{row.seeds_needed:.0f} seeds with {row.within}" for row in some.itertuples()
-    )
-    text = f" By this noise intervals of at most ± {width} points take {needed}." if needed else ""
-    if rough:
-        text += (
-            f" How many seeds intervals of ± {width} points take with {rough} cannot be said: too "
-            "few seeds show the noise."
+    if len(possible):
+        found = ", ".join(
+            f"{100 * row.detectable:.1f} points with {row.within} "
+            f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
+            for row in possible.itertuples()
+        )
+        yield (
+            "For the pair of combos in the middle, four of five such studies find a true "
+            f"difference of {found}. The noise is itself an estimate, which gives the range in "
+            "brackets."
         )
     if none:
-        text += f" With {none} no number of seeds is enough for ± {width} points on these images."
-    return text
+        yield f"With {none} not even the largest possible difference would be found reliably."
+    if len(possible):
+        hardest = ", ".join(
+            f"{100 * row.detectable_most:.1f} with {row.within}"
+            if row.detectable_most < 1
+            else f"more than any accuracy with {row.within}"
+            for row in possible.itertuples()
+        )
+        yield f"The pair that is hardest to decide takes {hardest}."
+
+
+def _seeds_needed(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield sentences on the seeds that narrow intervals take, for each model in one of them."""
+    width = f"± {100 * rows['precision'].max():.1f} points"
+    rough, infinite = rows["freedom"] < _FEW_DEGREES, rows["seeds_needed"].map(math.isinf)
+    needed = ", ".join(
+        f"{row.seeds_needed:.0f} seeds with {row.within}"
+        for row in rows[~rough & ~infinite].itertuples()
+    )
+    if needed:
+        yield f"By this noise intervals of at most {width} take {needed}."
+    if names := ", ".join(rows.loc[rough, "within"]):
+        yield (
+            f"How many seeds intervals of {width} take with {names} cannot be said: too few seeds "
+            "show the noise."
+        )
+    if names := ", ".join(rows.loc[~rough & infinite, "within"]):
+        yield f"With {names} no number of seeds is enough for {width} on these images."
 
 
 def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:
