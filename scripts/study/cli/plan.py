@@ -4,7 +4,8 @@ Snakemake says which jobs there are. How many images per second a model trains i
 finished runs. Without any, it is measured for some seconds on made-up images, in as many processes
 as trainings run side by side. Only what is not finished counts. The time is a rough one: an image
 that is only predicted, or whose features are computed, takes a third of the time of one that is
-trained on. A job that does neither takes 4 seconds.
+trained on. Every job takes two seconds to start, which each model's time includes, and one that
+computes little is then done.
 """
 
 import argparse

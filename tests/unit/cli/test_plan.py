@@ -49,12 +49,12 @@ def planned(tmp_path, monkeypatch, capsys):
 
 
 def test_jobs_images_time_and_disk_are_said(planned):
-    # 5 epochs of 14,000 images and a third of 6,000, and a third of 60,000: 8 + 800 + 200 seconds.
+    # 5 epochs of 14,000 images and a third of 6,000, and a third of 60,000: 4 + 800 + 200 seconds.
     text = planned({"combos": ["v1"], "seeds": [1, 2, 3]})
     assert "11 jobs to do: 5 x, 3 train, 3 predict" in text
     row = next(line.split() for line in text.splitlines() if line.startswith("cnn2"))
     assert row == ["cnn2", "3", "5", "210,000", "100", "50", "minutes"]
-    assert "Time: about 51 minutes with 1 job side by side" in text and "Disk: about" in text
+    assert "Time: about 50 minutes with 1 job side by side" in text and "Disk: about" in text
 
 
 def test_the_seeds_that_fit_into_some_hours_are_proposed(planned):
@@ -105,8 +105,8 @@ def test_features_are_planned_once_and_probes_as_jobs_that_train_nothing(planned
     monkeypatch.setattr(plan, "outputs", lambda project: made)
     monkeypatch.setattr(plan, "jobs_to_do", lambda project: {"embed": 1, "probe": 50})
     text = planned({"models": ["probe"], "combos": ["v1"], "seeds": [1]})
-    # 60,000 images at three times the hundred a second, and 51 jobs of 4 seconds.
-    assert "Time: about 7 minutes" in text and "trainings" not in text
+    # 60,000 images at three times the hundred a second, and 51 jobs of 2 seconds.
+    assert "Time: about 5 minutes" in text and "trainings" not in text
 
 
 def rough(project, jobs, gpus=0):
@@ -124,11 +124,11 @@ def test_the_time_said_at_the_start_is_by_runs_that_are_here_or_by_the_projects_
     architecture = project.study.recipes["cnn2"]["architecture"]
     record = {"recipe": {"architecture": architecture}, "device": "cpu (x)", "parameters": 1}
     (folder / "run.json").write_text(json.dumps(record | {"images_per_s": 100.0}))
-    assert rough(project, jobs) == "about 51 minutes"
+    assert rough(project, jobs) == "about 50 minutes"
     of_study = project.config, project.study.recipes
     waiting = [("cnn2", "v1")] * 4
-    assert estimate.time_left(*of_study, waiting, [], 2, on_gpu=False) == "about 34 minutes"
-    assert estimate.time_left(*of_study, waiting, [600.0], 2, on_gpu=False) == "about 39 minutes"
+    assert estimate.time_left(*of_study, waiting, [], 2, on_gpu=False) == "about 33 minutes"
+    assert estimate.time_left(*of_study, waiting, [600.0], 2, on_gpu=False) == "about 38 minutes"
     assert estimate.time_left(*of_study, [], [600.0], 2, on_gpu=True) == "about 10 minutes"
     assert estimate.time_left(*of_study, waiting, [600.0], 2, on_gpu=True) == ""
     assert estimate.time_left(*of_study, waiting, [], 0, on_gpu=False) == ""

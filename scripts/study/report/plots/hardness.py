@@ -63,7 +63,7 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
         growth: rows of `study.hardness.reliability.growth`: `n_runs`, `score`, `overlap`.
         title: what is shown.
     """
-    names = {"hardness": "mean rank within runs", "error_rate": "share of wrong runs"}
+    names = {"hardness": "hardness (mean rank within runs)", "error_rate": "share of wrong runs"}
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 4.2))
         for (score, rows), colour, marker in zip(
