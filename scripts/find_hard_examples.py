@@ -28,7 +28,7 @@ from study.report.plots.style import Figure, message_figure, save_figure
 from study.report.tables import html_page, write_table
 from study.runs.run import n_of, read_runs
 from study.seeds import stream_seed
-from study.wording import percentage
+from study.wording import counted, percentage
 
 _PAGE = [
     "image_id", "partition", "class", "hardness", "label_suspicion", "n_eligible", "consensus",
@@ -51,13 +51,13 @@ def main(arguments: argparse.Namespace) -> None:
     write_table(arguments.top_table, top, "%.6f")
     halves = write_reliability(arguments, judgements.ranks, len(judged))
     write_confusions(arguments, judged)
-    save_figure(map_of(judged), arguments.map_figure)
+    save_figure(map_of(judged, mistakes_of_four(table)), arguments.map_figure)
     images = read_array(arguments.images)
     n_runs = n_of(len(judgements.ranks.models) + judgements.n_repeated, len(runs))
     page = html_page(
         top[_PAGE],
         f"The {len(top)} hardest of {len(judged):,} images",
-        description(judged, len(table), n_runs, halves),
+        description(table, n_runs, halves),
         [np.asarray(images[i]) for i in top["image_id"]],
         of="hard_examples.csv",
     )
@@ -123,8 +123,8 @@ def write_confusions(arguments: argparse.Namespace, judged: pd.DataFrame) -> Non
     figure = (
         confusion_pairs_figure(
             table.head(15),
-            f"{table['n'].sum():,} of {len(hard):,} images that two or more of four judges get "
-            "wrong: label → the other class that most say",
+            f"{counted(len(hard), 'image')} that two or more of four judges get wrong: "
+            "label → what runs most often take it for",
         )
         if len(table)
         else message_figure("No image is wrong for two of four judges of equal training size.")
@@ -148,28 +148,25 @@ def write_behind(arguments: argparse.Namespace, table: pd.DataFrame, images: np.
     write_text(arguments.behind_page, page)
 
 
-def map_of(judged: pd.DataFrame) -> Figure:
+def map_of(judged: pd.DataFrame, title: str) -> Figure:
     """Return the map of all images, or why there is none."""
     if judged.empty:
         return message_figure("No run may judge any image.")
-    return hardness_map_figure(judged, mistakes_of_four(judged))
+    return hardness_map_figure(judged, title)
 
 
-def description(judged: pd.DataFrame, n_images: int, n_runs: str, halves: list[Reliability]) -> str:
+def description(table: pd.DataFrame, n_runs: str, halves: list[Reliability]) -> str:
     """Return what the page says above its table."""
-    length = list_length(len(judged))
+    length = list_length(int((table["n_eligible"] > 0).sum()))
     shared = [half.overlap.get(length) for half in halves if half.score == "hardness"]
     agreement = (
         f" Lists of {length:,} from two random halves of the runs share {_shown(shared[0])}."
         if length >= _WORTH_TELLING and shared and shared[0] is not None
         else ""
     )
-    left = n_images - len(judged)
-    unjudged = f" The other {left:,} of {n_images:,} are judged by no run." if left else ""
     return (
         f"{n_runs}. An image is judged by the runs that neither trained nor validated on it, or on "
-        f"one nearly the same; models weigh equally.{unjudged} {mistakes_of_four(judged)}."
-        f"{agreement}"
+        f"one nearly the same; models weigh equally. {mistakes_of_four(table)}.{agreement}"
     )
 
 
@@ -219,7 +216,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--confusions",
         required=True,
-        help="table to write: label and consensus of hard images, .csv",
+        help="table to write: labels of hard images and what these are taken for, .csv",
     )
     parser.add_argument(
         "--behind",

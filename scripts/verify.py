@@ -84,12 +84,16 @@ def report(verification: Verification) -> None:
     """Print what near-duplicates change, and what was not looked at."""
     if scores := verification.scores:
         most = max(scores, key=lambda row: row["n_seen_near_duplicates"])
+        n = most["n_seen_near_duplicates"]
         gap = max(abs(row["accuracy"] - row["accuracy_without"]) for row in scores)
         print(
-            f"near-duplicates: at most {most['n_seen_near_duplicates']} test images of a run "
-            f"({most['model']} on {most['combo']}, seed {most['seed']}) have one that it has seen; "
+            f"near-duplicates: at most {counted(n, 'test image')} of a run "
+            f"({most['model']} on {most['combo']}, seed {most['seed']}) "
+            f"{'has' if n == 1 else 'have'} one that it has seen; "
             "leaving such images out changes no run's accuracy by more than "
             f"{100 * gap:.2f} points"
+            if n
+            else "near-duplicates: no test image of a run has one that the run has seen"
         )
     predicted = verification.predicted
     done = [name for name, reason in predicted.items() if not reason]

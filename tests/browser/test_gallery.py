@@ -296,7 +296,11 @@ def test_the_dossier_shows_what_each_run_says_and_the_part_the_image_played(gall
             row["source_split"],
         ):
             assert value in facts
+        n_say = round(row["consensus_share"] * row["n_eligible"])
+        said = f"runs most often say {row['consensus']} ({n_say} of {row['n_eligible']})"
+        assert said in gallery.locator("#dossier-title").inner_text()
         scores = gallery.locator("#dossier dl.scores").inner_text()
+        assert re.search(r"near_duplicate_other_label\s+(True|False)", scores)
         for name in ("hardness", "label_suspicion", "entropy_total"):
             text = re.search(rf"^{name}\n(.+)$", scores, re.MULTILINE)[1]
             known = float(text) if text != "–" else np.nan
@@ -508,9 +512,11 @@ def test_verdicts_are_given_by_key_kept_saved_and_loaded(gallery, study, open_pa
     gallery.keyboard.press("Enter")
     gallery.locator("dialog[open]").wait_for()
     right = gallery.get_by_label("The right label")
-    assert right.input_value() == listed["consensus"][ids[0]]
+    assert right.input_value() == listed["other_class"][ids[0]]
     wanted = next(
-        name for name in CLASSES if name not in listed.loc[ids[0], ["class", "consensus"]].tolist()
+        name
+        for name in CLASSES
+        if name not in listed.loc[ids[0], ["class", "other_class"]].tolist()
     )
     right.select_option(wanted)
     gallery.keyboard.press("Escape")
@@ -535,11 +541,11 @@ def test_verdicts_are_given_by_key_kept_saved_and_loaded(gallery, study, open_pa
     assert sorted(first_ids(gallery, 9)) == sorted(ids) and shown_count(gallery) == 4
     gallery.evaluate("localStorage.clear()")
     again = open_page(study.page)
-    assert again.locator("#n-verdicts").inner_text() == "0 marked"
+    again.locator("#n-verdicts", has_text="0 marked").wait_for()
     again.locator("#load").set_input_files(tmp_path / "verdicts.csv")
     cell = again.locator(f"[aria-label^='Image {ids[0]}:']")
     cell.get_by_text(f"✗ is {wanted}").wait_for()
-    assert again.locator("#n-verdicts").inner_text() == "4 marked"
+    again.locator("#n-verdicts", has_text="4 marked").wait_for()
     assert again.locator("#who").input_value() == 'me, "A"'
     cell.focus()
     again.keyboard.press("u")

@@ -13,6 +13,8 @@ from study.comparison.spread import ENOUGH_SEEDS
 
 POWER = 0.8  # Also how sure `seeds_needed` is.
 _MOST = 10_000
+# With fewer degrees of freedom an estimate of noise may be wrong by several times.
+_FEW_DEGREES = 3
 
 
 @functools.lru_cache(maxsize=4096)
@@ -67,12 +69,15 @@ def seeds_needed(
         half_width: wanted, in the measure's unit, above 0.
 
     Returns:
-        NaN where the noise is unknown; infinity where no number of seeds suffices.
+        NaN where the noise is unknown or has fewer than 3 degrees of freedom; infinity where no
+        number of seeds suffices.
     """
     if not freedom or n_seeds < 2 or math.isnan(seed_sd):
         return math.nan
     if t_half_width(fixed_error, math.inf) >= half_width:
         return math.inf
+    if freedom < _FEW_DEGREES:
+        return math.nan
 
     def suffice(seeds: int) -> bool:
         few = freedom * (seeds - 1) / (n_seeds - 1)

@@ -11,6 +11,9 @@ from study.comparison.answers import Answers, Study
 from study.comparison.intervals import t_interval
 from study.data.names import OFFICIAL
 
+# A standard deviation below this comes of rounding alone.
+_ROUNDING = 1e-10
+
 
 def needed_combos(partitions: Sequence[str]) -> list[frozenset[str]]:
     """Return all unions of partitions, without the empty one: the combos that a study must have."""
@@ -77,6 +80,8 @@ def shapley_table(study: Study, labels: np.ndarray, classes: Sequence[str]) -> p
         for partition, values in shapley_values(study.partitions, scores, 1 / len(classes)).items():
             for name, of_seeds in zip(["overall", *classes], values.T, strict=True):
                 value, sd, n_seeds, low, high = t_interval(of_seeds)
+                if sd < _ROUNDING:  # Seeds that agree by chance say nothing about others.
+                    sd, low, high = 0.0, math.nan, math.nan
                 rows.append((model, partition, name, value, sd, low, high, n_seeds))
     columns = ["model", "partition", "class", "value", "sd", "low", "high", "n_seeds"]
     return pd.DataFrame(rows, columns=columns)

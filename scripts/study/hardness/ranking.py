@@ -41,7 +41,8 @@ def ranked(
             "class": names[index.labels],
         }
     )
-    scores = scores.assign(consensus=names[scores["consensus"]], second=names[scores["second"]])
+    for name in ("consensus", "second", "other_class"):
+        scores = scores.assign(**{name: names[scores[name]]})
     table = pd.concat([known, scores, _nearest(duplicates, index.labels), people], axis=1)
     return table.sort_values(
         ["hardness", "p_label_mean", "image_id"],
@@ -71,14 +72,13 @@ def _nearest(pairs: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
 
 
 def confusions(hard: pd.DataFrame) -> pd.DataFrame:
-    """Return how often each `label` is taken for which `consensus`, the most frequent first.
+    """Return how often images of each `label` are `other_class` which, the most frequent first.
 
     Args:
         hard: rows of what `ranked` returned.
     """
     return (
-        hard[hard["consensus"] != hard["class"]]
-        .groupby(["class", "consensus"])
+        hard.groupby(["class", "other_class"])
         .size()
         .sort_values(ascending=False, kind="stable")
         .reset_index(name="n")

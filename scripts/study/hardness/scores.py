@@ -29,7 +29,8 @@ def hardness_table(judgements: Judgements) -> pd.DataFrame:
 
     - `n_eligible` runs that may judge, of `n_models_eligible` models. Of these, `n_comparable` are
       of about equal training size (`study.hardness.comparable`); all but `hardness`,
-      `label_suspicion`, `consensus`, `consensus_share` and `models_wrong` rest on them.
+      `label_suspicion`, `consensus`, `consensus_share`, `other_class` and `models_wrong` rest on
+      them.
     - `n_wrong` of them; `error_rate` with its 95 % Wilson interval, `error_rate_low` and
       `error_rate_high` (too narrow, because runs of one model are no independent judges).
       `error_rate_eb` is shrunk by a beta-binomial prior that is fitted to all images.
@@ -44,6 +45,8 @@ def hardness_table(judgements: Judgements) -> pd.DataFrame:
     - `consensus`, the most frequent prediction, its `consensus_share` of runs and `consensus_p`,
       mean probability; `second`, the class with the highest mean probability besides it, and
       `second_p`. Classes are label numbers, -1 for none.
+    - `other_class`: the most frequent wrong prediction. Of equally frequent ones, it and
+      `consensus` are the one of higher mean probability.
     - `entropy_total`, `entropy_aleatoric`, `mi_model`, `mi_seed`: see `_disagreement`.
     - `models_wrong`: models whose most frequent prediction is wrong.
     - `wrong_of_four`: how many of four judges are wrong; `kind`: see `_kinds`.
@@ -121,11 +124,15 @@ def _losses(models: Sequence[ModelVotes], n: int) -> dict[str, np.ndarray]:
 def _consensus(
     models: Sequence[ModelVotes], labels: np.ndarray, p: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return what most runs predict, and the class that comes next."""
+    """Return what runs predict most often, the class that comes next, and what is taken for it."""
     images = np.arange(len(labels))
     count = sum((model.count for model in models), np.zeros(len(labels), np.int64))
     votes = sum((model.votes for model in models), np.zeros(p.shape, np.int64))
-    judged, consensus = count > 0, votes.argmax(axis=1)
+    # Half a probability decides between equally frequent classes, and never between others.
+    favoured = votes + np.nan_to_num(p) / 2
+    judged, consensus = count > 0, favoured.argmax(axis=1)
+    wrong = np.where(np.arange(p.shape[1]) == labels[:, None], -1.0, favoured)
+    mistaken = votes.sum(axis=1) > votes[images, labels]
     others = p.copy()
     others[images, consensus] = -np.inf
     second = np.where(judged, np.nan_to_num(others, nan=-np.inf).argmax(axis=1), -1)
@@ -137,6 +144,7 @@ def _consensus(
         "consensus_p": np.where(judged, p[images, consensus], np.nan),
         "second": second,
         "second_p": np.where(judged, p[images, second], np.nan),
+        "other_class": np.where(mistaken, wrong.argmax(axis=1), -1),
     }
 
 
@@ -227,13 +235,15 @@ def mistakes_of_four(table: pd.DataFrame) -> str:
     """Return how many images four judges get wrong, as a sentence without a full stop.
 
     Args:
-        table: judged rows of what `hardness_table` returned, with `wrong_of_four`.
+        table: what `hardness_table` returned: `n_eligible` and `wrong_of_four`.
     """
     wrong = table["wrong_of_four"].dropna()
+    n_all, unjudged = int((wrong == JUDGES).sum()), int((table["n_eligible"] == 0).sum())
+    rest = {"fewer": len(table) - len(wrong) - unjudged, "none": unjudged}
+    counts = [f"{n:,} {'has' if n == 1 else 'have'} {what}" for what, n in rest.items() if n]
+    fewer = f" ({', '.join(counts)})" if counts else ""
     if wrong.empty:
-        return "No image has four judges of equal training size"
-    rest, n_all = len(table) - len(wrong), int((wrong == JUDGES).sum())
-    fewer = f" (the other {rest:,} have fewer)" if rest else ""
+        return f"No image has four judges of equal training size{fewer}"
     return (
         f"Of {counted(len(wrong), 'image')} with four judges of equal training size{fewer}, "
         f"{n_all:,} {'is' if n_all == 1 else 'are'} wrong for all four, "

@@ -47,6 +47,11 @@ def test_no_number_of_seeds_suffices_where_the_images_limit():
     assert math.isnan(seeds_needed(math.nan, 0, 0, 1, 0.005))
 
 
+def test_two_degrees_of_freedom_show_too_little_noise_to_plan_seeds_by():
+    assert math.isnan(seeds_needed(0.01, 0.002, 2, 2, 0.005))
+    assert seeds_needed(0.01, 0.004, 2, 2, 0.005) == math.inf  # the images limit, not the seeds
+
+
 def test_a_family_is_told_by_the_pair_in_its_middle_and_its_hardest_one():
     pairs = pd.DataFrame(
         [(0.01, 4, 0.02, 0.0, 3), (0.02, 4, 0.03, 0.0, 3), (0.03, 4, 0.05, 0.0, 3)],

@@ -1,11 +1,12 @@
 """Shapley values against their definition."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from study.comparison.shapley import needed_combos, shapley_values
+from study.comparison.shapley import needed_combos, shapley_table, shapley_values
 
 
 def test_shapley_values_are_mean_contributions_over_all_orders():
@@ -21,3 +22,22 @@ def test_shapley_values_are_mean_contributions_over_all_orders():
             gains.append(scores[before | {partition}] - (scores[before] if before else 0.1))
         assert values[partition] == pytest.approx(np.mean(gains, axis=0))
     assert sum(values.values()) == pytest.approx(scores[frozenset(partitions)] - 0.1)
+
+
+def test_seeds_that_agree_by_chance_give_no_interval():
+    def run(right):
+        values = {"accuracy": np.array(right, float)}
+        return SimpleNamespace(values=values, test=np.arange(3))
+
+    # Thirds leave rounding noise where the two seeds are equal: on the first class.
+    study = SimpleNamespace(
+        combos=["v1"],
+        models=["m"],
+        seeds=[1, 2],
+        partitions=["v1"],
+        learns_from_combo=lambda model: True,
+        group=lambda combo, model: {1: run([1, 0, 1]), 2: run([0, 1, 0])},
+    )
+    table = shapley_table(study, np.array([0, 0, 1]), ["cat", "dog"]).set_index("class")
+    assert table.loc["cat", "sd"] == 0 and table.loc["cat", ["low", "high"]].isna().all()
+    assert table.loc["dog", "sd"] > 0.5 and table.loc["dog", ["low", "high"]].notna().all()

@@ -117,7 +117,7 @@ def test_the_page_says_how_many_images_no_run_may_judge_and_nothing_of_tiny_list
     page = " ".join((tmp_path / "hard" / "h.html").read_text().split())
     assert 0 < judged < N
     assert f" hardest of {judged} images" in page
-    assert f"The other {N - judged} of {N} are judged by no run." in page
+    assert f"equal training size ({judged} have fewer, {N - judged} have none)." in page
     assert "random halves" not in page
 
 

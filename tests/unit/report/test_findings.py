@@ -83,7 +83,7 @@ def hardness() -> dict[str, pd.DataFrame]:
             "score correlation overlap_top_100 overlap_top_1000",
             [("hardness", 0.9, 0.5, 0.7), ("error_rate", 0.8, 0.1, 0.2)],
         ),
-        "confusions": table("label consensus n", [("cat", "dog", 3), ("dog", "cat", 1)]),
+        "confusions": table("label other_class n", [("cat", "dog", 3), ("dog", "cat", 1)]),
         "hard_examples": table(
             "image_id file class n_eligible n_comparable error_rate wrong_of_four kind cl_issue",
             [
@@ -149,8 +149,8 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
     assert found["Differences"].startswith("7 of 9 differences of accuracy are real at 5 %")
     assert "v1+v2 minus v1 with m, +10.0 points (0.0 to 20.0; real)" in found["Differences"]
     assert found["All the data against the least"].startswith(
-        "v1+v2 has 200 training images, v1, v2 100. v1+v2: with m minus v1 +10.0 points (0.0 to "
-        "20.0; real), minus v2 +9.0 points (0.0 to 20.0; real); with n minus v1"
+        "v1+v2 has 200 training images; v1, v2 have 100 each. v1+v2: with m minus v1 +10.0 "
+        "points (0.0 to 20.0; real), minus v2 +9.0 points (0.0 to 20.0; real); with n minus v1"
     )
     assert found["Models"].startswith("On v1+v2, n minus m: +5.0 points (2.0 to 8.0; real)")
     assert "13 % less error with m (7 to 19 %)" in found["More data"]
@@ -167,7 +167,7 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
     )
     assert "share 70 % of their 1,000 hardest" in found["How reliable the list of hard images is"]
     assert (
-        "Of 3 images with four judges" in found["Confusions"]
+        "Of 3 images with four judges of equal training size (1 has none), " in found["Confusions"]
         and "1 is wrong for all four, 2 for two or more." in found["Confusions"]
         and "cat → dog (3)" in found["Confusions"]
     )
@@ -192,7 +192,7 @@ def test_a_model_with_which_nothing_can_be_found_has_its_own_sentence():
 
 def test_where_few_seeds_show_the_noise_no_number_of_seeds_is_named():
     few = study()
-    few.power["freedom"] = [1, 6]
+    few.power["seeds_needed"] = [np.nan, 40]
     found = texts(few)["What this study can find"]
     assert "take 40 seeds with n. How many seeds" in found
     assert "± 0.5 points take with m cannot be said" in found

@@ -16,8 +16,6 @@ from study.wording import counted, real_differences
 
 _FEW_TEST_IMAGES = 500
 _UNEQUAL = 2.0
-# With fewer degrees of freedom a standard deviation may be several times what it seems.
-_FEW_DEGREES = 3
 
 
 class _Pair(NamedTuple):
@@ -130,9 +128,10 @@ def _most_data(results: Results) -> list[Finding]:
         texts += [f"with {model} {minus}"] if pairs else []
     if not texts:
         return []
+    each = "have {:,.0f} each" if len(small) > 1 else "has {:,.0f}"
     text = (
-        f"{most} has {sizes[most]:,.0f} training images, {', '.join(small.index)} "
-        f"{small.mean():,.0f}. {most}: {'; '.join(texts)}. Intervals are 95 % ones."
+        f"{most} has {sizes[most]:,.0f} training images; {', '.join(small.index)} "
+        f"{each.format(small.mean())}. {most}: {'; '.join(texts)}. Intervals are 95 % ones."
     )
     return [Finding("All the data against the least", text, "Comparisons")]
 
@@ -165,7 +164,7 @@ def power(table: pd.DataFrame) -> list[Finding]:
         f"This study has {counted(n_seeds, 'seed')}, and is adjusted for "
         f"{counted(n_pairs, 'pair')}.",
         *_what_is_found(rows),
-        *_seeds_needed(rows.dropna(subset=["seeds_needed"])),
+        *_seeds_needed(rows.dropna(subset=["precision"])),
     ]
     return [Finding("What this study can find", " ".join(sentences), "Comparisons")]
 
@@ -200,19 +199,19 @@ def _what_is_found(rows: pd.DataFrame) -> Iterator[str]:
 def _seeds_needed(rows: pd.DataFrame) -> Iterator[str]:
     """Yield sentences on the seeds that narrow intervals take, for each model in one of them."""
     width = f"± {100 * rows['precision'].max():.1f} points"
-    rough, infinite = rows["freedom"] < _FEW_DEGREES, rows["seeds_needed"].map(math.isinf)
+    unknown, infinite = rows["seeds_needed"].isna(), rows["seeds_needed"].map(math.isinf)
     needed = ", ".join(
         f"{row.seeds_needed:.0f} seeds with {row.within}"
-        for row in rows[~rough & ~infinite].itertuples()
+        for row in rows[~unknown & ~infinite].itertuples()
     )
     if needed:
         yield f"By this noise intervals of at most {width} take {needed}."
-    if names := ", ".join(rows.loc[rough, "within"]):
+    if names := ", ".join(rows.loc[unknown, "within"]):
         yield (
             f"How many seeds intervals of {width} take with {names} cannot be said: too few seeds "
             "show the noise."
         )
-    if names := ", ".join(rows.loc[~rough & infinite, "within"]):
+    if names := ", ".join(rows.loc[infinite, "within"]):
         yield f"With {names} no number of seeds is enough for {width} on these images."
 
 

@@ -16,7 +16,7 @@ def hard_images(results: Results) -> list[Finding]:
         return [Finding("Hard images", "No run may judge any image.", "Hard examples")]
     texts = {
         "How reliable the list of hard images is": _reliability(results.reliability),
-        "Confusions": _confusions(judged, results.confusions),
+        "Confusions": _confusions(results.hard_examples, results.confusions),
         "Suspect labels": _suspects(judged),
     }
     if results.validation is not None:
@@ -47,14 +47,16 @@ def _reliability(reliability: pd.DataFrame) -> str:
     return text
 
 
-def _confusions(judged: pd.DataFrame, confusions: pd.DataFrame) -> str:
-    text = f"{mistakes_of_four(judged)}."
+def _confusions(images: pd.DataFrame, confusions: pd.DataFrame) -> str:
+    text = f"{mistakes_of_four(images)}."
     if len(confusions):
         pairs = ", ".join(
-            f"{row.label} → {row.consensus} ({row.n:,})" for row in confusions.head(3).itertuples()
+            f"{row.label} → {row.other_class} ({row.n:,})"
+            for row in confusions.head(3).itertuples()
         )
         text += (
-            f" The most frequent confusions among these, as label → what most runs say: {pairs}."
+            " The most frequent confusions among the latter, as label → what runs most often take "
+            f"it for: {pairs}."
         )
     return text
 

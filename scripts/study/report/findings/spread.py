@@ -52,7 +52,7 @@ def _seeds(results: Results) -> str:
         chance = variance[variance["source"] == "finite test"].set_index("model")["sd"]
         spreads = ", ".join(
             f"{100 * row.sd:.1f} points with {row.model} ({_interval_of_sd(row.low, row.high)}; "
-            f"{100 * chance[row.model]:.1f} would come from the size of the test set alone)"
+            f"a test set of this size alone leads one to expect {100 * chance[row.model]:.1f})"
             for row in seed.itertuples()
         )
         return (

@@ -10,6 +10,7 @@ CATEGORIES = (
     "class",
     "consensus",
     "second",
+    "other_class",
     "kind",
     "partition",
     "source_split",
@@ -25,8 +26,9 @@ def pack_columns(table: pd.DataFrame) -> tuple[list[dict], list[Part]]:
         table: rows of hard_examples.csv, in the order of the gallery.
 
     Returns:
-        One dictionary per column: `name`, `kind` and `meaning`; of a category its `values`, of
-        which codes count; of a number `low`, `step` and `decimals`. And one part per column, named
+        One dictionary per column: `name`, `kind` and `meaning`. A category has its `values`, of
+        which codes count. A number has `low`, `step`, `decimals`, and `truth`, whether it is 1 for
+        True. And one part per column, named
         `column-<name>`, besides `files`, the names of the files.
     """
     columns: list[dict] = []
@@ -41,6 +43,7 @@ def pack_columns(table: pd.DataFrame) -> tuple[list[dict], list[Part]]:
             codes, scale = quantised(numbers.to_numpy(np.float64, na_value=np.nan))
             columns.append(
                 {"name": name, "kind": "number", "meaning": meaning(name, "hard_examples.csv")}
+                | {"truth": pd.api.types.is_bool_dtype(numbers)}
                 | scale._asdict()
             )
         else:

@@ -55,7 +55,9 @@ async function column(name) {
 }
 
 function shown(name, value) {
-  return value === null ? "–" : value.toFixed(columns.get(name).decimals > 4 ? 4 : columns.get(name).decimals);
+  if (value === null) return "–";
+  if (columns.get(name).truth) return value ? "True" : "False";
+  return value.toFixed(columns.get(name).decimals > 4 ? 4 : columns.get(name).decimals);
 }
 
 const blocks = Math.ceil(study.n / study.block);

@@ -237,14 +237,14 @@ async function factsOf(row) {
   const category = async (name) => (await column(name))(row);
   const facts = [
     ["Label", labelOf(row)],
-    ["Most runs say", await category("consensus")],
+    ["Runs most often say", await category("consensus")],
     ["Next likely", await category("second")],
     ["Kind", await category("kind")],
     ["Label suspect", suspicion((await column("cl_issue"))(row))],
     ["File", (await unpack("files"))[row]],
-    ["Publisher's split", await category("source_split")],
     ["Partition", (await category("partition")) || "none"],
   ];
+  if (columns.get("source_split").values.length > 1) facts.splice(6, 0, ["Publisher's split", await category("source_split")]);
   if (columns.has("human_top") && (await category("human_top"))) facts.splice(2, 0, ["Most people say", await category("human_top")]);
   for (const [name, text] of facts) list.append(element("dt", name), element("dd", text || "–"));
   return list;
@@ -266,7 +266,7 @@ async function openDossier(row) {
   showBeside(row);
   const note = "Answer with its probability, probability of the label (to 0.5 %), and the part the image played. A bar at the left marks runs that may judge it; only these count.";
   body.replaceChildren(verdict, top, section(`What each run says${shownRows.length > 1 ? ` of image ${imageIds[row]}` : ""}`, note, runs), ...maps, scores);
-  document.getElementById("dossier-title").textContent = `Image ${imageIds[row]}: ${labelOf(row)}, most runs say ${captions.consensus(row)}`;
+  document.getElementById("dossier-title").textContent = `Image ${imageIds[row]}: ${labelOf(row)}, ${captions.said(row)}`;
   const place = rows.indexOf(row);
   document.getElementById("previous").disabled = place <= 0;
   document.getElementById("next").disabled = place < 0 || place === rows.length - 1;

@@ -13,8 +13,11 @@ let active = 0;
 let captions = null;
 
 async function showRows(found) {
-  const [consensus, score, issue] = await Promise.all([column("consensus"), column(state.sort), column("cl_issue")]);
-  captions = { consensus, score, issue };
+  const names = ["consensus", "consensus_share", "n_eligible", state.sort, "cl_issue"];
+  const [consensus, share, judges, score, issue] = await Promise.all(names.map(column));
+  // Often said is not said by most: of two runs that differ, each has its own answer.
+  const said = (row) => `runs most often say ${consensus(row)} (${Math.round(share(row) * judges(row))} of ${judges(row)})`;
+  captions = { consensus, said, score, issue };
   rows = found;
   active = 0;
   layOut();
@@ -72,7 +75,7 @@ function cell(place) {
   const [label, consensus, suspect] = [labelOf(row), captions.consensus(row), captions.issue(row) === 1];
   const score = shown(state.sort, captions.score(row));
   const mark = markOf(row);
-  element.setAttribute("aria-label", `Image ${imageIds[row]}: ${label}, most runs say ${consensus}, ${state.sort} ${score}${suspect ? ", label suspect" : ""}${mark ? `, you say ${mark}` : ""}`);
+  element.setAttribute("aria-label", `Image ${imageIds[row]}: ${label}, ${captions.said(row)}, ${state.sort} ${score}${suspect ? ", label suspect" : ""}${mark ? `, you say ${mark}` : ""}`);
   const image = thumbnail(row, TILE);
   const lines = [["label", `${suspect ? "⚑ " : ""}${label}`], ["consensus", `→ ${consensus}`], [mark ? "mark" : "score", mark || score]].map(([name, text]) => {
     const span = document.createElement("span");

@@ -86,7 +86,7 @@ function hover(event) {
   const row = rowAt(at(event));
   const told = document.getElementById("pointed");
   if (row === null) return told.replaceChildren("Point at a dot to see its image. Click it to open it, or draw around dots to show only these.");
-  told.replaceChildren(thumbnail(row, TILE), ` ${imageIds[row]}: ${labelOf(row)}, most runs say ${captions.consensus(row)}`);
+  told.replaceChildren(thumbnail(row, TILE), ` ${imageIds[row]}: ${labelOf(row)}, ${captions.said(row)}`);
 }
 
 function select(corners) {

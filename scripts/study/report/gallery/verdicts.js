@@ -48,9 +48,9 @@ function markCell(row) {
   if (focused) made.focus({ preventScroll: true });
 }
 
-// The class that a label most likely should be: what most runs say, or the next likely one.
+// The class that a label most likely should be: the wrong one that runs say most often, or the next likely one.
 async function likelyLabel(row) {
-  for (const name of ["consensus", "second"]) {
+  for (const name of ["other_class", "second"]) {
     const said = (await column(name))(row);
     if (said && said !== labelOf(row)) return said;
   }

@@ -90,16 +90,16 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
 
 
 def confusion_pairs_figure(pairs: pd.DataFrame, title: str) -> Figure:
-    """Return bars for the most frequent confusions among hard images: label → consensus of runs.
+    """Return bars for the most frequent confusions among hard images: label → what it is taken for.
 
     Args:
-        pairs: columns `label`, `consensus` (names) and `n`, most frequent first.
+        pairs: columns `label`, `other_class` (names) and `n`, most frequent first.
         title: what is shown.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(8, 0.9 + 0.3 * max(1, len(pairs))))
         names = [
-            " → ".join(shortened(str(name), 1.8) for name in (row.label, row.consensus))
+            " → ".join(shortened(str(name), 1.8) for name in (row.label, row.other_class))
             for row in pairs.itertuples()
         ]
         bars = axes.barh(range(len(pairs)), pairs["n"], color=COLOURS[0])

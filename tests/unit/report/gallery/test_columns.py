@@ -34,6 +34,7 @@ def test_what_people_say_is_taken_where_it_is_known():
         codes["column-human_rejects"].tolist() == [1, 255, 0]
         and found["human_rejects"]["step"] == 1
     )
+    assert {name for name in found if found[name].get("truth")} == {"human_rejects"}
     assert (
         codes["column-near_duplicate"].tolist() == [5, 255, 0]
         and found["near_duplicate"]["low"] == 2

@@ -174,7 +174,9 @@ def hardness_map():
 
 
 def confusions(names):
-    pairs = pd.DataFrame({"label": names, "consensus": names[::-1], "n": range(len(names), 0, -1)})
+    pairs = pd.DataFrame(
+        {"label": names, "other_class": names[::-1], "n": range(len(names), 0, -1)}
+    )
     return confusion_pairs_figure(pairs, f"{names[0]} is taken for {names[-1]} most often")
 
 
