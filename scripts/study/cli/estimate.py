@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.code import PROJECT
-from study.config.imports import model_names
+from study.config.imports import model_names, trains_network
 from study.config.partition_checks import has_external_test
 from study.config.recipes import epochs_of, without
 from study.config.views import looks, n_added
@@ -79,7 +79,7 @@ def rough_time(
         gpus: how many trainings do; 0 without a GPU.
     """
     tree = ResultsTree(_RESULTS)
-    trained = [model for model in model_names(config) if "batch_size" in recipes[model]]
+    trained = [model for model in model_names(config) if trains_network(recipes[model])]
     runs = list(itertools.product(trained, config["combos"], config["seeds"]))
     missing = [
         (model, combo)

@@ -8,6 +8,7 @@ from study.audit.provenance import machine
 from study.cli.estimate import PREDICTED, START, Recipes, time_of, typical_speeds, work
 from study.cli.speed import SECONDS, measured
 from study.code import PROJECT
+from study.config.imports import trains_network
 from study.config.study import check_study
 from study.devices import wants_gpu
 from study.wording import counted, duration
@@ -42,7 +43,7 @@ def largest_that_fits(
         return sizes[0], ""
     config = configured(sizes[-1])
     recipes = check_study(config, PROJECT).recipes
-    networks = [model for model in config["models"] if "batch_size" in recipes[model]]
+    networks = [model for model in config["models"] if trains_network(recipes[model])]
     if trained:
         asked = {"image_shape": (sizes[-1], sizes[-1], 3), "num_classes": n_classes, "gpus": gpus}
         asked |= {"seconds": SECONDS, "recipes": {model: recipes[model] for model in networks}}

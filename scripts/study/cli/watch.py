@@ -21,6 +21,7 @@ from study.cli.belonging import note_on_other_runs
 from study.cli.estimate import time_left
 from study.cli.project import Project, configuration_options, find_project
 from study.cli.terminal import console, grid, shown
+from study.config.imports import trains_network
 from study.errors import StudyError, escaped
 from study.runs.chance import MEASURED, NO_BETTER
 from study.runs.progress import Progress, read_progress, state_of_run
@@ -106,7 +107,7 @@ def _view(project: Project, now: float) -> "Group":
         elif state == "failed":
             failures.append(f"failed: {run.name}: {reason}")
         known = state == "running" and trainings[-1].left is not None
-        if state in _TO_TRAIN and not known and run in asked and "batch_size" in recipe:
+        if state in _TO_TRAIN and not known and run in asked and trains_network(recipe):
             to_train.append((run.model, run.combo))
         states[state] += run in asked
     done = sum(states[state] for state in (*MEASURED, "diverged", "trained"))
