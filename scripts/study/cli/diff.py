@@ -83,6 +83,6 @@ def _results_of(path: Path) -> Path:
         if (folder / "summary.csv").is_file() or (folder / "runs.csv").is_file():
             return folder
     raise StudyError(
-        f"{path} is no run (combo/model/seed, or a folder with run.json) and no study "
-        "(a folder with results/summary.csv or summary.csv)"
+        f"{path} is no run (combo/model/seed, or a folder with run.json), no combo with its model "
+        "(v1/cnn2) and no study (a folder with results/summary.csv or summary.csv)"
     )

@@ -72,9 +72,9 @@ seeds: [42, 100, 2025]
 overrides:
 {overrides}
 
-# Pairs that count as nearly the same: 0.1 is the same picture saved or sized again. Pictures as
-# varied as CIFAR-10's stand 0.35, which finds crops too; results/figures/near_duplicates.svg shows
-# what is taken for the same.
+# Pairs that count as nearly the same: 0.1 is the same picture saved or sized again, or the same
+# drawing in other colours. Pictures as varied as CIFAR-10's stand 0.35, which finds crops too;
+# results/figures/near_duplicates.svg shows what is taken for the same.
 near_duplicates: {{threshold: 0.1}}
 
 # The report says how many seeds it takes to know a difference to ± so much, a share of 1.

@@ -82,6 +82,7 @@ def shapley_table(study: Study, labels: np.ndarray, classes: Sequence[str]) -> p
                 value, sd, n_seeds, low, high = t_interval(of_seeds)
                 if sd < _ROUNDING:  # Seeds that agree by chance say nothing about others.
                     sd, low, high = 0.0, math.nan, math.nan
+                low, high = np.clip([low, high], -1, 1)
                 rows.append((model, partition, name, value, sd, low, high, n_seeds))
     columns = ["model", "partition", "class", "value", "sd", "low", "high", "n_seeds"]
     return pd.DataFrame(rows, columns=columns)

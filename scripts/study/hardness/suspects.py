@@ -26,9 +26,10 @@ def why_no_suspects(error_rate: np.ndarray, n_judges: np.ndarray) -> str:
     accuracy = 1 - float(error_rate[enough].mean())
     if accuracy < LEAST_ACCURACY:
         return (
-            f"No label is suspected, because the judges are too weak: they reach {accuracy:.0%} "
-            f"accuracy on images that they have not seen, and below {LEAST_ACCURACY:.0%} they "
-            "doubt too many correct labels."
+            f"No label is suspected, because the judges are too weak. On the {enough.sum():,} "
+            f"images with {JUDGES} judges of equal training size these reach {accuracy:.0%} "
+            f"accuracy, without having seen them; below {LEAST_ACCURACY:.0%} they doubt too many "
+            "correct labels."
         ).replace("%", " %")
     return ""
 

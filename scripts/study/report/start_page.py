@@ -259,8 +259,8 @@ def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
     return listed(
         [
             *(f"{text} ({counted(n, 'run')})." for text, n in (machines | versions).items()),
-            f"All runs together took {duration(seconds)} one after the other, with starting and "
-            f"saving; at most {memory:,.0f} MB of memory each.",
+            f"All trainings together took {duration(seconds)} one after the other, with "
+            f"validation; at most {memory:,.0f} MB of memory each.",
         ]
     )
 

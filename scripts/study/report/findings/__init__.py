@@ -2,6 +2,7 @@
 
 from study.report.findings.accuracy import (
     best,
+    classes,
     diverged,
     more_data,
     no_better,
@@ -35,6 +36,7 @@ def main_findings(results: Results) -> list[Finding]:
         *no_better(results.runs),
         *best(results),
         *(Finding("Imported predictions", note, "Comparisons") for note in results.imported),
+        *classes(results),
         *uneven_classes(results),
         *no_better_than_neighbours(results),
         *likely_groups(results.likely_groups),

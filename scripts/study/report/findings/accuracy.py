@@ -115,6 +115,28 @@ def _best_of(groups: pd.DataFrame, subject: str, test: str, comparisons: pd.Data
     return Finding(subject, text + _rivals(group, groups, comparisons), "Results")
 
 
+def classes(results: Results) -> list[Finding]:
+    """Return which class the most accurate combo and model recognises least, and which best."""
+    groups = results.groups.dropna(subset=["accuracy"])
+    groups = groups[groups["combo"] != OFFICIAL] if (groups["combo"] != OFFICIAL).any() else groups
+    if groups.empty:
+        return []
+    group = groups.loc[groups["accuracy"].idxmax()]
+    runs = results.runs[
+        (results.runs["combo"] == group["combo"]) & (results.runs["model"] == group["model"])
+    ]
+    recalls = runs[runs["status"] != "diverged"].filter(regex="^recall_").mean().dropna()
+    if len(recalls) < 2:
+        return []
+    least, best = (place.removeprefix("recall_") for place in (recalls.idxmin(), recalls.idxmax()))
+    text = (
+        f"{group['model']} on {group['combo']} recognises {percent(recalls.min(), 0)} of the test "
+        f"images of {least}, its weakest class, and {percent(recalls.max(), 0)} of {best}, its "
+        "best: means over seeds. They were picked as such by these images."
+    )
+    return [Finding("Classes", text, "Results")]
+
+
 def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     """Return which groups may be as good as the best one, among combos and among models."""
     undecided, beaten = [], []

@@ -125,13 +125,14 @@ def _most_data(results: Results) -> list[Finding]:
         rows = rows[(rows["a"] == most) | (rows["b"] == most)]
         pairs = [pair for pair in _pairs(rows, better=most) if pair.worse in small.index]
         minus = ", ".join(f"minus {pair.worse} {pair.text()}" for pair in pairs)
-        texts += [f"with {model} {minus}"] if pairs else []
+        texts += [f"with {model}: {minus}"] if pairs else []
     if not texts:
         return []
-    each = "have {:,.0f} each" if len(small) > 1 else "has {:,.0f}"
+    count = " to ".join(dict.fromkeys(f"{size:,.0f}" for size in (small.min(), small.max())))
     text = (
         f"{most} has {sizes[most]:,.0f} training images; {', '.join(small.index)} "
-        f"{each.format(small.mean())}. {most}: {'; '.join(texts)}. Intervals are 95 % ones."
+        f"{f'have {count} each' if len(small) > 1 else f'has {count}'}. "
+        f"{most} {'; '.join(texts)}. Intervals are 95 % ones."
     )
     return [Finding("All the data against the least", text, "Comparisons")]
 

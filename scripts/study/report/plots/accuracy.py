@@ -237,5 +237,6 @@ def recall_figure(recalls: pd.DataFrame) -> Figure:
         finding = f"{least} is recognised least ({lowest}), {best} best ({highest})"
         if lowest == highest:
             finding = f"All classes are recognised alike ({lowest})"
-        set_title(figure, f"{finding}: mean recall over seeds")
+        over = "seeds" if n_groups == 1 else "all rows"
+        set_title(figure, f"{finding}: mean recall over {over}")
     return figure

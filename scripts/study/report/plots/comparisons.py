@@ -209,6 +209,8 @@ def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
         f"{_signed(100 * row.error_ratio_of_doubling - 100, 0)}% ({row.model})"
         for row in fits.itertuples()
     )
+    if ((fits["low"] < 0) & (fits["high"] > 0)).any():
+        changes += "; an interval holds 0"
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 4.8))
         line = np.geomspace(drawn["n_train"].min(), drawn["n_train"].max(), 50)
