@@ -127,7 +127,11 @@ def write_confusions(arguments: argparse.Namespace, judged: pd.DataFrame) -> Non
             "label → what runs most often take it for",
         )
         if len(table)
-        else message_figure("No image is wrong for two of four judges of equal training size.")
+        else message_figure(
+            "No image is wrong for two of four judges of equal training size."
+            if judged["wrong_of_four"].notna().any()
+            else f"{mistakes_of_four(judged)}."
+        )
     )
     save_figure(figure, arguments.confusions_figure)
 

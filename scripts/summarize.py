@@ -44,9 +44,9 @@ _SHOWN_OF_GROUPS = [
     "ece_mean",
 ]  # fmt: skip
 _ABOUT_RUNS = """\
-Compare combos by common_test_accuracy: every run of a seed is scored on the same images, which no
-run of that seed trained on. The measures from macro_f1 to ece_scaled are on these images too; for
-the combo official they are on its own test. summary.csv has all columns."""
+Compare combos by common_test_accuracy: every run of a seed on partitions is scored on the same
+images, which none of these trained on. The measures from macro_f1 to ece_scaled are on these images
+too; for the combo official they are on its own test. summary.csv has all columns."""
 _ABOUT_GROUPS = """\
 Each row is a combo and model over its seeds: mean, standard deviation (sd), and low and high, the
 ends of the 95 % t-interval of the mean. summary_by_group.csv has all columns."""

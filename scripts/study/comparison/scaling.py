@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.comparison.answers import Study
 from study.comparison.intervals import t_half_width
-from study.comparison.spread import residual
+from study.comparison.spread import SAME_SIZE, residual
 from study.data.names import OFFICIAL
 
 
@@ -32,23 +32,27 @@ class Scaling(NamedTuple):
         return np.exp(self.intercept) * np.power(n, -self.exponent)
 
 
-def fit_scaling(n_train: np.ndarray, accuracies: np.ndarray) -> Scaling | None:
+def fit_scaling(
+    n_train: np.ndarray, accuracies: np.ndarray, n_test: float = math.inf
+) -> Scaling | None:
     """Return the two-parameter power law of the error by least squares.
 
-    None with fewer than two sizes.
+    None with fewer than two sizes that differ by more than 5 %: the power of less would be noise.
+    A run without a mistake counts with half of one, because no power law reaches 0.
     Three sizes identify no asymptote, so there is none. The exponent is a contrast of the combos'
     means: what all runs of a seed have in common cancels, and its interval is Student's t with the
     residual of combos × seeds. With one seed it is unknown.
 
     Args:
         n_train: int, C; training images of each combo.
-        accuracies: float, C×S below 1; NaN for a missing run.
+        accuracies: float, C×S; NaN for a missing run.
+        n_test: images that each of them is of.
     """
     kept = ~np.isnan(accuracies).all(axis=1)
     n_train, accuracies = n_train[kept], accuracies[kept]
-    if len(np.unique(n_train)) < 2:
+    if not len(n_train) or n_train.max() <= SAME_SIZE * n_train.min():
         return None
-    y = np.log(np.maximum(1 - accuracies, np.finfo(float).tiny))
+    y = np.log(np.maximum(1 - accuracies, max(0.5 / n_test, np.finfo(float).tiny)))
     n_seeds, means = (~np.isnan(y)).sum(axis=1), np.nanmean(y, axis=1)
     x = np.log(n_train)
     centred = x - np.average(x, weights=n_seeds)
@@ -71,7 +75,9 @@ def scaling_table(study: Study) -> pd.DataFrame:
     sizes = np.array([n_train[combo] for combo in combos])
     rows = []
     for model in filter(study.learns_from_combo, study.models):
-        fit = fit_scaling(sizes, study.accuracies(combos, model)) if combos else None
+        runs = [one for combo in combos for one in study.group(combo, model).values()]
+        n_test = min((len(one.test) for one in runs), default=0)
+        fit = fit_scaling(sizes, study.accuracies(combos, model), n_test) if n_test else None
         if fit is not None:
             rows.append(
                 {

@@ -66,14 +66,15 @@ _BESIDE_EXTERNAL = (
     "is compared with other combos by external_test_accuracy alone."
 )
 _EXTERNAL = (
-    "Your test images are in no partition: no run trained on them, and external_test_accuracy says "
-    "how each run does there."
+    "Your test images are in no partition: no run that was trained here saw them, and "
+    "external_test_accuracy says how each run does there. Near-duplicates of training images among "
+    "them count too."
 )
 _DESIGN = (
     "A combo's split is the union of its partitions' splits, so no test image of a run on "
     "partitions is a training image of another one with the same seed.",
-    "Compare combos on the common test, the union of all partitions' test splits: every run of a "
-    "seed is scored on the same images.",
+    "Compare combos of partitions on the common test, the union of all partitions' test splits: "
+    "every run of a seed on any of them is scored on the same images.",
     "Intervals of differences say what other seeds would give on these images (Student's t), "
     "except where they say otherwise.",
     "An image's hardness is judged only by runs that neither trained nor validated on it or on a "
@@ -260,7 +261,7 @@ def computed_with(records: Sequence[Mapping[str, Any]]) -> str:
         [
             *(f"{text} ({counted(n, 'run')})." for text, n in (machines | versions).items()),
             f"All trainings together took {duration(seconds)} one after the other, with "
-            f"validation; at most {memory:,.0f} MB of memory each.",
+            f"validation; at most {memory:,.0f} MB of main memory each.",
         ]
     )
 

@@ -26,6 +26,15 @@ def test_the_scaling_fit_finds_the_exponent():
     assert np.isnan(fit_scaling(SIZES, noisy[:, :1]).low)
 
 
+def test_sizes_that_are_about_equal_have_no_power_law_and_no_error_is_half_a_mistake():
+    noisy = np.array([[0.5, 0.6], [0.7, 0.5]])
+    assert fit_scaling(np.array([122, 123]), noisy) is None
+    perfect = np.array([[0.9, 0.9], [1.0, 0.95]])
+    by_hand = np.array([[0.9, 0.9], [1 - 0.5 / 50, 0.95]])
+    sizes = np.array([100, 200])
+    assert fit_scaling(sizes, perfect, 50).exponent == fit_scaling(sizes, by_hand).exponent < 3
+
+
 def test_seeds_that_agree_exactly_give_no_interval():
     accuracies = np.array([[0.5, 0.5], [0.75, 0.75]])
     fit = fit_scaling(np.array([100, 200]), accuracies)

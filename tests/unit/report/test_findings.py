@@ -115,6 +115,8 @@ def test_the_weakest_class_of_the_best_model_is_named():
     assert found.startswith(
         "n on v1+v2 recognises 65 % of the test images of dog, its weakest class, and 90 % of cat"
     )
+    alike = runs.assign(recall_cat=1.0, recall_dog=1.0)
+    assert texts(study(runs=alike))["Classes"].endswith("all classes alike, 100 % of each.")
 
 
 def test_uneven_classes_have_a_baseline_and_measures_that_suit_them_beside_it():
@@ -229,6 +231,24 @@ def test_more_training_images_may_be_said_to_add_error():
     assert "7 % more error with m (4 to 15 %)" in texts(worse)["More data"]
 
 
+def test_sentences_fit_single_pairs_single_seeds_and_partitions_of_unequal_size():
+    pair = study(combos=("v1", "v1+v2"), models=("m",))
+    found = texts(pair)["Differences"]
+    assert " It is v1+v2 minus v1 with m, +10.0 points" in found and "picked" not in found
+    assert "The largest real one: v1+v2 minus v1 with m" in texts(study())["Differences"]
+    uneven = study()
+    uneven.runs.loc[uneven.runs["combo"] == "v2", "n_train"] = 150
+    assert "They also differ in size" in texts(uneven)["Partitions"]
+    assert "differ in size" not in texts(study())["Partitions"]
+    one_seed = study()
+    one_seed.scaling[["low", "high"]] = np.nan
+    assert "intervals over seeds" not in texts(one_seed)["More data"]
+    left = study(combos=("v1",), models=("m",))
+    left.groups["n_seeds"] = 1
+    left.variance.drop(left.variance.index, inplace=True)
+    assert texts(left)["Seeds"].startswith("One run is left")
+
+
 def test_partitions_are_tested_once_for_all_models():
     lucky = study()
     partition = lucky.variance["source"] == "partition"
@@ -301,7 +321,7 @@ def test_pictures_under_two_labels_and_a_threshold_that_takes_in_too_many_are_to
         study(duplicates=duplicates((0, 2, 0.0, True), (1, 3, 0.0, False), (0, 1, 0.2, True)))
     )
     assert found["One picture, two labels"].startswith(
-        "1 pair of images with the same pixels has two labels"
+        "1 pair of images that are the same up to brightness and contrast has two labels"
     )
     assert found["One picture, two labels"].endswith(
         "zero.png (image_id 0) and two.png (image_id 2)."
@@ -313,8 +333,8 @@ def test_pictures_under_two_labels_and_a_threshold_that_takes_in_too_many_are_to
 def test_one_combo_and_one_model_are_said_to_tell_nothing_of_differences():
     found = texts(study(combos=("v1",), models=("m",)))
     assert (
-        "one combo and one model" in found["Differences"]
-        and "All combos have one size" in found["More data"]
+        "No two combos of a model" in found["Differences"]
+        and "No model has runs on combos of several sizes" in found["More data"]
     )
     assert found.keys().isdisjoint({"Models", "All the data against the least"})
 

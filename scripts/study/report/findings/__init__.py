@@ -46,7 +46,7 @@ def main_findings(results: Results) -> list[Finding]:
         *power(results.power),
         *unequal_noise(results.comparisons),
         *more_data(results.scaling),
-        *partitions(results.variance),
+        *partitions(results),
         *seeds(results),
         *hard_images(results),
         *near_duplicates(results),

@@ -41,8 +41,9 @@ def no_better(runs: pd.DataFrame) -> list[Finding]:
     text = (
         f"{len(lost)} of {counted(len(runs), 'run')} "
         f"{'is' if len(lost) == 1 else 'are'} not found better than guessing, or than always "
-        f"answering the largest class ({names}). Such runs count in all means. First look at "
-        "their learning rates."
+        f"answering the largest class ({names}). Such runs count in all means. With few images or "
+        "uneven classes a good run may not be found better. Else look at how it learnt, first at "
+        "its learning rate."
     )
     return [Finding("No better than chance", text, "Results")]
 
@@ -65,8 +66,9 @@ def no_better_than_neighbours(results: Results) -> list[Finding]:
         f"{'is' if len(weak) == 1 else 'are'} not "
         "shown to be better than naming the class of the most similar training image, at "
         f"{SIDE}×{SIDE} pixels: {', '.join(names)}{', and more' if len(weak) > len(names) else ''}."
-        " With few test images a better model may not be shown to be better. With many test "
-        "images, such a network has learnt little: look at its epochs and learning rate."
+        " With few test images a better model may not be shown to be better. With many, either the "
+        "network has learnt little (look at its epochs and learning rate), or the images are so "
+        "alike that neighbours are enough."
     )
     return [Finding("Nearest neighbours", text, "Results")]
 
@@ -128,6 +130,9 @@ def classes(results: Results) -> list[Finding]:
     recalls = runs[runs["status"] != "diverged"].filter(regex="^recall_").mean().dropna()
     if len(recalls) < 2:
         return []
+    if recalls.min() == recalls.max():
+        text = f"{group['model']} on {group['combo']} recognises all classes alike, "
+        return [Finding("Classes", f"{text}{percent(recalls.min(), 0)} of each.", "Results")]
     least, best = (place.removeprefix("recall_") for place in (recalls.idxmin(), recalls.idxmax()))
     text = (
         f"{group['model']} on {group['combo']} recognises {percent(recalls.min(), 0)} of the test "
@@ -169,19 +174,23 @@ def _rivals(group: pd.Series, groups: pd.DataFrame, comparisons: pd.DataFrame) -
 def more_data(scaling: pd.DataFrame) -> list[Finding]:
     """Return how much error twice the training images would save, or add."""
     if scaling.empty:
-        text = "All combos have one size, so the study cannot say what more training images bring."
+        text = (
+            "No model has runs on combos of several sizes, so the study cannot say what more "
+            "training images bring."
+        )
         return [Finding("More data", text, "Comparisons")]
-    gains = []
+    gains, ends = [], ""
     for row in scaling.itertuples():
         saved = 1 - 2**-row.exponent
         gain = f"{percent(abs(saved), 0)} {'less' if saved >= 0 else 'more'} error with {row.model}"
         if not math.isnan(row.low):
             gain += f" ({_saved(1 - 2**-row.low, 1 - 2**-row.high)})"
+            ends = "; 95 % intervals over seeds"
         gains.append(gain)
     text = (
-        f"By a power law, twice the training images give {', '.join(gains)}; 95 % intervals over "
-        "seeds. These are shares of the error, not points. A recipe that counts epochs also takes "
-        "more steps with more images."
+        f"By a power law, twice the training images give {', '.join(gains)}{ends}. These are "
+        "shares of the error, not points. A recipe that counts epochs also takes more steps with "
+        "more images."
     )
     return [Finding("More data", text, "Comparisons")]
 

@@ -73,9 +73,9 @@ def near_duplicates(results: Results) -> list[Finding]:
             for row in same.head(5).itertuples()
         )
         text = (
-            f"{counted(len(same), 'pair')} of images with the same pixels "
-            f"{'has' if len(same) == 1 else 'have'} two labels, one of which must be wrong: "
-            f"{shown}{'; and more' if len(same) > 5 else ''}."
+            f"{counted(len(same), 'pair')} of images that are the same up to brightness and "
+            f"contrast {'has' if len(same) == 1 else 'have'} two labels. Look whether one is "
+            f"wrong: {shown}{'; and more' if len(same) > 5 else ''}."
         )
         findings.append(Finding("One picture, two labels", text, "Data"))
     share = len(np.union1d(pairs["image_id"], pairs["other_id"])) / n

@@ -52,8 +52,8 @@ def differences(results: Results) -> list[Finding]:
     rows = of_accuracy(results.comparisons).dropna(subset=["difference"])
     if rows.empty:
         text = (
-            "The study has one combo and one model whose runs can be compared, so it says nothing "
-            "about differences."
+            "No two combos of a model, and no two models on a combo, have runs that can be "
+            "compared, so the study says nothing about differences."
         )
         return _external(results) or [Finding("Differences", text, "Comparisons")]
     undecided = rows["verdict"] == "undecided"
@@ -80,10 +80,14 @@ def differences(results: Results) -> list[Finding]:
         )
     largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
     kind = "with" if largest.within in set(results.runs["model"]) else "on"
-    text += (
-        f" The largest: {largest.better} minus {largest.worse} {kind} {largest.within}, "
-        f"{largest.text()}. It was picked as the largest, so it is likely a little too large."
-    )
+    said = f"{largest.better} minus {largest.worse} {kind} {largest.within}, {largest.text()}."
+    if len(rows) == 1:
+        text += f" It is {said}"
+    else:
+        text += (
+            f" The largest{' real one' if largest.real else ''}: {said} It was picked as the "
+            "largest, so it is likely a little too large."
+        )
     first = Finding("Differences", text, "Comparisons")
     return [first, *_external(results), *_most_data(results), *_models(results)]
 
@@ -95,11 +99,16 @@ def _external(results: Results) -> list[Finding]:
     if rows.empty:
         return []
     largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
+    holds = (
+        "With one seed it holds for these trained models on other images of their source."
+        if results.runs["seed"].nunique() == 1
+        else "All seeds test the same images, so it holds for other seeds and other images of "
+        "their source."
+    )
     text = (
         f"{real_differences(int((rows['verdict'] != 'undecided').sum()), len(rows))}, adjusted for "
         f"all of them (Holm). The largest: {largest.better} minus {largest.worse} of "
-        f"{largest.within}, {largest.text()}. All seeds test the same images, so it holds for "
-        "other seeds and other images of their source."
+        f"{largest.within}, {largest.text()}. {holds}"
     )
     return [Finding("Differences on your test images", text, "Comparisons")]
 

@@ -1,8 +1,8 @@
 """Findings about what accuracies vary with: the partition and the seed."""
 
-import pandas as pd
-
 from study.comparison.intervals import CONFIDENCE, holm
+from study.comparison.spread import SAME_SIZE
+from study.data.names import OFFICIAL
 from study.report.findings.finding import (
     Finding,
     Results,
@@ -11,8 +11,9 @@ from study.report.findings.finding import (
 )
 
 
-def partitions(variance: pd.DataFrame) -> list[Finding]:
+def partitions(results: Results) -> list[Finding]:
     """Return whether partitions differ by more than seeds do."""
+    variance = results.variance
     rows = variance[variance["source"] == "partition"].dropna(subset=["p"])
     if rows.empty:
         return []
@@ -30,6 +31,10 @@ def partitions(variance: pd.DataFrame) -> list[Finding]:
         if differ
         else f"Partitions were not found to differ by more than seeds do ({p_values})."
     )
+    single = results.runs[~results.runs["combo"].str.contains("+", regex=False)]
+    sizes = single.loc[single["combo"] != OFFICIAL, "n_train"]
+    if sizes.max() > SAME_SIZE * sizes.min():
+        text += " They also differ in size, which may be why."
     return [Finding("Partitions", text, "Comparisons")]
 
 
@@ -71,6 +76,8 @@ def _seeds(results: Results) -> str:
             f"of {spreads}."
         )
     group = results.groups.dropna(subset=["accuracy"]).iloc[0]
+    if group["n_seeds"] == 1:
+        return "One run is left, so how far accuracies differ between seeds is not known."
     return (
         f"The mean accuracy of {group['model']} on {group['combo']} over {group['n_seeds']} seeds "
         f"has the 95 % interval {interval(group['seeds_low'], group['seeds_high'])} %."

@@ -29,7 +29,8 @@ def summary(study: dict, answers: Answers) -> str:
         "Shown is every image that at least one run misclassified. Only runs count that may judge "
         "the image: they neither trained nor validated on it or on one nearly the same. The "
         "hardest images are shown too, wrong or not. Hardness is the mean rank within a run, by "
-        "the label's loss and the labels of the nearest training images: 0 is easy, 1 is hard. "
+        "the label's loss and, where it has them, the labels of the nearest training images: 0 is "
+        "easy, 1 is hard. "
     )
     text += study["no_suspects"] or (
         "⚑ marks a label suspect: three of four runs doubt it by confident learning. That is a "
@@ -55,8 +56,10 @@ def computed(study: dict, answers: Answers) -> str:
     )
     if study["best_run"] is not None:
         run = study["runs"][study["best_run"]]
-        best = f"the best run by validation accuracy: {run['model']} on {run['combo']}, seed "
-        best += run["seed"]
+        best = (
+            "the best run by validation accuracy, or the first where none has validation images: "
+        )
+        best += f"{run['model']} on {run['combo']}, seed {run['seed']}"
         features = study["features_of"]
         by = f"the cosine of the features of {features}" if features else "the distance of logits"
         facts.append(

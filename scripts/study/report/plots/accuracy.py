@@ -55,7 +55,7 @@ def accuracy_by_combo_figure(
         "test_accuracy": "Own test: each combo's images, not comparable",
     }
     if f"{EXTERNAL}_accuracy" in summary:
-        panels[f"{EXTERNAL}_accuracy"] = "Your test images: no run trained on them"
+        panels[f"{EXTERNAL}_accuracy"] = "Your test images: no run trained here saw them"
     panels = {metric: title for metric, title in panels.items() if summary[metric].notna().any()}
     limits = _accuracy_limits(summary[list(panels)].to_numpy(float), groups)
     with plt.rc_context(STYLE):

@@ -34,7 +34,9 @@ def comparisons_figure(pairs: pd.DataFrame) -> Figure:
             `difference` and `verdict`.
     """
     if pairs.empty:
-        return message_figure("Nothing to compare: one combo and one model.")
+        return message_figure(
+            "Nothing to compare: no two combos or models have runs that can be compared."
+        )
     panels = _panels(pairs)
     decided = int((pairs["verdict"] != "undecided").sum())
     most = max(0.01, 100 * float(pairs["difference"].abs().max()))
@@ -192,7 +194,7 @@ def _variance_title(components: pd.DataFrame) -> str:
     tests = ", ".join(f"p = {row.p:.2g} ({row.model})" for row in partition.itertuples())
     if not tests:
         return "Spread of accuracy by its sources"
-    return f"Do partitions of equal size differ beyond their seeds? {tests}"
+    return f"Do partitions differ beyond their seeds? {tests}"
 
 
 def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
@@ -203,7 +205,7 @@ def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
         fits: what `study.comparison.scaling.scaling_table` returned; models without are not drawn.
     """
     if fits.empty:
-        return message_figure("No data scaling: the study has combos of one size only.")
+        return message_figure("No data scaling: no model has runs on combos of several sizes.")
     drawn = errors[errors["model"].isin(fits["model"])]
     changes = ", ".join(
         f"{_signed(100 * row.error_ratio_of_doubling - 100, 0)}% ({row.model})"

@@ -80,9 +80,10 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
         )
         legend_below(figure, handles, f"Model{hollow}")
         best = comparable.loc[comparable["accuracy"].idxmax()]
+        known = "" if set(models) <= set(costs["model"]) else " of those with known costs"
         title = (
-            f"Most accurate: {best['model']} on {best['combo']}, {percentage(best['accuracy'])} "
-            f"after {duration(best['train_seconds'])} of training"
+            f"Most accurate{known}: {best['model']} on {best['combo']}, "
+            f"{percentage(best['accuracy'])} after {duration(best['train_seconds'])} of training"
         )
         set_title(figure, title)
     return figure

@@ -82,7 +82,9 @@ def _finding(bands: pd.DataFrame, model: str) -> str:
     if last.empty or "test" not in last:
         return f"{model}: mean over seeds (lines) and range (bands)"
     best = last.loc[last["test"].idxmax()]
+    seeds = accuracies.loc[accuracies["combo"] == best.name, "n"]
+    fewer = f", of {seeds.iloc[-1]} of {seeds.max()} seeds," if seeds.iloc[-1] < seeds.max() else ""
     return (
-        f"{model}: on {best.name} the last epoch reaches {percentage(best['test'])} on its test, "
-        f"{percentage(best['train'])} on training images; mean and range over seeds"
+        f"{model}: on {best.name} the last epoch{fewer} reaches {percentage(best['test'])} on its "
+        f"test, {percentage(best['train'])} on training images; mean and range over seeds"
     )
