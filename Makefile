@@ -7,9 +7,15 @@ BIN := $(VENV)/bin
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Tests of one file share what they make.
 TEST_PROCESSES ?= -n 2 --dist loadfile --no-loadscope-reorder
-# `make setup TORCH=cpu`: a torch without GPU libraries. Default: what requirements.lock names.
-TORCH ?=
+# `make setup TORCH=cpu`: a torch without GPU libraries. Default: what .venv was made with, at first
+# what requirements.lock names, which `TORCH=` goes back to.
+ifeq ($(origin TORCH),undefined)
+TORCH := $(shell cat $(VENV)/torch 2>/dev/null)
+endif
 EXTRAS := dev,storage,export,timm,tensorboard
+ifeq ($(shell uname -s),Linux)
+EXTRAS := $(EXTRAS),slurm
+endif
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
 
@@ -21,7 +27,7 @@ help: ## list the targets
 
 setup: ## make .venv from requirements.lock; again when the lock, the folder or Python changed
 	@{ cmp -s requirements.lock $(VENV)/requirements.lock && pwd -P | cmp -s - $(VENV)/made-in && \
-		{ [ -z "$(TORCH)" ] || echo "$(TORCH)" | cmp -s - $(VENV)/torch; } && \
+		[ "$(TORCH)" = "$$(cat $(VENV)/torch 2>/dev/null)" ] && \
 		$(BIN)/python -I -c 'import snakemake, partition_study' 2>/dev/null; } || $(MAKE) --no-print-directory $(VENV)
 
 .PHONY: $(VENV)

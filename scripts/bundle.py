@@ -10,11 +10,13 @@ from study.audit.bundles import (
     files_left_out,
     files_of_study,
     names_in_project,
+    own_configuration,
     passing_bundle,
     write_bundle,
 )
 from study.audit.provenance import repository
 from study.audit.storage import open_storage
+from study.code import PROJECT
 from study.errors import escaped
 from study.job import run_script
 
@@ -22,7 +24,9 @@ from study.job import run_script
 def main(arguments: argparse.Namespace) -> None:
     """Write the bundle, send it if asked to, and say what it holds."""
     project = Path(arguments.project)
-    configfiles = names_in_project(project, arguments.configfiles)
+    # A study in a folder of its own is made by the configuration there, which is given by nobody.
+    own = own_configuration(project) if project.resolve() != PROJECT else []
+    configfiles = names_in_project(project, [*own, *arguments.configfiles])
     facts = {"configfiles": configfiles, "repository": repository()}
     storage = open_storage(arguments.storage) if arguments.storage is not None else None
     with contextlib.ExitStack() as stack:
@@ -35,8 +39,10 @@ def main(arguments: argparse.Namespace) -> None:
     print(
         f"{there}: {len(manifest['files']):,} files, {megabytes:,.1f} MB, read back and compared; "
         "elsewhere, in a clone of the project: "
-        f"python scripts/unbundle.py {shlex.quote(wanted)}"
+        f"python scripts/unbundle.py {shlex.quote(wanted)}{' --project NEW_FOLDER' if own else ''}"
     )
+    if apart := [name for name in configfiles if name not in manifest["files"]]:
+        print(f"not in it, send it along if it is not in the project: {escaped(' '.join(apart))}")
     if left_out := files_left_out(project):
         others = f" and {len(left_out) - 1:,} more" if left_out[1:] else ""
         print(f"left out, because no rule makes it: {escaped(left_out[0])}{others}")

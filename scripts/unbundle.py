@@ -2,11 +2,13 @@
 """Put a bundled study into this copy of the project, in which nothing is then to be done."""
 
 import argparse
+import os
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from study.audit.bundle_places import RECIPES
 from study.audit.bundle_reading import Manifest
 from study.audit.bundles import passing_bundle, read_bundle
 from study.audit.provenance import repository
@@ -26,11 +28,16 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         manifest = read_bundle(arguments.bundle, project)
     print(f"{arguments.bundle}: {len(manifest['files']):,} files, all as they were bundled")
-    print(*next_commands(manifest), sep="\n")
+    print(*next_commands(manifest, project), sep="\n")
 
 
-def next_commands(manifest: Manifest) -> Iterator[str]:
-    """Yield what to type next, in which what the bundle says is quoted: somebody else wrote it."""
+def next_commands(manifest: Manifest, project: Path) -> Iterator[str]:
+    """Yield what to type next, in which what the bundle says is quoted: somebody else wrote it.
+
+    Args:
+        manifest: of the bundle.
+        project: where its files are now.
+    """
     made, here = manifest["repository"], repository()
     commit = str(made.get("commit") or "")
     if not re.fullmatch("[0-9a-f]{40,64}", commit):
@@ -46,11 +53,19 @@ def next_commands(manifest: Manifest) -> Iterator[str]:
             "made by a copy of the project that differed from its commit: where the code differs "
             "Snakemake makes results again"
         )
-    names = [shlex.quote(escaped(name)) for name in manifest["configfiles"]]
-    given = f" --configfile {' '.join(names)}" if names else ""
+    recipes = f"{RECIPES}/"  # Found by their place.
+    given = [name for name in manifest["configfiles"] if not name.startswith(recipes)]
+    there = [name for name in given if (project / name).is_file()]
+    if absent := [name for name in given if name not in there]:
+        names = " ".join(shlex.quote(escaped(name)) for name in absent)
+        yield f"it was made with {names} too, which is neither in it nor here"
+    names = [shlex.quote(escaped(os.path.relpath(project / name))) for name in there]
+    apart = project.resolve() != Path.cwd()
+    place = f" --directory {shlex.quote(str(project))}" if apart else ""
+    of_study = place + (f" --configfile {' '.join(names)}" if names else "")
     yield (
-        f"look at it: snakemake --dry-run{given}; snakemake --report{given}; snakemake "
-        f"verify{given}"
+        f"look at it: snakemake --dry-run{of_study}; snakemake --report{of_study}; snakemake "
+        f"verify{of_study}"
     )
 
 

@@ -100,10 +100,14 @@ def test_set_up_for_cpus_alone_takes_the_locked_versions_without_gpu_libraries(
     versions = (tmp_path / ".venv/versions.txt").read_text().splitlines()
     assert any(line.startswith("torch==") for line in versions) and len(versions) > 50
     assert all(re.fullmatch(r"[\w.-]+==[\w.!+-]+", line) for line in versions)
-    # Any torch will do where none is asked for.
+    # Where none is asked for it stays the one that is there, also when all is made again.
     (tmp_path / ".venv/bin/python").symlink_to("/bin/true")
     assert not set_up_with_uv() and not set_up_with_uv("TORCH=cpu")
-    (tmp_path / ".venv/torch").write_text("\n")
+    (tmp_path / ".venv/made-in").write_text("/another/folder\n")
+    assert any("--torch-backend cpu" in words for words in set_up_with_uv())
+    (tmp_path / ".venv/bin/python").symlink_to("/bin/true")
+    assert any("--require-hashes" in words for words in set_up_with_uv("TORCH="))
+    (tmp_path / ".venv/bin/python").symlink_to("/bin/true")
     assert not set_up_with_uv() and len(set_up_with_uv("TORCH=cpu")) > 2
     with pytest.raises(subprocess.CalledProcessError):
         set_up_with_uv("TORCH=rocm")

@@ -1,5 +1,6 @@
 """Where the workflow may lie and be called from, and which Python and library its jobs run with."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,36 @@ def test_a_study_lies_in_a_folder_of_its_own_and_either_folder_may_move(project,
     snakefile = tmp_path / "moved/workflow/Snakefile"
     said = snakemake("-n", *targets, "-s", snakefile, folder=tmp_path / "study")
     assert "Nothing to be done" in said
+
+
+def test_a_study_in_a_folder_of_its_own_is_bundled_with_its_configuration(project, tmp_path):
+    study, elsewhere = tmp_path / "mine", tmp_path / "their's"
+    (study / "config/models").mkdir(parents=True)
+    recipe = yaml.safe_load((project.folder / "config/models/cnn2.yaml").read_text())
+    (study / "config/models/mine.yaml").write_text(yaml.safe_dump(recipe | {"epochs": 3}))
+    tiny = TINY | {"models": ["mine"], "overrides": {}}
+    (study / "config/config.yaml").write_text(yaml.safe_dump(tiny))
+    targets = ["results/recipes/mine.yaml", SECOND]
+    snakemake(*targets, "--directory", study, folder=project.folder)
+
+    def script(name: str, *words: object) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, f"scripts/{name}.py", *map(str, words)],
+            cwd=project.folder, capture_output=True, text=True, env=project.environment(),
+        )  # fmt: skip
+
+    bundle = tmp_path / "study.tar.gz"
+    said = script("bundle", "--project", study, "--output", bundle, "--configfiles", "../no.yaml")
+    assert "--project NEW_FOLDER" in said.stdout and "not in it, send it along" in said.stdout
+    refused = script("unbundle", bundle)
+    assert refused.returncode and "config/config.yaml is here already and differs" in refused.stderr
+    assert "--project NEW_FOLDER" in refused.stderr
+    said = script("unbundle", bundle, "--project", elsewhere)
+    assert "it was made with ../no.yaml too, which is neither in it nor here" in said.stdout
+    command = said.stdout.split("look at it: ")[1].split(";")[0]
+    words = shlex.split(command)
+    assert words[0] == "snakemake"
+    assert "Nothing to be done" in snakemake(*targets, *words[1:], folder=project.folder)
 
 
 DEPLOYED = """

@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from study.code import PROJECT
 from study.errors import StudyError, escaped
@@ -34,7 +34,8 @@ _RECORD = re.compile(rf"{re.escape(RECORDS)}/(@[\w-]+/)*[\w-]+=*", re.ASCII)
 # Where the project's own YAML lies, and profiles, by which Snakemake runs commands.
 _NO_CONFIGURATION = {"docs", "envs", "profiles", "results", "scripts", "tests", "workflow"}
 _MOST_OF_CONFIGURATION = 1 << 20
-_SCHEMA = PROJECT / "workflow/schemas/config.schema.yaml"
+_SCHEMAS = PROJECT / "workflow/schemas"
+RECIPES = "config/models"
 
 
 def may_hold(name: str, configfiles: Collection[str] = ()) -> bool:
@@ -103,8 +104,11 @@ def _check_configuration(name: str, path: Path) -> None:
         content = read_yaml(path)
     except (StudyError, ValueError, RecursionError) as error:
         raise StudyError(f"{name} is no configuration ({type(error).__name__})") from error
-    known = read_yaml(_SCHEMA)["properties"]
+    schema, what = "config", "configuration of a study"
+    if str(PurePosixPath(name).parent) == RECIPES:
+        schema, what = "recipe", "recipe of a model"
+    known = read_yaml(_SCHEMAS / f"{schema}.schema.yaml")["properties"]
     if not isinstance(content, dict):
-        raise StudyError(f"{name} is no configuration of a study, which has keys")
+        raise StudyError(f"{name} is no {what}, which has keys")
     if unknown := [key for key in content if key not in known]:
-        raise StudyError(f"{name} is no configuration of a study, it has the key {unknown[0]!r}")
+        raise StudyError(f"{name} is no {what}, it has the key {unknown[0]!r}")

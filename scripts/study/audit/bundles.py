@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from study.audit.bundle_places import RECORDS, check_content, may_hold, recorded_file
+from study.audit.bundle_places import RECIPES, RECORDS, check_content, may_hold, recorded_file
 from study.audit.bundle_reading import MANIFEST, Manifest, unpack
 from study.errors import StudyError
 from study.files import atomic_path, file_digest, is_running, remove_leftovers, unix_text
 
 BUNDLE = "study.tar.gz"
+# Of a project, and of a study in a folder of its own.
+CONFIG = "config/config.yaml"
 
 
 def files_of_study(project: Path, configfiles: Iterable[str]) -> list[str]:
@@ -34,6 +36,14 @@ def files_of_study(project: Path, configfiles: Iterable[str]) -> list[str]:
             "outside the folders of the project's code, such as config/mine.yaml"
         )
     return sorted({*inside, *given})
+
+
+def own_configuration(folder: Path) -> list[str]:
+    """Return the configuration and the recipes of a study in a folder of its own, if it is one."""
+    if not (folder / CONFIG).is_file():
+        return []
+    recipes = sorted((folder / RECIPES).glob("*.yaml"))
+    return [CONFIG, *(f"{RECIPES}/{path.name}" for path in recipes)]
 
 
 def names_in_project(project: Path, configfiles: Iterable[str]) -> list[str]:
@@ -155,10 +165,10 @@ def _check_unlike(manifest: Manifest, project: Path) -> None:
         if not os.path.lexists(there) or file.startswith(f"{RECORDS}/"):
             continue
         if not there.is_file() or not _is_same(file, there, digest):
-            raise StudyError(
-                f"{file} is here already and differs; move results/ away, or "
-                "unpack in a fresh clone of the project"
-            )
+            what = "unpack it elsewhere with --project NEW_FOLDER"
+            if file != CONFIG:
+                what = "move results/ away, or unpack in a fresh clone of the project"
+            raise StudyError(f"{file} is here already and differs; {what}")
 
 
 def _is_same(file: str, there: Path, digest: str) -> bool:

@@ -23,7 +23,7 @@ from study.audit.bundles import (
     read_bundle,
     write_bundle,
 )
-from study.errors import StudyError
+from study.errors import StudyError, escaped
 
 
 @pytest.fixture
@@ -279,7 +279,10 @@ def test_a_configuration_keeps_its_name_however_it_was_given(project, tmp_path):
     run_script(
         "bundle.py", "--project", project, "--output", tmp_path / "b", "--configfiles", *given
     )
-    assert read_bundle(tmp_path / "b", tmp_path / "there")["configfiles"] == ["my_study.yaml"] * 3
+    assert read_bundle(tmp_path / "b", tmp_path / "there")["configfiles"] == [
+        "config/config.yaml",
+        *["my_study.yaml"] * 3,
+    ]
     with pytest.raises(StudyError, match="takes no configuration from there"):
         files_of_study(project, ["scripts/mine.yaml"])
 
@@ -299,7 +302,13 @@ def test_what_a_bundle_says_is_quoted_in_commands(project, tmp_path, commit, con
     write_bundle(tmp_path / "b", project, ["results/summary.csv"], facts)
     said = run_script("unbundle.py", tmp_path / "b", "--project", tmp_path / "there").stdout
     assert printed in said and "\x1b" not in said and "$(" not in said and "--orphan" not in said
-    assert len(said.splitlines()) == 3
+    assert len(said.splitlines()) == 3 + bool(configfiles)
+    for name in configfiles:
+        (tmp_path / "there" / name).write_text("{}")
+    said = run_script("unbundle.py", tmp_path / "b", "--project", tmp_path / "there").stdout
+    words = shlex.split(said.splitlines()[-1].split("; snakemake verify")[1])
+    assert words[0] == "--directory" and len(words) == 2 + 2 * len(configfiles)
+    assert all(words[-1].endswith(f"/{escaped(Path(name).name)}") for name in configfiles)
 
 
 def test_what_killed_pushes_left_is_removed_by_the_next(project, tmp_path):
