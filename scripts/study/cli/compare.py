@@ -47,6 +47,17 @@ def answer(arguments: argparse.Namespace) -> None:
             f"all files are seeds of {study.models[0]}; name the predictions of two models or more"
         )
     pairs, groups, _ = comparisons(study, 0.005)
+    files = {model: [] for model in study.models}
+    for run in study.runs:
+        files[run.model].append(run.folder.stem)
+    for model, names in files.items():
+        if len(names) > 1:
+            sys.stdout.write(f"seeds of {model}: {', '.join(names)}\n")
+    if len(counts := {len(names) for names in files.values()}) > 1:
+        sys.stdout.write(
+            f"note: models have {' or '.join(map(str, sorted(counts)))} seeds; a pair is compared "
+            "by the first seeds that both have, so give equally many of each\n"
+        )
     for row in groups.sort_values("accuracy", ascending=False).itertuples():
         ends = f"{100 * row.new_images_low:.1f} to {100 * row.new_images_high:.1f}"
         sys.stdout.write(

@@ -108,7 +108,7 @@ def _cases(
 
 def _accuracy_case(row: Any, least: float, n_cases: int) -> dict[str, Any]:
     """Return the case of one combo and model."""
-    half = row.accuracy - row.seeds_low
+    half = row.seeds_high - row.accuracy  # the lower one may be cut off at 0
     freedom = max(row.n_seeds - 1, 1)
     wider = stdtrit(freedom, 1 - _TAIL / n_cases) / stdtrit(freedom, 1 - _TAIL)
     return _case(

@@ -119,6 +119,7 @@ def difference(
     units: Sequence[np.ndarray],
     alike: Spread = UNKNOWN,
     step: float = 0.0,
+    same_images: bool = False,
 ) -> Difference:
     """Return a mean gap and its uncertainty.
 
@@ -128,6 +129,8 @@ def difference(
         alike: the variance over seeds of the gap as pairs of its kind have it; it counts with few
             seeds.
         step: what one image changes.
+        same_images: whether all seeds of the study test the same images, so that no variance over
+            seeds is of images.
     """
     images, n_seeds = images_of(gaps, units, step), len(gaps)
     by_seed = np.array([gap.mean() for gap in gaps])
@@ -140,6 +143,10 @@ def difference(
     if not seeds:
         return Difference(value, images.once, images.once, images.once, images, seeds, 0)
     over_seeds = Spread(seeds.variance / n_seeds, seeds.freedom)
+    if n_seeds == 1 and same_images:
+        both = safely_summed([images.once, over_seeds])
+        fixed = images.once.variance
+        return Difference(value, both, images.once, both, images, seeds, fixed)
     repeated = images.once.variance - images.by_seed.variance
     shared = max(images.by_seed.variance - repeated / max(n_seeds - 1, 1), 0.0)
     beside = Spread(max(images.once.variance - shared, 0.0), images.once.freedom)
@@ -163,9 +170,10 @@ def difference_row(
     units: Sequence[np.ndarray],
     alike: Spread = UNKNOWN,
     step: float = 1.0,
+    same_images: bool = False,
 ) -> dict[str, Any]:
     """Return what `study.comparison.pairs.compare` says of one pair; see there."""
-    found = difference(gaps, units, alike, step)
+    found = difference(gaps, units, alike, step, same_images)
     main = wider(found.main, found.least)
     p = max(
         t_p_value(found.value, math.sqrt(part.variance), part.freedom)

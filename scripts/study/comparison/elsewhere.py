@@ -1,7 +1,7 @@
 """Predictions that were made elsewhere, as a study that can be compared."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,9 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
 
     Args:
         files: see `study.runs.prediction_files.read_answers`. Those whose names differ in a number
-            at the end, such as clip_seed1.csv (not resnet18.csv), are seeds of one model. The first
-            seeds of two models are paired, and so on: any pairing would do.
+            at the end, such as clip_seed1.csv (not resnet18.csv), are seeds of one model. In the
+            order of these numbers the first seeds of two models are paired, and so on: any pairing
+            would do. Seeds beyond those of the other model are in no pair.
         labels: a table of the same key and `label`, the name of the class; maybe also `group`, of
             images that belong together.
 
@@ -53,9 +54,11 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
             f"{twice[0]}: another file has its name; name each file once, and files after their "
             "models"
         )
-    for file, stem in zip(files, names, strict=True):
-        numbered = _SEED.fullmatch(stem)
-        model = numbered[1] if numbered else stem
+    # By their numbers, so that the order in which files are named chooses nothing.
+    first = {model: place for place, (model, _) in reversed(list(enumerate(map(_seed_of, names))))}
+    order = sorted(zip(names, files, strict=True), key=lambda one: _place(one[0], first))
+    for stem, file in order:
+        model, _ = _seed_of(stem)
         seed = sum(run.model == model for run in runs) + 1
         run = _RunElsewhere(OFFICIAL, model, seed, Path(file))
         log_p, roles = read_answers(file, {key: true.index}, classes, "the labels")
@@ -70,6 +73,17 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
         steps, empty = image_steps(of_image), np.zeros((2, 0), np.uint8)
         answered.append(Answers(run, test, values, len(test), empty, {}, steps=steps))
     return Study(runs, answered, [], together)
+
+
+def _seed_of(stem: str) -> tuple[str, int]:
+    """Return the model that a file's name says, and the number of its seed, 0 for none."""
+    numbered = _SEED.fullmatch(stem)
+    return (numbered[1], int(numbered[2])) if numbered else (stem, 0)
+
+
+def _place(stem: str, first: Mapping[str, int]) -> tuple[int, int]:
+    model, number = _seed_of(stem)
+    return first[model], number
 
 
 def _read_labels(path: str) -> tuple[str, pd.Series, np.ndarray | None]:

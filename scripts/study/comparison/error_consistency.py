@@ -83,8 +83,12 @@ def _agreement(
     kappas, n_images = [], []
     for x, y in pairs:
         by_both = unseen[x.run.seed] & unseen[y.run.seed]
-        kappas.append(error_consistency(x.right[by_both], y.right[by_both]))
-        n_images.append(by_both.sum())
+        kappa = error_consistency(x.right[by_both], y.right[by_both])
+        if not np.isnan(kappa):  # as of two runs without a mistake
+            kappas.append(kappa)
+            n_images.append(by_both.sum())
+    if not kappas:
+        return []
     return [
         {
             "between": kind,

@@ -14,7 +14,11 @@ _METRICS = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *
 # Where there are such images.
 _EXTERNAL = f"{EXTERNAL}_accuracy"
 # Shares, and of how many images.
-_SHARES = {"common_test_accuracy": "n_common_test", "test_accuracy": "n_test"}
+_SHARES = {
+    "common_test_accuracy": "n_common_test",
+    "test_accuracy": "n_test",
+    _EXTERNAL: f"n_{EXTERNAL}",
+}
 
 
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
@@ -32,13 +36,14 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
     """
     ok = runs[runs["status"] != "diverged"]
     row: dict[str, float] = {"n": len(ok), "n_runs": len(runs)}
-    official = "combo" in runs and (runs["combo"] == OFFICIAL).all()  # all seeds test the same
+    official = "combo" in runs and (runs["combo"] == OFFICIAL).all()
     for metric in [*_METRICS, *([_EXTERNAL] if _EXTERNAL in runs else [])]:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
         most = math.inf if metric.startswith(("nll", "brier")) else 1.0
         low, high = interval.low, interval.high
         counts = ok.get(_SHARES.get(metric), pd.Series())
-        if interval.n > 1 and (n := counts.max() if official else counts.sum()):
+        once = official or metric == _EXTERNAL  # all seeds test the same images
+        if interval.n > 1 and (n := counts.max() if once else counts.sum()):
             least_low, least_high = wilson_interval(interval.mean, n, NORMAL)
             low, high = min(low, least_low), max(high, least_high)
         ends = {"low": np.clip(low, 0, most), "high": np.clip(high, 0, most)}

@@ -51,12 +51,14 @@ def compare(
         There are no rows where no pair has a seed in common.
     """
     means = np.array([of_seed.mean(axis=0) for of_seed in values]).T
+    same_images = len(units) > 1 and all(np.array_equal(units[0], other) for other in units)
     rows = []
     for a, b in itertools.combinations(range(len(names)), 2):
         shared = np.flatnonzero(~np.isnan(means[a] - means[b]))
         if len(shared):
             gaps = [values[seed][:, b] - values[seed][:, a] for seed in shared]
-            row = difference_row(gaps, [units[seed] for seed in shared], alike(a, b), step)
+            of_shared = [units[seed] for seed in shared]
+            row = difference_row(gaps, of_shared, alike(a, b), step, same_images)
             of_pair = {f"mean_{side}": means[i, shared].mean() for side, i in (("a", a), ("b", b))}
             rows.append({"a": names[a], "b": names[b]} | of_pair | row)
     return pd.DataFrame(rows)

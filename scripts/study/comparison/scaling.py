@@ -39,29 +39,30 @@ def fit_scaling(
 
     None with fewer than two sizes that differ by more than 5 %: the power of less would be noise.
     A run without a mistake counts with half of one, because no power law reaches 0.
-    Three sizes identify no asymptote, so there is none. The exponent is a contrast of the combos'
-    means: what all runs of a seed have in common cancels, and its interval is Student's t with the
-    residual of combos × seeds. With one seed it is unknown.
+    Three sizes identify no asymptote, so there is none. The exponent is that of least squares with
+    an effect of each seed: what all runs of a seed have in common cancels. Its interval is
+    Student's t with the residual of combos × seeds. With one seed it is unknown.
 
     Args:
         n_train: int, C; training images of each combo.
         accuracies: float, C×S; NaN for a missing run.
         n_test: images that each of them is of.
     """
-    kept = ~np.isnan(accuracies).all(axis=1)
-    n_train, accuracies = n_train[kept], accuracies[kept]
+    n_train = n_train[kept := ~np.isnan(accuracies).all(axis=1)]
+    accuracies = accuracies[kept][:, ~np.isnan(accuracies).all(axis=0)]
     if not len(n_train) or n_train.max() <= SAME_SIZE * n_train.min():
         return None
     y = np.log(np.maximum(1 - accuracies, max(0.5 / n_test, np.finfo(float).tiny)))
-    n_seeds, means = (~np.isnan(y)).sum(axis=1), np.nanmean(y, axis=1)
-    x = np.log(n_train)
-    centred = x - np.average(x, weights=n_seeds)
-    weights = centred * n_seeds / (n_seeds @ centred**2)
-    exponent, noise = -float(weights @ means), residual(y)
+    x = np.where(np.isnan(y), np.nan, np.log(n_train)[:, None])
+    # Within a seed, where what it does to all its runs cancels, also if it lacks some.
+    within = np.nan_to_num(x - np.nanmean(x, axis=0))
+    if not within.any():  # no seed has two sizes
+        return None
+    exponent, noise = -float(np.nansum(within * y) / (within**2).sum()), residual(y)
     half = math.nan
     if noise and noise.variance:
-        half = t_half_width(math.sqrt(noise.variance * (weights**2 / n_seeds).sum()), noise.freedom)
-    intercept = float(np.average(means + exponent * x, weights=n_seeds))
+        half = t_half_width(math.sqrt(noise.variance / (within**2).sum()), noise.freedom)
+    intercept = float(np.nanmean(y + exponent * x))
     return Scaling(exponent, exponent - half, exponent + half, intercept)
 
 

@@ -1,5 +1,6 @@
 """In what two runs, or two studies, differ."""
 
+import itertools
 import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -213,7 +214,12 @@ def _groups_of_model(
 ) -> Iterator[tuple]:
     """Yield a row of `_GROUP_COLUMNS` for each combo of both tables, combos × seeds."""
     both = pd.concat([a, b], keys=["a", "b"])
-    noise = residual(both.to_numpy(float))
+    # A run that is in both studies shows its noise once.
+    once = both.copy()
+    for combo, seed in itertools.product(b.index, b.columns):
+        if (combo, model, seed) in same:
+            once.loc[("b", combo), seed] = math.nan
+    noise = residual(once.to_numpy(float))
     for combo in a.index[a.index.isin(b.index)]:
         pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1)
         n = len(pair.columns)

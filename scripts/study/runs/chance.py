@@ -25,22 +25,34 @@ def chance_level(labels: "np.ndarray", n_classes: int) -> float:
     return float(max(1 / n_classes, np.bincount(labels).max() / len(labels)))
 
 
-def status_by_accuracy(correct: "np.ndarray", labels: "np.ndarray", n_classes: int) -> str:
+def status_by_accuracy(
+    correct: "np.ndarray",
+    labels: "np.ndarray",
+    n_classes: int,
+    groups: "np.ndarray | None" = None,
+) -> str:
     """Return "ok", or `NO_BETTER` for answers that are not found better than the chance level.
 
-    That is by a one-sided binomial test at 5 %.
+    That is by a one-sided binomial test at 5 %. Where images belong together, it counts as many
+    single images as their groups are worth.
 
     Args:
         correct: bool, n; of images that the run never saw.
         labels: int, n.
         n_classes: K.
+        groups: int, n; of images that belong together. Default: each is alone.
     """
     from scipy.special import bdtrc
 
     n = len(labels)
     if n < _FEWEST:
         return "ok"
-    level = chance_level(labels, n_classes)
+    n_right, level = int(correct.sum()), chance_level(labels, n_classes)
+    if groups is not None:
+        from study.runs.clusters import effective_numbers
+
+        worth = int(effective_numbers(correct, groups)[0])
+        n, n_right = worth, int(n_right * worth / n)
     # How often so many or more are right by chance.
-    p = bdtrc(int(correct.sum()) - 1, n, level) if level < 1 else 1.0
+    p = bdtrc(n_right - 1, n, level) if level < 1 else 1.0
     return "ok" if p <= _LEVEL else NO_BETTER

@@ -99,9 +99,15 @@ def balanced_accuracy(answers: Answers) -> float:
 
 
 def top2_accuracy(answers: Answers) -> float:
-    """Return the share of images whose label is among the two most probable classes."""
-    better = (answers.log_probabilities > answers.of_label[:, None]).sum(axis=1)
-    return (better < 2).mean()
+    """Return the share of images whose label is among the two most probable classes.
+
+    Among equally probable classes the label is as often first as each of them.
+    """
+    better, equal = (
+        compared(answers.log_probabilities, answers.of_label[:, None]).sum(axis=1)
+        for compared in (np.greater, np.equal)
+    )
+    return np.clip((2 - better) / equal, 0, 1).mean()
 
 
 def accuracy_interval(answers: Answers) -> tuple[float, float]:
@@ -262,7 +268,10 @@ def run_metrics(
     comparable = not predictions.has_role("train", "val")[common_test].any()
     judged = predictions.may_judge(near_duplicates)
     return {
-        "status": status_by_accuracy(correct[judged], labels[judged], len(classes)),
+        "status": status_by_accuracy(
+            *(correct[judged], labels[judged], len(classes)),
+            None if groups is None else groups[judged],
+        ),
         **measured(test),
         "common_test": measured(common_test) if comparable else NOT_MEASURED,
         **({} if external_test is None else {EXTERNAL: measured(external_test)}),

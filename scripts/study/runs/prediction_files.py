@@ -176,8 +176,12 @@ def _archive(path: str | Path) -> _File:
 
 
 def _log(p: np.ndarray) -> np.ndarray:
-    """Return the logarithm of probabilities, which are divided by their sums: they are rounded."""
-    return np.log(np.maximum(p / p.sum(axis=1, keepdims=True), np.finfo(float).tiny))
+    """Return the logarithm of probabilities, which are divided by their sums: they are rounded.
+
+    One of 0 is smaller than the file could say: it counts as the smallest that single precision
+    holds, 87 nats.
+    """
+    return np.log(np.maximum(p / p.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny))
 
 
 def _check_values(

@@ -34,6 +34,7 @@ def run_row(run: Run) -> dict[str, Any]:
     parts = {"test": metrics, "common_test": common}
     if EXTERNAL in metrics:
         parts |= {EXTERNAL: metrics[EXTERNAL]}
+        row[f"n_{EXTERNAL}"] = metrics[EXTERNAL]["n"]
     for name, part in parts.items():
         row[f"{name}_accuracy"] = part[ACCURACY]
         row |= {f"{name}_accuracy_{end}": part[f"accuracy_{end}"] for end in ("low", "high")}

@@ -99,6 +99,13 @@ def judged_among_more(*claims):
     )
 
 
+def test_an_interval_that_is_cut_off_at_0_contradicts_nothing_that_it_holds():
+    row = {"combo": "v1", "model": "m", "n_seeds": 2, "accuracy": 0.4}
+    wide = pd.DataFrame([row | {"seeds_low": 0.0, "seeds_high": 1.0}])
+    claim = [{"claim": "x", "accuracy_at_least": 0.85}]
+    assert judge_claims(claim, PAIRS, wide, VARIANCE)["verdict"].tolist() == ["undecided"]
+
+
 @pytest.mark.parametrize(
     ("claim", "reason"),
     [

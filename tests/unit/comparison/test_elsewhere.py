@@ -28,6 +28,28 @@ def write(folder, name, strength, true, random):
     return p.argmax(axis=1) == true
 
 
+def test_the_order_in_which_files_are_named_chooses_no_seed(tmp_path, capsys):
+    random = np.random.default_rng(1)
+    true = random.integers(3, size=200)
+    labels = pd.DataFrame({"file": [f"{i}.png" for i in range(200)], "label": CLASSES[true]})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    names = [f"a_seed{n}.csv" for n in (10, 9, 2, 1)] + ["b.csv"]
+    for name in names:
+        write(tmp_path, name, 1.0, true, random)
+    said = []
+    for order in (names, names[::-1]):
+        files = [str(tmp_path / name) for name in order]
+        main(["compare", *files, "--labels", str(tmp_path / "labels.csv")])
+        said.append(sorted(capsys.readouterr().out.splitlines()))
+    apart = [[line for line in lines if "points" not in line] for lines in said]
+    assert apart[0] == apart[1]
+    assert "seeds of a: a_seed1, a_seed2, a_seed9, a_seed10" in said[0]
+    assert any("1 or 4 seeds; a pair is compared by the first" in line for line in said[0])
+    (difference,) = (line.split(" points")[0].split()[-1] for line in said[0] if "points" in line)
+    (other,) = (line.split(" points")[0].split()[-1] for line in said[1] if "points" in line)
+    assert abs(float(difference)) == abs(float(other))
+
+
 @pytest.fixture
 def files(tmp_path):
     random = np.random.default_rng(0)

@@ -14,8 +14,12 @@ def test_intervals_of_shares_end_at_0_and_1_and_those_of_losses_do_not():
     assert (row["n"], row["n_runs"]) == (3, 4) and row["nll_high"] > 1.5
 
 
-@pytest.mark.parametrize(("combo", "n"), [("v1", 60), ("official", 20)])
-def test_seeds_that_agree_by_luck_are_no_certainty(combo, n):
-    runs = pd.DataFrame({"status": ["ok"] * 3, "test_accuracy": [1.0] * 3, "n_test": [20] * 3})
+@pytest.mark.parametrize(
+    ("combo", "test", "n"),
+    [("v1", "test", 60), ("official", "test", 20), ("v1", "external_test", 20)],
+)
+def test_seeds_that_agree_by_luck_are_no_certainty(combo, test, n):
+    runs = pd.DataFrame({"status": ["ok"] * 3, f"{test}_accuracy": [1.0] * 3, f"n_{test}": 20})
     row = group_row(runs.assign(combo=combo))
-    assert row["test_accuracy_low"] == pytest.approx(proportion_confint(n, n, method="wilson")[0])
+    low, _ = proportion_confint(n, n, method="wilson")
+    assert row[f"{test}_accuracy_low"] == pytest.approx(low)

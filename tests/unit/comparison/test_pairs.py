@@ -53,6 +53,7 @@ def test_a_missing_run_is_left_out_with_its_seed():
     [
         Design(OFFICIAL, models=5, seeds=10),
         Design(OFFICIAL, models=3, seeds=2, noise=(0.05,)),
+        Design(OFFICIAL, models=3, seeds=3, noise=(0.05,), lost=((0, 0, 0), (0, 1, 1))),
         Design(LAPTOP, models=2),
         Design(LAPTOP, noise=UNEQUAL[LAPTOP]),
         Design((1, 1, 1), models=3, unstable=3),

@@ -16,14 +16,19 @@ def test_the_scaling_fit_finds_the_exponent():
     assert fit.exponent == pytest.approx(0.25)
     assert fit.error(20_000) == pytest.approx(3 * 20_000**-0.25)
     noisy = exact + random.normal(0, 0.01, exact.shape)
-    noisy[0, 1] = np.nan
     fit = fit_scaling(SIZES, noisy)
     x, y = np.log(np.broadcast_to(SIZES[:, None], noisy.shape)), np.log(1 - noisy)
-    line = stats.linregress(x[~np.isnan(y)], y[~np.isnan(y)])
+    line = stats.linregress(x.ravel(), y.ravel())
     assert fit.exponent == pytest.approx(-line.slope) and fit.low < fit.exponent < fit.high
     assert fit.intercept == pytest.approx(line.intercept)
     assert fit_scaling(SIZES[:3], exact[:3]) is None
     assert np.isnan(fit_scaling(SIZES, noisy[:, :1]).low)
+
+
+def test_a_seed_that_lacks_a_run_moves_no_exponent():
+    log_error = np.log(3) - 0.3 * np.log(SIZES[:, None]) + np.array([0.0, 0.05, 0.1])
+    log_error[4, 2] = np.nan  # the worst seed has no run on the largest combo
+    assert fit_scaling(SIZES, 1 - np.exp(log_error)).exponent == pytest.approx(0.3)
 
 
 def test_sizes_that_are_about_equal_have_no_power_law_and_no_error_is_half_a_mistake():

@@ -22,6 +22,18 @@ def test_groups_are_compared_over_the_seeds_that_both_studies_have():
     assert math.isnan(single["low"][0]) and single["verdict"][0] == "undecided"
 
 
+def test_a_run_that_is_in_both_studies_shows_its_noise_once():
+    random, wrong = np.random.default_rng(3), 0
+    for _ in range(400):
+        rows = [(c, "m", s, random.normal(0.7, 0.02)) for c in ("v1", "v2") for s in (1, 2)]
+        a = pd.DataFrame(rows, columns=["combo", "model", "seed", "x"])
+        b = a.assign(x=np.where(a["combo"] == "v1", random.normal(0.7, 0.02, 4), a["x"]))
+        same = {("v2", "m", 1), ("v2", "m", 2)}
+        table = groups_of_studies(a, b, "x", same).set_index("combo")
+        wrong += table.loc["v1", "verdict"] != "undecided"
+    assert wrong / 400 <= 0.07
+
+
 def test_seed_noise_is_that_of_two_values_and_unknown_for_one():
     # sd of 0 and 2 is sqrt(2), with one degree of freedom.
     assert seed_noise([[0, 2], [5]]) == pytest.approx(12.7062 * 2, rel=1e-4)

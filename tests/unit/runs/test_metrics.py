@@ -13,6 +13,7 @@ from study.runs import predictions as predictions_module
 from study.runs.chance import NO_BETTER, status_by_accuracy
 from study.runs.confusion import confusion
 from study.runs.metrics import (
+    ACCURACY,
     METRICS,
     Answers,
     accuracy_interval,
@@ -153,6 +154,22 @@ def test_a_run_that_learnt_nothing_is_no_better_than_chance(right, labels, statu
     correct = np.arange(len(labels)) < right
     n_classes = max(2, max(labels) + 1)
     assert status_by_accuracy(correct, np.array(labels), n_classes) == status
+
+
+def test_guesses_that_are_alike_within_groups_are_no_better_than_chance():
+    random, groups = np.random.default_rng(5), np.repeat(np.arange(20), 30)
+    found = []
+    for _ in range(300):
+        labels, said = random.integers(2, size=(2, 20))[:, groups]
+        found.append(status_by_accuracy(said == labels, labels, 2, groups) == "ok")
+    assert np.mean(found) <= 0.08
+
+
+def test_equally_probable_classes_share_the_two_first_places():
+    certain = np.log(np.maximum(np.eye(4)[[1, 1, 2, 3]], 1e-30)).astype(np.float32)
+    metrics = classification_metrics(certain, np.array([0, 1, 2, 3]), ["a", "b", "c", "d"])
+    assert metrics[ACCURACY] == 0.75
+    assert metrics["top2_accuracy"] == pytest.approx((3 + 1 / 3) / 4)
 
 
 def test_a_run_that_saw_the_common_test_has_no_score_there():

@@ -82,7 +82,8 @@ def near_duplicates(results: Results) -> list[Finding]:
     if share > _MANY_DUPLICATES:
         text = (
             f"{percent(share, 0)} of the images are nearly the same as another one, so that fewer "
-            "runs may judge them. Look at the pairs: if they show different things, "
+            "runs may judge them. Intervals over images count them as if each said something of "
+            "its own, so they are too narrow. Look at the pairs: if they show different things, "
             "near_duplicates.threshold is too large for these images."
         )
         findings.append(Finding("Many near-duplicates", text, "Data"))
