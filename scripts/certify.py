@@ -9,9 +9,9 @@ import pandas as pd
 from study.audit.certification import LEVELS, certificate, seed_noise
 from study.data.index import read_index
 from study.errors import StudyError
-from study.files import read_table, write_text
+from study.files import read_table, write_table, write_text
 from study.job import run_script
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 from study.runs.run import Run
 from study.wording import counted
 

@@ -12,14 +12,14 @@ from study.comparison.scaling import errors_by_size
 from study.comparison.tables import comparison_tables
 from study.data.index import read_index
 from study.data.names import EXTERNAL
-from study.files import write_text
+from study.files import write_table, write_text
 from study.job import run_script
 from study.report.imported import imported_notes
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
 from study.report.plots.roc import roc_figure
 from study.report.plots.style import save_figure
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 from study.runs.run import n_of
 from study.wording import real_differences
 

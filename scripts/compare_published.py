@@ -6,11 +6,11 @@ from pathlib import Path
 
 from study.comparison.our_figures import OurFigures
 from study.comparison.reproduction import reproduction_table
-from study.files import read_yaml, write_text
+from study.files import read_yaml, write_table, write_text
 from study.job import run_script
 from study.report.plots.reproduction import reproduction_figure
 from study.report.plots.style import save_figure
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 from study.runs.tree import ResultsTree
 
 

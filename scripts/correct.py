@@ -6,13 +6,12 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from study.data.corrected import corrected, what_changed
+from study.data.corrected import corrected
 from study.data.corrections import read_corrections
 from study.data.index import Index, read_index
 from study.data.verdicts import COLUMNS
-from study.files import read_array, read_csv, write_csv, write_text
+from study.files import read_array, read_csv, write_csv, write_table
 from study.job import run_script
-from study.report.tables import html_page, write_table
 
 
 def write_index(path: str, before: str, index: Index) -> None:
@@ -42,16 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     table = pd.DataFrame([[row[name] for name in COLUMNS] for row in rows], columns=COLUMNS)
     shown = table["image_id"].to_numpy(np.int64)
     table.insert(4, "class", np.array(index.classes)[index.labels[shown]])
-    page = html_page(
-        table,
-        what_changed(after),
-        "By what people said in the gallery. Partitions, and the part that each image plays, are "
-        "those that were drawn before; images that are left out play none.",
-        [np.asarray(images[i]) for i in shown],
-        of="data/corrections.csv",
-    )
     write_table(arguments.table, table)
-    write_text(arguments.page, page)
 
 
 if __name__ == "__main__":
@@ -60,6 +50,5 @@ if __name__ == "__main__":
     parser.add_argument("--index", required=True, help="table of all images as decoded, .csv")
     parser.add_argument("--corrections", required=True, help="verdicts, .csv")
     parser.add_argument("--table", required=True, help="verdicts that change something, .csv")
-    parser.add_argument("--page", required=True, help="the same as a page, .html")
     parser.add_argument("--output", required=True, help="table of all images to write, .csv")
     run_script(parser, main)

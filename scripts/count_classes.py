@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from study.data.index import read_image_ids, read_index
-from study.files import write_text
+from study.files import write_table, write_text
 from study.job import run_script
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 
 
 def main(arguments: argparse.Namespace) -> None:

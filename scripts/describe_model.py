@@ -43,9 +43,10 @@ def write_layers(
     """Write the layers of the network as page, table and text."""
     import pandas as pd
 
+    from study.files import write_table
     from study.models.layers import describe_layers
     from study.models.receptive_field import NoField, receptive_fields
-    from study.report.tables import html_page, write_table
+    from study.report.tables import html_page
 
     try:
         fields = receptive_fields(model)
@@ -84,9 +85,9 @@ def write_schedule(
     """Write the learning rate and momentum of each training step, and a figure."""
     import pandas as pd
 
+    from study.files import write_table
     from study.report.plots.models import schedule_figure
     from study.report.plots.style import save_figure
-    from study.report.tables import write_table
     from study.training.optimizers import make_optimizer
     from study.training.schedules import make_schedule, schedule_values
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from study.data.embedding import columns
 from study.data.index import Index, read_duplicates, read_image_ids, read_index
-from study.files import read_array, read_table, write_text
+from study.files import read_array, read_table, write_table, write_text
 from study.hardness.human_votes import human_columns
 from study.hardness.judgements import Judgements, RunRanks, read_judgements
 from study.hardness.ranking import confusions, ranked
@@ -25,7 +25,7 @@ from study.hardness.vote_files import READERS, read_votes
 from study.job import run_script
 from study.report.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
 from study.report.plots.style import Figure, message_figure, save_figure
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 from study.runs.run import n_of, read_runs
 from study.seeds import stream_seed
 from study.wording import counted, percentage

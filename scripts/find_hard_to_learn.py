@@ -11,11 +11,10 @@ import pandas as pd
 from study.config.combos import chain_of
 from study.data.index import Index, read_image_ids, read_index
 from study.errors import StudyError
-from study.files import write_text
+from study.files import write_table, write_text
 from study.hardness.hard_to_learn import chains_of, hard_to_learn, text_report
 from study.job import run_script
 from study.report.pages import fill_page
-from study.report.tables import write_table
 from study.runs.run import read_runs
 
 

@@ -4,9 +4,9 @@
 import argparse
 
 from study.comparison.claims import VERDICTS, judge_claims, require_supported
-from study.files import read_table, read_yaml, write_text
+from study.files import read_table, read_yaml, write_table, write_text
 from study.job import run_script
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 
 _ABOUT = (
     "A claim about several cases is supported if all of them are, contradicted if one of them is, "

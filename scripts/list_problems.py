@@ -5,9 +5,9 @@ import argparse
 from pathlib import Path
 
 from study.data.datasets.own import PROBLEMS, UNUSABLE
-from study.files import read_json, read_table, write_text
+from study.files import read_json, read_table, write_table, write_text
 from study.job import run_script
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 
 
 def main(arguments: argparse.Namespace) -> None:

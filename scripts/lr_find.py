@@ -14,7 +14,7 @@ from study.job import device_options, run_script, stop_with_ancestors
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the losses, the suggestions and the figure."""
+    """Write the losses and the suggestions."""
     if arguments.job:
         stop_with_ancestors()
     if not 0 < arguments.start < arguments.end:
@@ -28,8 +28,6 @@ def main(arguments: argparse.Namespace) -> None:
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
 
-    from study.report.plots.models import lr_find_figure
-    from study.report.plots.style import save_figure
     from study.training.image_set import ImageSet
     from study.training.rate_search import search_rate, search_recipe, suggestions
 
@@ -51,8 +49,6 @@ def main(arguments: argparse.Namespace) -> None:
 
     header = ["step", "learning_rate", "loss", "smoothed_loss"]
     write_csv(arguments.table, header, zip(range(len(test.losses)), *test[:3], strict=True))
-    title = f"{arguments.title}: learning-rate search"
-    save_figure(lr_find_figure(*test[:3], steps, title), arguments.figure)
     bf16 = trains_in_bf16(recipe.get("precision", "auto"), device)
     write_json(
         arguments.suggestion,
@@ -116,12 +112,10 @@ if __name__ == "__main__":
         default="steepest",
         help="the suggestion to take (default: %(default)s)",
     )
-    parser.add_argument("--title", required=True, help="name of the model, for the figure")
     device_options(parser)
     parser.add_argument(
         "--job", action="store_true", help="end when the workflow that started this ends"
     )
     parser.add_argument("--table", required=True, help="table to write: one row per step, .csv")
     parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")
-    parser.add_argument("--figure", required=True, help="figure to write, .svg or .png")
     run_script(parser, main)

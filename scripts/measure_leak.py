@@ -6,9 +6,9 @@ from pathlib import Path
 
 from study.comparison.reproduction import leak_table
 from study.data.index import read_index
-from study.files import read_yaml, write_text
+from study.files import read_yaml, write_table, write_text
 from study.job import run_script
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 from study.runs.tree import ResultsTree
 
 

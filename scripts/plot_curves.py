@@ -5,10 +5,10 @@ import argparse
 
 import pandas as pd
 
+from study.files import write_table
 from study.job import run_script
 from study.report.plots.curves import learning_curves_figure
 from study.report.plots.style import save_figure
-from study.report.tables import write_table
 from study.runs.history import seed_bands
 from study.runs.run import read_runs
 

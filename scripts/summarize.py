@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.comparison.groups import group_row
 from study.data.names import EXTERNAL
-from study.files import read_table, write_text
+from study.files import read_table, write_table, write_text
 from study.job import run_script
 from study.report.imported import imported_notes
 from study.report.plots.accuracy import (
@@ -18,7 +18,7 @@ from study.report.plots.accuracy import (
 )
 from study.report.plots.costs import cost_figure, cost_table, resources_figure, resources_table
 from study.report.plots.style import message_figure, save_figure
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 from study.runs.run import n_of, read_runs
 from study.runs.summary import summary_table
 from study.runs.tree import ResultsTree

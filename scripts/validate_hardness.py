@@ -9,7 +9,7 @@ import pandas as pd
 
 from study.data.index import Index, read_index
 from study.errors import StudyError
-from study.files import read_table, write_text
+from study.files import read_table, write_table, write_text
 from study.hardness.human_agreement import (
     HARD_FOR_MODELS,
     SCORES,
@@ -26,7 +26,7 @@ from study.hardness.vote_files import READERS, read_votes
 from study.job import run_script
 from study.report.plots.style import Figure, save_figure
 from study.report.plots.validation import human_error_figure, precision_recall_figure
-from study.report.tables import html_page, write_table
+from study.report.tables import html_page
 
 _MEANINGS = {"human_rejects": "rejected by people", "human_hard": "hard for people"}
 

@@ -14,9 +14,8 @@ from study.audit.run_checks import N_AGAIN, Answer
 from study.audit.shared_checks import other_configuration
 from study.audit.verification import Verification
 from study.errors import StudyError, escaped
-from study.files import read_json
+from study.files import read_json, write_table
 from study.job import run_script
-from study.report.tables import write_table
 from study.wording import counted
 
 

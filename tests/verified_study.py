@@ -21,10 +21,9 @@ from study.data.index import images_digest, read_index, write_image_ids
 from study.data.partitions import partition_record
 from study.data.splits import union, write_development, write_split
 from study.data.verdicts import COLUMNS
-from study.files import file_digest, read_json, write_csv, write_json
+from study.files import file_digest, read_json, write_csv, write_json, write_table
 from study.models.answers_again import answers_again
 from study.models.build import build_recipe_model, count_parameters
-from study.report.tables import write_table
 from study.runs.metrics import run_metrics
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 from study.runs.run import Run, read_runs

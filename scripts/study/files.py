@@ -312,6 +312,16 @@ def write_csv(
         writer.writerows(rows)
 
 
+def write_table(path: str | Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
+    """Write a table as .csv, without its index, atomically; floats in full or as "%.6f" says."""
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        lines = UnixLines(stream)
+        table.to_csv(lines, index=False, float_format=float_format, lineterminator="\r\n")
+
+
 class UnixLines:
     """Gives the rows of a CSV writer Unix line ends.
 

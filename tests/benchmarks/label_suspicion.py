@@ -23,8 +23,7 @@ import yaml
 from study.data.datasets import Source, dataset
 from study.data.datasets.cifar10 import CIFAR10
 from study.data.pickles import load_arrays
-from study.files import write_csv, write_text
-from study.report.tables import write_table
+from study.files import write_csv, write_table, write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 BAR = 3.0

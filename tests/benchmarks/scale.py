@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.files import file_digest, write_csv, write_text
-from study.report.tables import write_table
+from study.files import file_digest, write_csv, write_table, write_text
 from study.runs.metrics import METRICS
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 from study.runs.tree import ResultsTree

@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from study.data.names import OFFICIAL
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import read_json, read_yaml
+from study.files import read_json, read_yaml, write_table
 from study.report.plots.style import (
     STYLE,
     legend_below,
@@ -37,7 +37,6 @@ from study.report.plots.style import (
     save_figure,
     set_title,
 )
-from study.report.tables import write_table
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CONFIG = _ROOT / "config"

@@ -97,6 +97,7 @@ def test_only_what_corrections_concern_runs_again_and_diff_shows_the_effect(
     said = wrong["file"].str.extract(r"_is(\d)")[0].astype(int).tolist()
     assert table.loc[wrong["image_id"], "class"].tolist() == said
     assert table.loc[left_out["image_id"], "n_eligible"] == 0
+    project.succeeds("results/data/corrections.html")
     assert "10 labels corrected (" in (results / "data/corrections.html").read_text()
 
     words = ("diff", before, "results", "--csv", "groups.csv")

@@ -94,3 +94,16 @@ def test_what_changes_before_it_is_imported_is_not_run(tmp_path, addition, runs)
     else:
         assert done.returncode == 1 and not done.stdout
         assert_one_clear_line(done.stderr, "job.py or of what it imports has changed")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "collect_trials", "common_test", "correct", "decode", "download", "embed", "lr_find",
+        "measure", "partition", "predict", "probe", "resolve_recipe", "split", "take_weights",
+        "train", "tune",
+    ],
+)  # fmt: skip
+def test_no_word_or_colour_of_the_report_is_code_of_what_computes(script):
+    files = [path.relative_to(ROOT) for path in code.code_files(ROOT / f"scripts/{script}.py")]
+    assert not [path for path in files if path.is_relative_to("scripts/study/report")], script

@@ -26,8 +26,8 @@ from study.files import (
     text_cell,
     write_csv,
     write_json,
+    write_table,
 )
-from study.report.tables import write_table
 from study.runs.predictions import load_predictions
 
 

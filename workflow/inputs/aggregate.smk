@@ -105,7 +105,7 @@ def files_of_study(wildcards):
             "results/data/manifest.json",
             *made_by("find_duplicates", "draw_near_duplicates"),
         ],
-        *made_by(*["correct"] if CORRECTIONS else []),
+        *made_by(*["correct", "list_corrections"] if CORRECTIONS else []),
         *made_by("count_classes", *(["list_problems"] if OWN_IMAGES.digest else [])),
         *made_by("partition", partition=PARTITIONS),
         *made_by(
@@ -122,7 +122,10 @@ def files_of_study(wildcards):
         *made_by("find_neighbours", model=BACKBONES[:1]),
         *beside(searches(), "losses.csv", "suggestion.json", "lr_find.svg"),
         *made_by(
-            *["collect_trials"], combo=COMBOS, model=list(config["tune"]), seed=SEEDS
+            *["collect_trials", "draw_trials"],
+            combo=COMBOS,
+            model=list(config["tune"]),
+            seed=SEEDS,
         ),
         *made_by("list_runs", "measure_baselines", "compare"),
         *made_by("find_hard_examples", "build_gallery"),

@@ -18,7 +18,9 @@ with end_in_one_line():
     )
 
     # What people said of images changes, by file, where the study is told of it.
-    CORRECTIONS = corrections_file(DATASET, "results/data/corrections.csv")
+    CORRECTIONS = corrections_file(
+        DATASET, "results/data/corrections.csv", "results/scratch/corrections.csv"
+    )
     CORRECTED = read_corrections(CORRECTIONS) if CORRECTIONS else {}
 
     # Pictures of 64×64 pixels at most, as float32.

@@ -1,4 +1,6 @@
+import functools
 import json
+import sys
 
 from study.config.views import looks
 
@@ -30,6 +32,12 @@ def file_of_predictions(wildcards):
     return predictions_file(entry, wildcards.combo, wildcards.seed)
 
 
+@functools.cache
+def note_once(text):
+    """Print a note on standard error, the same one only once."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 def digest_of_predictions(wildcards):
     """Return the sha256 of that file, or where it is gone of the one that was imported before.
 
@@ -43,6 +51,7 @@ def digest_of_predictions(wildcards):
         "results/runs/{combo}/{model}/seed{seed}/run.json", **dict(wildcards.items())
     )[0]
     if Path(run).is_file():
+        note_once(f"{path} is not here; going on with what was imported from it")
         return json.loads(Path(run).read_text(encoding="utf-8"))["imported"]["sha256"]
     sys.exit(
         f"error: config: models: {wildcards.model} has no predictions for {wildcards.combo} with "

@@ -339,7 +339,8 @@ rule summarize:
             "results/hard_examples/gradcam/{model}.npz", model=MADE_HERE
         ),
         models=expand("results/models/{model}/layers.html", model=NETWORKS),
-        searches=searches(),
+        corrections=["results/data/corrections.html"] if CORRECTIONS else [],
+        searches=[path.replace("suggestion.json", "lr_find.svg") for path in searches()],
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],
         tuning=expand(

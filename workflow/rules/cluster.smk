@@ -14,6 +14,7 @@ resource_scopes:
 # less time than a job waits.
 localrules:
     download,
+    take_weights,
     resolve_recipe,
     partition,
     split,

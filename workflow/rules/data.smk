@@ -44,11 +44,12 @@ rule download:
         " 2>&1 | tee {log:q}"
 
 
+# It names the list of problems where it refuses files, and reads none of it.
 rule decode:
     input:
         raw="results/data/raw",
         checksums=checksums,
-        problems=problems_table(),
+        problems=ancient(problems_table()),
     output:
         images="results/data/images.npy",
         index="results/data/index.csv",
@@ -92,12 +93,6 @@ rule correct:
     output:
         index="results/data/corrected.csv",
         table="results/data/corrections.csv",
-        page=report(
-            "results/data/corrections.html",
-            caption="../report/corrections.rst",
-            category=chapter("Data"),
-            labels={"item": "corrected labels and images left out, table"},
-        ),
     log:
         "results/logs/correct.log",
     conda:
@@ -117,8 +112,39 @@ rule correct:
         " --index {input.index:q}"
         " --corrections {resources.corrections:q}"
         " --table {output.table:q}"
-        " --page {output.page:q}"
         " --output {output.index:q}"
+        " > {log:q} 2>&1"
+
+
+rule list_corrections:
+    input:
+        images="results/data/images.npy",
+        index="results/data/corrected.csv",
+        table="results/data/corrections.csv",
+    output:
+        page=report(
+            "results/data/corrections.html",
+            caption="../report/corrections.rst",
+            category=chapter("Data"),
+            labels={"item": "corrected labels and images left out, table"},
+        ),
+    log:
+        "results/logs/list_corrections.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("list_corrections.py"),
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/list_corrections.py"'
+        " --code {params.code:q}"
+        " --images {input.images:q}"
+        " --index {input.index:q}"
+        " --table {input.table:q}"
+        " --page {output.page:q}"
         " > {log:q} 2>&1"
 
 

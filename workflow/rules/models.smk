@@ -221,18 +221,6 @@ rule lr_find:
     output:
         table="results/lr_find/{combo}/{model}/seed{seed}/losses.csv",
         suggestion="results/lr_find/{combo}/{model}/seed{seed}/suggestion.json",
-        figure=report(
-            "results/lr_find/{combo}/{model}/seed{seed}/lr_find.svg",
-            caption="../report/lr_find.rst",
-            category=chapter("Models"),
-            subcategory="{model}",
-            labels={
-                "model": "{model}",
-                "item": "learning-rate search, figure",
-                "combo": "{combo}",
-                "seed": "{seed}",
-            },
-        ),
     log:
         "results/logs/lr_find/{combo}/{model}/seed{seed}.log",
     conda:
@@ -251,7 +239,6 @@ rule lr_find:
         smoothing=config["lr_find"]["smoothing"],
         divergence=config["lr_find"]["divergence"],
         rule=config["lr_find"]["rule"],
-        title=run_title,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/lr_find.py"'
         " --code {params.code:q}"
@@ -269,9 +256,46 @@ rule lr_find:
         " --job"
         " --gpus {resources.gpu:q}"
         " --threads {threads:q}"
-        " --title {params.title:q}"
         " --table {output.table:q}"
         " --suggestion {output.suggestion:q}"
+        " > {log:q} 2>&1"
+
+
+# Apart from the search, so that a colour trains nothing again.
+rule draw_lr_find:
+    input:
+        table="results/lr_find/{combo}/{model}/seed{seed}/losses.csv",
+        suggestion="results/lr_find/{combo}/{model}/seed{seed}/suggestion.json",
+    output:
+        figure=report(
+            "results/lr_find/{combo}/{model}/seed{seed}/lr_find.svg",
+            caption="../report/lr_find.rst",
+            category=chapter("Models"),
+            subcategory="{model}",
+            labels={
+                "model": "{model}",
+                "item": "learning-rate search, figure",
+                "combo": "{combo}",
+                "seed": "{seed}",
+            },
+        ),
+    log:
+        "results/logs/draw_lr_find/{combo}/{model}/seed{seed}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("draw_lr_find.py"),
+        title=run_title,
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/draw_lr_find.py"'
+        " --code {params.code:q}"
+        " --table {input.table:q}"
+        " --suggestion {input.suggestion:q}"
+        " --title {params.title:q}"
         " --figure {output.figure:q}"
         " > {log:q} 2>&1"
 
@@ -339,18 +363,6 @@ rule collect_trials:
         table="results/tune/{combo}/{model}/seed{seed}/trials.csv",
         best="results/tune/{combo}/{model}/seed{seed}/best.yaml",
         record="results/tune/{combo}/{model}/seed{seed}/tune.json",
-        figure=report(
-            "results/tune/{combo}/{model}/seed{seed}/trials.svg",
-            caption="../report/trials.rst",
-            category=chapter("Tuning"),
-            subcategory="{model}",
-            labels={
-                "combo": "{combo}",
-                "model": "{model}",
-                "seed": "{seed}",
-                "item": "hyper-parameter search, figure",
-            },
-        ),
     log:
         "results/logs/collect_trials/{combo}/{model}/seed{seed}.log",
     wildcard_constraints:
@@ -364,16 +376,54 @@ rule collect_trials:
     params:
         code=code("collect_trials.py"),
         wildcards=all_wildcards,
-        title=run_title,
         journal="results/scratch/tune/{combo}/{model}/seed{seed}.log",
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/collect_trials.py"'
         " --code {params.code:q}"
         " --trials {input.trials:q}"
-        " --title {params.title:q}"
         " --journal {params.journal:q}"
         " --table {output.table:q}"
         " --best {output.best:q}"
         " --record {output.record:q}"
+        " > {log:q} 2>&1"
+
+
+# Apart from the table, whose trials are gone once it is there: a colour searches nothing again.
+rule draw_trials:
+    input:
+        table="results/tune/{combo}/{model}/seed{seed}/trials.csv",
+        record="results/tune/{combo}/{model}/seed{seed}/tune.json",
+    output:
+        figure=report(
+            "results/tune/{combo}/{model}/seed{seed}/trials.svg",
+            caption="../report/trials.rst",
+            category=chapter("Tuning"),
+            subcategory="{model}",
+            labels={
+                "combo": "{combo}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "item": "hyper-parameter search, figure",
+            },
+        ),
+    log:
+        "results/logs/draw_trials/{combo}/{model}/seed{seed}.log",
+    wildcard_constraints:
+        model=TUNED,
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code("draw_trials.py"),
+        title=run_title,
+    shell:
+        '"$STUDY_PYTHON" "$STUDY_SCRIPTS/draw_trials.py"'
+        " --code {params.code:q}"
+        " --table {input.table:q}"
+        " --record {input.record:q}"
+        " --title {params.title:q}"
         " --figure {output.figure:q}"
         " > {log:q} 2>&1"

@@ -38,8 +38,8 @@ def answer(arguments: argparse.Namespace) -> None:
             raise StudyError(f"{written} is to be read, so it is not overwritten; write another")
     from study.comparison.elsewhere import study_of_predictions
     from study.comparison.tables import BY_CLASS, comparisons
-    from study.files import write_text
-    from study.report.tables import html_page, write_table
+    from study.files import write_table, write_text
+    from study.report.tables import html_page
 
     study = study_of_predictions(arguments.files, arguments.labels)
     if len(study.models) < 2:

@@ -21,7 +21,7 @@ from study.cli.terminal import console, say, table
 from study.comparison.two_runs import changed_images, differing, paired_answers, seed_noise
 from study.data.index import read_duplicates, read_index
 from study.errors import StudyError
-from study.report.tables import write_table
+from study.files import write_table
 from study.runs.chance import MEASURED
 from study.runs.outdated import why_outdated
 from study.runs.run import Run

@@ -21,8 +21,7 @@ from study.cli.terminal import console, say, table
 from study.comparison.two_runs import differing, groups_of_studies
 from study.config.recipes import flat
 from study.errors import StudyError
-from study.files import read_json
-from study.report.tables import write_table
+from study.files import read_json, write_table
 from study.runs.chance import MEASURED
 from study.runs.run import Run, run_of
 from study.runs.summary import RESOURCES

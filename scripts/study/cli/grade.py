@@ -16,8 +16,7 @@ from study.cli.project import configuration_options, find_project
 from study.cli.terminal import console, say, shown, table
 from study.code import digests_of_scripts
 from study.errors import StudyError
-from study.files import text_cell
-from study.report.tables import write_table
+from study.files import text_cell, write_table
 from study.wording import counted
 
 _SHOWN = [

@@ -1,6 +1,9 @@
 """Which verdicts change a study, where they lie, and what they are known by."""
 
+import contextlib
 import hashlib
+import shutil
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,21 +18,37 @@ _LEAVE_OUT = "leave out"
 Corrections = Mapping[str, Mapping[str, str]]
 
 
-def corrections_file(dataset: Mapping[str, Any], applied: str | Path) -> str:
+def corrections_file(
+    dataset: Mapping[str, Any], applied: str | Path, spare: str | Path = ""
+) -> str:
     """Return the path of the corrections of a study, "" for none.
 
     Args:
         dataset: that part of a checked configuration.
         applied: the table of those that the study was made with. It stands in for the user's file
             where that is gone, as in a study that was bundled elsewhere.
+        spare: where a copy of that table is kept. It is made by the job that reads the corrections,
+            and what a job is to make Snakemake removes before it. Default: nowhere.
 
     Raises:
         StudyError: there is no such file.
     """
     if not dataset.get("corrections"):
         return ""
-    for path in (with_home(dataset["corrections"]), Path(applied)):
+    named = with_home(dataset["corrections"])
+    if named.is_file():
+        return str(named)
+    if spare:
+        with contextlib.suppress(OSError):  # as where results may only be read
+            Path(spare).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(applied, spare)
+    for path in map(Path, filter(None, (spare, applied))):
         if path.is_file():
+            print(
+                f"note: {named} is not here; going on with the corrections that the study was made "
+                "with",
+                file=sys.stderr,
+            )
             return str(path)
     raise StudyError(
         f"config: dataset.corrections is {dataset['corrections']}, where there is no file; save "

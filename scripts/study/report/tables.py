@@ -6,13 +6,11 @@ import io
 import itertools
 import numbers
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from study.files import UnixLines, atomic_path
 from study.report.glossary import meaning
 from study.report.pages import fill_page
 
@@ -20,16 +18,6 @@ from study.report.pages import fill_page
 _MOST_CHOICES = 12
 # Numbers that are names.
 _NOMINAL = {"seed", "image_id", "other_id", "near_duplicate"}
-
-
-def write_table(path: str | Path, table: pd.DataFrame, float_format: str | None = None) -> None:
-    """Write a table as .csv, without its index, atomically; floats in full or as "%.6f" says."""
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as stream,
-    ):
-        lines = UnixLines(stream)
-        table.to_csv(lines, index=False, float_format=float_format, lineterminator="\r\n")
 
 
 def html_page(
