@@ -17,8 +17,9 @@ def reproduction_inputs(wildcards):
     """Return the runs, models and searches that are compared."""
     require_reproduction()
     files = [
-        f"results/runs/{combo}/{model}/seed{seed}/metrics.json"
+        f"results/runs/{combo}/{model}/seed{seed}/{name}"
         for (combo, model), seed in itertools.product(reproduced_runs(), SEEDS)
+        for name in ("metrics.json", "run.json", "history.csv")
     ]
     for system in REPRODUCED.values():
         files.append(f"results/models/{system['model']}/layers.csv")

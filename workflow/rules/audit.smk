@@ -80,6 +80,12 @@ rule certify:
             part=["runs", "certify"],
             run=map(run_path, certified_runs()),
         ),
+        records=expand(
+            "results/{part}/{run}/{name}",
+            part=["runs", "certify"],
+            run=map(run_path, certified_runs()),
+            name=["run.json", "history.csv"],
+        ),
     output:
         table="results/certificates.csv",
         page="results/certificates.html",
