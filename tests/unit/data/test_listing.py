@@ -49,6 +49,28 @@ def test_a_decomposed_name_is_the_same_class(tmp_path):
         list_images(tmp_path / "b")
 
 
+@pytest.mark.parametrize("how", ["same", "link", "table", "files"])
+def test_images_are_not_for_training_and_for_testing(tmp_path, how):
+    images, tests = coloured(tmp_path / "images", 2), tmp_path / "tests"
+    if how == "link":
+        tests.symlink_to(images, target_is_directory=True)
+    if how == "table":
+        tests = images / "labels.csv"
+        rows = [(image.file, image.label) for image in list_images(images).images]
+        write_csv(tests, ["path", "label"], rows)
+    if how == "files":
+        coloured(tests, 1)
+        (tests / "été" / "one.png").symlink_to(images / "été" / "bild 0.png")
+    with pytest.raises(StudyError, match=r"images? of .* would be for training too, such as"):
+        list_images(images, images if how == "same" else tests)
+
+
+def test_a_copy_of_a_training_image_may_be_for_testing(tmp_path):
+    images = coloured(tmp_path / "images", 1)
+    shutil.copytree(images, tmp_path / "tests", copy_function=os.link)
+    assert len(list_images(images, tmp_path / "tests").images) == 6
+
+
 def test_a_link_to_a_folder_above_ends(tmp_path):
     coloured(tmp_path, 1)
     (tmp_path / "été" / "up").symlink_to(tmp_path / "été", target_is_directory=True)
