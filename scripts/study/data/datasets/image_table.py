@@ -14,6 +14,8 @@ from study.files import table_rows
 
 _COLUMNS = ("path", "label")
 _GROUP = "group"
+# Which images are for what; the project draws that itself, or takes it from two tables.
+_ROLES = {"split", "source_split", "role", "fold"}
 
 
 def images_in_table(key: str, table: Path, split: str) -> list[Listed]:
@@ -73,6 +75,12 @@ def _check_columns(key: str, table: Path, columns: Sequence[str]) -> None:
         raise StudyError(
             f"{key}: {table} has no column {' and no column '.join(missing)}; expected the columns "
             f"path,label, found {', '.join(columns) or 'none'}"
+        )
+    if roles := [name for name in columns if name.lower() in _ROLES]:
+        raise StudyError(
+            f"{key}: {table} has the column {roles[0]}, by which no image is chosen: all its rows "
+            "would be taken alike; write images that are for testing alone to another table, name "
+            "that by test_path, and remove the column"
         )
 
 
