@@ -74,6 +74,7 @@ def test_a_copy_of_a_training_image_may_be_for_testing(tmp_path):
 def test_a_link_to_a_folder_above_ends(tmp_path):
     coloured(tmp_path, 1)
     (tmp_path / "été" / "up").symlink_to(tmp_path / "été", target_is_directory=True)
+    (tmp_path / "été" / "all").symlink_to("..", target_is_directory=True)
     assert len(list_images(tmp_path).images) == 3
 
 

@@ -152,7 +152,7 @@ def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Itera
         names[label] = entry.name
         kinds: Counter[str] = Counter()
         others: Counter[str] = Counter()
-        for path in files_below(Path(entry.path), key):
+        for path in files_below(Path(entry.path), key, (_identity(root),)):
             kind = path.suffix.lower() or "without suffix"
             if not is_image(path):
                 others[kind] += 1
@@ -221,7 +221,9 @@ def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def files_below(folder: Path, key: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+def files_below(
+    folder: Path, key: str, above: tuple[tuple[int, int] | None, ...] = ()
+) -> Iterator[Path]:
     """Yield the files at any depth that are neither hidden nor of a system; links are followed.
 
     Args:
@@ -232,8 +234,7 @@ def files_below(folder: Path, key: str, above: tuple[tuple[int, int], ...] = ())
     Raises:
         StudyError: a folder cannot be read.
     """
-    status = folder.stat()
-    identity = (status.st_dev, status.st_ino)
+    identity = _identity(folder)
     if identity in above:  # a link to a folder that it lies in
         return
     for entry in _entries(folder, key):
