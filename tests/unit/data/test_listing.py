@@ -108,6 +108,7 @@ def test_absolute_paths_below_the_table_are_the_same(tmp_path):
         ("path,label\nC:\\a\\b.png,x\n", "a.b.png is not in the folder of the table"),
         ("path,label\ncats\\b.png,x\n", "none of the 1 files .* is there; .*/cats/b.png; paths"),
         ("", "found none"),
+        ("path,label\na.png,x\nb\0.png,y\n", r"labels.csv:3: 'b.x00.png' has the character NUL"),
         ("path,label,Split\na.png,x,test\n", "has the column Split, .* by test_path"),
         ("path,label,fold\na.png,x,1\n", "has the column fold, .* by test_path"),
         ("path,label\na.png,x\nb.png,\n", "labels.csv:3: the label is empty"),

@@ -90,6 +90,11 @@ def _checked_row(where: str, table: Path, file: str, label: str) -> tuple[str, s
         raise StudyError(
             f"{where}: the {'label' if file else 'path'} is empty; expected path,label"
         )
+    if "\0" in file:
+        raise StudyError(
+            f"{where}: {file!r} has the character NUL, which no path has; save the table as CSV in "
+            "UTF-8"
+        )
     if "\\" in file and not os.path.lexists(table.parent / file):  # a path as Windows has it
         file = file.replace("\\", "/")
     path = PurePosixPath(file)
