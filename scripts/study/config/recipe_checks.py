@@ -28,6 +28,21 @@ SMALLEST = {
 }
 
 
+def check_overrides(overrides: Mapping[str, Any]) -> None:
+    """Check that overrides are by the names of models.
+
+    Raises:
+        StudyError: one is by a path, or by the name of a library's architecture.
+    """
+    for name in map(str, overrides):
+        if "/" in name:
+            raise StudyError(
+                f"config: overrides has {name!r}, expected the name of a model as under 'models', "
+                f"such as cnn2; to train {name}, write a recipe config/models/NAME.yaml with "
+                f"architecture: {{name: {name}}}"
+            )
+
+
 def resolve_recipe(
     path: str | Path, overrides: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> dict[str, Any]:
