@@ -237,8 +237,10 @@ def take_device(gpus: int, threads: int, deterministic: bool = False) -> "torch.
         deterministic: repeat results to the bit on a GPU too, where torch knows how.
 
     Raises:
-        StudyError: fewer GPUs are visible, or torch can use none.
+        StudyError: fewer GPUs are visible, or torch can use none. Or there is no thread.
     """
+    if threads < 1:
+        raise StudyError(f"--threads is {threads}, expected 1 or more")
     if gpus:
         lease_gpus(gpus)
     if deterministic:

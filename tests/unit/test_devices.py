@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from study.devices import (
     lease_gpus,
     look_for_gpu,
+    take_device,
     torch_is_built_for,
     trains_in_bf16,
     visible_gpus,
@@ -247,3 +248,8 @@ def test_a_user_without_a_name_gets_a_gpu(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert lease_gpus(1) == ["0"]
+
+
+def test_a_job_needs_a_thread():
+    with pytest.raises(StudyError, match="--threads is 0, expected 1 or more"):
+        take_device(0, 0)

@@ -103,9 +103,9 @@ def _of_runs_taken_out(project: Project, keep: list[str]) -> tuple[list[Path], l
         of_jobs = top in _OF_JOBS or _form(path, gone | names) in made
         if path in needed or top in _KEPT:
             rest.append(path)
-        elif is_left(path) or (of_jobs and gone & set(_words(path))):
+        elif is_left(path) or (of_jobs and gone & set(_words(path)[_places(path)])):
             outdated.append(path)
-        elif not gone & set(_words(path)):
+        elif not gone & set(_words(path)[_places(path)]):
             rest.append(path)
         else:
             unknown.append(path)
@@ -136,10 +136,21 @@ def _words(path: Path) -> list[str]:
     return [part.partition(".")[0] for part in path.parts]
 
 
+def _places(path: Path) -> slice:
+    """Return which parts of a path may be a combo, a model or a seed, whatever these are called.
+
+    Those before are the project's: results/logs/train, and the folder of another kind of results.
+    """
+    first = 3 if {"logs", "scratch"} & {*path.parts[1:2]} else 2
+    return slice(first, first + 3)
+
+
 def _form(path: Path, names: set[str]) -> tuple[str, ...]:
     """Return a path without the names of combos, models and seeds."""
-    words = zip(path.parts, _words(path), strict=True)
-    return tuple(part.replace(word, "*", 1) if word in names else part for part, word in words)
+    places, parts = _places(path), list(path.parts)
+    words = zip(parts[places], _words(path)[places], strict=True)
+    parts[places] = [part.replace(word, "*", 1) if word in names else part for part, word in words]
+    return tuple(parts)
 
 
 def _gathered(paths: Iterable[Path], others: Iterable[Path]) -> list[Path]:

@@ -8,8 +8,8 @@ clip_1.csv and clip_2.csv or clip_seed1.csv, are seeds of one model. All predict
 
 import argparse
 import sys
-from pathlib import Path
 
+from study.cli.written import Written, check_written
 from study.errors import StudyError
 from study.wording import real_differences
 
@@ -32,10 +32,13 @@ def answer(arguments: argparse.Namespace) -> None:
 
     Where classes are uneven, also by the measures in which each class counts the same.
     """
-    read = {Path(file).resolve() for file in (*arguments.files, arguments.labels)}
-    for written in filter(None, (arguments.output, arguments.page)):
-        if Path(written).resolve() in read:
-            raise StudyError(f"{written} is to be read, so it is not overwritten; write another")
+    check_written(
+        [
+            Written("--output", arguments.output, ("compared,within,",)),
+            Written("--page", arguments.page, ("<!DOCTYPE html>",)),
+        ],
+        [*arguments.files, arguments.labels],
+    )
     from study.comparison.elsewhere import study_of_predictions
     from study.comparison.tables import BY_CLASS, comparisons
     from study.files import write_table, write_text

@@ -10,8 +10,12 @@ from pathlib import Path
 
 from study.cli.diff_groups import compare_groups, group_of_name
 from study.cli.project import require_project, results_option
+from study.cli.written import Written, check_written
 from study.errors import StudyError
 from study.runs.run import Run
+
+# How the tables of two runs and of two studies begin.
+_TABLES = ("image_id,file,true,a,b,", "combo,model,n_seeds,")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +40,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def answer(arguments: argparse.Namespace) -> None:
     """Print what differs."""
+    check_written([Written("--csv", arguments.csv, _TABLES)])
     results = Path(arguments.results or "results")
     names = (arguments.a, arguments.b)
     named = [_run_of_name(name, results) for name in names]

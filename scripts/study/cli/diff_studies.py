@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from study.cli.diff_cells import (
     images_digest,
@@ -160,9 +161,11 @@ def _groups(
     """Return the combos and models of both, and why there are no intervals, if so."""
     tables = []
     for runs in (a.table, b.table):
-        if measure not in runs:
+        known = [name for name in runs if name != "seed" and is_numeric_dtype(runs[name])]
+        if measure not in known:
+            names = ", ".join(name for name in known if not name.startswith(RECIPE))
             raise StudyError(
-                f"there is no measure {measure!r}; `study show --columns all --csv` has all of them"
+                f"--measure {measure} is no column of numbers; expected one of {names}"
             )
         runs = runs[runs["status"].isin(MEASURED)]
         if measure == "common_test_accuracy":  # the combo official has its own test only

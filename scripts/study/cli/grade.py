@@ -14,6 +14,7 @@ from study.audit.bundles import read_bundle
 from study.audit.grading import Submission, grades, read_submission, reason, unreadable
 from study.cli.project import configuration_options, find_project
 from study.cli.terminal import console, say, shown, table
+from study.cli.written import Written, check_written
 from study.code import digests_of_scripts
 from study.errors import StudyError
 from study.files import text_cell, write_table
@@ -52,6 +53,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def answer(arguments: argparse.Namespace) -> None:
     """Print one row per submission, and what is wrong with each."""
+    check_written(
+        [Written("--output", arguments.output, ("student,submission,",))], arguments.submissions
+    )
     data = Path(arguments.data)
     if not (data / "manifest.json").is_file():
         raise StudyError(

@@ -17,6 +17,7 @@ from typing import Any
 
 from study.audit.provenance import machine
 from study.cli.estimate import PREDICTED, START, Work, known_speeds, time_of, work
+from study.cli.numbers import above_zero
 from study.cli.project import Project, configuration_options, find_project, jobs_to_do, outputs
 from study.cli.speed import SECONDS, measured
 from study.cli.terminal import console, say, shown, table
@@ -35,19 +36,23 @@ from study.wording import counted, duration, size
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     configuration_options(parser)
-    parser.add_argument("--cores", type=int, help="as for snakemake (default: all of this machine)")
     parser.add_argument(
-        "--gpus", type=int, default=1, help="as in snakemake's --resources gpu=N (default: 1)"
+        "--cores", type=above_zero(int), help="as for snakemake (default: all of this machine)"
     )
-    parser.add_argument("--hours", type=float, help="say which seeds fit into this time")
+    parser.add_argument(
+        "--gpus",
+        type=above_zero(int),
+        default=1,
+        help="as in snakemake's --resources gpu=N (default: 1)",
+    )
+    parser.add_argument(
+        "--hours", type=above_zero(float), help="say which seeds fit into this time"
+    )
 
 
 def answer(arguments: argparse.Namespace) -> None:
     """Print the plan."""
     cores = arguments.cores if arguments.cores is not None else machine()["cpus"]
-    for name, value in (("cores", cores), ("gpus", arguments.gpus), ("hours", arguments.hours)):
-        if value is not None and value <= 0:
-            raise StudyError(f"--{name} is {value:g}, expected more than 0")
     project, where = find_project(arguments.configfile), console()
     if not (jobs := jobs_to_do(project)):
         say(where, "Nothing to be done: all results are there and up to date.")

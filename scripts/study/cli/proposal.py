@@ -216,7 +216,8 @@ def shown(name: str) -> str:
 
 def _seen_from(base: Path, path: str) -> str:
     relative = base != Path() and not with_home(path).is_absolute()
-    return os.path.relpath(path, base) if relative else path
+    # From a folder that a link leads to, "../.." is where that folder is.
+    return os.path.relpath(path, os.path.realpath(base)) if relative else path
 
 
 def _quoted(path: str) -> str:

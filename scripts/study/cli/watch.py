@@ -19,10 +19,11 @@ import psutil
 from study.audit.replaced import locked
 from study.cli.belonging import note_on_other_runs
 from study.cli.estimate import time_left
+from study.cli.numbers import above_zero
 from study.cli.project import Project, configuration_options, find_project
 from study.cli.terminal import console, grid, shown
 from study.config.imports import trains_network
-from study.errors import StudyError, escaped
+from study.errors import escaped
 from study.runs.chance import MEASURED, NO_BETTER
 from study.runs.progress import Progress, read_progress, state_of_run
 from study.runs.run import Run
@@ -57,7 +58,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="print how far everything is, and end")
     parser.add_argument(
         "--every",
-        type=float,
+        type=above_zero(float),
         default=2,
         metavar="SECONDS",
         help="look this often (default: %(default)s)",
@@ -66,8 +67,6 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def answer(arguments: argparse.Namespace) -> None:
     """Show the trainings until Ctrl-C."""
-    if arguments.every <= 0:
-        raise StudyError(f"--every is {arguments.every:g}, expected seconds above 0")
     project = find_project(arguments.configfile)
     where = console()
     if note := note_on_other_runs(project):

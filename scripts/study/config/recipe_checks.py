@@ -2,7 +2,8 @@
 
 import difflib
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from study.files import read_yaml, with_home
 
 # Only tensors are read from a .pth or .pt file, see `study.models.trained_weights`.
 _WEIGHT_FILES = (".safetensors", ".pth", ".pt")
+# Of a search all points are checked, at each start, a millisecond each.
+_MOST_POINTS = 2000
 # Height and width of the smallest images that leave an architecture something to classify by.
 SMALLEST = {
     "cnn2": 4,
@@ -26,6 +29,21 @@ SMALLEST = {
     "resnet9": 32,
     "fastnet": 9,
 }
+
+
+def check_overrides(overrides: Mapping[str, Any]) -> None:
+    """Check that overrides are by the names of models.
+
+    Raises:
+        StudyError: one is by a path, or by the name of a library's architecture.
+    """
+    for name in map(str, overrides):
+        if "/" in name:
+            raise StudyError(
+                f"config: overrides has {name!r}, expected the name of a model as under 'models', "
+                f"such as cnn2; to train {name}, write a recipe config/models/NAME.yaml with "
+                f"architecture: {{name: {name}}}"
+            )
 
 
 def resolve_recipe(
@@ -156,12 +174,26 @@ def check_search(
         raise StudyError(
             f"{where} has {FROM_SEARCH!r} among the choices of optimizer.lr; write numbers"
         )
-    # Every point: a choice may be right by itself and wrong beside another one.
-    for values in itertools.product(*ends.values()):
-        point = dict(zip(ends, values, strict=True))
+    for point in _points(ends):
         text = ", ".join(f"{key}: {value}" for key, value in point.items())
         trial = {"description": "", **merged(recipe, overlay(point))}
         check_recipe(trial, schema, f"{where}, with {text}")
+
+
+def _points(choices: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Yield points of a search to check: all, or each choice beside the first of other keys.
+
+    A choice may be right by itself and wrong beside another one. But where there are many, to
+    check all points takes minutes.
+    """
+    if math.prod(map(len, choices.values())) <= _MOST_POINTS:
+        for values in itertools.product(*choices.values()):
+            yield dict(zip(choices, values, strict=True))
+        return
+    first = {key: values[0] for key, values in choices.items()}
+    for key, values in choices.items():
+        for value in values:
+            yield first | {key: value}
 
 
 def _check_range(where: str, choices: Mapping[str, Any], method: str) -> None:

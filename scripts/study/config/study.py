@@ -13,6 +13,7 @@ from study.config.probes import features_of
 from study.config.recipe_checks import (
     check_chooses,
     check_image_size,
+    check_overrides,
     check_search,
     resolve_recipe,
 )
@@ -54,6 +55,7 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
     schemas = project / "workflow" / "schemas"
     schema = read_yaml(schemas / "recipe.schema.yaml")
     check_config(config, read_yaml(schemas / "config.schema.yaml"), schema["properties"])
+    check_overrides(config["overrides"])
     if config["storage"]:
         check_address(config["storage"])
     published = read_yaml(found_in(here, project, "config/published.yaml"))

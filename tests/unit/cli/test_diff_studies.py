@@ -103,3 +103,10 @@ def test_of_a_cleaned_study_it_says_what_that_changed(tmp_path):
     (row,) = pd.read_csv(tmp_path / "groups.csv").to_dict("records")
     assert row["paired_difference"] == row["paired_labels"] == pytest.approx(1 / 20)
     assert row["paired_training"] == row["paired_training_high"] == 0
+
+
+@pytest.mark.parametrize("measure", ["device", "status", "seed", "combo", "acuracy"])
+def test_what_is_compared_is_a_number(a, tmp_path, measure):
+    result = study("diff", a, a, "--measure", measure, folder=tmp_path)
+    line = f"--measure {measure} is no column of numbers; expected one of "
+    assert_one_clear_line(result.stderr, line, ", common_test_accuracy, ", "train_seconds")

@@ -80,6 +80,19 @@ def test_a_folder_is_made_that_finds_the_rules_and_the_images(tmp_path, monkeypa
     assert sorted(path.name for path in study.parent.iterdir()) == ["my study"]
 
 
+def test_a_folder_below_a_link_finds_the_images_too(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir(), (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    Path("link").symlink_to("../elsewhere/deep", target_is_directory=True)
+    for name in ("cat", "dog"):
+        Path("photos", name).mkdir(parents=True)
+        for i in range(9):
+            Image.new("RGB", (40, 40), (i, len(name), 0)).save(f"photos/{name}/{i}.png")
+    main(["new", "link/study", "--images", "photos"])
+    path = yaml.safe_load(Path("link/study/config/config.yaml").read_text())["dataset"]["path"]
+    assert Path("link/study", path).samefile("photos")
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

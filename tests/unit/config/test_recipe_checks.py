@@ -8,6 +8,7 @@ import yaml
 from conftest import ROOT
 from safetensors.numpy import save_file
 
+from study.config import recipe_checks
 from study.config.recipe_checks import check_chooses, check_search, resolve_recipe
 from study.errors import StudyError
 from study.files import read_yaml
@@ -133,6 +134,23 @@ def test_a_search_that_does_not_fit_its_recipe_is_refused(keys, fragments):
             {"method": "grid", "keys": {"optimizer.lr": {"low": 1, "high": 2}}},
             RECIPE_SCHEMA,
         )
+
+
+def test_of_a_large_search_each_choice_is_checked_and_not_every_point(monkeypatch):
+    recipe = resolve_recipe(ROOT / "config/models/cnn2.yaml", {}, RECIPE_SCHEMA)
+    rates = [i / 1000 for i in range(1, 101)]
+    keys = {"optimizer.lr": rates, "batch_size": list(range(32, 132)), "epochs": [1, 2, 3]}
+    search, checked = {"method": "tpe", "keys": keys, "trials": 3}, []
+    check = recipe_checks.check_recipe
+    monkeypatch.setattr(
+        recipe_checks, "check_recipe", lambda *given: (checked.append(given), check(*given))
+    )
+    check_search("cnn2", recipe, search, RECIPE_SCHEMA)
+    assert len(checked) == 203
+    for key in keys:
+        wrong = search | {"keys": keys | {key: [*keys[key], -1]}}
+        with pytest.raises(StudyError, match=rf"tune.cnn2.keys, with .*{key}: -1"):
+            check_search("cnn2", recipe, wrong, RECIPE_SCHEMA)
 
 
 def test_choosing_without_validation_images_is_refused():

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from conftest import ROOT, run_script
 
 from study.config.architectures import architectures
@@ -56,3 +57,15 @@ def test_the_readme_lists_every_key_and_the_schema_has_the_defaults_of_the_confi
         k: part["default"] for k, part in CONFIG_SCHEMA["properties"].items() if "default" in part
     }
     assert defaults == {key: read_yaml(ROOT / "config/config.yaml")[key] for key in defaults}
+
+
+def test_examples_in_the_schemas_are_yaml():
+    texts = [
+        str(schema.get("description", ""))
+        for whole in (CONFIG_SCHEMA, RECIPE_SCHEMA)
+        for _, schema in every_schema(whole)
+    ]
+    examples = [found for text in texts for found in re.findall(r"`(\{[^`]*: [^`]*\})`", text)]
+    assert len(examples) >= 3
+    for example in examples:
+        assert isinstance(yaml.safe_load(example), dict)

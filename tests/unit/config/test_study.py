@@ -48,3 +48,9 @@ def test_the_assignment_passes_with_an_id_and_its_example_of_claims():
     changes = {"partition_seed": "s1234567", "claims": str(ROOT / "config/assignment_claims.yaml")}
     config = CONFIG | read_yaml(ROOT / "config/assignment.yaml") | changes
     assert check_study(config, ROOT).recipes.keys() >= {"cnn2"}
+
+
+def test_overrides_are_by_models_and_not_by_architectures():
+    config = CONFIG | {"overrides": {"timm/resnet18": {"epochs": 3}}}
+    with pytest.raises(StudyError, match=r"overrides has 'timm/resnet18', .*{name: timm/resnet18}"):
+        check_study(config, ROOT)

@@ -49,9 +49,32 @@ def test_a_decomposed_name_is_the_same_class(tmp_path):
         list_images(tmp_path / "b")
 
 
+@pytest.mark.parametrize("how", ["same", "link", "table", "files"])
+def test_images_are_not_for_training_and_for_testing(tmp_path, how):
+    images, tests = coloured(tmp_path / "images", 2), tmp_path / "tests"
+    if how == "link":
+        tests.symlink_to(images, target_is_directory=True)
+    if how == "table":
+        tests = images / "labels.csv"
+        rows = [(image.file, image.label) for image in list_images(images).images]
+        write_csv(tests, ["path", "label"], rows)
+    if how == "files":
+        coloured(tests, 1)
+        (tests / "été" / "one.png").symlink_to(images / "été" / "bild 0.png")
+    with pytest.raises(StudyError, match=r"images? of .* would be for training too, such as"):
+        list_images(images, images if how == "same" else tests)
+
+
+def test_a_copy_of_a_training_image_may_be_for_testing(tmp_path):
+    images = coloured(tmp_path / "images", 1)
+    shutil.copytree(images, tmp_path / "tests", copy_function=os.link)
+    assert len(list_images(images, tmp_path / "tests").images) == 6
+
+
 def test_a_link_to_a_folder_above_ends(tmp_path):
     coloured(tmp_path, 1)
     (tmp_path / "été" / "up").symlink_to(tmp_path / "été", target_is_directory=True)
+    (tmp_path / "été" / "all").symlink_to("..", target_is_directory=True)
     assert len(list_images(tmp_path).images) == 3
 
 
@@ -85,6 +108,9 @@ def test_absolute_paths_below_the_table_are_the_same(tmp_path):
         ("path,label\nC:\\a\\b.png,x\n", "a.b.png is not in the folder of the table"),
         ("path,label\ncats\\b.png,x\n", "none of the 1 files .* is there; .*/cats/b.png; paths"),
         ("", "found none"),
+        ("path,label\na.png,x\nb\0.png,y\n", r"labels.csv:3: 'b.x00.png' has the character NUL"),
+        ("path,label,Split\na.png,x,test\n", "has the column Split, .* by test_path"),
+        ("path,label,fold\na.png,x,1\n", "has the column fold, .* by test_path"),
         ("path,label\na.png,x\nb.png,\n", "labels.csv:3: the label is empty"),
         ("path,label\n,x\n", "labels.csv:2: the path is empty"),
         ("path,label\n../a.png,x\n", r"labels.csv:2: ../a.png is not in the folder of the table"),

@@ -14,6 +14,8 @@ from study.files import table_rows
 
 _COLUMNS = ("path", "label")
 _GROUP = "group"
+# Which images are for what; the project draws that itself, or takes it from two tables.
+_ROLES = {"split", "source_split", "role", "fold"}
 
 
 def images_in_table(key: str, table: Path, split: str) -> list[Listed]:
@@ -74,6 +76,12 @@ def _check_columns(key: str, table: Path, columns: Sequence[str]) -> None:
             f"{key}: {table} has no column {' and no column '.join(missing)}; expected the columns "
             f"path,label, found {', '.join(columns) or 'none'}"
         )
+    if roles := [name for name in columns if name.lower() in _ROLES]:
+        raise StudyError(
+            f"{key}: {table} has the column {roles[0]}, by which no image is chosen: all its rows "
+            "would be taken alike; write images that are for testing alone to another table, name "
+            "that by test_path, and remove the column"
+        )
 
 
 def _checked_row(where: str, table: Path, file: str, label: str) -> tuple[str, str]:
@@ -81,6 +89,11 @@ def _checked_row(where: str, table: Path, file: str, label: str) -> tuple[str, s
     if not file or not label:
         raise StudyError(
             f"{where}: the {'label' if file else 'path'} is empty; expected path,label"
+        )
+    if "\0" in file:
+        raise StudyError(
+            f"{where}: {file!r} has the character NUL, which no path has; save the table as CSV in "
+            "UTF-8"
         )
     if "\\" in file and not os.path.lexists(table.parent / file):  # a path as Windows has it
         file = file.replace("\\", "/")

@@ -18,6 +18,7 @@ from study.data.datasets.image_names import Listed, check_label, composed
 from study.data.datasets.image_table import images_in_table
 from study.errors import StudyError
 from study.files import with_home
+from study.wording import counted
 
 
 class Listing(NamedTuple):
@@ -51,7 +52,8 @@ def list_images(
     Raises:
         StudyError: there is nothing there, or there are fewer than two classes. Or a class has no
             image or an unusable name, a table has another form or names a file outside its folder,
-            or the test images have other classes. Or only some images have a group.
+            or the test images have other classes. Or these are training images too, or only some
+            images have a group.
     """
     ignored: Counter[str] = Counter()
     images = sorted(_listed("dataset.path", with_home(path), "train", ignored))
@@ -78,6 +80,7 @@ def list_images(
                 f"dataset.test_path: the class {label!r} is in {where} but not in {lacks}; "
                 "expected the same classes in both"
             )
+        _check_apart(images, tests, test_path)
         images += tests
     if group:
         images = grouped_by(images, group)
@@ -88,6 +91,29 @@ def list_images(
             "expected it for all images or for none"
         )
     return Listing(names, images, ignored)
+
+
+def _check_apart(images: Sequence[Listed], tests: Sequence[Listed], test_path: str | Path) -> None:
+    """Refuse test images that are training images, by whatever path or link."""
+    trained = {_identity(image.path) for image in images} - {None}
+    # Most are told apart without following every link in their paths, which takes long.
+    suspects = [image for image in tests if _identity(image.path) in trained]
+    files = {os.path.realpath(image.path) for image in images} if suspects else set()
+    both = [image.file for image in suspects if os.path.realpath(image.path) in files]
+    if both:
+        raise StudyError(
+            f"dataset.test_path: {counted(len(both), 'image')} of {test_path} would be for "
+            f"training too, such as {both[0]}; expected images that dataset.path does not have"
+        )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return device and number of a file; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _deeper(root: Path, classes: list[str]) -> str:
@@ -126,7 +152,7 @@ def _in_folder(key: str, root: Path, split: str, ignored: Counter[str]) -> Itera
         names[label] = entry.name
         kinds: Counter[str] = Counter()
         others: Counter[str] = Counter()
-        for path in files_below(Path(entry.path), key):
+        for path in files_below(Path(entry.path), key, (_identity(root),)):
             kind = path.suffix.lower() or "without suffix"
             if not is_image(path):
                 others[kind] += 1
@@ -195,7 +221,9 @@ def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def files_below(folder: Path, key: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+def files_below(
+    folder: Path, key: str, above: tuple[tuple[int, int] | None, ...] = ()
+) -> Iterator[Path]:
     """Yield the files at any depth that are neither hidden nor of a system; links are followed.
 
     Args:
@@ -206,8 +234,7 @@ def files_below(folder: Path, key: str, above: tuple[tuple[int, int], ...] = ())
     Raises:
         StudyError: a folder cannot be read.
     """
-    status = folder.stat()
-    identity = (status.st_dev, status.st_ino)
+    identity = _identity(folder)
     if identity in above:  # a link to a folder that it lies in
         return
     for entry in _entries(folder, key):
