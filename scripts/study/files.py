@@ -228,17 +228,19 @@ class _Loader(yaml.SafeLoader):
             )
         return super().construct_yaml_int(node)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        """Return the mapping."""
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        """Return the mapping as it is written, before anything is merged into it."""
+        node = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
-        for key in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             line = key.start_mark.line + 1
-            if lines.setdefault(key.value, line) != line:
+            if key.tag != "tag:yaml.org,2002:merge" and key.value in lines:
                 raise yaml.YAMLError(
                     f"the key {key.value!r} stands there twice, in lines {lines[key.value]} and "
                     f"{line}: write its values in one place"
                 )
-        return super().construct_mapping(node, deep)
+            lines[key.value] = line
+        return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Put what is merged into a mapping."""

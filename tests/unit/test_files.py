@@ -142,6 +142,17 @@ def test_a_key_that_stands_twice_is_refused_though_yaml_takes_the_last(tmp_path)
         StudyError, match=r"twice.yaml: .*'dataset' stands there twice, in lines 1 and 3"
     ):
         read_yaml(tmp_path / "twice.yaml")
+    (tmp_path / "line.yaml").write_text("x: 1\ncnn2: {epochs: 5, epochs: 50}\n")
+    with pytest.raises(StudyError, match="'epochs' stands there twice, in lines 2 and 2"):
+        read_yaml(tmp_path / "line.yaml")
+
+
+def test_what_is_merged_may_be_replaced_and_merged_again(tmp_path):
+    (tmp_path / "merged.yaml").write_text(
+        "a: &a {x: 1, y: 1}\nd:\n  b: &b\n    <<: *a\n    x: 2\nc:\n  <<: *b\n  y: 3\n"
+    )
+    read = read_yaml(tmp_path / "merged.yaml")
+    assert read["d"] == {"b": {"x": 2, "y": 1}} and read["c"] == {"x": 2, "y": 3}
 
 
 @pytest.mark.parametrize(
