@@ -11,6 +11,7 @@ import shlex
 import shutil
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -405,12 +406,36 @@ def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
     Args:
         stream: open, without its byte-order mark: spreadsheets begin UTF-8 with one, and separate
             by semicolons where a comma is in numbers.
+
+    Raises:
+        StudyError: a name is there twice, or, while rows are read, one has more cells.
     """
     header = stream.readline()
     stream.seek(0)
-    rows = csv.DictReader(stream, delimiter=delimiter_of(header))
-    rows.fieldnames = [name.strip() for name in rows.fieldnames or ()] or None
+    rows = _Rows(stream, delimiter=delimiter_of(header))
+    rows.file = getattr(stream, "name", "the table")
+    names = rows.fieldnames = [name.strip() for name in rows.fieldnames or ()] or None
+    if twice := [name for name, n in Counter(names).items() if name and n > 1]:
+        raise StudyError(
+            f"{rows.file}, line 1: the column {twice[0]!r} is there twice; "
+            "expected each name once: rename or remove one"
+        )
     return rows
+
+
+class _Rows(csv.DictReader):
+    """Refuses cells beyond the header's, which nobody would read; empty ones say nothing."""
+
+    file: str
+
+    def __next__(self) -> dict[str, str]:
+        row = super().__next__()
+        if any(row.pop(None, ())):
+            raise StudyError(
+                f"{self.file}, line {self.line_num}: has more cells than the header has names, "
+                f"{len(self.fieldnames)}; write what has a separator in it in quotation marks"
+            )
+        return row
 
 
 def unix_text(path: str | Path) -> bytes:

@@ -28,6 +28,7 @@ from study.files import (
     write_json,
 )
 from study.report.tables import write_table
+from study.runs.prediction_files import read_saved_table
 from study.runs.predictions import load_predictions
 
 
@@ -216,6 +217,30 @@ def test_names_come_back_from_tables_as_they_were_written(tmp_path, names, colum
         assert read[column].tolist() == names
         assert read["seed"].tolist() == list(range(len(names)))
         assert read["share"].isna().tolist() == [True] + [False] * (len(names) - 1)
+
+
+@pytest.mark.parametrize("read", [read_csv, read_saved_table])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label,label\na,b,c\n", "line 1: the column 'label' is there twice; expected each"),
+        ("file,label\na,b,c\nd,e,f\n", "line 2: has more cells than the header has names, 2;"),
+        ("file;label\na;b\nc;d;\ne;f;g\n", "line 4: has more cells than the header"),
+    ],
+)
+def test_a_column_that_is_there_twice_and_a_cell_without_one_are_refused(
+    tmp_path, read, text, message
+):
+    (tmp_path / "odd.csv").write_text(text)
+    with pytest.raises(StudyError, match=rf"^{tmp_path}/odd.csv, {message}"):
+        read(tmp_path / "odd.csv")
+
+
+@pytest.mark.parametrize("read", [read_csv, read_saved_table])
+def test_empty_cells_beyond_the_header_say_nothing(tmp_path, read):
+    (tmp_path / "odd.csv").write_text("file,label\na,b,\nc,d,\n")
+    rows = pd.DataFrame(read(tmp_path / "odd.csv"))
+    assert rows["label"].tolist() == ["b", "d"] and list(rows) == ["file", "label"]
 
 
 def test_plain_tables_have_the_bytes_that_they_had(tmp_path):
