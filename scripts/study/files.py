@@ -200,6 +200,8 @@ def unreadable(path: str | Path, why: object) -> DamagedFile:
     if "results" in Path(path).parts:
         again = f"make it again: snakemake --force {shlex.quote(str(path))}, with the study's"
         again += " --configfile"
+    elif isinstance(why, UnicodeDecodeError):
+        state, again = f"no text in UTF-8 ({why.reason})", "save it in UTF-8, a table as CSV UTF-8"
     return DamagedFile(f"{path} is {state}; {again}")
 
 

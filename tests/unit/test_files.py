@@ -106,6 +106,14 @@ def test_an_empty_or_damaged_result_is_named_with_the_command_that_makes_it_agai
         assert f"snakemake --force '{path}'" in str(refused.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+@pytest.mark.parametrize("read", [read_csv, read_saved_table])
+def test_text_in_another_encoding_is_named_with_how_to_save_it(tmp_path, encoding, read):
+    (tmp_path / "mine.csv").write_bytes("file,label\na,Löwe\n".encode(encoding))
+    with pytest.raises(StudyError, match=r"mine.csv is no text in UTF-8 \(inv.*; save it in UTF-8"):
+        read(tmp_path / "mine.csv")
+
+
 def test_a_device_is_written_to_and_not_replaced():
     with atomic_path("/dev/null") as path:
         assert path == Path("/dev/null")
