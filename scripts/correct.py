@@ -6,7 +6,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from study.data.corrected import corrected
+from study.data.corrected import changed_images, corrected
 from study.data.corrections import read_corrections
 from study.data.index import Index, read_index
 from study.data.verdicts import COLUMNS
@@ -33,11 +33,8 @@ def main(arguments: argparse.Namespace) -> None:
     corrections = read_corrections(arguments.corrections)
     after = corrected(index, corrections, images)
     write_index(arguments.output, arguments.index, after)
-    image_ids = {file: image_id for image_id, file in enumerate(index.files)}
-    rows = sorted(
-        ({**row, "image_id": image_ids[file]} for file, row in corrections.items()),
-        key=lambda row: row["image_id"],
-    )
+    changed = changed_images(index, corrections)
+    rows = [{**changed[image_id], "image_id": image_id} for image_id in sorted(changed)]
     table = pd.DataFrame([[row[name] for name in COLUMNS] for row in rows], columns=COLUMNS)
     shown = table["image_id"].to_numpy(np.int64)
     table.insert(4, "class", np.array(index.classes)[index.labels[shown]])

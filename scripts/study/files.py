@@ -11,6 +11,7 @@ import shlex
 import shutil
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ _MOST_COLUMNS, _LONGEST_LINE = 50_000, 1 << 22
 # or words that can be neither.
 WORDS = (
     "a", "b", "between", "case", "case_verdict", "chain", "claim", "class", "combo", "compared",
-    "consensus", "device", "expected", "file", "judged", "kind", "label",
+    "consensus", "device", "expected", "file", "group", "judged", "kind", "label",
     "letters_of_combos", "letters_of_models", "measure", "measured_on", "method", "metric", "model",
     "name", "note", "other_class", "other_source_split", "partition", "pred", "reason",
     "role", "score", "second", "shape", "source", "source_split", "split", "state", "status",
@@ -199,6 +200,8 @@ def unreadable(path: str | Path, why: object) -> DamagedFile:
     if "results" in Path(path).parts:
         again = f"make it again: snakemake --force {shlex.quote(str(path))}, with the study's"
         again += " --configfile"
+    elif isinstance(why, UnicodeDecodeError):
+        state, again = f"no text in UTF-8 ({why.reason})", "save it in UTF-8, a table as CSV UTF-8"
     return DamagedFile(f"{path} is {state}; {again}")
 
 
@@ -228,17 +231,19 @@ class _Loader(yaml.SafeLoader):
             )
         return super().construct_yaml_int(node)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        """Return the mapping."""
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        """Return the mapping as it is written, before anything is merged into it."""
+        node = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
-        for key in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             line = key.start_mark.line + 1
-            if lines.setdefault(key.value, line) != line:
+            if key.tag != "tag:yaml.org,2002:merge" and key.value in lines:
                 raise yaml.YAMLError(
                     f"the key {key.value!r} stands there twice, in lines {lines[key.value]} and "
                     f"{line}: write its values in one place"
                 )
-        return super().construct_mapping(node, deep)
+            lines[key.value] = line
+        return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Put what is merged into a mapping."""
@@ -413,12 +418,36 @@ def table_rows(stream: IO[str]) -> "csv.DictReader[str]":
     Args:
         stream: open, without its byte-order mark: spreadsheets begin UTF-8 with one, and separate
             by semicolons where a comma is in numbers.
+
+    Raises:
+        StudyError: a name is there twice, or, while rows are read, one has more cells.
     """
     header = stream.readline()
     stream.seek(0)
-    rows = csv.DictReader(stream, delimiter=delimiter_of(header))
-    rows.fieldnames = [name.strip() for name in rows.fieldnames or ()] or None
+    rows = _Rows(stream, delimiter=delimiter_of(header))
+    rows.file = getattr(stream, "name", "the table")
+    names = rows.fieldnames = [name.strip() for name in rows.fieldnames or ()] or None
+    if twice := [name for name, n in Counter(names).items() if name and n > 1]:
+        raise StudyError(
+            f"{rows.file}, line 1: the column {twice[0]!r} is there twice; "
+            "expected each name once: rename or remove one"
+        )
     return rows
+
+
+class _Rows(csv.DictReader):
+    """Refuses cells beyond the header's, which nobody would read; empty ones say nothing."""
+
+    file: str
+
+    def __next__(self) -> dict[str, str]:
+        row = super().__next__()
+        if any(row.pop(None, ())):
+            raise StudyError(
+                f"{self.file}, line {self.line_num}: has more cells than the header has names, "
+                f"{len(self.fieldnames)}; write what has a separator in it in quotation marks"
+            )
+        return row
 
 
 def unix_text(path: str | Path) -> bytes:

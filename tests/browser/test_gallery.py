@@ -614,3 +614,29 @@ def test_two_images_stand_side_by_side_and_a_link_brings_them_back(
     again.keyboard.press("s")
     again.locator(".sides").wait_for(state="detached")
     assert "beside" not in again.url
+
+
+def test_of_images_with_one_file_the_picture_or_the_image_id_tells(tmp_path, open_page):
+    study = GalleryStudy(tmp_path / "twins", n=120, seeds=(1,), models=("a",))
+    for name in ("index.csv", "hard_examples.csv"):
+        path = study.folder / name
+        path.write_text(re.sub(r"<\d+>.png", "0.png", path.read_text()))
+    study.build()
+    page = open_page(study.page)
+    by_id, by_content, *_ = first_ids(page, 4)
+    content = hashlib.sha256(study.images[by_content].tobytes()).hexdigest()
+    lines = [
+        "image_id,file,sha256,verdict,label,who,when",
+        f"{by_id},0.png,,fine,,me,",
+        f"9999,0.png,{content},ambiguous,,me,",
+        "9998,0.png,00,leave out,,me,",
+        "9997,0.png,,leave out,,me,",
+    ]
+    (tmp_path / "verdicts.csv").write_text("\n".join(lines) + "\n")
+    page.locator("#load").set_input_files(tmp_path / "verdicts.csv")
+    text = "2 marked, and 2 that are not shown here"
+    page.locator("#n-verdicts", has_text=text).wait_for(timeout=5000)
+    for image_id, mark in ((by_id, "fine"), (by_content, "ambiguous")):
+        page.locator(f"[aria-label^='Image {image_id}:'][aria-label*='you say']").get_by_text(
+            mark
+        ).wait_for(timeout=5000)

@@ -28,6 +28,7 @@ from study.files import (
     write_json,
     write_table,
 )
+from study.runs.prediction_files import read_saved_table
 from study.runs.predictions import load_predictions
 
 
@@ -105,6 +106,14 @@ def test_an_empty_or_damaged_result_is_named_with_the_command_that_makes_it_agai
         assert f"snakemake --force '{path}'" in str(refused.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+@pytest.mark.parametrize("read", [read_csv, read_saved_table])
+def test_text_in_another_encoding_is_named_with_how_to_save_it(tmp_path, encoding, read):
+    (tmp_path / "mine.csv").write_bytes("file,label\na,Löwe\n".encode(encoding))
+    with pytest.raises(StudyError, match=r"mine.csv is no text in UTF-8 \(inv.*; save it in UTF-8"):
+        read(tmp_path / "mine.csv")
+
+
 def test_a_device_is_written_to_and_not_replaced():
     with atomic_path("/dev/null") as path:
         assert path == Path("/dev/null")
@@ -142,6 +151,17 @@ def test_a_key_that_stands_twice_is_refused_though_yaml_takes_the_last(tmp_path)
         StudyError, match=r"twice.yaml: .*'dataset' stands there twice, in lines 1 and 3"
     ):
         read_yaml(tmp_path / "twice.yaml")
+    (tmp_path / "line.yaml").write_text("x: 1\ncnn2: {epochs: 5, epochs: 50}\n")
+    with pytest.raises(StudyError, match="'epochs' stands there twice, in lines 2 and 2"):
+        read_yaml(tmp_path / "line.yaml")
+
+
+def test_what_is_merged_may_be_replaced_and_merged_again(tmp_path):
+    (tmp_path / "merged.yaml").write_text(
+        "a: &a {x: 1, y: 1}\nd:\n  b: &b\n    <<: *a\n    x: 2\nc:\n  <<: *b\n  y: 3\n"
+    )
+    read = read_yaml(tmp_path / "merged.yaml")
+    assert read["d"] == {"b": {"x": 2, "y": 1}} and read["c"] == {"x": 2, "y": 3}
 
 
 @pytest.mark.parametrize(
@@ -205,6 +225,30 @@ def test_names_come_back_from_tables_as_they_were_written(tmp_path, names, colum
         assert read[column].tolist() == names
         assert read["seed"].tolist() == list(range(len(names)))
         assert read["share"].isna().tolist() == [True] + [False] * (len(names) - 1)
+
+
+@pytest.mark.parametrize("read", [read_csv, read_saved_table])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label,label\na,b,c\n", "line 1: the column 'label' is there twice; expected each"),
+        ("file,label\na,b,c\nd,e,f\n", "line 2: has more cells than the header has names, 2;"),
+        ("file;label\na;b\nc;d;\ne;f;g\n", "line 4: has more cells than the header"),
+    ],
+)
+def test_a_column_that_is_there_twice_and_a_cell_without_one_are_refused(
+    tmp_path, read, text, message
+):
+    (tmp_path / "odd.csv").write_text(text)
+    with pytest.raises(StudyError, match=rf"^{tmp_path}/odd.csv, {message}"):
+        read(tmp_path / "odd.csv")
+
+
+@pytest.mark.parametrize("read", [read_csv, read_saved_table])
+def test_empty_cells_beyond_the_header_say_nothing(tmp_path, read):
+    (tmp_path / "odd.csv").write_text("file,label\na,b,\nc,d,\n")
+    rows = pd.DataFrame(read(tmp_path / "odd.csv"))
+    assert rows["label"].tolist() == ["b", "d"] and list(rows) == ["file", "label"]
 
 
 def test_plain_tables_have_the_bytes_that_they_had(tmp_path):

@@ -35,7 +35,7 @@ class Submission(NamedTuple):
     """What was found in a study that was handed in.
 
     Attributes:
-        name: of the file or folder.
+        name: of the file or folder, its path where another one has its name.
         student: the id that partitions were drawn by, "" where it cannot be read.
         checks: all that was looked at.
         accuracies: one row per run: `combo`, `model`, `seed`, `accuracy` on the common test,
@@ -174,15 +174,17 @@ def grades(submissions: Sequence[Submission], combos: Sequence[str]) -> pd.DataF
         - `changed_code`, scripts that differ from the teacher's;
         - `same_as`, submissions with the same weights or the same id.
     """
+    # By place: several may have one name.
     owners = defaultdict(set)
-    for one in submissions:
+    for place, one in enumerate(submissions):
         for mark in (*one.weights, f"id {one.student}" if one.student else ""):
-            owners[mark].add(one.name)
+            owners[mark].add(place)
     rows = []
-    for one in submissions:
+    for place, one in enumerate(submissions):
         wrong = problems(one.checks)
         marks = (*one.weights, f"id {one.student}")
-        shared = sorted({name for mark in marks for name in owners[mark]} - {one.name})
+        others = {other for mark in marks for other in owners[mark]} - {place}
+        shared = sorted(submissions[other].name for other in others)
         rows.append(
             {
                 "student": one.student,

@@ -11,7 +11,8 @@ from study.audit.checks import TOLERANCE, Check, held, looked_at, opened
 from study.audit.expected import Expected
 from study.config.imports import imported_recipe, model_names
 from study.config.recipes import canonical, merged, searches_rate
-from study.data.corrections import corrections_digest, read_corrections
+from study.data.corrected import corrected
+from study.data.corrections import read_corrections
 from study.data.index import Index, read_image_ids, read_index
 from study.data.names import OFFICIAL
 from study.data.near_duplicates import distances_of_pairs
@@ -117,17 +118,17 @@ def correction_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
 
     What was applied is compared with the user's file where that is there.
     """
+
+    def applied(path: Path) -> dict[str, np.ndarray]:
+        return _changes(corrected(expected.given, read_corrections(path)))
+
     kind = "corrections are those asked for"
     asked = with_home(expected.config["dataset"]["corrections"])
     if asked.is_file():
-        same = _equal_to(opened(_applied, asked), f"are not the corrections of {asked}")
-        yield looked_at(kind, tree.corrections, _applied, same)
+        same = _equal_to(opened(applied, asked), f"are not the corrections of {asked}")
+        yield looked_at(kind, tree.corrections, applied, same)
     same = _equal_to(_changes(expected.index), "is not what the corrections make of the images")
     yield looked_at(kind, tree.corrected, lambda path: _changes(read_index(path)), same)
-
-
-def _applied(path: Path) -> str:
-    return corrections_digest(read_corrections(path))
 
 
 def _changes(index: Index) -> dict[str, np.ndarray]:

@@ -70,7 +70,14 @@ def answer(arguments: argparse.Namespace) -> None:
         )
     config = find_project(arguments.configfile).config
     code = digests_of_scripts(Path("scripts"))
-    found = [_read(Path(path), data, config, code) for path in arguments.submissions]
+    paths = [Path(path) for path in arguments.submissions]
+    names = [path.name for path in paths]
+    # In folders that course systems make, files often have one name.
+    names = [
+        name if names.count(name) == 1 else str(path)
+        for name, path in zip(names, paths, strict=True)
+    ]
+    found = [_read(path, name, data, config, code) for path, name in zip(paths, names, strict=True)]
     graded = grades(found, config["combos"])
     if arguments.output:
         # Ids and names are the students' own words, and a spreadsheet computes what looks so.
@@ -93,19 +100,19 @@ def answer(arguments: argparse.Namespace) -> None:
             say(screen, f"{one.name}: predictions of {runs} not made again: {why}")
 
 
-def _read(path: Path, data: Path, config: dict, code: dict[str, str]) -> Submission:
+def _read(path: Path, name: str, data: Path, config: dict, code: dict[str, str]) -> Submission:
     # After the cheap checks: importing torch takes seconds.
     from study.models.answers_again import answers_again
 
     study = handed_in(path)
     if study.is_dir():
-        return read_submission(study, data, config, code, path.name, answers_again)
+        return read_submission(study, data, config, code, name, answers_again)
     with tempfile.TemporaryDirectory() as folder:
         try:
             read_bundle(study, Path(folder))
         except Exception as error:  # the others are to be graded too
-            return unreadable(path.name, reason(error).removeprefix(f"{study}: "))
-        return read_submission(Path(folder), data, config, code, path.name, answers_again)
+            return unreadable(name, reason(error).removeprefix(f"{study}: "))
+        return read_submission(Path(folder), data, config, code, name, answers_again)
 
 
 def handed_in(path: Path) -> Path:

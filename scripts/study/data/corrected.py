@@ -5,12 +5,13 @@ before and after can be compared image by image.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
-from study.data.corrections import Corrections
+from study.data.corrections import Corrections, changing
 from study.data.index import Index
-from study.data.verdicts import image_and_label
+from study.data.verdicts import image_of, images_by_file, right_label
 from study.errors import StudyError
 from study.wording import counted
 
@@ -27,10 +28,10 @@ def corrected(index: Index, corrections: Corrections, images: np.ndarray | None 
         StudyError: an image or class is not in the study, an image is another one than was looked
             at, or a class is left without images.
     """
-    image_ids = {file: image_id for image_id, file in enumerate(index.files)}
+    changed = changed_images(index, corrections)
     labels, left_out = index.labels.copy(), np.zeros(len(index.labels), bool)
-    for row in corrections.values():
-        image_id, label = image_and_label(row, image_ids, index.classes)
+    for image_id, row in changed.items():
+        label = right_label(row, index.classes)
         if images is not None and row["sha256"] not in ("", content_of(images[image_id])):
             raise StudyError(
                 f"{row['where']}: {row['file']} is another image here than the one that was looked "
@@ -41,12 +42,22 @@ def corrected(index: Index, corrections: Corrections, images: np.ndarray | None 
         labels[image_id] = index.labels[image_id] if label is None else label
     counts = np.bincount(labels[~left_out], minlength=len(index.classes))
     if (counts == 0).any():
-        where = next(iter(corrections.values()))["where"].rpartition(", line")[0]
+        where = next(iter(changed.values()))["where"].rpartition(", line")[0]
         raise StudyError(
             f"{where}: leaves the class {index.classes[int(counts.argmin())]!r} without images; "
             "keep some of them, or take the class out of the data set"
         )
     return index._replace(labels=labels, given=index.labels, left_out=left_out)
+
+
+def changed_images(index: Index, corrections: Corrections) -> dict[int, Mapping[str, str]]:
+    """Return the row that changes each image, by image_id.
+
+    Raises:
+        StudyError: an image is not in the study, or two rows change it otherwise.
+    """
+    images = images_by_file(index)
+    return changing((image_of(row, images), row) for row in corrections)
 
 
 def content_of(image: np.ndarray) -> str:

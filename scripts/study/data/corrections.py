@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import shutil
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from study.files import with_home
 
 _LEAVE_OUT = "leave out"
 
-# By file the row of each verdict that changes something; see `verdict_rows`.
-Corrections = Mapping[str, Mapping[str, str]]
+# The rows on each file of which one changes something; see `verdict_rows`.
+Corrections = Sequence[Mapping[str, str]]
 
 
 def corrections_file(
@@ -57,20 +57,38 @@ def corrections_file(
 
 
 def read_corrections(path: str | Path) -> Corrections:
-    """Return the verdicts of a table that change something, "wrong label" and "leave out".
+    """Return the verdicts of a table on files of which one changes something.
+
+    That is "wrong label" or "leave out".
 
     Raises:
         StudyError: the table is not one of verdicts, or two lines change an image otherwise.
     """
-    found: dict[str, dict[str, str]] = {}
-    for row in verdict_rows(path):
-        said = found.setdefault(row["file"], row)
+    rows = verdict_rows(path)
+    changed = {file for file, _ in changing(((row["file"], row["image_id"]), row) for row in rows)}
+    return [row for row in rows if row["file"] in changed]
+
+
+def changing(
+    rows: Iterable[tuple[Hashable, Mapping[str, str]]],
+) -> dict[Any, Mapping[str, str]]:
+    """Return by image the first row that changes it.
+
+    Args:
+        rows: with the image that each is about.
+
+    Raises:
+        StudyError: two rows change an image otherwise.
+    """
+    found: dict[Any, Mapping[str, str]] = {}
+    for image, row in rows:
+        said = found.setdefault(image, row)
         if _change(said) != _change(row):
             raise StudyError(
                 f"{row['where']}: says {_words(row)} of {row['file']}, and "
                 f"{said['where'].rpartition(', ')[2]} says {_words(said)}; keep the line that holds"
             )
-    return {file: row for file, row in found.items() if _change(row)}
+    return {image: row for image, row in found.items() if _change(row)}
 
 
 def _change(row: Mapping[str, str]) -> tuple[str, str] | None:
@@ -90,6 +108,15 @@ def corrections_digest(corrections: Corrections, files: Collection[str] | None =
         corrections: of a study.
         files: those of the images that are concerned; default: all.
     """
-    concerned = corrections if files is None else corrections.keys() & set(files)
-    lines = sorted(repr((file, _change(corrections[file]))) for file in concerned)
+    concerned = None if files is None else set(files)
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for row in corrections:
+        if (change := _change(row)) and (concerned is None or row["file"] in concerned):
+            found.setdefault(row["file"], {})[row["image_id"]] = change
+    # An image_id may change where images are added, so it counts only where it tells two apart.
+    lines = sorted(
+        repr((file, change) if len(changes) == 1 else (file, image_id, change))
+        for file, changes in found.items()
+        for image_id, change in changes.items()
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if lines else ""

@@ -52,36 +52,62 @@ def verdict_rows(path: str | Path) -> list[dict[str, str]]:
     return rows
 
 
-def image_and_label(
-    row: Mapping[str, str], image_ids: Mapping[str, int], classes: Sequence[str]
-) -> tuple[int, int | None]:
-    """Return the image_id that a row is about, and the number of the class that is right.
+def images_by_file(index: "Index") -> dict[str, list[int]]:
+    """Return the image_ids that have each file: folders such as train/ and test/ may share one."""
+    found: dict[str, list[int]] = {}
+    for image_id, file in enumerate(index.files):
+        found.setdefault(file, []).append(image_id)
+    return found
 
-    An image is found by its file: it keeps its name where other images are added. The class is None
-    unless the row says that the label is wrong.
+
+def image_of(row: Mapping[str, str], images: Mapping[str, Sequence[int]]) -> int:
+    """Return the image_id that a row is about.
+
+    An image is found by its file: it keeps its name where other images are added. Of several with
+    that file it is the one with the row's image_id.
 
     Args:
         row: of `verdict_rows`.
-        image_ids: by file.
-        classes: names in label order.
+        images: see `images_by_file`.
 
     Raises:
-        StudyError: an image or a class is not in the study.
+        StudyError: no image of the study has the file, or several do and none has the image_id.
     """
-    if row["file"] not in image_ids:
+    alike = images.get(row["file"], ())
+    if not alike:
         raise StudyError(
             f"{row['where']}: no image of this study has the file {row['file']!r}; take the "
             "verdicts of a gallery of the same images, or remove the line"
         )
+    by_id = {str(image_id): image_id for image_id in alike}
+    if len(alike) > 1 and row["image_id"] not in by_id:
+        raise StudyError(
+            f"{row['where']}: several images have the file {row['file']!r}, and the image_id "
+            f"{row['image_id']!r} is of none; expected one of {', '.join([*by_id][:10])}: load the "
+            "table in this study's gallery and save it again"
+        )
+    return by_id.get(row["image_id"], alike[0])
+
+
+def right_label(row: Mapping[str, str], classes: Sequence[str]) -> int | None:
+    """Return the number of the class that is right; None unless a row says the label is wrong.
+
+    Args:
+        row: of `verdict_rows`.
+        classes: names in label order.
+
+    Raises:
+        StudyError: the class is not in the study.
+    """
     if row["verdict"] != "wrong label":
-        return image_ids[row["file"]], None
+        return None
     if row["label"] not in classes:
         known = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
         raise StudyError(
             f"{row['where']}: the right label is {row['label']!r}, expected a class of this study: "
             f"{known}"
         )
-    return image_ids[row["file"]], classes.index(row["label"])
+    return classes.index(row["label"])
 
 
 def read_verdicts(path: str | Path, index: "Index") -> list[Verdict]:
@@ -91,10 +117,10 @@ def read_verdicts(path: str | Path, index: "Index") -> list[Verdict]:
         StudyError: the table is not such a one, an image or a class is not in the study, or a
             person says two things of one image.
     """
-    image_ids = {file: image_id for image_id, file in enumerate(index.files)}
+    images = images_by_file(index)
     verdicts: dict[tuple[int, str], Verdict] = {}
     for row in verdict_rows(path):
-        image_id, label = image_and_label(row, image_ids, index.classes)
+        image_id, label = image_of(row, images), right_label(row, index.classes)
         own = int(index.labels[image_id])
         said = Verdict(image_id, row["verdict"], own if label is None else label, row["who"])
         if verdicts.setdefault((image_id, said.who), said) != said:

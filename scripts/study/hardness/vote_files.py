@@ -25,6 +25,8 @@ from study.files import read_csv, read_json
 from study.hardness.human_votes import REVIEW_ANSWERS, HumanVotes
 
 ROUNDS = ("random_label1", "random_label2", "random_label3")
+# Of one image; beyond it not every whole number has a float of its own.
+_MOST_VOTES = 2**53
 _COUNTS_ADVICE = "take cifar10h-counts.npy as it was published"
 _PT_ADVICE = "take CIFAR-10_human.pt as it was published"
 _REVIEWS_ADVICE = "take cifar10_mturk.json as it was published"
@@ -252,12 +254,12 @@ def _checked_ids(path: Path, ids: np.ndarray, n: int, meaning: str) -> np.ndarra
 
 def _counted(path: Path, votes: np.ndarray, image_ids: np.ndarray, advice: str) -> np.ndarray:
     """Return votes as int64 after checking that they are counts, with some for each image."""
-    wrong = np.argwhere(~(votes >= 0) | (votes % 1 != 0))
+    wrong = np.argwhere(~((votes >= 0) & (votes <= _MOST_VOTES)) | (votes % 1 != 0))
     if len(wrong):
         row, answer = wrong[0]
         raise StudyError(
             f"{path}: an answer of image {image_ids[row]} has {votes[row, answer]:g} votes, "
-            f"expected whole numbers from 0 on; {advice}"
+            f"expected whole numbers from 0 on, to 2 to the power of 53; {advice}"
         )
     silent = votes.sum(axis=1) == 0
     if silent.any():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
-from study.files import DamagedFile, delimiter_of, read_arrays, read_table, reading
+from study.files import DamagedFile, delimiter_of, read_arrays, read_table, reading, table_rows
 from study.runs.predictions import ROLE_CODES, log_softmax
 
 KEYS = ("image_id", "file")
@@ -127,10 +127,19 @@ def unique_index(path: str | Path, key: str, names: Any) -> pd.Index:
 
 
 def read_saved_table(path: str | Path) -> pd.DataFrame:
-    """Return a table, also one as spreadsheets save it where 0,5 is a half."""
-    with reading(path), Path(path).open(encoding="utf-8-sig") as stream:
+    """Return a table, also one as spreadsheets save it where 0,5 is a half.
+
+    Raises:
+        StudyError: a column is there twice, or a row has more cells than the header.
+    """
+    with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as stream:
         mark = delimiter_of(stream.readline(_LONGEST_HEADER))
-    return read_table(path, **({"sep": mark, "decimal": ","} if mark != "," else {}))
+        stream.seek(0)
+        # The reader below would rename the column, and take the row's first cell for its name.
+        for _ in table_rows(stream):
+            pass
+    how = {"sep": mark, "decimal": ","} if mark != "," else {}
+    return read_table(path, index_col=False, **how)
 
 
 def _table(path: str | Path) -> _File:

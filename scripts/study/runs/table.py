@@ -35,7 +35,7 @@ def run_table(
         and `recipe.<key>`: what a run was, or is to be, trained by.
 
     Raises:
-        StudyError: there are no runs.
+        StudyError: there are no runs, or summary.csv lacks their names.
     """
     import pandas as pd
 
@@ -43,7 +43,7 @@ def run_table(
     path = tree / "summary.csv"
     summary, since = pd.DataFrame(columns=KEYS), 0.0
     if path.is_file():
-        summary = read_table(path)
+        summary = _summary(path)
         since = path.stat().st_mtime
     summarized = {tuple(row[key] for key in KEYS): row for row in summary.to_dict("records")}
     asked = list(runs) or (read_runs(tree.list_of_runs) if tree.list_of_runs.is_file() else [])
@@ -65,6 +65,18 @@ def run_table(
     first = [*KEYS, "status", "reason"]
     recipe = sorted(name for name in table if name.startswith(RECIPE))
     return table[[*first, *(name for name in table if name not in [*first, *recipe]), *recipe]]
+
+
+def _summary(path: Path) -> "pd.DataFrame":
+    """Return the summary of a study, which somebody may have saved by a spreadsheet."""
+    summary = read_table(path)
+    if missing := [name for name in (*KEYS, "status") if name not in summary]:
+        raise StudyError(
+            f"{path}: there is no column {missing[0]!r}; expected {', '.join(KEYS)}, status and "
+            "measures, with commas between them, as the study wrote it; put that file in place "
+            "again, or make it again with snakemake"
+        )
+    return summary
 
 
 def _measured(

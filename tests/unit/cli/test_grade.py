@@ -46,6 +46,31 @@ def test_an_id_is_text_in_the_table_and_on_the_screen(tmp_path, monkeypatch, cap
     assert "predictions of 1 run not made again: there is no network 'x'" in printed
 
 
+def test_files_of_one_name_are_told_apart_where_they_hold_the_same(tmp_path, monkeypatch):
+    def read(path, name, *arguments):
+        student, weights = path.read_text().split()
+        return Submission(name, student, [], runs, 1, [], frozenset([weights]))
+
+    runs = pd.DataFrame(columns=["combo", "model", "seed", "accuracy"])
+    (tmp_path / "manifest.json").touch()
+    monkeypatch.chdir(tmp_path)
+    for folder, content in (("a", "s1 w1"), ("b", "s2 w1"), ("c", "s3 w3")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "study.tar.gz").write_text(content)
+    (tmp_path / "d.tar.gz").write_text("s3 w4")
+    project = SimpleNamespace(config={"combos": ["v1"]})
+    monkeypatch.setattr(grade, "find_project", lambda files: project)
+    monkeypatch.setattr(grade, "digests_of_scripts", lambda folder: {})
+    monkeypatch.setattr(grade, "_read", read)
+    given = [*(f"{folder}/study.tar.gz" for folder in "abc"), "d.tar.gz"]
+    grade.answer(
+        argparse.Namespace(submissions=given, data=".", configfile=None, output="grades.csv")
+    )
+    rows = read_csv("grades.csv")
+    assert [row["submission"] for row in rows] == given
+    assert [row["same_as"] for row in rows] == [given[1], given[0], given[3], given[2]]
+
+
 @pytest.mark.parametrize(
     ("files", "found"),
     [

@@ -6,6 +6,9 @@ import pytest
 from cli_study import printed, study, write_project
 from conftest import ROOT, assert_one_clear_line
 
+from study.errors import StudyError
+from study.runs.table import run_table
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
@@ -93,3 +96,17 @@ def test_a_summary_alone_is_enough_to_be_shown():
         "show", "--results", "results/reference/laptop", "--where", "seed=42", folder=ROOT
     )
     assert "10 of 30 runs" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("combo;model;seed;status\nv1;cnn2;1;ok\n", "combo"),
+        ("combo,model,status\nv1,cnn2,ok\n", "seed"),
+        ("combo,model,seed\nv1,cnn2,1\n", "status"),
+    ],
+)
+def test_a_summary_that_lacks_the_names_of_runs_is_refused(tmp_path, text, missing):
+    (tmp_path / "summary.csv").write_text(text)
+    with pytest.raises(StudyError, match=f"summary.csv: there is no column '{missing}'; expected"):
+        run_table(tmp_path)

@@ -168,6 +168,9 @@ def test_images_of_one_group_count_together(files):
     labels.assign(group="one").to_csv(folder / "one.csv", index=False)
     pairs = comparisons(study_of_predictions(named, folder / "one.csv"), 0.005)[0]
     assert tuple(pairs.loc[pairs["measure"] == "accuracy", ["low", "high"]].iloc[0]) == (-1, 1)
+    labels.assign(group=["7", "007", "1.1", "1.10"] * 125).to_csv(folder / "like.csv", index=False)
+    pairs = comparisons(study_of_predictions(named, folder / "like.csv"), 0.005)[0]
+    assert (pairs["n_images"] == 4).all()
     labels.loc[7, "group"] = None
     labels.to_csv(folder / "grouped.csv", index=False)
     with pytest.raises(StudyError, match=r"grouped.csv: the group of file 7.png is empty"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.data.corrected import content_of, corrected, what_changed
+from study.data.corrected import changed_images, content_of, corrected, what_changed
 from study.data.corrections import corrections_digest, corrections_file, read_corrections
 from study.data.index import Index
 from study.errors import StudyError
@@ -39,6 +39,27 @@ def test_labels_are_replaced_images_left_out_and_other_verdicts_change_nothing(t
     assert after.left_out.tolist() == [False, True, False, False, False]
     assert after.as_given().labels.tolist() == INDEX.labels.tolist()
     assert what_changed(after) == "1 label corrected (cat → fox 1), 1 image left out (dog 1)"
+
+
+def test_two_images_with_one_file_are_corrected_apart(tmp_path):
+    twins = INDEX._replace(files=list("abcda"))
+    seen = content_of(IMAGES[0])
+    first = corrections(tmp_path, f"0,a,{seen},wrong label,fox,me,", "4,a,,fine,,me,")
+    after = corrected(twins, first, IMAGES)
+    assert after.labels.tolist() == [2, 1, 2, 1, 0] and not after.left_out.any()
+    both = corrections(
+        tmp_path, "0,a,,wrong label,fox,me,", "4,a,,wrong label,fox,me,", "1,b,,fine,,,"
+    )
+    assert list(changed_images(twins, both)) == [0, 4]
+    assert corrections_digest(both) != corrections_digest(first) != ""
+    with pytest.raises(StudyError, match="several images have the file 'a', and the image_id '9'"):
+        corrected(twins, corrections(tmp_path, "9,a,,leave out,,me,"))
+
+
+def test_lines_with_other_image_ids_on_the_only_image_of_a_file_must_agree(tmp_path):
+    said = corrections(tmp_path, "9,a,,leave out,,me,", "0,a,,fine,,you,")
+    with pytest.raises(StudyError, match="line 3: says fine of a, and line 2 says leave out"):
+        corrected(INDEX, said)
 
 
 def test_the_digest_is_of_what_changes_where_it_does(tmp_path):

@@ -31,6 +31,22 @@ def test_an_image_is_found_by_its_file_and_several_people_may_judge_it(tmp_path)
     ]
 
 
+def test_of_two_images_with_one_file_the_image_id_tells(tmp_path):
+    said = "wrong label,fox,me,"
+    path = tmp_path / "verdicts.csv"
+    path.write_text(f"{HEAD}1,a,,{said}\n3,a,,fine,,me,\n")
+    twins = INDEX._replace(files=list("baba"))
+    assert read_verdicts(path, twins) == [
+        Verdict(1, "wrong label", 2, "me"),
+        Verdict(3, "fine", 1, "me"),
+    ]
+    path.write_text(f"{HEAD}2,a,,{said}\n")
+    with pytest.raises(
+        StudyError, match=r"line 2: several images have the file 'a', .* 1, 3: load"
+    ):
+        read_verdicts(path, twins)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -228,6 +228,7 @@ def test_wrong_reviews_are_refused(tmp_path, reviews, fragments):
         ("image_id,n_votes,cat,deer,dog\n0,1,1,0,0\n0,1,1,0,0\n", ["id 0", "more than once"]),
         ("image_id,n_votes,cat,deer,dog\n0,1,1,1,0\n", ["image 0", "more votes than its n_votes"]),
         ("image_id,n_votes,cat,deer,dog\n0,5,4,-1,0\n", ["image 0 has -1 votes"]),
+        ("image_id,n_votes,cat,deer,dog\n0,1e19,0,0,1\n", ["image 0 has 1e+19 votes"]),
         ("image_id,n_votes,cat,deer,dog\n0,0,0,0,0\n", ["image 0 has no votes"]),
     ],
 )

@@ -121,20 +121,35 @@ async function loadVerdicts(file) {
   document.getElementById("n-verdicts").textContent += strange ? `; lines without a verdict or class of this study: ${strange}` : "";
 }
 
+// A function that resolves which listed image a line is about. Two may have one file, or one of them is not listed;
+// then the picture tells, else the image_id. Where it cannot be told, the line is kept as one of an image elsewhere.
+async function rowOfLine() {
+  const [files, digests] = await Promise.all([unpack("files"), unpack("sha256")]);
+  const named = new Map();
+  files.forEach((name, row) => named.set(name, [...(named.get(name) ?? []), row]));
+  return ({ file, image_id: id = "", sha256: digest = "" }) => {
+    const alike = named.get(file) ?? [];
+    const same = alike.filter((row) => digests[row] === digest);
+    const byId = alike.find((row) => `${imageIds[row]}` === id);
+    return same.length === 1 ? same[0] : (byId ?? (alike.length === 1 && !digest ? alike[0] : undefined));
+  };
+}
+
 // Takes in lines of a table of verdicts; resolves to how many make no sense here. What the first person says of an image is shown.
 async function takeLines(lines) {
-  const place = new Map((await unpack("files")).map((name, row) => [name, row]));
+  const find = await rowOfLine();
   const firstOf = new Map();
   let strange = 0;
   for (const line of lines) {
     const { file, verdict, label = "", who: person = "", when } = line;
+    const row = find(line);
     const isLabel = verdict === "wrong label";
     who.value ||= person;
     if (!file || !Object.hasOwn(VERDICTS, verdict) || (isLabel && !study.classes.includes(label))) strange++;
-    else if (place.has(file) && (firstOf.get(file) ?? person) === person) {
-      firstOf.set(file, person);
-      verdicts.set(imageIds[place.get(file)], { verdict, label: isLabel ? label : "", person: person === who.value ? undefined : person, when });
-    } else elsewhere = [...elsewhere.filter((other) => other.file !== file || other.who !== line.who), line];
+    else if (row !== undefined && (firstOf.get(row) ?? person) === person) {
+      firstOf.set(row, person);
+      verdicts.set(imageIds[row], { verdict, label: isLabel ? label : "", person: person === who.value ? undefined : person, when });
+    } else elsewhere = [...elsewhere.filter((other) => other.file !== file || other.image_id !== line.image_id || other.who !== line.who), line];
   }
   return strange;
 }
