@@ -288,14 +288,8 @@ def test_the_dossier_shows_what_each_run_says_and_the_part_the_image_played(gall
             seen_words.add(role)
         row = table.set_index("image_id").loc[image]
         facts = gallery.locator("#dossier dl").first.inner_text()
-        for value in (
-            row["class"],
-            row["consensus"],
-            row["kind"],
-            row["file"],
-            row["source_split"],
-        ):
-            assert value in facts
+        for name in ("class", "consensus", "kind", "file", "source_split"):
+            assert row[name] in facts
         n_say = round(row["consensus_share"] * row["n_eligible"])
         said = f"runs most often say {row['consensus']} ({n_say} of {row['n_eligible']})"
         assert said in gallery.locator("#dossier-title").inner_text()
