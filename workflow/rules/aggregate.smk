@@ -448,14 +448,14 @@ rule gradcam_hard_examples:
         runtime=10,
     params:
         code=code("gradcam_hard_examples.py", by_model=True),
-        count=24,
+        shown=24,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/gradcam_hard_examples.py"'
         " --code {params.code:q}"
         " --runs {input.runs:q}"
         " --model {wildcards.model:q}"
         " --top-table {input.top:q}"
-        " --count {params.count:q}"
+        " --count {params.shown:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
         " --gpus {resources.gpu:q}"

@@ -140,15 +140,14 @@ def test_the_script_sees_training_images_only_and_its_rate_is_trained_with(decod
         recipe=tmp_path / "recipe.yaml",
         seed=5,
     )
-    outputs = flags(
-        table=tmp_path / "t.csv", suggestion=tmp_path / "s.json", figure=tmp_path / "f.svg"
-    )
-    upside_down = run_script(
-        "lr_find.py", *data, *outputs, "--title", "x", "--start", 1, "--end", 0.1, check=False
-    )
+    outputs = flags(table=tmp_path / "t.csv", suggestion=tmp_path / "s.json")
+    upside_down = run_script("lr_find.py", *data, *outputs, "--start", 1, "--end", 0.1, check=False)
     assert_one_clear_line(upside_down.stderr, "--start is 1", "0 < start < end")
     settings = ("--start", 1e-5, "--end", 1, "--steps", 40, "--smoothing", 0.3, "--rule", "valley")
-    run_script("lr_find.py", *data, *outputs, *settings, "--title", "x")
+    run_script("lr_find.py", *data, *outputs, *settings)
+    figure = tmp_path / "f.svg"
+    run_script("draw_lr_find.py", *outputs, "--title", "x", "--figure", figure)
+    assert "x: learning-rate search" in figure.read_text() and "valley" in figure.read_text()
     found = json.loads((tmp_path / "s.json").read_text())
     assert found["learning_rate"] == found["suggestions"]["valley"]
     assert found["n_train"] == len(split["train"])

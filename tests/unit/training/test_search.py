@@ -340,10 +340,15 @@ def test_the_best_trial_is_what_training_with_its_settings_gives(arguments, tmp_
     tuned(arguments, tmp_path / "trials.json", search)
     journal = tmp_path / "scratch" / "journal.log"
     run_script(
-        "collect_trials.py", "--title", "cnn2", "--trials", tmp_path / "trials.json",
+        "collect_trials.py", "--trials", tmp_path / "trials.json",
         "--journal", journal, "--table", tmp_path / "t.csv", "--best", tmp_path / "best.yaml",
-        "--record", tmp_path / "t.json", "--figure", tmp_path / "t.svg",
+        "--record", tmp_path / "t.json",
     )  # fmt: skip
+    run_script(
+        "draw_trials.py", "--table", tmp_path / "t.csv", "--record", tmp_path / "t.json",
+        "--title", "cnn2", "--figure", tmp_path / "t.svg",
+    )  # fmt: skip
+    assert "on validation with lr" in (tmp_path / "t.svg").read_text()
     assert not journal.exists() and len(read_csv(tmp_path / "t.csv")) == 4
     best = read_json(tmp_path / "t.json")
     assert best["trials"] == 4 and best["states"] == {"complete": 4}
