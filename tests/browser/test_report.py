@@ -44,7 +44,7 @@ def test_the_start_page_says_what_was_found_and_how_to_make_it_again(report, fin
         "How much do the data partition, the seed and the model matter",
         "Best on the common test. cnn2 on ",
         "1 difference of accuracy",
-        "v1+v2 has 141 training images, v1 70. v1+v2: with cnn2 minus v1 ",
+        "v1+v2 has 141 training images; v1 has 70. v1+v2 with cnn2: minus v1 ",
         "360 images of 32×32 pixels",
         "snakemake --cores 4 --resources gpu=1",
         "torch ",

@@ -99,8 +99,9 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
 
 # Columns that this study has no reason to have: its images are the publisher's and nobody voted.
 OTHER_STUDIES = {
-    "summary.csv": "external_.*", "hard_examples.csv": "(human|review|map)_.*|outlier_distance",
-    "data/index.csv": "group",
+    "summary.csv": "(n_)?external_.*",
+    "hard_examples.csv": "(human|review|map)_.*|outlier_distance",
+    "data/index.csv": "group", "splits/<partition>/seed<seed>.csv": "label",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Whatever a configuration, recipe or file of claims says stays one word of a job's command."""
 
+import itertools
 import json
 import re
 import shlex
@@ -63,8 +64,8 @@ def replaced(value: Any, path: tuple, text: str) -> Any:
     if path[-1] is None:
         parent[text] = parent.pop(last)
         return result
-    scheme = re.match(r"https?://h/|fs:///", str(parent[last]))
-    text = text.replace(" ", "") if scheme and scheme[0] != "fs:///" else text
+    scheme = re.match(r"https?://h/|fs:///|tests/", str(parent[last]))
+    text = text.replace(" ", "") if scheme and scheme[0].startswith("http") else text
     parent[last] = f"{scheme[0]}{text}" if scheme else text
     return result
 
@@ -84,7 +85,7 @@ class Study(Project):
 
     def fill(self, own: bool) -> None:
         """Write a base that has a value for every text of the schemas, as far as they go along."""
-        dataset = {"name": "folder", "path": "BENIGN", "test_path": "BENIGN"} if own else {
+        dataset = {"name": "folder", "path": "BENIGN", "test_path": "tests/BENIGN"} if own else {
             "archive": "BENIGN", "urls": ["https://h/BENIGN"], "checksums": "BENIGN"}  # fmt: skip
         self.base = self.study | {
             "dataset": self.study["dataset"] | {"checksums": ""} | dataset,
@@ -105,10 +106,10 @@ class Study(Project):
     def provide(self, name: str) -> None:
         """Make what the configuration names: a folder of images, or a file that serves for all."""
         if self.base["dataset"]["name"] == "folder":
-            for label in ("x", "y"):
-                (self.folder / name / label).mkdir(parents=True)
-                image = np.zeros((8, 8, 3), np.uint8)
-                Image.fromarray(image).save(self.folder / name / label / "1.png")
+            image = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+            for folder, label in itertools.product((name, f"tests/{name}"), ("x", "y")):
+                (self.folder / folder / label).mkdir(parents=True)
+                image.save(self.folder / folder / label / "1.png")
             (self.folder / f"{name}.csv").touch()
             (self.folder / "claims.yaml").write_text(yaml.safe_dump([CLAIM, LEVEL]))
         else:

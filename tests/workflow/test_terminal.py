@@ -23,7 +23,7 @@ def study(project: Project, *words: str) -> subprocess.CompletedProcess:
 def test_a_study_is_planned_before_it_runs(project):
     project.configure({"seeds": list(range(8))}, "many.yaml")
     given = ("--configfile", "config/many.yaml")
-    result = study(project, "plan", "--cores", "1", "--hours", "0.1", *given)
+    result = study(project, "plan", "--cores", "1", "--hours", "0.03", *given)
     assert result.returncode == 0, result.stderr
     words = " ".join(result.stdout.split())
     assert "16 train, 16 predict" in words
