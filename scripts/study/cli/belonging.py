@@ -1,14 +1,20 @@
 """Whether what lies in results/ was made with the configuration that is asked about."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from study.cli.project import Project
+from study.config.recipes import canonical
 from study.files import read_json
 from study.runs.outdated import recipe_changes
 from study.runs.run import Run, read_runs, runs_on_disk
 from study.runs.tree import ResultsTree
 from study.wording import counted
+
+# What decides on which images a run is trained and tested, and where these lie, which does not.
+_OF_IMAGES = ("dataset", "partitions", "partition_seed", "split", "official", "near_duplicates")
+_PLACES = ("path", "test_path", "archive", "urls", "checksums")
 
 
 def note_on_other_runs(project: Project, all_of_them: bool = False) -> str | None:
@@ -26,8 +32,10 @@ def note_on_other_runs(project: Project, all_of_them: bool = False) -> str | Non
     others = {
         run for run in runs if of_other_data or run not in asked or not _has_recipe(project, run)
     }
-    if not others or (trained - others and all_of_them):
+    if trained - others and all_of_them:
         return None
+    if not others:
+        return _note_on_images(tree, project) if trained else None
     if trained - others:
         return (
             f"{counted(len(others), 'more run')} in {tree.folder}/ of another configuration; "
@@ -37,6 +45,25 @@ def note_on_other_runs(project: Project, all_of_them: bool = False) -> str | Non
     return (
         f"{len(others)} of {counted(len(runs), 'run')} in {tree.folder}/ {are} of another "
         f"configuration{_made_with(tree, project)}"
+    )
+
+
+def _note_on_images(tree: ResultsTree, project: Project) -> str | None:
+    """Return a line where a finished study was made with other images or splits than are asked."""
+    made: dict[str, Any] = read_json(tree.study).get("config", {}) if tree.study.is_file() else {}
+
+    def asked(config: Mapping[str, Any], key: str) -> str:
+        value = config.get(key)
+        if key == "dataset":
+            value = {name: part for name, part in value.items() if name not in _PLACES}
+        return canonical(value)
+
+    changed = [key for key in _OF_IMAGES if made and asked(made, key) != asked(project.config, key)]
+    if not changed:
+        return None
+    return (
+        f"{tree.folder}/ were made with another {' and '.join(changed)} than the configuration has "
+        "now; `snakemake` makes again what that concerns"
     )
 
 

@@ -9,6 +9,8 @@ import yaml
 from cli_study import study, write_run
 from conftest import ROOT
 
+from study.config.recipes import merged
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
@@ -46,6 +48,28 @@ def test_runs_of_another_data_set_are_not_taken_for_the_studys(made, command):
         said == "note: 2 of 2 runs in results/ are of another configuration; "
         "give the --configfile that they are made with\n"
     )
+
+
+def test_a_finished_study_of_other_splits_or_pixels_is_told(made):
+    record, asked = made / "results/study.json", made / "asked.yaml"
+    other = yaml.safe_load((made / "other.yaml").read_text())
+    try:
+        for change, key in (
+            ({}, ""),
+            ({"dataset": {"name": "digits", "archive": "moved.tar"}}, ""),
+            ({"split": {"train": 0.5, "val": 0.25, "test": 0.25}}, "another split than"),
+            (
+                {"partition_seed": 7, "official": {"val": 0.3}},
+                "partition_seed and official than",
+            ),
+        ):
+            whole = merged(yaml.safe_load((made / "config/config.yaml").read_text()), other)
+            record.write_text(json.dumps({"config": whole}))
+            asked.write_text(yaml.safe_dump(other | change))
+            said = note("show", "--configfile", "asked.yaml", folder=made)
+            assert (key in said) if key else ("were made with" not in said), said
+    finally:
+        record.unlink()
 
 
 def test_a_finished_study_says_which_configfile_it_was_made_with(made):
