@@ -172,7 +172,7 @@ def configuration(
         for rank in (0, len(sizes) // 2, -1)
     )
     span = low if low == high else f"{low} to {high}"
-    between = "" if low == high else f", {middle} in the middle"
+    between = "" if low == high else f", the median {middle}"
     return _CONFIGURATION.format(
         n_images=f"{sum(counts.values()):,}",
         n_classes=len(counts),
