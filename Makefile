@@ -12,12 +12,12 @@ TEST_PROCESSES ?= -n 2 --dist loadfile --no-loadscope-reorder
 ifeq ($(origin TORCH),undefined)
 TORCH := $(shell cat $(VENV)/torch 2>/dev/null)
 endif
-EXTRAS := dev,storage,export,timm,tensorboard
-ifeq ($(shell uname -s),Linux)
-EXTRAS := $(EXTRAS),slurm
-endif
 # The lock is made for Linux on x86-64; elsewhere the ranges in pyproject.toml decide.
 PLATFORM := $(shell uname -sm)
+EXTRAS := dev,storage,export,timm,tensorboard
+ifeq ($(firstword $(PLATFORM)),Linux)
+EXTRAS := $(EXTRAS),slurm
+endif
 
 .PHONY: help setup demo test test-long test-slurm bench time-to-accuracy lint format docs lock audit
 .DEFAULT_GOAL := help

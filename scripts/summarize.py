@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.comparison.groups import group_row
+from study.comparison.groups import group_row, recall_table
 from study.data.names import EXTERNAL
 from study.files import read_table, write_table, write_text
 from study.job import run_script
@@ -14,7 +14,6 @@ from study.report.imported import imported_notes
 from study.report.plots.accuracy import (
     accuracy_by_combo_figure,
     recall_figure,
-    recall_table,
 )
 from study.report.plots.costs import cost_figure, cost_table, resources_figure, resources_table
 from study.report.plots.style import message_figure, save_figure

@@ -8,11 +8,11 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from study.audit.bundle_places import RECIPES
 from study.audit.bundle_reading import Manifest
 from study.audit.bundles import passing_bundle, read_bundle
 from study.audit.provenance import repository
 from study.audit.storage import open_storage
+from study.config.recipes import RECIPES
 from study.errors import escaped
 from study.job import run_script
 

@@ -61,6 +61,11 @@ def searches():
     ]
 
 
+def beside(paths, *names):
+    """Return files of these names in the folder of each path."""
+    return [str(Path(path).with_name(name)) for path in paths for name in names]
+
+
 def figures_of_runs(wildcards):
     """Return a figure of each run as an input, if the study draws its runs."""
     if not config["figures"]["runs"]:
@@ -96,9 +101,6 @@ def files_of_study(wildcards):
             for pattern in map(str, getattr(rules, name).output)
         ]
         return expand(patterns, **values)
-
-    def beside(paths, *names):
-        return [str(Path(path).with_name(name)) for path in paths for name in names]
 
     return [
         *[

@@ -340,7 +340,7 @@ rule summarize:
         ),
         models=expand("results/models/{model}/layers.html", model=NETWORKS),
         corrections=["results/data/corrections.html"] if CORRECTIONS else [],
-        searches=[path.replace("suggestion.json", "lr_find.svg") for path in searches()],
+        searches=beside(searches(), "lr_find.svg"),
         reproduction=reproduction_of_the_study(),
         validation=["results/validation.csv"] if config["human_votes"] else [],
         tuning=expand(

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from study.code import PROJECT
+from study.config.recipes import RECIPES
 from study.errors import StudyError, escaped
 from study.files import read_yaml
 
@@ -35,7 +36,6 @@ _RECORD = re.compile(rf"{re.escape(RECORDS)}/(@[\w-]+/)*[\w-]+=*", re.ASCII)
 _NO_CONFIGURATION = {"docs", "envs", "profiles", "results", "scripts", "tests", "workflow"}
 _MOST_OF_CONFIGURATION = 1 << 20
 _SCHEMAS = PROJECT / "workflow/schemas"
-RECIPES = "config/models"
 
 
 def may_hold(name: str, configfiles: Collection[str] = ()) -> bool:

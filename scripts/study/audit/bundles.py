@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from study.audit.bundle_places import RECIPES, RECORDS, check_content, may_hold, recorded_file
+from study.audit.bundle_places import RECORDS, check_content, may_hold, recorded_file
 from study.audit.bundle_reading import MANIFEST, Manifest, unpack
+from study.config.recipes import CONFIG, RECIPES
 from study.errors import StudyError
 from study.files import atomic_path, file_digest, is_running, remove_leftovers, unix_text
 
 BUNDLE = "study.tar.gz"
-# Of a project, and of a study in a folder of its own.
-CONFIG = "config/config.yaml"
 
 
 def files_of_study(project: Path, configfiles: Iterable[str]) -> list[str]:

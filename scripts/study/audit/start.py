@@ -12,7 +12,7 @@ from study.audit import replaced
 from study.audit.clock import date_back, date_by_recipe
 from study.audit.provenance import machine, other_libraries
 from study.code import PROJECT
-from study.config.recipes import canonical
+from study.config.recipes import CONFIG, canonical
 from study.errors import StudyError
 from study.files import read_json, write_json
 from study.runs.tree import ResultsTree
@@ -46,7 +46,7 @@ def own_cores(cores: int | None) -> int | None:
 def given_configfiles(configfiles: Sequence[str]) -> list[str]:
     """Return which of Snakemake's configuration files were given, as seen from here."""
     files = [os.path.relpath(path) for path in configfiles]
-    return [path for path in dict.fromkeys(files) if path != "config/config.yaml"]
+    return [path for path in dict.fromkeys(files) if path != CONFIG]
 
 
 def look_at_results(
@@ -134,9 +134,14 @@ def _known_configfiles(config: Mapping[str, Any]) -> list[str] | None:
 
 
 def _what_it_asks(config: Mapping[str, Any]) -> str:
+    return canonical(asked_of(config, config.keys() - _CIRCUMSTANCES))
+
+
+def asked_of(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Return what a configuration says under some keys, except where its images come from."""
+    asked = {key: config.get(key) for key in keys}
     dataset = {key: value for key, value in config["dataset"].items() if key not in _PLACES}
-    asked = {key: value for key, value in config.items() if key not in _CIRCUMSTANCES}
-    return canonical(asked | {"dataset": dataset})
+    return asked | {"dataset": dataset}
 
 
 def _recorded(path: Path) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Whether what lies in results/ was made with the configuration that is asked about."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
+from study.audit.start import asked_of
 from study.cli.project import Project
 from study.config.recipes import canonical
 from study.files import read_json
@@ -12,9 +12,8 @@ from study.runs.run import Run, read_runs, runs_on_disk
 from study.runs.tree import ResultsTree
 from study.wording import counted
 
-# What decides on which images a run is trained and tested, and where these lie, which does not.
+# What decides on which images a run is trained and tested.
 _OF_IMAGES = ("dataset", "partitions", "partition_seed", "split", "official", "near_duplicates")
-_PLACES = ("path", "test_path", "archive", "urls", "checksums")
 
 
 def note_on_other_runs(project: Project, all_of_them: bool = False) -> str | None:
@@ -50,15 +49,11 @@ def note_on_other_runs(project: Project, all_of_them: bool = False) -> str | Non
 
 def _note_on_images(tree: ResultsTree, project: Project) -> str | None:
     """Return a line where a finished study was made with other images or splits than are asked."""
-    made: dict[str, Any] = read_json(tree.study).get("config", {}) if tree.study.is_file() else {}
-
-    def asked(config: Mapping[str, Any], key: str) -> str:
-        value = config.get(key)
-        if key == "dataset":
-            value = {name: part for name, part in value.items() if name not in _PLACES}
-        return canonical(value)
-
-    changed = [key for key in _OF_IMAGES if made and asked(made, key) != asked(project.config, key)]
+    made = read_json(tree.study).get("config") if tree.study.is_file() else None
+    if made is None:
+        return None
+    before, now = (asked_of(config, _OF_IMAGES) for config in (made, project.config))
+    changed = [key for key in _OF_IMAGES if canonical(before[key]) != canonical(now[key])]
     if not changed:
         return None
     return (

@@ -101,11 +101,12 @@ def _of_runs_taken_out(project: Project, keep: list[str]) -> tuple[list[Path], l
     for path in _files(project.results):
         top = path.relative_to(project.results).parts[0]
         of_jobs = top in _OF_JOBS or _form(path, gone | names) in made
+        taken_out = gone & set(_words(path)[_places(path)])
         if path in needed or top in _KEPT:
             rest.append(path)
-        elif is_left(path) or (of_jobs and gone & set(_words(path)[_places(path)])):
+        elif is_left(path) or (of_jobs and taken_out):
             outdated.append(path)
-        elif not gone & set(_words(path)[_places(path)]):
+        elif not taken_out:
             rest.append(path)
         else:
             unknown.append(path)

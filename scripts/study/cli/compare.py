@@ -8,10 +8,14 @@ clip_1.csv and clip_2.csv or clip_seed1.csv, are seeds of one model. All predict
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from study.cli.written import Written, check_written
 from study.errors import StudyError
 from study.wording import real_differences
+
+if TYPE_CHECKING:
+    from study.comparison.answers import Study
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -50,17 +54,7 @@ def answer(arguments: argparse.Namespace) -> None:
             f"all files are seeds of {study.models[0]}; name the predictions of two models or more"
         )
     pairs, groups, _ = comparisons(study, 0.005)
-    files = {model: [] for model in study.models}
-    for run in study.runs:
-        files[run.model].append(run.folder.stem)
-    for model, names in files.items():
-        if len(names) > 1:
-            sys.stdout.write(f"seeds of {model}: {', '.join(names)}\n")
-    if len(counts := {len(names) for names in files.values()}) > 1:
-        sys.stdout.write(
-            f"note: models have {' or '.join(map(str, sorted(counts)))} seeds; a pair is compared "
-            "by the first seeds that both have, so give equally many of each\n"
-        )
+    _name_seeds(study)
     for row in groups.sort_values("accuracy", ascending=False).itertuples():
         ends = f"{100 * row.new_images_low:.1f} to {100 * row.new_images_high:.1f}"
         sys.stdout.write(
@@ -86,4 +80,20 @@ def answer(arguments: argparse.Namespace) -> None:
         )
         write_text(
             arguments.page, html_page(pairs, heading, about, of="comparisons/comparisons.csv")
+        )
+
+
+def _name_seeds(study: "Study") -> None:
+    """Print which files are seeds of one model, and whether models have unequally many."""
+    files = {
+        model: [run.folder.stem for run in study.runs if run.model == model]
+        for model in study.models
+    }
+    for model, names in files.items():
+        if len(names) > 1:
+            sys.stdout.write(f"seeds of {model}: {', '.join(names)}\n")
+    if len(counts := {len(names) for names in files.values()}) > 1:
+        sys.stdout.write(
+            f"note: models have {' or '.join(map(str, sorted(counts)))} seeds; a pair is compared "
+            "by the first seeds that both have, so give equally many of each\n"
         )

@@ -8,6 +8,7 @@ together: snakemake results/data/index.csv results/data/near_duplicates.csv
 
 import argparse
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from study.audit.bundles import read_bundle
@@ -71,13 +72,12 @@ def answer(arguments: argparse.Namespace) -> None:
     config = find_project(arguments.configfile).config
     code = digests_of_scripts(Path("scripts"))
     paths = [Path(path) for path in arguments.submissions]
-    names = [path.name for path in paths]
     # In folders that course systems make, files often have one name.
-    names = [
-        name if names.count(name) == 1 else str(path)
-        for name, path in zip(names, paths, strict=True)
+    named = Counter(path.name for path in paths)
+    found = [
+        _read(path, path.name if named[path.name] == 1 else str(path), data, config, code)
+        for path in paths
     ]
-    found = [_read(path, name, data, config, code) for path, name in zip(paths, names, strict=True)]
     graded = grades(found, config["combos"])
     if arguments.output:
         # Ids and names are the students' own words, and a spreadsheet computes what looks so.

@@ -17,7 +17,6 @@ import numpy as np
 import yaml
 
 from study.cli.fitting import largest_that_fits
-from study.cli.project import CONFIG
 from study.cli.proposal import (
     LEAST,
     TRAINED_SIZES,
@@ -29,7 +28,7 @@ from study.cli.proposal import (
 from study.cli.study_folder import make_folder
 from study.cli.trained_start import TrainedStart, trained_start
 from study.code import PROJECT
-from study.config.recipes import merged
+from study.config.recipes import CONFIG, merged
 from study.config.study import check_study
 from study.config.texts import check_path
 from study.data.datasets.folder_parts import images_and_tests, parts_in

@@ -45,7 +45,7 @@ from study.runs.tree import ResultsTree
 from study.wording import counted, percentage
 
 _MOST_ROWS = 100
-_COLUMNS = "file,predicted,confidence,"
+_COLUMNS = ("file", "predicted", "confidence")
 # Pictures of maps are enlarged to about this width, pixels.
 _SHOWN_WIDTH = 256
 
@@ -80,7 +80,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 def answer(arguments: argparse.Namespace) -> None:
     """Print or write the probabilities; then name the files that could not be read, if any."""
     if arguments.output != "-":
-        check_written([Written("--output", arguments.output, (_COLUMNS,))], arguments.images)
+        begins = (f"{','.join(_COLUMNS)},",)
+        check_written([Written("--output", arguments.output, begins)], arguments.images)
     runs = _chosen(arguments)
     record = runs[0].record
     manifest = ResultsTree(Path(arguments.results)).data_manifest
@@ -200,7 +201,7 @@ def _predict(
 def _csv(paths: Sequence[Path], classes: Sequence[str], probabilities: np.ndarray) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_COLUMNS.split(",")[:-1], *(f"probability_{name}" for name in classes)])
+    writer.writerow([*_COLUMNS, *(f"probability_{name}" for name in classes)])
     for path, row in zip(paths, probabilities, strict=True):
         writer.writerow(
             [file_cell(path), classes[row.argmax()], f"{row.max():.6f}", *(f"{p:.6f}" for p in row)]

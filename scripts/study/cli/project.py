@@ -12,14 +12,12 @@ from typing import Any, NamedTuple
 
 from study.code import PROJECT
 from study.config.imports import model_names
-from study.config.recipes import merged
+from study.config.recipes import CONFIG, merged
 from study.config.study import Study, check_study
 from study.errors import StudyError, one_line
 from study.files import read_yaml
 from study.job import KEEP_MEMORY
 from study.runs.run import Run, run_of
-
-CONFIG = "config/config.yaml"
 
 
 class Project(NamedTuple):

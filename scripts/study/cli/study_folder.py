@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from study.cli.project import CONFIG
 from study.code import PROJECT
+from study.config.recipes import CONFIG
 from study.errors import StudyError
 
 

@@ -1,7 +1,7 @@
 """Predictions that were made elsewhere, as a study that can be compared."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,10 +55,9 @@ def study_of_predictions(files: Sequence[str], labels: str) -> Study:
             "models"
         )
     # By their numbers, so that the order in which files are named chooses nothing.
-    first = {model: place for place, (model, _) in reversed(list(enumerate(map(_seed_of, names))))}
-    order = sorted(zip(names, files, strict=True), key=lambda one: _place(one[0], first))
-    for stem, file in order:
-        model, _ = _seed_of(stem)
+    named = [(*_seed_of(name), file) for name, file in zip(names, files, strict=True)]
+    models = [model for model, _, _ in named]
+    for model, _, file in sorted(named, key=lambda one: (models.index(one[0]), one[1])):
         seed = sum(run.model == model for run in runs) + 1
         run = _RunElsewhere(OFFICIAL, model, seed, Path(file))
         log_p, roles = read_answers(file, {key: true.index}, classes, "the labels")
@@ -79,11 +78,6 @@ def _seed_of(stem: str) -> tuple[str, int]:
     """Return the model that a file's name says, and the number of its seed, 0 for none."""
     numbered = _SEED.fullmatch(stem)
     return (numbered[1], int(numbered[2])) if numbered else (stem, 0)
-
-
-def _place(stem: str, first: Mapping[str, int]) -> tuple[int, int]:
-    model, number = _seed_of(stem)
-    return first[model], number
 
 
 def _read_labels(path: str) -> tuple[str, pd.Series, np.ndarray | None]:

@@ -48,8 +48,9 @@ def fit_scaling(
         accuracies: float, C×S; NaN for a missing run.
         n_test: images that each of them is of.
     """
-    n_train = n_train[kept := ~np.isnan(accuracies).all(axis=1)]
-    accuracies = accuracies[kept][:, ~np.isnan(accuracies).all(axis=0)]
+    known = ~np.isnan(accuracies)
+    n_train = n_train[known.any(axis=1)]
+    accuracies = accuracies[known.any(axis=1)][:, known.any(axis=0)]
     if not len(n_train) or n_train.max() <= SAME_SIZE * n_train.min():
         return None
     y = np.log(np.maximum(1 - accuracies, max(0.5 / n_test, np.finfo(float).tiny)))

@@ -9,10 +9,8 @@ import pandas as pd
 
 from study.comparison.answers import Answers, Study
 from study.comparison.intervals import t_interval
+from study.comparison.spread import ROUNDING
 from study.data.names import OFFICIAL
-
-# A standard deviation below this comes of rounding alone.
-_ROUNDING = 1e-10
 
 
 def needed_combos(partitions: Sequence[str]) -> list[frozenset[str]]:
@@ -80,7 +78,7 @@ def shapley_table(study: Study, labels: np.ndarray, classes: Sequence[str]) -> p
         for partition, values in shapley_values(study.partitions, scores, 1 / len(classes)).items():
             for name, of_seeds in zip(["overall", *classes], values.T, strict=True):
                 value, sd, n_seeds, low, high = t_interval(of_seeds)
-                if sd < _ROUNDING:  # Seeds that agree by chance say nothing about others.
+                if sd**2 < ROUNDING:  # Seeds that agree by chance say nothing about others.
                     sd, low, high = 0.0, math.nan, math.nan
                 low, high = np.clip([low, high], -1, 1)
                 rows.append((model, partition, name, value, sd, low, high, n_seeds))

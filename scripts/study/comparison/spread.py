@@ -18,7 +18,7 @@ from study.comparison.intervals import CONFIDENCE, t_half_width
 ENOUGH_SEEDS = 5  # From this number of seeds on, a pair is judged by its own differences.
 SAME_SIZE, _ABOUT_SIZE = 1.05, 1.9
 # A variance below this comes of rounding alone: accuracies on a billion images vary by more.
-_ROUNDING = 1e-20
+ROUNDING = 1e-20
 
 
 class Spread(NamedTuple):
@@ -87,7 +87,7 @@ def residual(table: np.ndarray) -> Spread:
 
 def _measured(variance: float, freedom: float) -> Spread:
     """Return a variance and its degrees of freedom; what rounding leaves of equal values is 0."""
-    return Spread(0.0 if variance < _ROUNDING else float(variance), freedom)
+    return Spread(0.0 if variance < ROUNDING else float(variance), freedom)
 
 
 def interval_of_sum(parts: Sequence[Spread]) -> tuple[float, float]:

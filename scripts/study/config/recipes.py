@@ -10,6 +10,8 @@ import yaml
 from study.errors import StudyError
 from study.files import read_json, read_yaml
 
+# Where a configuration and recipes lie, in the project's folder and in a study's own.
+CONFIG, RECIPES = "config/config.yaml", "config/models"
 # What a recipe writes instead of a learning rate to take the one that a search suggests.
 FROM_SEARCH = "from lr_find"
 

@@ -17,6 +17,7 @@ from study.config.recipe_checks import (
     check_search,
     resolve_recipe,
 )
+from study.config.recipes import RECIPES
 from study.config.schema import check_schema, yaml_text
 from study.data.datasets.planning import image_side
 from study.data.names import OWN
@@ -64,18 +65,18 @@ def check_study(config: Mapping[str, Any], project: Path, here: Path = Path()) -
     compared = [system[kind] for system in systems.values() for kind in kinds]
 
     def resolved(model: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-        path = found_in(here, project, f"config/models/{model}.yaml")
+        path = found_in(here, project, f"{RECIPES}/{model}.yaml")
         return resolve_recipe(path, overrides, schema)
 
     # Overrides of models that are not listed are checked too: a typing error must not pass unseen.
     imported = imported_models(config)
-    check_imports(config, lambda name: found_in(here, project, f"config/models/{name}.yaml"))
+    check_imports(config, lambda name: found_in(here, project, f"{RECIPES}/{name}.yaml"))
     named = [model for model in model_names(config) if model not in imported]
     models = dict.fromkeys([*named, *config["overrides"], *compared])
     recipes = {model: resolved(model, config["overrides"].get(model, {})) for model in models}
     for model in models:
         if name := features_of(recipes[model]):
-            require_recipe(found_in(here, project, f"config/models/{name}.yaml"), model, name)
+            require_recipe(found_in(here, project, f"{RECIPES}/{name}.yaml"), model, name)
             overrides = config["overrides"].get(name, {})
             recipes[name] = recipes.get(name) or resolved(name, overrides)
             check_features(model, recipes)

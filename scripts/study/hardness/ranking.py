@@ -41,8 +41,8 @@ def ranked(
             "class": names[index.labels],
         }
     )
-    for name in ("consensus", "second", "other_class"):
-        scores = scores.assign(**{name: names[scores[name]]})
+    said = {name: names[scores[name]] for name in ("consensus", "second", "other_class")}
+    scores = scores.assign(**said)
     table = pd.concat([known, scores, _nearest(duplicates, index.labels), people], axis=1)
     return table.sort_values(
         ["hardness", "p_label_mean", "image_id"],

@@ -1,14 +1,24 @@
 """Predictions that were made elsewhere: a table or an archive, checked and put in order."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.errors import ParserWarning
 
 from study.errors import StudyError
-from study.files import DamagedFile, delimiter_of, read_arrays, read_table, reading, table_rows
+from study.files import (
+    DamagedFile,
+    csv_rows,
+    delimiter_of,
+    read_arrays,
+    read_table,
+    reading,
+    table_rows,
+)
 from study.runs.predictions import ROLE_CODES, log_softmax
 
 KEYS = ("image_id", "file")
@@ -135,10 +145,15 @@ def read_saved_table(path: str | Path) -> pd.DataFrame:
     with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as stream:
         mark = delimiter_of(stream.readline(_LONGEST_HEADER))
         stream.seek(0)
-        # The reader below would rename the column, and take the row's first cell for its name.
-        for _ in table_rows(stream):
-            pass
+        table_rows(stream)  # pandas would rename a column that is there twice
     how = {"sep": mark, "decimal": ","} if mark != "," else {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ParserWarning)
+            return read_table(path, index_col=False, **how)
+    except (ParserWarning, DamagedFile):
+        for _ in csv_rows(path):  # says which row has cells that nobody would read
+            pass
     return read_table(path, index_col=False, **how)
 
 

@@ -50,9 +50,7 @@ def test_accuracies_are_not_of_a_handful_of_images(proposed):
 
 
 def test_the_sizes_that_it_names_are_those_of_images(proposed):
-    named = re.search(
-        r"have (\d+)×(\d+) to (\d+)×(\d+) pixels, the median (\d+)×(\d+)", proposed
-    )
+    named = re.search(r"have (\d+)×(\d+) to (\d+)×(\d+) pixels, the median (\d+)×(\d+)", proposed)
     low, high, middle = np.array(named.groups(), int).reshape(3, 2).tolist()
     assert [tuple(size) for size in (low, middle, high)] == [(40, 33), (33, 52), (48, 40)]
 

@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from study.comparison.groups import recall_table
 from study.data.names import OFFICIAL
 from study.report.findings.finding import (
     Finding,
@@ -124,20 +125,16 @@ def classes(results: Results) -> list[Finding]:
     if groups.empty:
         return []
     group = groups.loc[groups["accuracy"].idxmax()]
-    runs = results.runs[
-        (results.runs["combo"] == group["combo"]) & (results.runs["model"] == group["model"])
-    ]
-    recalls = runs[runs["status"] != "diverged"].filter(regex="^recall_").mean().dropna()
+    recalls = recall_table(results.runs).loc[(group["model"], group["combo"])].dropna()
     if len(recalls) < 2:
         return []
     if recalls.min() == recalls.max():
         text = f"{group['model']} on {group['combo']} recognises all classes alike, "
         return [Finding("Classes", f"{text}{percent(recalls.min(), 0)} of each.", "Results")]
-    least, best = (place.removeprefix("recall_") for place in (recalls.idxmin(), recalls.idxmax()))
     text = (
         f"{group['model']} on {group['combo']} recognises {percent(recalls.min(), 0)} of the test "
-        f"images of {least}, its weakest class, and {percent(recalls.max(), 0)} of {best}, its "
-        "best: means over seeds. They were picked as such by these images."
+        f"images of {recalls.idxmin()}, its weakest class, and {percent(recalls.max(), 0)} of "
+        f"{recalls.idxmax()}, its best: means over seeds. They were picked as such by these images."
     )
     return [Finding("Classes", text, "Results")]
 

@@ -11,7 +11,14 @@ from study.comparison.claims import VERDICTS
 from study.comparison.intervals import CONFIDENCE
 from study.comparison.spread import SAME_SIZE
 from study.data.names import EXTERNAL, OFFICIAL
-from study.report.findings.finding import Finding, Results, interval, of_accuracy, percent
+from study.report.findings.finding import (
+    Finding,
+    Results,
+    interval,
+    of_accuracy,
+    percent,
+    sizes_of_combos,
+)
 from study.wording import counted, real_differences
 
 _FEW_TEST_IMAGES = 500
@@ -113,17 +120,12 @@ def _external(results: Results) -> list[Finding]:
     return [Finding("Differences on your test images", text, "Comparisons")]
 
 
-def _sizes(runs: pd.DataFrame) -> pd.Series:
-    """Return training images by combo of partitions, in the study's order."""
-    return runs[runs["combo"] != OFFICIAL].groupby("combo", sort=False)["n_train"].mean()
-
-
 def _most_data(results: Results) -> list[Finding]:
     """Return how the combo with the most training images differs from those with the fewest.
 
     Partitions of one size are all named: one of them alone may be the easiest or the hardest.
     """
-    sizes = _sizes(results.runs)
+    sizes = sizes_of_combos(results.runs)
     small = sizes[sizes <= SAME_SIZE * sizes.min()]
     if len(small) == len(sizes):
         return []
@@ -151,7 +153,7 @@ def _models(results: Results) -> list[Finding]:
     rows = of_accuracy(results.comparisons, "models")
     if rows.empty:
         return []
-    by_size = _sizes(results.runs).sort_values(ascending=False, kind="stable").index
+    by_size = sizes_of_combos(results.runs).sort_values(ascending=False, kind="stable").index
     combo = next((combo for combo in by_size if combo in set(rows["within"])), OFFICIAL)
     groups = results.groups[results.groups["combo"] == combo].dropna(subset=["accuracy"])
     best, second = groups.nlargest(2, "accuracy")["model"]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from study.data.likely_groups import Guess
+from study.data.names import OFFICIAL
 from study.wording import percentage
 
 
@@ -71,6 +72,11 @@ def interval(low: float, high: float) -> str:
     """Return an interval of shares in percent or points, without the sign."""
     low, high = (round(100 * end, 1) + 0.0 for end in (low, high))  # no "-0.0"
     return f"{low:.1f} to {high:.1f}"
+
+
+def sizes_of_combos(runs: pd.DataFrame) -> pd.Series:
+    """Return training images by combo of partitions, in the study's order."""
+    return runs[runs["combo"] != OFFICIAL].groupby("combo", sort=False)["n_train"].mean()
 
 
 def of_accuracy(

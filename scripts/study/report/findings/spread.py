@@ -2,12 +2,12 @@
 
 from study.comparison.intervals import CONFIDENCE, holm
 from study.comparison.spread import SAME_SIZE
-from study.data.names import OFFICIAL
 from study.report.findings.finding import (
     Finding,
     Results,
     interval,
     of_accuracy,
+    sizes_of_combos,
 )
 
 
@@ -31,8 +31,8 @@ def partitions(results: Results) -> list[Finding]:
         if differ
         else f"Partitions were not found to differ by more than seeds do ({p_values})."
     )
-    single = results.runs[~results.runs["combo"].str.contains("+", regex=False)]
-    sizes = single.loc[single["combo"] != OFFICIAL, "n_train"]
+    sizes = sizes_of_combos(results.runs)
+    sizes = sizes[~sizes.index.str.contains("+", regex=False)]
     if sizes.max() > SAME_SIZE * sizes.min():
         text += " They also differ in size, which may be why."
     return [Finding("Partitions", text, "Comparisons")]

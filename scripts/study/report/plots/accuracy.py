@@ -181,25 +181,6 @@ def _finding(groups: pd.DataFrame) -> str:
     return "No run has an accuracy"
 
 
-def recall_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean recall of each class over seeds, one row per model and combo.
-
-    Args:
-        summary: one row per run, with `recall_<class>`; only runs that are ok count.
-    """
-    recalls = mean_by_model_and_combo(summary, [c for c in summary if c.startswith("recall_")])
-    return recalls.rename(columns=lambda name: name.removeprefix("recall_"))
-
-
-def mean_by_model_and_combo(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return means over the seeds that are ok, in the study's order: models first, then combos."""
-    order = {model: number for number, model in enumerate(summary["model"].unique())}
-    ok = summary[summary["status"] != "diverged"].sort_values(
-        "model", key=lambda column: column.map(order), kind="stable"
-    )
-    return ok.groupby(["model", "combo"], sort=False)[list(columns)].mean()
-
-
 def recall_figure(recalls: pd.DataFrame) -> Figure:
     """Return a heat map of recall by class.
 

@@ -8,8 +8,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.comparison.groups import mean_by_model_and_combo
 from study.data.names import OFFICIAL
-from study.report.plots.accuracy import mean_by_model_and_combo
 from study.report.plots.style import (
     STYLE,
     legend_below,

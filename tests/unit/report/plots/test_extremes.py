@@ -10,12 +10,12 @@ from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+from study.comparison.groups import recall_table
 from study.comparison.scaling import Scaling
 from study.data.names import OFFICIAL
 from study.report.plots.accuracy import (
     accuracy_by_combo_figure,
     recall_figure,
-    recall_table,
 )
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
