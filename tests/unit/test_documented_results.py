@@ -258,6 +258,7 @@ def test_what_strong_judges_find_is_that_of_the_reference_files():
     [
         ("S4", "resnet9", 0.002, (4, 8, 12, 16, 20, 24)),
         ("S3", "dilated_separable", 0.01, (10, 20, 30, 40, 60, 80)),
+        ("S2", "resnet18", 0.01, (1, 4, 8, 12, 16, 20)),
     ],
 )
 def test_a_whole_training_is_that_of_the_reference_files(system, model, tolerance, epochs):
