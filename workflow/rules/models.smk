@@ -32,7 +32,7 @@ rule take_weights:
         " --code {params.code:q}"
         " --recipe {params.recipe:q}"
         " --image-size {params.image_size:q}"
-        " --file {resources.file:q}"
+        " --file={resources.file:q}"
         " --last {resources.last:q}"
         " --output {output.weights:q}"
         " --record {output.record:q}"
