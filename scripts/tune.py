@@ -14,7 +14,7 @@ from study.data.pixel_statistics import with_normalization
 from study.data.splits import index_of_splits, read_split, union
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import read_array, read_yaml, write_json
+from study.files import read_array, write_json
 from study.job import device_options, run_script, stop_with_ancestors
 
 
@@ -66,10 +66,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def trial_recipe(arguments: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the recipe that all trials change."""
-    if "optimizer.lr" in settings["keys"]:
-        recipe = read_yaml(arguments.recipe)
-    else:
-        recipe = complete_recipe(arguments.recipe, arguments.lr_find)
+    recipe = complete_recipe(arguments.recipe, arguments.lr_find)
     if "epochs" in settings:
         recipe["epochs"] = settings["epochs"]
         recipe.pop("steps", None)

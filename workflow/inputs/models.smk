@@ -75,16 +75,14 @@ def backbone_json(wildcards):
 
 def taken_weights(wildcards):
     """Return the trained weights that a model starts from as an input, if it does."""
-    return list(
-        taken_from(f"results/weights/{wildcards.model}.safetensors", wildcards).values()
-    )
+    path = f"results/weights/{wildcards.model}.safetensors"
+    return [path] if starts_from_weights(wildcards.model) else []
 
 
 def taken_record(wildcards):
     """Return the record of these weights as an input: by it, other weights run again."""
-    return list(
-        taken_from(f"results/weights/{wildcards.model}.json", wildcards).values()
-    )
+    path = f"results/weights/{wildcards.model}.json"
+    return [path] if starts_from_weights(wildcards.model) else []
 
 
 def any_of(models):
@@ -120,17 +118,9 @@ def searched_combo(combo):
     return max(partition_combos, key=combo_size)
 
 
-def takes_rate(model):
-    """Tell whether a model's runs take their learning rate from a search, and not from tuning."""
-    return (
-        searches_rate(RECIPES[model])
-        and "optimizer.lr" not in config["tune"].get(model, {"keys": {}})["keys"]
-    )
-
-
 def search_of(model, combo, seed):
     """Return the learning-rate search as an input, if the model's runs take their rate from one."""
-    if not takes_rate(model):
+    if not searches_rate(RECIPES[model]):
         return []
     return [
         f"results/lr_find/{searched_combo(combo)}/{model}/seed{seed}/suggestion.json"

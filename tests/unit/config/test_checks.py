@@ -183,7 +183,7 @@ def search_complaint(search: object) -> str:
         ({"optimizer": {"lr": [0.1, 0.01]}}, "optimizer.lr: [0.1, 0.01]"),
         (
             {"optimizer": {"lr": {"low": 0.01, "high": 0.1}, "name": ["sgd"]}},
-            "optimizer.lr: {low: 0.01, high: 0.1}, optimizer.name: [sgd]",
+            "optimizer.lr: {low: 0.01, high: 0.1}",
         ),
         (
             {"batch_size": [8], "architecture": {"filters": [16, 32]}},
@@ -193,7 +193,7 @@ def search_complaint(search: object) -> str:
 )
 def test_nested_keys_are_shown_with_their_dots(keys, written):
     said = search_complaint({"method": "tpe", "trials": 2, "keys": keys})
-    assert said.endswith(f"write a key of the recipe with dots: {written}") and "\n" not in said
+    assert said.endswith(f"write keys of the recipe with dots: {written}") and "\n" not in said
 
 
 @pytest.mark.parametrize(
