@@ -7,7 +7,7 @@ import time
 
 from study.data.pixel_statistics import with_normalization
 from study.data.splits import index_of_splits, read_split, union
-from study.devices import device_name, take_device, trains_in_bf16
+from study.devices import device_name, memory_advice, take_device, trains_in_bf16
 from study.errors import StudyError
 from study.files import read_array, read_yaml, write_csv, write_json
 from study.job import device_options, run_script, stop_with_ancestors
@@ -29,7 +29,8 @@ def main(arguments: argparse.Namespace) -> None:
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
 
     from study.training.image_set import ImageSet
-    from study.training.rate_search import search_rate, search_recipe, suggestions
+    from study.training.rate_search import range_test, search_recipe, suggestions
+    from study.training.trainer import new_trainer
 
     images = read_array(arguments.images)
     recipe = with_normalization(recipe, images, train_ids)
@@ -38,7 +39,9 @@ def main(arguments: argparse.Namespace) -> None:
     names = ("start", "end", "steps", "smoothing", "divergence")
     settings = {name: getattr(arguments, name) for name in names}
     clock = time.perf_counter()
-    test = search_rate(recipe, arguments.seed, len(index.classes), train_set, **settings)
+    trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, train_set.empty())
+    with memory_advice():
+        test = range_test(trainer, **settings)
     seconds = time.perf_counter() - clock
     # A search may be wanted for its figure alone: a training that needs a suggestion asks for it.
     steps, failures = suggestions(test)

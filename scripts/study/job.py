@@ -171,8 +171,7 @@ def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:
     """End this process soon after one of its next `depth` ancestors has ended.
 
     For a job these are the shell and Snakemake: when Snakemake is killed outright, its jobs would
-        otherwise train on,
-    beside those of the next call. What was saved before stays.
+    otherwise train on, beside those of the next call. What was saved before stays.
 
     Args:
         depth: how many ancestors to watch.

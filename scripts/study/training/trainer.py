@@ -215,6 +215,7 @@ class Trainer:
             "history": [epoch.row() for epoch in self.history],
             "best": self.best,
             "unfinished": self.unfinished,
+            "recorded": self.recorded,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -225,6 +226,7 @@ class Trainer:
         self.history = [Epoch(**row) for row in state["history"]]
         self.best = state["best"]
         self.unfinished = state["unfinished"]
+        self.recorded = state["recorded"]
 
     def run(
         self,
