@@ -6,24 +6,22 @@ import sys
 import time
 
 from study.data.pixel_statistics import with_normalization
-from study.data.splits import index_of_splits, read_split, union
+from study.data.splits import index_of_splits, roles_of
 from study.devices import device_name, memory_advice, take_device, trains_in_bf16
 from study.errors import StudyError
 from study.files import read_array, read_yaml, write_csv, write_json
-from study.job import device_options, run_script, stop_with_ancestors
+from study.job import device_options, run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the losses and the suggestions."""
-    if arguments.job:
-        stop_with_ancestors()
     if not 0 < arguments.start < arguments.end:
         raise StudyError(
             f"--start is {arguments.start:g} and --end {arguments.end:g}; "
             "expected 0 < start < end, such as 1e-7 and 10"
         )
     index = index_of_splits(arguments.index, arguments.splits)
-    train_ids = union([read_split(path) for path in arguments.splits], "train")
+    train_ids = roles_of(arguments.splits)["train"]
     recipe = read_yaml(arguments.recipe)
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
@@ -116,9 +114,6 @@ if __name__ == "__main__":
         help="the suggestion to take (default: %(default)s)",
     )
     device_options(parser)
-    parser.add_argument(
-        "--job", action="store_true", help="end when the workflow that started this ends"
-    )
     parser.add_argument("--table", required=True, help="table to write: one row per step, .csv")
     parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")
     run_script(parser, main)

@@ -30,6 +30,7 @@ def test_each_command_is_one_that_its_script_takes(project, monkeypatch):
 
     def take(parser, main):
         parser.add_argument("--code")
+        parser.add_argument("--job", action="store_true")
         parser.parse_args(words)
         taken.add(script)
 

@@ -162,7 +162,6 @@ rule describe_model:
             labels={"model": "{model}", "item": "layers, table"},
         ),
         table="results/models/{model}/layers.csv",
-        text="results/models/{model}/layers.txt",
         rates="results/models/{model}/schedule.csv",
         schedule=report(
             "results/models/{model}/schedule.svg",
@@ -202,7 +201,6 @@ rule describe_model:
         " --title {wildcards.model:q}"
         " --page {output.page:q}"
         " --table {output.table:q}"
-        " --text {output.text:q}"
         " --rates {output.rates:q}"
         " --schedule {output.schedule:q}"
         " --augmentation {output.augmentation:q}"
