@@ -212,7 +212,7 @@ class Trainer:
         return self.step.state_dict() | {
             "schedule": self.schedule.state_dict(),
             "order": self.order.get_state(),
-            "history": [epoch.row() for epoch in self.history],
+            "history": [epoch._asdict() for epoch in self.history],
             "best": self.best,
             "unfinished": self.unfinished,
             "recorded": self.recorded,

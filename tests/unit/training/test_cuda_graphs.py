@@ -97,7 +97,7 @@ def rows(trained):
     return [
         {
             key: value
-            for key, value in epoch.row().items()
+            for key, value in epoch._asdict().items()
             if "second" not in key and "_per_s" not in key
         }
         for epoch in trained.history
