@@ -1,7 +1,7 @@
 """Which places of an image speak for a class, in the eyes of a model: Grad-CAM."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from study.devices import memory_advice
+from study.models.evaluation import evaluating
 from study.models.gradcam_layers import gradcam_layers
 
 _EPSILON = 1e-7
@@ -42,7 +43,8 @@ def grad_cam(
     Source: R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
     Gradient-based Localization", ICCV 2017.
     """
-    with _evaluating(model), _recording(model, layers) as outputs, torch.enable_grad():
+    exact = torch.autocast(images.device.type, enabled=False)
+    with evaluating(model), exact, _recording(model, layers) as outputs, torch.enable_grad():
         # The images ask for gradients so that there are some also where weights are frozen.
         logits = model(images.detach().float().requires_grad_())
         scores = logits - logits.mean(dim=1, keepdim=True)
@@ -139,19 +141,6 @@ def _scaled(maps: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode without autocasting; restore each module's mode after."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.autocast(next(model.parameters()).device.type, enabled=False):
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-@contextmanager
 def _recording(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Yield a dictionary that a forward pass fills with the outputs of these layers."""
     outputs: dict[str, Tensor] = {}
@@ -164,11 +153,8 @@ def _recording(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
 
         return hook
 
-    hooks = []
-    try:
+    with ExitStack() as hooks:
         for layer in layers:
-            hooks.append(model.get_submodule(layer).register_forward_hook(recorder(layer)))
+            hook = model.get_submodule(layer).register_forward_hook(recorder(layer))
+            hooks.enter_context(hook)
         yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
