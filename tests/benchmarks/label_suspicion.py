@@ -81,7 +81,7 @@ def make_project(arguments: argparse.Namespace, folder: Path, project: Path) -> 
     classes, labels, changed = plant(raw, arguments.share, arguments.seed, arguments.noise)
     sums = [
         f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n"
-        for name in CIFAR10.members
+        for name in CIFAR10.md5
     ]
     write_text(folder / "planted.md5", "".join(sums))
     votes = 10 * np.eye(len(classes), dtype=int)[labels]
