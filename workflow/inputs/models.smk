@@ -2,7 +2,6 @@ import functools
 
 from study.config.imports import imported_models, is_imported, predictions_file
 from study.config.probes import features_of, is_probe
-from study.data.datasets.planning import image_side
 from study.files import file_digest, with_home
 
 

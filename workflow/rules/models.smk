@@ -25,7 +25,7 @@ rule take_weights:
     params:
         code=code("take_weights.py", by_model=True),
         recipe=backbone_json,
-        image_size=image_side(DATASET),
+        image_size=IMAGE_SIDE,
         sha256=lambda wildcards: weights_digest(wildcards.model),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/take_weights.py"'
