@@ -37,8 +37,9 @@ def main(arguments: argparse.Namespace) -> None:
     names = ("start", "end", "steps", "smoothing", "divergence")
     settings = {name: getattr(arguments, name) for name in names}
     clock = time.perf_counter()
-    trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, train_set.empty())
     with memory_advice():
+        nothing = train_set.empty()
+        trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, nothing)
         test = range_test(trainer, **settings)
     seconds = time.perf_counter() - clock
     # A search may be wanted for its figure alone: a training that needs a suggestion asks for it.

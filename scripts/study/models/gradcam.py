@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from study.devices import memory_advice
 from study.models.evaluation import evaluating
 from study.models.gradcam_layers import gradcam_layers
+from study.models.inference import images_at_once
 
 _EPSILON = 1e-7
 
@@ -83,7 +84,7 @@ def gradcam_maps(
         images: uint8 n×H×W×C, n ≥ 1.
         classes: int64 n×T.
         layers: L names.
-        batch_size: how many images at once.
+        batch_size: how many images at once, and fewer of large ones.
 
     Returns:
         Maps, uint8 n×L×T×H×W, and sizes, int64 L×2.
@@ -93,6 +94,7 @@ def gradcam_maps(
     """
     device = next(model.parameters()).device
     maps, sizes = [], []
+    batch_size = min(batch_size, images_at_once(model, images.shape[1]))
     with memory_advice():
         for start in range(0, len(images), batch_size):
             batch, asked = (

@@ -92,6 +92,7 @@ class TrainedRun(NamedTuple):
         }
 
 
+@memory_advice()
 def train_run(
     recipe: Mapping[str, Any],
     seed: int,
@@ -133,8 +134,7 @@ def train_run(
     energy_before = gpu_energy_joules(device)
     clock = time.perf_counter()
     try:
-        with memory_advice():
-            _train(trainer, checkpoint, key)
+        _train(trainer, checkpoint, key)
         status = "ok"
     except Diverged as error:
         # No failure of the workflow but a result of the recipe: the other runs go on.
