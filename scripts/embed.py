@@ -9,7 +9,7 @@ import numpy as np
 
 from study.config.recipes import with_taken_weights
 from study.data.index import read_index
-from study.devices import take_device
+from study.devices import memory_advice, take_device
 from study.files import atomic_path, file_digest, read_array, read_json, write_json
 from study.job import device_options, run_script
 
@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     model.eval().to(device)
     normalize = Normalize(**recipe["normalize"]).to(device)
     clock = time.perf_counter()
-    with atomic_path(arguments.output) as temporary:
+    with memory_advice(), atomic_path(arguments.output) as temporary:
         features = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=np.float16, shape=(len(images), size)
         )
