@@ -16,13 +16,9 @@ def option(name, files):
 
 
 def recipe_json(wildcards):
-    """Return the resolved recipe of a model as text that does not depend on the order of keys.
-
-    Where its trained weights come from does not matter.
-    """
-    recipe = dict(RECIPES[wildcards.model])
-    recipe["architecture"] = recipe["architecture"] | taken_from("weights", wildcards)
-    return canonical(recipe)
+    """Return the resolved recipe of a model as text that does not depend on the order of keys."""
+    model = wildcards.model
+    return canonical(RECIPES[model] | {"architecture": architecture_of(model)})
 
 
 def starts_from_weights(model):
@@ -30,9 +26,11 @@ def starts_from_weights(model):
     return "weights" in RECIPES[model]["architecture"]
 
 
-def taken_from(place, wildcards):
-    """Return `weights: place` for a model that starts from trained weights, else nothing."""
-    return {"weights": place} if starts_from_weights(wildcards.model) else {}
+def architecture_of(model):
+    """Return a model's architecture, without the place that its trained weights come from."""
+    architecture = RECIPES[model]["architecture"]
+    placeless = {"weights": "weights"} if starts_from_weights(model) else {}
+    return architecture | placeless
 
 
 def weights_file(model):
@@ -66,10 +64,9 @@ def last_blocks(wildcards):
 def backbone_json(wildcards):
     """Return what decides a model's network and its input, as text."""
     recipe = RECIPES[wildcards.model]
-    keys = ("architecture", "normalize", "input_size")
+    keys = ("normalize", "input_size")
     backbone = {key: recipe[key] for key in keys if key in recipe}
-    backbone["architecture"] = recipe["architecture"] | taken_from("weights", wildcards)
-    return canonical(backbone)
+    return canonical(backbone | {"architecture": architecture_of(wildcards.model)})
 
 
 def taken_weights(wildcards):
