@@ -25,8 +25,8 @@ with end_in_one_line():
     CORRECTED = read_corrections(CORRECTIONS) if CORRECTIONS else {}
 
     N_IMAGES = count_images(config, "results/data/manifest.json")
+    IMAGE_SIDE = image_side(DATASET)
 
-IMAGE_SIDE = image_side(DATASET)
 MEMORY_OF_TRAINING = memory_of_images(N_IMAGES, IMAGE_SIDE, base=3500, least=4000)
 # Pictures of 64×64 pixels at most, as float32.
 MEMORY_OF_PAIRS = memory_of_images(
