@@ -11,7 +11,7 @@ from study.config.recipes import merged
 
 pytestmark = pytest.mark.workflow
 
-# No archive, no checksums, no corrections, no images of one's own; the weights are a library's.
+# No archive, no checksums, no corrections, no folder of images; the weights are a library's.
 EMPTY = {
     "dataset": {"name": "digits", "archive": "", "checksums": "", "path": "", "test_path": ""},
     "partitions": [{"name": "v1", "size": 300}],
