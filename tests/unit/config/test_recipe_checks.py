@@ -141,7 +141,9 @@ def test_a_rate_is_found_by_one_of_the_two_searches():
         ROOT / "config/models/cnn2.yaml", {"optimizer": {"lr": "from lr_find"}}, RECIPE_SCHEMA
     )
     search = {"method": "grid", "keys": {"optimizer.lr": [0.1, 0.2]}}
-    with pytest.raises(StudyError, match="searches optimizer.lr, which the recipe has 'from lr_f"):
+    with pytest.raises(
+        StudyError, match=r"searches optimizer\.lr, which the recipe has 'from lr_f"
+    ):
         check_search("cnn2", recipe, search, RECIPE_SCHEMA)
     check_search("cnn2", recipe, search | {"keys": {"batch_size": [8, 16]}}, RECIPE_SCHEMA)
 

@@ -22,7 +22,6 @@ from study.training.rate_search import (
     valley,
 )
 
-
 SETTINGS = {"start": 1e-5, "end": 1.0, "steps": 41, "smoothing": 0.2, "divergence": 5.0}
 
 
@@ -72,7 +71,8 @@ def test_only_the_searched_rate_of_muon_changes():
 
 def test_weights_decay_by_the_same_share_at_each_rate_of_muon():
     start = 1e-7  # the decay at this rate, kept for all, would turn the weights over at 1e-3
-    recipe = {"name": "muon", "lr": start, "weight_decay": 1e-3}
+    recipe = {"name": "muon", "lr": start, "weight_decay": 1e-3, "vector_lr": 0.01}
+    recipe |= {"classifier_lr": 0.01}
     learner = trainer(make_image_set(), optimizer=recipe)
     update, shares = learner.step.update, []
 

@@ -100,6 +100,4 @@ class SourceFiles:
             else:
                 self.store(raw, contents, url)
                 return
-        raise StudyError(
-            f"no source delivered {self.title} ({'; '.join(problems)}); {self.advice}"
-        )
+        raise StudyError(f"no source delivered {self.title} ({'; '.join(problems)}); {self.advice}")
