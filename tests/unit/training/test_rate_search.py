@@ -63,7 +63,7 @@ def test_the_search_repeats_itself_and_ends_when_the_loss_diverges():
 def test_only_the_searched_rate_of_muon_changes():
     recipe = {"name": "muon", "lr": 1e-4, "vector_lr": 0.05, "classifier_lr": 0.07}
     learner = trainer(make_image_set(), optimizer=recipe)
-    range_test(learner, **SETTINGS | {"start": 1e-4, "end": 1e-2, "divergence": 1e9})
+    range_test(learner, **SETTINGS | {"start": 1e-4, "end": 1e-2, "steps": 20, "divergence": 1e9})
     assert [group["lr"] for group in learner.step.optimizer.param_groups] == pytest.approx(
         [1e-2, 0.05, 0.07]
     )
