@@ -143,7 +143,7 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--corrections",
-        nargs="?",
+        default="",
         help="verdicts that the study was corrected by, .csv; default: none",
     )
     parser.add_argument(

@@ -66,29 +66,17 @@ if __name__ == "__main__":
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--raw", required=True, help="folder with the verified source files")
     parser.add_argument(
-        "--checksums",
-        nargs="?",
-        default="",
-        const="",
-        help="md5sum file, for an archive that is not the official one",
+        "--checksums", default="", help="md5sum file, for an archive that is not the official one"
     )
     parser.add_argument(
         "--skip-broken",
         action="store_true",
         help="go on without images of your own that cannot be used",
     )
-    parser.add_argument(
-        "--problems",
-        nargs="?",
-        default="",
-        const="",
-        help="where these are listed, for the message",
-    )
+    parser.add_argument("--problems", default="", help="where these are listed, for the message")
     parser.add_argument(
         "--corrections",
-        nargs="?",
         default="",
-        const="",
         help="verdicts that must be of these images, .csv; default: none",
     )
     parser.add_argument("--images", required=True, help="array to write: uint8, N×H×W×3, .npy")

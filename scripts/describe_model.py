@@ -9,7 +9,7 @@ import numpy as np
 
 from study.config.recipes import complete_recipe, epochs_of
 from study.data.index import Index, read_index
-from study.data.splits import read_split, union
+from study.data.splits import roles_of
 from study.files import read_array, write_text
 from study.job import run_script
 
@@ -20,10 +20,10 @@ _COLUMNS, _ROWS = 10, 4
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the layers as page, table and text, the schedule, and the sheet of augmented images."""
+    """Write the layers as page and table, the schedule, and the sheet of augmented images."""
     index = read_index(arguments.index)
     recipe = complete_recipe(arguments.recipe, arguments.lr_find)
-    train_ids = union([read_split(path) for path in arguments.splits], "train")
+    train_ids = roles_of(arguments.splits)["train"]
     # After the cheap checks: importing torch takes seconds.
     import torch
 
@@ -32,15 +32,18 @@ def main(arguments: argparse.Namespace) -> None:
     images = read_array(arguments.images)
     torch.manual_seed(0)
     model = build_recipe_model(recipe, num_classes=len(index.classes), image_shape=images.shape[1:])
-    write_layers(arguments, model, recipe["architecture"]["name"], images.shape[1:])
+    write_layers(arguments, model, recipe, images.shape[1:])
     write_schedule(arguments, model, recipe, len(train_ids))
     write_augmentation(arguments, recipe, images, index, train_ids)
 
 
 def write_layers(
-    arguments: argparse.Namespace, model: "nn.Module", name: str, image_shape: tuple[int, int, int]
+    arguments: argparse.Namespace,
+    model: "nn.Module",
+    recipe: dict[str, Any],
+    image_shape: tuple[int, int, int],
 ) -> None:
-    """Write the layers of the network as page, table and text."""
+    """Write the layers of the network as page and table."""
     import pandas as pd
 
     from study.files import write_table
@@ -55,11 +58,13 @@ def write_layers(
             "output depends on; the jump is the distance between the squares of neighbouring "
             "places."
         )
+        if size := recipe.get("input_size"):
+            about_fields += f" Its pixels are those of the image scaled to {size}×{size}."
     except NoField as error:
         fields, about_fields = {}, str(error)
     layers = pd.DataFrame(describe_layers(model, image_shape, fields))
     layers[["receptive_field", "jump"]] = layers[["receptive_field", "jump"]].astype("Int64")
-    total = layers.iloc[-1]
+    total, name = layers.iloc[-1], recipe["architecture"]["name"]
     heading = (
         f"{arguments.title}: {'' if name == arguments.title else name + ', '}"
         f"{total['parameters']:,} parameters, {total['multiply_adds'] / 1e6:,.1f} million "
@@ -74,9 +79,6 @@ def write_layers(
         arguments.page, html_page(layers, heading, description, of="models/<model>/layers.csv")
     )
     write_table(arguments.table, layers)
-    shown = layers.astype(object).where(layers.notna(), "–")
-    text = f"{heading}\n\n{shown.to_string(index=False)}\n"
-    write_text(arguments.text, text if fields else f"{text}\n{about_fields}\n")
 
 
 def write_schedule(
@@ -167,7 +169,6 @@ if __name__ == "__main__":
         required=True,
         help="table to write: one row per layer, the whole as the last, .csv",
     )
-    parser.add_argument("--text", required=True, help="the same as text, .txt")
     parser.add_argument(
         "--rates", required=True, help="table to write: one row per training step, .csv"
     )

@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
         images=Path(arguments.images) if arguments.images else None,
         test_images=Path(arguments.test_images) if arguments.test_images else None,
         group=arguments.group,
-        classes=json.loads(arguments.classes or "{}"),
+        classes=json.loads(arguments.classes),
         image_size=arguments.image_size,
         fit=arguments.fit,
         digest=arguments.digest,
@@ -35,48 +35,28 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument(
-        "--archive",
-        nargs="?",
-        default="",
-        const="",
-        help="local archive or extracted folder, instead of the network",
+        "--archive", default="", help="local archive or extracted folder, instead of the network"
     )
     parser.add_argument(
         "--urls", nargs="*", default=[], help="addresses tried in turn; default: the data set's own"
     )
     parser.add_argument(
-        "--checksums",
-        nargs="?",
-        default="",
-        const="",
-        help="md5sum file, for an archive that is not the official one",
+        "--checksums", default="", help="md5sum file, for an archive that is not the official one"
     )
     parser.add_argument(
         "--images",
-        nargs="?",
         default="",
-        const="",
         help="folder or table of your own images, for the data sets folder and csv",
     )
     parser.add_argument(
-        "--test-images",
-        nargs="?",
-        default="",
-        const="",
-        help="the same for images that are for testing",
+        "--test-images", default="", help="the same for images that are for testing"
     )
     parser.add_argument(
-        "--group",
-        nargs="?",
-        default="",
-        const="",
-        help="pattern that finds the group of your own images in their paths",
+        "--group", default="", help="pattern that finds the group of your own images in their paths"
     )
     parser.add_argument(
         "--classes",
-        nargs="?",
-        default="",
-        const="",
+        default="{}",
         help='classes to merge, rename or leave out, JSON, such as {"pet": ["cat", "dog"]}',
     )
     parser.add_argument(

@@ -9,15 +9,13 @@ import numpy as np
 
 from study.config.recipes import with_taken_weights
 from study.data.index import read_index
-from study.devices import take_device
+from study.devices import memory_advice, take_device
 from study.files import atomic_path, file_digest, read_array, read_json, write_json
-from study.job import device_options, run_script, stop_with_ancestors
+from study.job import device_options, run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the features and a record of what they depend on."""
-    if arguments.job:
-        stop_with_ancestors()
     recipe = with_taken_weights(
         json.loads(arguments.recipe), arguments.weights, read_json(arguments.taken)
     )
@@ -38,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     model.eval().to(device)
     normalize = Normalize(**recipe["normalize"]).to(device)
     clock = time.perf_counter()
-    with atomic_path(arguments.output) as temporary:
+    with memory_advice(), atomic_path(arguments.output) as temporary:
         features = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=np.float16, shape=(len(images), size)
         )
@@ -75,9 +73,6 @@ if __name__ == "__main__":
     parser.add_argument("--weights", required=True, help="trained weights, .safetensors")
     parser.add_argument("--taken", required=True, help="record of these weights, .json")
     device_options(parser)
-    parser.add_argument(
-        "--job", action="store_true", help="end when the workflow that started this ends"
-    )
     parser.add_argument("--output", required=True, help="features to write, float16 N×D, .npy")
     parser.add_argument("--record", required=True, help="what they depend on, .json")
     run_script(parser, main)

@@ -15,20 +15,20 @@ from study.code import code_digest
 from study.config.imports import NO_MAPS_OF_IMPORTS
 from study.data.index import read_image_ids, read_index
 from study.data.names import OFFICIAL
-from study.data.splits import ROLES, read_split, union
+from study.data.splits import roles_of
 from study.errors import StudyError
-from study.files import atomic_path, file_digest, read_json, read_yaml, write_csv, write_json
+from study.files import atomic_path, file_digest, read_yaml, write_csv, write_json
 from study.job import run_script
 from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.prediction_files import read_answers
 from study.runs.predictions import Predictions, save_predictions
-from study.runs.untrained import imported_roles, write_no_dynamics
+from study.runs.untrained import imported_roles, untrained_record, write_no_dynamics
 from study.training.epoch import Epoch
 
-# Of a training nothing is known.
+# Of a training elsewhere nothing is known.
 _UNKNOWN = (
     "parameters", "trained_parameters", "multiply_adds", "kept_epoch", "train_seconds",
-    "images_per_s", "total_seconds", "gpu_energy_joules", "peak_gpu_memory_mb", "tuned", "lr_find",
+    "images_per_s", "total_seconds",
 )  # fmt: skip
 
 
@@ -41,8 +41,7 @@ def imported(arguments: argparse.Namespace) -> tuple[Predictions, str]:
     index = read_index(arguments.index)
     images = {"image_id": pd.RangeIndex(len(index.labels)), "file": pd.Index(index.files)}
     answers = read_answers(arguments.file, images, index.classes, "the study")
-    splits = [read_split(path) for path in arguments.splits]
-    ids = {role: union(splits, role) for role in ROLES}
+    ids = roles_of(arguments.splits)
     tested = ids["test"]
     if arguments.combo != OFFICIAL:
         tested = np.union1d(tested, read_image_ids(arguments.common_test))
@@ -71,26 +70,21 @@ def main(arguments: argparse.Namespace) -> None:
     }
     with atomic_path(arguments.weights) as temporary:
         temporary.write_bytes(safetensors({}))
-    write_csv(arguments.history, Epoch.columns(), [])
+    write_csv(arguments.history, Epoch._fields, [])
     write_no_dynamics(arguments.dynamics)
     save_predictions(arguments.predictions, predictions)
     save_maps(arguments.maps, no_maps(why_none=NO_MAPS_OF_IMPORTS))
-    parents = [*arguments.splits, arguments.recipe]
-    record: dict[str, Any] = dict.fromkeys(_UNKNOWN) | counts
-    record |= {
-        "status": "ok",
-        "seed": arguments.seed,
-        "streams": {},
+    parents, classes = [*arguments.splits, arguments.recipe], read_index(arguments.index).classes
+    record: dict[str, Any] = {
+        **dict.fromkeys(_UNKNOWN),
+        **counts,
+        **untrained_record(arguments.seed, classes, arguments.data, arguments.weights),
         "epochs": 0,
         "device": "elsewhere",
         "precision": "unknown",
-        "cuda_graph": False,
         "initial_weights": "unknown",
         "recipe": read_yaml(arguments.recipe),
         "imported": {"saw": saw, "sha256": predictions.imported},
-        "sha256": {"weights": file_digest(arguments.weights)},
-        "classes": read_index(arguments.index).classes,
-        "image_shape": read_json(arguments.data)["images"][1:],
         **account(started, 1, parents, code_digest(Path(__file__))),
     }
     write_json(arguments.run, record)

@@ -6,30 +6,29 @@ import sys
 import time
 
 from study.data.pixel_statistics import with_normalization
-from study.data.splits import index_of_splits, read_split, union
-from study.devices import device_name, take_device, trains_in_bf16
+from study.data.splits import index_of_splits, roles_of
+from study.devices import device_name, memory_advice, take_device, trains_in_bf16
 from study.errors import StudyError
 from study.files import read_array, read_yaml, write_csv, write_json
-from study.job import device_options, run_script, stop_with_ancestors
+from study.job import device_options, run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the losses and the suggestions."""
-    if arguments.job:
-        stop_with_ancestors()
     if not 0 < arguments.start < arguments.end:
         raise StudyError(
             f"--start is {arguments.start:g} and --end {arguments.end:g}; "
             "expected 0 < start < end, such as 1e-7 and 10"
         )
     index = index_of_splits(arguments.index, arguments.splits)
-    train_ids = union([read_split(path) for path in arguments.splits], "train")
+    train_ids = roles_of(arguments.splits)["train"]
     recipe = read_yaml(arguments.recipe)
     # After the cheap checks: importing torch takes seconds.
     device = take_device(arguments.gpus, arguments.threads, recipe.get("deterministic", False))
 
     from study.training.image_set import ImageSet
-    from study.training.rate_search import search_rate, search_recipe, suggestions
+    from study.training.rate_search import range_test, search_recipe, suggestions
+    from study.training.trainer import new_trainer
 
     images = read_array(arguments.images)
     recipe = with_normalization(recipe, images, train_ids)
@@ -38,7 +37,10 @@ def main(arguments: argparse.Namespace) -> None:
     names = ("start", "end", "steps", "smoothing", "divergence")
     settings = {name: getattr(arguments, name) for name in names}
     clock = time.perf_counter()
-    test = search_rate(recipe, arguments.seed, len(index.classes), train_set, **settings)
+    with memory_advice():
+        nothing = train_set.empty()
+        trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, nothing)
+        test = range_test(trainer, **settings)
     seconds = time.perf_counter() - clock
     # A search may be wanted for its figure alone: a training that needs a suggestion asks for it.
     steps, failures = suggestions(test)
@@ -113,9 +115,6 @@ if __name__ == "__main__":
         help="the suggestion to take (default: %(default)s)",
     )
     device_options(parser)
-    parser.add_argument(
-        "--job", action="store_true", help="end when the workflow that started this ends"
-    )
     parser.add_argument("--table", required=True, help="table to write: one row per step, .csv")
     parser.add_argument("--suggestion", required=True, help="suggestions to write, .json")
     run_script(parser, main)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.data.index import Index
-from study.data.splits import ROLES, index_of_splits, read_split, union
+from study.data.splits import index_of_splits, roles_of
 from study.devices import memory_advice, take_device, trains_in_bf16
 from study.files import read_array, read_json
 from study.job import device_options, run_script
@@ -86,10 +86,9 @@ def maps_of_mistakes(
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the predictions and the maps."""
-    splits = [read_split(path) for path in arguments.splits]
     record, index = read_json(arguments.run), index_of_splits(arguments.index, arguments.splits)
     images = read_array(arguments.images)
-    roles = roles_in_run(len(images), {role: union(splits, role) for role in ROLES})
+    roles = roles_in_run(len(images), roles_of(arguments.splits))
     if record["status"] == "diverged":
         save_predictions(arguments.output, no_predictions(roles, len(record["classes"])))
         save_maps(arguments.maps, no_maps())

@@ -18,7 +18,7 @@ from study.config.probes import NO_MAPS, features_of
 from study.data.blocks import blocks
 from study.data.embedding import directions
 from study.data.index import Index
-from study.data.splits import ROLES, index_of_splits, read_split, union
+from study.data.splits import ROLES, index_of_splits, roles_of
 from study.errors import StudyError
 from study.files import (
     atomic_path,
@@ -33,7 +33,7 @@ from study.job import run_script
 from study.runs.gradcam_maps import no_maps, save_maps
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 from study.runs.second_looks import SecondLook, with_neighbours
-from study.runs.untrained import write_no_dynamics
+from study.runs.untrained import untrained_record, write_no_dynamics
 from study.training.epoch import Epoch
 from study.training.probes import Fitted, fit, log_loss
 
@@ -77,7 +77,6 @@ def training_record(
     weight = fitted.arrays.get("weight")
     own = weight.size + len(weight) if weight is not None else 0
     return {
-        "status": "ok",
         "n_train": len(image_ids["train"]),
         "n_val": len(image_ids["val"]),
         "parameters": made_of["parameters"] + own,
@@ -88,11 +87,8 @@ def training_record(
         "train_seconds": seconds,
         "images_per_s": len(image_ids["train"]) / seconds,
         "total_seconds": seconds,
-        "gpu_energy_joules": None,
         "device": f"cpu ({platform.machine()})",
         "precision": "fp32",
-        "cuda_graph": False,
-        "peak_gpu_memory_mb": None,
         "initial_weights": made_of["sha256"][:16],
         "fitted": fitted.facts,
     }
@@ -100,8 +96,7 @@ def training_record(
 
 def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
     """Write the fit, its history and predictions; return its part of the record."""
-    splits = [read_split(path) for path in arguments.splits]
-    image_ids = {role: union(splits, role) for role in ROLES}
+    image_ids = roles_of(arguments.splits)
     recipe, made_of = read_yaml(arguments.recipe), read_json(arguments.record)
     features = read_features(arguments.features, made_of, read_json(arguments.data))
     clock = time.perf_counter()
@@ -111,9 +106,9 @@ def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
     arrays = {name: np.ascontiguousarray(array) for name, array in fitted.arrays.items()}
     with atomic_path(arguments.weights) as temporary:
         temporary.write_bytes(safetensors(arrays))
-    digest = file_digest(arguments.weights)
-    epoch = epoch_of(fitted, index.labels, image_ids, seconds) | {"chain": digest[:16]}
-    write_csv(arguments.history, Epoch.columns(), [[epoch[name] for name in Epoch.columns()]])
+    chain = file_digest(arguments.weights)[:16]
+    epoch = epoch_of(fitted, index.labels, image_ids, seconds) | {"chain": chain}
+    write_csv(arguments.history, Epoch._fields, [[epoch[name] for name in Epoch._fields]])
     write_no_dynamics(arguments.dynamics)
     predictions = Predictions(fitted.logits, roles_in_run(len(features), image_ids))
     look = SecondLook()
@@ -126,7 +121,6 @@ def fitted_run(arguments: argparse.Namespace, index: Index) -> dict[str, Any]:
     return training_record(fitted, image_ids, made_of, seconds) | {
         "recipe": recipe | {"trained_weights": weights},
         "features": made_of,
-        "sha256": {"weights": digest},
     }
 
 
@@ -135,13 +129,9 @@ def main(arguments: argparse.Namespace) -> None:
     started = datetime.datetime.now(datetime.UTC)
     index = index_of_splits(arguments.index, arguments.splits)
     parents = [*arguments.splits, arguments.recipe, arguments.record]
-    record = fitted_run(arguments, index) | {
-        "seed": arguments.seed,
-        "streams": {},
-        "tuned": None,
-        "lr_find": None,
-        "classes": index.classes,
-        "image_shape": read_json(arguments.data)["images"][1:],
+    record = {
+        **fitted_run(arguments, index),
+        **untrained_record(arguments.seed, index.classes, arguments.data, arguments.weights),
         **account(started, arguments.threads, parents, code_digest(Path(__file__))),
     }
     save_maps(arguments.maps, no_maps(why_none=NO_MAPS))

@@ -115,9 +115,7 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--corrections",
-        nargs="?",
         default="",
-        const="",
         help="verdicts that correct labels and leave images out, .csv; default: none",
     )
     parser.add_argument(

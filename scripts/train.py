@@ -10,10 +10,10 @@ from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import complete_recipe
 from study.data.pixel_statistics import with_normalization
-from study.data.splits import ROLES, index_of_splits, read_split, union
+from study.data.splits import index_of_splits, roles_of
 from study.devices import gpu_versions, take_device
 from study.files import file_digest, read_array, read_json, read_yaml, write_json
-from study.job import device_options, hold_log, run_script, stop_with_ancestors
+from study.job import device_options, hold_log, run_script
 from study.seeds import streams_of
 
 
@@ -22,9 +22,8 @@ def main(arguments: argparse.Namespace) -> None:
     started = datetime.datetime.now(datetime.UTC)
     if arguments.job:
         hold_log()
-        stop_with_ancestors()
     index = index_of_splits(arguments.index, arguments.splits)
-    splits = [read_split(path) for path in arguments.splits]
+    image_ids = roles_of(arguments.splits)
     recipe = complete_recipe(arguments.recipe, arguments.lr_find, arguments.tuned)
 
     # After the cheap checks: importing torch takes seconds.
@@ -34,7 +33,6 @@ def main(arguments: argparse.Namespace) -> None:
     from study.training.one_run import train_run
 
     images = read_array(arguments.images)
-    image_ids = {role: union(splits, role) for role in ROLES}
     recipe = with_normalization(recipe, images, image_ids["train"])
     code = code_digest(Path(__file__), *component_modules(recipe))
     key = identity([code, *circumstances(device, arguments.threads)])
@@ -82,9 +80,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--checkpoint",
         help="where to keep an unfinished training, and to go on from if it is there",
-    )
-    parser.add_argument(
-        "--job", action="store_true", help="end when the workflow that started this ends"
     )
     parser.add_argument("--weights", required=True, help="weights to write, .safetensors")
     parser.add_argument("--history", required=True, help="table to write: one row per epoch, .csv")

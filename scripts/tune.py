@@ -11,21 +11,18 @@ from study.code import code_digest
 from study.config.components import component_modules
 from study.config.recipes import canonical, complete_recipe, merged, overlay
 from study.data.pixel_statistics import with_normalization
-from study.data.splits import index_of_splits, read_split, union
+from study.data.splits import index_of_splits, roles_of
 from study.devices import take_device
 from study.errors import StudyError
-from study.files import read_array, read_yaml, write_json
-from study.job import device_options, run_script, stop_with_ancestors
+from study.files import read_array, write_json
+from study.job import device_options, run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Run this worker's trials that are not in the journal yet, then write all its trials."""
-    if arguments.job:
-        stop_with_ancestors()
     index = index_of_splits(arguments.index, arguments.splits)
-    splits = [read_split(path) for path in arguments.splits]
-    train_ids, val_ids = (union(splits, role) for role in ("train", "val"))
-    if len(val_ids) == 0:
+    image_ids = roles_of(arguments.splits)
+    if len(image_ids["val"]) == 0:
         raise StudyError(
             "tuning chooses by validation images and there are none; "
             "give 'split.val' (for the combo official 'official.val') a larger share"
@@ -42,9 +39,9 @@ def main(arguments: argparse.Namespace) -> None:
     from study.training.trainer import ImageSet, Trainer, new_trainer
 
     images = read_array(arguments.images)
-    recipe = with_normalization(recipe, images, train_ids)
+    recipe = with_normalization(recipe, images, image_ids["train"])
     train_set, val_set = (
-        ImageSet.taken(images, index.labels, ids, device) for ids in (train_ids, val_ids)
+        ImageSet.taken(images, index.labels, image_ids[role], device) for role in ("train", "val")
     )
 
     def make_trainer(params: dict[str, Any]) -> Trainer:
@@ -66,10 +63,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def trial_recipe(arguments: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the recipe that all trials change."""
-    if "optimizer.lr" in settings["keys"]:
-        recipe = read_yaml(arguments.recipe)
-    else:
-        recipe = complete_recipe(arguments.recipe, arguments.lr_find)
+    recipe = complete_recipe(arguments.recipe, arguments.lr_find)
     if "epochs" in settings:
         recipe["epochs"] = settings["epochs"]
         recipe.pop("steps", None)
@@ -89,6 +83,5 @@ if __name__ == "__main__":
     parser.add_argument("--worker", type=int, default=0, help="which of them this is, from 0")
     device_options(parser)
     parser.add_argument("--journal", required=True, help="file of all trials that have ended")
-    parser.add_argument("--job", action="store_true", help="end when the workflow ends")
     parser.add_argument("--output", required=True, help="trials of this worker to write, .json")
     run_script(parser, main)

@@ -102,6 +102,18 @@ def _changed(script: Path) -> StudyError:
     )
 
 
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file of code.
+
+    Raises:
+        StudyError: it is not valid Python.
+    """
+    try:
+        return ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise StudyError(f"{path}: not valid Python ({error})") from error
+
+
 def digests_of_scripts(folder: Path) -> dict[str, str]:
     """Return the digest of each entry script in a folder, by its file name."""
     return {script.name: code_digest(script) for script in sorted(folder.absolute().glob("*.py"))}

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import importlib.util
+import itertools
 import os
 import platform
 import re
@@ -53,7 +54,6 @@ def where_trainings_run(device: str, cores: int | None) -> str:
 def look_for_gpu(
     environment: Mapping[str, str] = os.environ,
     root: Path = Path("/"),
-    system: tuple[str, str] | None = None,
     built_for: str | None = "",
 ) -> Sight:
     """Look for a GPU that this process may use and torch is built for.
@@ -63,12 +63,9 @@ def look_for_gpu(
     Args:
         environment: where the variables that hide cards are looked up.
         root: where the system's files are looked for.
-        system: operating system and processor, unless those of this machine.
         built_for: "cuda", "hip" (AMD's) or "cpu", or None where that is not known; by default that
             of the torch that is installed.
     """
-    if (system or (platform.system(), platform.machine())) == ("Darwin", "arm64"):
-        return Sight(True, "an Apple GPU")
     for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
         if environment.get(name, "all").strip() in _HIDDEN:
             return Sight(False, f"no GPU, because {name} hides all")
@@ -144,49 +141,36 @@ def _listed_by_driver() -> str | None:
     return None
 
 
-def lease_gpus(
-    count: int, devices: Sequence[str] | None = None, folder: Path | None = None
-) -> list[str]:
-    """Take `count` GPUs for this process, the least used first; it sees no others.
+def lease_gpu(devices: Sequence[str] | None = None, folder: Path | None = None) -> str | None:
+    """Take the least used GPU for this process, which then sees no others.
 
     Jobs on one machine agree by locks on files, one for each device and each number of jobs on it.
     A lock ends with its process, however that ends, so no lock is stale and nobody waits. Call
     before torch is imported.
 
     Args:
-        count: how many different GPUs.
         devices: what `visible_gpus` returns, unless given.
         folder: where the locks lie; by default one folder a user on this machine.
 
     Returns:
-        The devices taken; CUDA_VISIBLE_DEVICES is set to them. Empty, and nothing set, if no device
-        is known.
+        The device; CUDA_VISIBLE_DEVICES is set to it. None, and nothing set, if no device is known.
 
     Raises:
-        StudyError: fewer than `count` devices are visible, or the folder is somebody else's.
+        StudyError: the folder is somebody else's.
     """
-    devices = visible_gpus() if devices is None else list(devices)
+    devices = visible_gpus() if devices is None else devices
     if not devices:
-        return []
-    if count > len(devices):
-        raise StudyError(
-            f"this job asks for {count} GPUs but sees {len(devices)} ({', '.join(devices)})"
-        )
+        return None
     folder = folder or Path(tempfile.gettempdir()) / f"partition-study-gpus-{os.getuid()}"
     locks = _open_own_folder(folder)
-    taken: list[str] = []
-    depth = 0
-    while len(taken) < count:
-        for device in devices:
-            if (
-                len(taken) < count
-                and device not in taken
-                and _lock(locks, f"{_file_name(device)}.{depth}.lock")
-            ):
-                taken.append(device)
-        depth += 1
+    taken = next(
+        device
+        for depth in itertools.count()
+        for device in devices
+        if _lock(locks, f"{_file_name(device)}.{depth}.lock")
+    )
     os.close(locks)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+    os.environ["CUDA_VISIBLE_DEVICES"] = taken
     return taken
 
 
@@ -232,17 +216,17 @@ def take_device(gpus: int, threads: int, deterministic: bool = False) -> "torch.
     """Return the device for a job and set torch up for it; must be the first to import torch.
 
     Args:
-        gpus: how many GPUs the job was given; 0: it computes on the CPU.
+        gpus: how many GPUs the job was given; it uses one. 0: it computes on the CPU.
         threads: of the CPU.
         deterministic: repeat results to the bit on a GPU too, where torch knows how.
 
     Raises:
-        StudyError: fewer GPUs are visible, or torch can use none. Or there is no thread.
+        StudyError: torch can use no GPU, or there is no thread.
     """
     if threads < 1:
         raise StudyError(f"--threads is {threads}, expected 1 or more")
     if gpus:
-        lease_gpus(gpus)
+        lease_gpu()
     if deterministic:
         _make_deterministic()
     import torch
@@ -252,8 +236,6 @@ def take_device(gpus: int, threads: int, deterministic: bool = False) -> "torch.
         return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda", 0)
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
     raise StudyError(
         "this job was given a GPU but torch sees none (driver, CUDA_VISIBLE_DEVICES or a torch "
         "built for another CUDA); "
@@ -278,17 +260,14 @@ def trains_in_bf16(precision: str, device: "torch.device", proc: Path = Path("/p
         return precision == "bf16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu":
-        # Not public in torch; a version without them trains in float32.
-        amx, avx512 = (
-            getattr(torch.cpu, check, lambda: False)()
-            for check in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-        )
-        amd = re.search(
-            r"^vendor_id\s*:\s*AuthenticAMD\s*$", system_text(proc / "cpuinfo"), re.MULTILINE
-        )
-        return amx or (avx512 and amd is not None)
-    return False
+    # Not public in torch; a version without them trains in float32.
+    amx, avx512 = (
+        getattr(torch.cpu, check, lambda: False)()
+        for check in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    )
+    cpuinfo = system_text(proc / "cpuinfo")
+    amd = re.search(r"^vendor_id\s*:\s*AuthenticAMD\s*$", cpuinfo, re.MULTILINE)
+    return amx or (avx512 and amd is not None)
 
 
 def _make_deterministic() -> None:

@@ -113,12 +113,15 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
 
     With `--code`, a digest that the workflow gives and the modules that the script imports by a
     name it is given, nothing runs unless the code on disk has that digest: else results would be
-    recorded as those of code that did not make them.
+    recorded as those of code that did not make them. With `--job`, see `stop_with_ancestors`.
     """
     parser.add_argument(
         "--code",
         metavar="DIGEST[:MODULE…]",
         help="refuse to run unless this is the digest of the code",
+    )
+    parser.add_argument(
+        "--job", action="store_true", help="end when the workflow that started this ends"
     )
     # Importing torch makes 200,000 objects that stay. To look through them for garbage after each
     # 700 more, and once more at the end, is a quarter of the time that the import takes.
@@ -132,6 +135,8 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         if digest:
             require_planned_code(digest, Path(sys.argv[0]).absolute(), *modules)
         _check_inputs(arguments)
+        if arguments.job:
+            stop_with_ancestors()
         try:
             main(arguments)
         except StartAnew as again:
@@ -171,8 +176,7 @@ def stop_with_ancestors(depth: int = 2, every: float = 1.0) -> None:
     """End this process soon after one of its next `depth` ancestors has ended.
 
     For a job these are the shell and Snakemake: when Snakemake is killed outright, its jobs would
-        otherwise train on,
-    beside those of the next call. What was saved before stays.
+    otherwise train on, beside those of the next call. What was saved before stays.
 
     Args:
         depth: how many ancestors to watch.

@@ -80,8 +80,7 @@ def make_project(arguments: argparse.Namespace, folder: Path, project: Path) -> 
     dataset("cifar10").fetch(raw, Source(archive=Path(arguments.archive)))
     classes, labels, changed = plant(raw, arguments.share, arguments.seed, arguments.noise)
     sums = [
-        f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n"
-        for name in CIFAR10.members
+        f"{hashlib.md5((raw / name).read_bytes()).hexdigest()}  {name}\n" for name in CIFAR10.md5
     ]
     write_text(folder / "planted.md5", "".join(sums))
     votes = 10 * np.eye(len(classes), dtype=int)[labels]

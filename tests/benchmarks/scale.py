@@ -189,8 +189,7 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
     return {
         "decode.py": [
             "--dataset", "folder", "--raw", folder / "raw", "--images", out / "images.npy",
-            "--index", out / "index.csv", "--manifest", out / "manifest.json", "--checksums",
-            "--problems",
+            "--index", out / "index.csv", "--manifest", out / "manifest.json",
         ],
         "find_duplicates.py": [
             *pixels, *index, "--threshold", "0.1", "--output", out / "duplicates.csv",

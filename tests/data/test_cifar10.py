@@ -32,7 +32,7 @@ def data(raw):
 
 
 def test_the_members_have_the_official_md5s(raw):
-    for name in CIFAR10.members:
+    for name in CIFAR10.md5:
         assert hashlib.md5((raw / name).read_bytes()).hexdigest() == CIFAR10.md5[name]
 
 

@@ -90,7 +90,8 @@ def test_the_first_command_makes_the_whole_results_tree(finished):
     assert {row["multiply_adds"] for row in read_csv(results / "summary.csv")} == {
         total["multiply_adds"]
     }
-    assert "13,018 parameters" in (model / "layers.txt").read_text()
+    assert "13,018 parameters" in (model / "layers.html").read_text()
+    assert total["parameters"] == "13018"
     assert len(read_csv(model / "schedule.csv")) == 2 * 5  # epochs, steps of 32 images for 141
     for name in ("layers.html", "schedule.svg", "augmentation.svg"):
         assert (model / name).stat().st_size > 0

@@ -27,7 +27,7 @@ def test_the_shown_files_are_all_that_a_training_needs(tmp_path, archive):
         (project.folder / name).write_text(text)
 
     run = "results/runs/v1/cnn2/seed42"
-    project.succeeds(f"{run}/metrics.json", "results/models/cnn2/layers.txt", "--cores", "2")
+    project.succeeds(f"{run}/metrics.json", "results/models/cnn2/layers.csv", "--cores", "2")
     record = json.loads((project.folder / run / "run.json").read_text())
     assert record["status"] == "ok" and record["epochs"] == 1
     assert (record["recipe"]["optimizer"], record["recipe"]["augment"]) == (OPTIMIZER, AUGMENT)

@@ -35,7 +35,7 @@ def test_models_of_ones_own_and_of_libraries_go_through_the_whole_of_a_run(tmp_p
         return [
             f"{folder}/metrics.json",
             f"{folder}/gradcam.svg",
-            f"results/models/{model}/layers.txt",
+            f"results/models/{model}/layers.csv",
         ]
 
     project.succeeds(*targets("shufflenet"), *targets("vit"), "--cores", "2")
@@ -45,7 +45,7 @@ def test_models_of_ones_own_and_of_libraries_go_through_the_whole_of_a_run(tmp_p
     layers = project.folder / "results/models"
     assert (
         "Receptive fields are not given: VisionTransformer"
-        in (layers / "vit/layers.txt").read_text()
+        in (layers / "vit/layers.html").read_text()
     )
     svg = (runs / "vit/seed42/gradcam.svg").read_text()
     assert "goes on from its own with attention" in " ".join(re.findall(r"([^<>]+)</text>", svg))

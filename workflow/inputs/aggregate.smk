@@ -55,9 +55,9 @@ def searches():
     return [
         f"results/lr_find/{combo}/{model}/seed{seed}/suggestion.json"
         for model in MODELS
-        if model in config["lr_find"]["models"] or takes_rate(model)
+        if model in config["lr_find"]["models"] or searches_rate(RECIPES[model])
         for combo in dict.fromkeys(map(searched_combo, COMBOS))
-        for seed in (SEEDS if takes_rate(model) else SEEDS[:1])
+        for seed in (SEEDS if searches_rate(RECIPES[model]) else SEEDS[:1])
     ]
 
 

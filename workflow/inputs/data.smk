@@ -6,6 +6,7 @@ from study.config.partition_checks import has_external_test, keeps_together
 from study.data.corrections import corrections_digest, corrections_file
 from study.data.corrections import read_corrections
 from study.data.datasets import dataset_modules
+from study.data.datasets.planning import count_images, image_side
 from study.data.datasets.planning import memory_of_images, own_images
 from study.data.folds import fold_of, shares
 from study.files import csv_rows, with_home
@@ -23,27 +24,18 @@ with end_in_one_line():
     )
     CORRECTED = read_corrections(CORRECTIONS) if CORRECTIONS else {}
 
-    # Pictures of 64×64 pixels at most, as float32.
-    MEMORY_OF_PAIRS = memory_of_images(
-        config,
-        "results/data/manifest.json",
-        base=1000,
-        least=2000,
-        side=64,
-        value_bytes=4,
-    )
-    MEMORY_OF_TRAINING = memory_of_images(
-        config, "results/data/manifest.json", base=3500, least=4000
-    )
-    # 6 kB an image: what a network makes of it, and of those that it trained on once more.
-    MEMORY_OF_PREDICTING = memory_of_images(
-        config,
-        "results/data/manifest.json",
-        base=2500,
-        least=3000,
-        side=32,
-        value_bytes=2,
-    )
+    N_IMAGES = count_images(config, "results/data/manifest.json")
+    IMAGE_SIDE = image_side(DATASET)
+
+MEMORY_OF_TRAINING = memory_of_images(N_IMAGES, IMAGE_SIDE, base=3500, least=4000)
+# Pictures of 64×64 pixels at most, as float32.
+MEMORY_OF_PAIRS = memory_of_images(
+    N_IMAGES, min(IMAGE_SIDE, 64), base=1000, least=2000, value_bytes=4
+)
+# 6 kB an image: what a network makes of it, and of those that it trained on once more.
+MEMORY_OF_PREDICTING = memory_of_images(
+    N_IMAGES, min(IMAGE_SIDE, 32), base=2500, least=3000, value_bytes=2
+)
 
 
 # The table of all images that everything but drawing and training goes by.

@@ -2,7 +2,6 @@ import functools
 
 from study.config.imports import imported_models, is_imported, predictions_file
 from study.config.probes import features_of, is_probe
-from study.data.datasets.planning import image_side
 from study.files import file_digest, with_home
 
 
@@ -17,13 +16,9 @@ def option(name, files):
 
 
 def recipe_json(wildcards):
-    """Return the resolved recipe of a model as text that does not depend on the order of keys.
-
-    Where its trained weights come from does not matter.
-    """
-    recipe = dict(RECIPES[wildcards.model])
-    recipe["architecture"] = recipe["architecture"] | taken_from("weights", wildcards)
-    return canonical(recipe)
+    """Return the resolved recipe of a model as text that does not depend on the order of keys."""
+    model = wildcards.model
+    return canonical(RECIPES[model] | {"architecture": architecture_of(model)})
 
 
 def starts_from_weights(model):
@@ -31,9 +26,11 @@ def starts_from_weights(model):
     return "weights" in RECIPES[model]["architecture"]
 
 
-def taken_from(place, wildcards):
-    """Return `weights: place` for a model that starts from trained weights, else nothing."""
-    return {"weights": place} if starts_from_weights(wildcards.model) else {}
+def architecture_of(model):
+    """Return a model's architecture, without the place that its trained weights come from."""
+    architecture = RECIPES[model]["architecture"]
+    placeless = {"weights": "weights"} if starts_from_weights(model) else {}
+    return architecture | placeless
 
 
 def weights_file(model):
@@ -67,24 +64,21 @@ def last_blocks(wildcards):
 def backbone_json(wildcards):
     """Return what decides a model's network and its input, as text."""
     recipe = RECIPES[wildcards.model]
-    keys = ("architecture", "normalize", "input_size")
+    keys = ("normalize", "input_size")
     backbone = {key: recipe[key] for key in keys if key in recipe}
-    backbone["architecture"] = recipe["architecture"] | taken_from("weights", wildcards)
-    return canonical(backbone)
+    return canonical(backbone | {"architecture": architecture_of(wildcards.model)})
 
 
 def taken_weights(wildcards):
     """Return the trained weights that a model starts from as an input, if it does."""
-    return list(
-        taken_from(f"results/weights/{wildcards.model}.safetensors", wildcards).values()
-    )
+    path = f"results/weights/{wildcards.model}.safetensors"
+    return [path] if starts_from_weights(wildcards.model) else []
 
 
 def taken_record(wildcards):
     """Return the record of these weights as an input: by it, other weights run again."""
-    return list(
-        taken_from(f"results/weights/{wildcards.model}.json", wildcards).values()
-    )
+    path = f"results/weights/{wildcards.model}.json"
+    return [path] if starts_from_weights(wildcards.model) else []
 
 
 def any_of(models):
@@ -120,17 +114,9 @@ def searched_combo(combo):
     return max(partition_combos, key=combo_size)
 
 
-def takes_rate(model):
-    """Tell whether a model's runs take their learning rate from a search, and not from tuning."""
-    return (
-        searches_rate(RECIPES[model])
-        and "optimizer.lr" not in config["tune"].get(model, {"keys": {}})["keys"]
-    )
-
-
 def search_of(model, combo, seed):
     """Return the learning-rate search as an input, if the model's runs take their rate from one."""
-    if not takes_rate(model):
+    if not searches_rate(RECIPES[model]):
         return []
     return [
         f"results/lr_find/{searched_combo(combo)}/{model}/seed{seed}/suggestion.json"

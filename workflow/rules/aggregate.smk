@@ -622,7 +622,7 @@ rule build_gallery:
         " --duplicates {input.duplicates:q}"
         " --table {input.table:q}"
         " --top-table {input.top:q}"
-        " --corrections {input.corrections:q}"
+        " --corrections={input.corrections:q}"
         " --gradcam {input.gradcam:q}"
         " --output {output.page:q}"
         " > {log:q} 2>&1"

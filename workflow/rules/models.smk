@@ -25,14 +25,14 @@ rule take_weights:
     params:
         code=code("take_weights.py", by_model=True),
         recipe=backbone_json,
-        image_size=image_side(DATASET),
+        image_size=IMAGE_SIDE,
         sha256=lambda wildcards: weights_digest(wildcards.model),
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/take_weights.py"'
         " --code {params.code:q}"
         " --recipe {params.recipe:q}"
         " --image-size {params.image_size:q}"
-        " --file {resources.file:q}"
+        " --file={resources.file:q}"
         " --last {resources.last:q}"
         " --output {output.weights:q}"
         " --record {output.record:q}"
@@ -162,7 +162,6 @@ rule describe_model:
             labels={"model": "{model}", "item": "layers, table"},
         ),
         table="results/models/{model}/layers.csv",
-        text="results/models/{model}/layers.txt",
         rates="results/models/{model}/schedule.csv",
         schedule=report(
             "results/models/{model}/schedule.svg",
@@ -202,7 +201,6 @@ rule describe_model:
         " --title {wildcards.model:q}"
         " --page {output.page:q}"
         " --table {output.table:q}"
-        " --text {output.text:q}"
         " --rates {output.rates:q}"
         " --schedule {output.schedule:q}"
         " --augmentation {output.augmentation:q}"

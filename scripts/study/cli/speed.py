@@ -70,11 +70,10 @@ def main(asked: dict[str, Any]) -> dict[str, tuple[float, int]]:
 
     shape, n_classes = tuple(asked["image_shape"]), asked["num_classes"]
     each = asked["seconds"] / len(asked["recipes"])
-    speeds = {
+    return {
         name: measure(recipe, shape, n_classes, device, each)
         for name, recipe in asked["recipes"].items()
     }
-    return {name: (speed.train, speed.parameters) for name, speed in speeds.items()}
 
 
 if __name__ == "__main__":

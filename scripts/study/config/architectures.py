@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from study.code import parsed
 from study.config.probes import PROBES
 from study.errors import StudyError
 
@@ -77,12 +78,8 @@ def architecture(name: str) -> Architecture:
 
 @functools.cache
 def _networks(path: Path) -> list[Architecture]:
-    try:
-        tree = ast.parse(path.read_bytes(), str(path))
-    except (SyntaxError, ValueError) as error:
-        raise StudyError(f"{path}: not valid Python ({error})") from error
     networks = []
-    for node in tree.body:
+    for node in parsed(path).body:
         for method in node.body if isinstance(node, ast.ClassDef) else []:
             if isinstance(method, ast.FunctionDef) and method.name == "__init__":
                 parameters = [

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from study.config.imports import model_names
+from study.config.imports import imported_models, model_names
 from study.config.partition_checks import check_partitions
 from study.config.schema import check_schema, yaml_text
 from study.config.texts import check_names, check_texts
@@ -53,7 +53,8 @@ def check_config(
         )
     _check_unique("seeds", config["seeds"])
     names = model_names(config)
-    _check_unique("models", names, _with_names_of_their_own(config["models"]))
+    own_name = "give each file of predictions a name of its own" if imported_models(config) else ""
+    _check_unique("models", names, own_name)
     _check_own_images(config["dataset"])
     check_partitions(config)
     check_names(config)
@@ -75,29 +76,17 @@ def _check_searched_keys(tune: Any) -> None:
     """
     for model, search in _items(tune):
         for key, choices in _items(dict(_items(search)).get("keys")):
-            if _is_nested(choices):
-                dotted = ", ".join(yaml_text(name, value) for name, value in _leaves(choices, key))
+            if isinstance(choices, Mapping) and choices and not _RANGE & choices.keys():
+                name, value = next(iter(choices.items()))
+                dotted = yaml_text(f"{key}.{name}", value)
                 raise StudyError(
                     f"config: tune.{model}.keys.{key} holds keys, expected a list of choices or a "
-                    f"range; write a key of the recipe with dots: {dotted}"
+                    f"range; write keys of the recipe with dots: {dotted}"
                 )
 
 
 def _items(value: Any) -> Iterable[tuple[str, Any]]:
     return value.items() if isinstance(value, Mapping) else ()
-
-
-def _is_nested(choices: Any) -> bool:
-    return isinstance(choices, Mapping) and bool(choices) and not _RANGE & choices.keys()
-
-
-def _leaves(choices: Any, key: str) -> Iterable[tuple[str, Any]]:
-    """Yield what is nested below a key, with dotted names."""
-    if not _is_nested(choices):
-        yield key, choices
-        return
-    for name, inner in choices.items():
-        yield from _leaves(inner, f"{key}.{name}")
 
 
 def _check_certified(config: Mapping[str, Any]) -> None:
@@ -113,28 +102,11 @@ def _check_certified(config: Mapping[str, Any]) -> None:
                 )
 
 
-def _check_unique(key: str, values: list[Any], unique: list[Any] | None = None) -> None:
+def _check_unique(key: str, values: list[Any], advice: str = "") -> None:
     repeated = _repeated(values)
     if repeated:
-        raise StudyError(
-            f"config: {key} has {repeated[0]!r} more than once; "
-            f"write {yaml_text(key, unique or list(dict.fromkeys(values)))}"
-        )
-
-
-def _with_names_of_their_own(models: list[Any]) -> list[Any]:
-    """Return each entry of `models` once, files of predictions with names that no other has."""
-    unique, taken = [], [entry for entry in models if isinstance(entry, str)]
-    for entry in models:
-        if entry in unique:
-            continue
-        if not isinstance(entry, str):
-            name, number = entry["name"], 2
-            while entry["name"] in taken:
-                entry, number = entry | {"name": f"{name}{number}"}, number + 1
-            taken.append(entry["name"])
-        unique.append(entry)
-    return unique
+        advice = advice or f"write {yaml_text(key, list(dict.fromkeys(values)))}"
+        raise StudyError(f"config: {key} has {repeated[0]!r} more than once; {advice}")
 
 
 def _repeated(values: Iterable[Any]) -> list[Any]:

@@ -7,10 +7,12 @@ and those that are `required`.
 
 import ast
 import functools
+import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from study.code import parsed
 from study.config.architectures import architecture_modules
 from study.config.probes import is_probe
 from study.errors import StudyError
@@ -59,6 +61,16 @@ def component(package: str, name: str) -> Component:
     return found
 
 
+def load(package: str, name: str) -> Any:
+    """Import a component of a package and return its class.
+
+    Raises:
+        StudyError: as `component`.
+    """
+    known = component(package, name)
+    return getattr(importlib.import_module(known.module), known.class_name)
+
+
 def _folder(package: str) -> Path:
     return _STUDY.joinpath(*package.split("."))
 
@@ -66,10 +78,7 @@ def _folder(package: str) -> Path:
 @functools.cache
 def _component(path: Path, package: str) -> Component | None:
     """Return the component that a file holds, None if it has no `SCHEMA`."""
-    try:
-        tree = ast.parse(path.read_bytes(), str(path))
-    except (SyntaxError, ValueError) as error:
-        raise StudyError(f"{path}: not valid Python ({error})") from error
+    tree = parsed(path)
     schemas = [
         node.value for node in tree.body if isinstance(node, ast.Assign) and _is_schema(node)
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from study.config.architectures import check_architecture
 from study.config.component_schemas import expanded
 from study.config.probes import is_probe
-from study.config.recipes import FROM_SEARCH, dotted_keys, merged, overlay
+from study.config.recipes import FROM_SEARCH, dotted_keys, merged, overlay, searches_rate
 from study.config.schema import check_schema
 from study.data.names import OFFICIAL
 from study.errors import StudyError, one_line
@@ -151,7 +151,7 @@ def check_search(
 
     Raises:
         StudyError: the recipe does not have a key that is searched, or a choice is no value for it,
-            or a range is empty.
+            or a range is empty. Or two searches are to find the learning rate.
     """
     where = f"config: tune.{model}.keys"
     known = dotted_keys(recipe)
@@ -170,6 +170,11 @@ def check_search(
         key: [choices["low"], choices["high"]] if isinstance(choices, Mapping) else choices
         for key, choices in search["keys"].items()
     }
+    if "optimizer.lr" in ends and searches_rate(recipe):
+        raise StudyError(
+            f"{where} searches optimizer.lr, which the recipe has {FROM_SEARCH!r}; take it out of "
+            f"tune, or write a number, such as overrides: {{{model}: {{optimizer: {{lr: 0.001}}}}}}"
+        )
     if FROM_SEARCH in ends.get("optimizer.lr", []):
         raise StudyError(
             f"{where} has {FROM_SEARCH!r} among the choices of optimizer.lr; write numbers"

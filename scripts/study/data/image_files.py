@@ -43,24 +43,18 @@ def fit_of(manifest: Mapping[str, Any]) -> str:
 
 
 def read_image(path: Path, shape: Sequence[int], fit: str) -> np.ndarray:
-    """Return an image file as uint8 H×W×C, made as a study of your own images makes it.
+    """Return an image file as uint8 H×W×3, made as a study of your own images makes it.
 
     Args:
         path: of the file; see `study.data.datasets.pictures.read_picture`.
-        shape: (H, W, C) that is wanted.
+        shape: (H, W, 3) that is wanted.
         fit: "resize" or "crop".
 
     Raises:
         StudyError: it cannot be read, and why.
     """
-    height, width, channels = shape
-    if channels != 3:
-        raise StudyError(
-            f"the models of this study take images with {channels} channels, "
-            "which image files do not become"
-        )
     try:
-        return read_picture(path.read_bytes(), height, width, fit).pixels
+        return read_picture(path.read_bytes(), *shape[:2], fit).pixels
     except Unusable as error:
         raise StudyError(f"{path}: {error}") from error
     except OSError as error:

@@ -281,6 +281,16 @@ def read_split(path: str | Path) -> dict[str, np.ndarray]:
     return {role: rows["image_id"][rows["role"] == role] for role in ROLES}
 
 
+def roles_of(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
+    """Return the sorted image_ids of each role in a run on several splits, int64.
+
+    Args:
+        paths: of the splits of its combo.
+    """
+    splits = [read_split(path) for path in paths]
+    return {role: union(splits, role) for role in ROLES}
+
+
 def common_test(splits: Iterable[Mapping[str, np.ndarray]]) -> np.ndarray:
     """Return a seed's common test, int64, sorted: the union of all partitions' test images."""
     return union(splits, "test")

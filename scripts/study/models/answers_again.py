@@ -17,11 +17,12 @@ from study.config.architectures import check_architecture
 from study.devices import system_text
 from study.errors import StudyError
 from study.models.build import count_parameters
-from study.models.inference import load_classifier
+from study.models.inference import images_at_once, load_classifier
 
 # Bytes that a network may take beside what the process has: twice the largest weights that are
 # read.
 _ROOM = 4 << 30
+_AT_ONCE = 64  # images, and fewer of large ones
 
 
 def answers_again(
@@ -50,8 +51,9 @@ def answers_again(
     with _bounded_memory():
         try:
             classifier = load_classifier(weights, record, None, torch.device("cpu"))
+            at_once = min(_AT_ONCE, images_at_once(classifier.model, images.shape[1]))
             with torch.inference_mode():
-                batches = torch.from_numpy(images).split(64)
+                batches = torch.from_numpy(images).split(at_once)
                 logits = torch.cat([classifier(batch)[0] for batch in batches]).numpy()
         except (MemoryError, OSError, RuntimeError) as error:
             raise StudyError(f"{weights}: its network cannot be computed here ({error})") from error

@@ -4,12 +4,12 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from study.config.architectures import architecture, check_architecture
 from study.errors import StudyError, one_line
+from study.models.evaluation import answer_to_black
 
 _LARGEST_PROBE = 256
 
@@ -63,7 +63,7 @@ def build_recipe_model(
         model.scaled_to = size
     name = recipe["architecture"]["name"]
     try:
-        logits = _probe(model, height, width, channels)
+        logits = answer_to_black(model, image_shape, 2)
     except (
         Exception
     ) as error:  # whatever a network of somebody else says to images that it cannot take
@@ -95,16 +95,6 @@ class _Scaled:
         return F.interpolate(given[0], (self.size, self.size), **options), *given[1:]
 
 
-def _probe(model: nn.Module, height: int, width: int, channels: int) -> Tensor:
-    """Return what the model says of two black images; nothing is changed or drawn at random."""
-    training = model.training
-    try:
-        with torch.no_grad():
-            return model.eval()(torch.zeros(2, channels, height, width))
-    finally:
-        model.train(training)
-
-
 def _smallest_side(model: nn.Module, refused: int, channels: int) -> int | None:
     """Return the side of the smallest square images that the model takes, or None.
 
@@ -116,7 +106,7 @@ def _smallest_side(model: nn.Module, refused: int, channels: int) -> int | None:
 
     def takes(side: int) -> bool:
         try:
-            _probe(model, side, side, channels)
+            answer_to_black(model, (side, side, channels), 2)
         except Exception:
             return False
         return True

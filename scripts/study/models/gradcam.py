@@ -1,7 +1,7 @@
 """Which places of an image speak for a class, in the eyes of a model: Grad-CAM."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from study.devices import memory_advice
+from study.models.evaluation import evaluating
 from study.models.gradcam_layers import gradcam_layers
+from study.models.inference import images_at_once
 
 _EPSILON = 1e-7
 
@@ -42,7 +44,8 @@ def grad_cam(
     Source: R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
     Gradient-based Localization", ICCV 2017.
     """
-    with _evaluating(model), _recording(model, layers) as outputs, torch.enable_grad():
+    exact = torch.autocast(images.device.type, enabled=False)
+    with evaluating(model), exact, _recording(model, layers) as outputs, torch.enable_grad():
         # The images ask for gradients so that there are some also where weights are frozen.
         logits = model(images.detach().float().requires_grad_())
         scores = logits - logits.mean(dim=1, keepdim=True)
@@ -81,7 +84,7 @@ def gradcam_maps(
         images: uint8 n×H×W×C, n ≥ 1.
         classes: int64 n×T.
         layers: L names.
-        batch_size: how many images at once.
+        batch_size: how many images at once, and fewer of large ones.
 
     Returns:
         Maps, uint8 n×L×T×H×W, and sizes, int64 L×2.
@@ -91,6 +94,7 @@ def gradcam_maps(
     """
     device = next(model.parameters()).device
     maps, sizes = [], []
+    batch_size = min(batch_size, images_at_once(model, images.shape[1]))
     with memory_advice():
         for start in range(0, len(images), batch_size):
             batch, asked = (
@@ -139,19 +143,6 @@ def _scaled(maps: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode without autocasting; restore each module's mode after."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.autocast(next(model.parameters()).device.type, enabled=False):
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-@contextmanager
 def _recording(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Yield a dictionary that a forward pass fills with the outputs of these layers."""
     outputs: dict[str, Tensor] = {}
@@ -164,11 +155,8 @@ def _recording(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
 
         return hook
 
-    hooks = []
-    try:
+    with ExitStack() as hooks:
         for layer in layers:
-            hooks.append(model.get_submodule(layer).register_forward_hook(recorder(layer)))
+            hook = model.get_submodule(layer).register_forward_hook(recorder(layer))
+            hooks.enter_context(hook)
         yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -1,12 +1,14 @@
 """Which layers of a network hold maps for Grad-CAM."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from study.errors import StudyError
+from study.models.evaluation import answer_to_black
 
 _N_STAGES = 2
 _MAKE_MAPS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
@@ -35,7 +37,10 @@ def gradcam_layers(model: nn.Module, image_shape: Sequence[int]) -> tuple[str, .
     if named is not None:
         return tuple(named)
     stages = _Stages()
-    _run_once(model, image_shape, stages)
+    with ExitStack() as hooks:
+        for name, module in model.named_modules():
+            hooks.enter_context(module.register_forward_hook(partial(stages.record, name)))
+        answer_to_black(model, image_shape)
     kind = type(model).__name__
     if not stages.ends:
         raise NoMaps(
@@ -76,24 +81,3 @@ class _Stages:
         begins = isinstance(module, _MAKE_MAPS) and min(size) > 1
         if name and (begins or size in self.ends):
             self.ends[size] = name, self._turn
-
-
-def _run_once(model: nn.Module, image_shape: Sequence[int], stages: _Stages) -> None:
-    """Let the model compute one black image in evaluation mode; leave it as it was."""
-    hooks = [
-        module.register_forward_hook(
-            lambda module, given, output, name=name: stages.record(name, module, given, output)
-        )
-        for name, module in model.named_modules()
-    ]
-    modes = {module: module.training for module in model.modules()}
-    height, width, channels = image_shape
-    image = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
-    try:
-        with torch.no_grad():
-            model.eval()(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in modes.items():
-            module.training = mode

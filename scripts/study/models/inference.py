@@ -79,7 +79,6 @@ def predict(
     normalize: Normalize,
     images: Tensor,
     *,
-    batch_size: int | None = None,
     views: str = "plain",
     bf16: bool = False,
 ) -> Tensor:
@@ -89,20 +88,20 @@ def predict(
         model: takes float B×C×H×W, returns logits B×K.
         normalize: what the model's input went through in training.
         images: uint8, N×H×W×C, on the model's device.
-        batch_size: how many at once. Default: 500 of 32×32 pixels, and fewer of larger ones.
         views: test-time augmentation, a key of `VIEWS`; logits are means over the views.
         bf16: compute in bfloat16 instead of float32: faster where the hardware has it.
     """
     model.eval()
-    batch_size = batch_size or images_at_once(model, images.shape[1])
+    batches = images.split(images_at_once(model, images.shape[1]))
     with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-        return torch.cat(
-            [VIEWS[views](model, normalize(batch)) for batch in images.split(batch_size)]
-        )
+        return torch.cat([VIEWS[views](model, normalize(batch)) for batch in batches])
 
 
 def images_at_once(model: nn.Module, side: int) -> int:
-    """Return how many images with sides of `pixels` a model takes in little memory."""
+    """Return how many images with sides of `side` pixels a model takes in little memory.
+
+    These are 500 of 32×32 pixels, and fewer of larger ones.
+    """
     side = getattr(model, "scaled_to", side)
     return max(8, min(500, _PIXELS_AT_ONCE // side**2))
 
@@ -199,10 +198,7 @@ def load_classifier(
 
 
 def mean_probabilities(
-    classifiers: Sequence[Classifier],
-    images: np.ndarray,
-    device: torch.device,
-    batch_size: int = 500,
+    classifiers: Sequence[Classifier], images: np.ndarray, device: torch.device
 ) -> np.ndarray:
     """Return the mean over classifiers of the probabilities of images, float64 n×K.
 
@@ -210,12 +206,12 @@ def mean_probabilities(
         classifiers: one or more, on the device.
         images: uint8, n×H×W×C; n ≥ 1.
         device: where to compute.
-        batch_size: how many images at once.
 
     Raises:
         StudyError: there is too little memory, or an answer is no finite number.
     """
-    batches = torch.from_numpy(images).split(batch_size)
+    at_once = min(images_at_once(one.model, images.shape[1]) for one in classifiers)
+    batches = torch.from_numpy(images).split(at_once)
     with torch.inference_mode(), memory_advice():
         means = np.concatenate(
             [

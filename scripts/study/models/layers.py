@@ -2,12 +2,15 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from study.models.evaluation import answer_to_black
 from study.models.receptive_field import Field, receptive_fields
 
 
@@ -88,34 +91,23 @@ def _run_once(
     """
     shapes: dict[str, torch.Size] = {}
 
-    def record(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-            if isinstance(output, Tensor):
-                shapes[name] = output.shape[1:]
+    def record(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(output, Tensor):
+            shapes[name] = output.shape[1:]
 
-        return layer.register_forward_hook(hook)
-
-    hooks = [
-        record(name, layer)
-        for name, layer in model.named_modules()
-        if next(layer.children(), None) is None and not isinstance(layer, nn.Identity | nn.Dropout)
-    ]
-    was_training = model.training
-    model.eval()
-    height, width, channels = image_shape
-    image = torch.zeros(1, channels, height, width, device=next(model.parameters()).device)
     fast_attention = torch.backends.mha.get_fastpath_enabled()
     # The one operation of fast attention hides the products from the counter.
     torch.backends.mha.set_fastpath_enabled(False)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with ExitStack() as hooks, FlopCounterMode(display=False) as counter:
+        for name, layer in model.named_modules():
+            is_leaf = next(layer.children(), None) is None
+            if is_leaf and not isinstance(layer, nn.Identity | nn.Dropout):
+                hooks.enter_context(layer.register_forward_hook(partial(record, name)))
         # Its wrapper tells torch's compiler to leave it alone, whose import takes seconds.
         mode = type(counter.mode)
         mode.__torch_dispatch__ = inspect.unwrap(mode.__torch_dispatch__)
-        logits = model(image)
+        logits = answer_to_black(model, image_shape)
     torch.backends.mha.set_fastpath_enabled(fast_attention)
-    model.train(was_training)
-    for hook in hooks:
-        hook.remove()
     whole = f"{type(model).__name__}."
     counts = {
         "total" if name == "Global" else name.removeprefix(whole): sum(operations.values()) // 2

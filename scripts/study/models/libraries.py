@@ -15,7 +15,7 @@ def library_model(
     Args:
         name: "torchvision/<model>" or "timm/<model>".
         num_classes: number of logits.
-        in_channels: channels of the input images.
+        in_channels: channels of the input images; torchvision's models take three.
         image_size: height and width of the input images, pixels; for models that are made for one
             size.
         options: of the library's function, by keyword.
@@ -24,9 +24,10 @@ def library_model(
         StudyError: the library is not installed, or takes no such model or options.
     """
     library, _, model = name.partition("/")
-    build = _torchvision if library == "torchvision" else _timm
     try:
-        return build(model, num_classes, in_channels, image_size, options)
+        if library == "torchvision":
+            return _torchvision(model, num_classes, image_size, options)
+        return _timm(model, num_classes, in_channels, image_size, options)
     except StudyError:
         raise
     except (
@@ -39,7 +40,7 @@ def library_model(
 
 
 def _torchvision(
-    model: str, num_classes: int, in_channels: int, image_size: int, options: dict[str, Any]
+    model: str, num_classes: int, image_size: int, options: dict[str, Any]
 ) -> nn.Module:
     from torchvision import models
 
@@ -49,27 +50,7 @@ def _torchvision(
         options = {"input_size": (image_size, image_size)} | options
     elif model in ("googlenet", "inception_v3"):  # else they return tuples in training
         options = {"aux_logits": False, "init_weights": True} | options
-    network = models.get_model(model, weights=None, num_classes=num_classes, **options)
-    if in_channels != 3:
-        _take_channels(network, in_channels)
-    return network
-
-
-def _take_channels(network: nn.Module, in_channels: int) -> None:
-    """Replace the first convolution, whose input torchvision fixes at three channels."""
-    name, first = next(
-        (name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)
-    )
-    replacement = nn.Conv2d(
-        in_channels,
-        first.out_channels,
-        first.kernel_size,
-        first.stride,
-        first.padding,
-        bias=first.bias is not None,
-    )
-    parent, _, attribute = name.rpartition(".")
-    setattr(network.get_submodule(parent), attribute, replacement)
+    return models.get_model(model, weights=None, num_classes=num_classes, **options)
 
 
 def _timm(

@@ -39,7 +39,7 @@ def receptive_fields(model: nn.Module) -> dict[str, Field]:
 
     Args:
         model: maps B×C×H×W to anything; channels may only be added or handed on between its layers,
-            not chosen.
+            not chosen. Where it scales its images first, pixels are those of the scaled image.
 
     Raises:
         NoField: the network is not of this kind.
@@ -56,6 +56,7 @@ def receptive_fields(model: nn.Module) -> dict[str, Field]:
 
 def _counted(model: nn.Module) -> dict[str, Field]:
     probe = _linearised(copy.deepcopy(model)).double()
+    probe._forward_pre_hooks.clear()  # such as what scales the images
     outputs: dict[str, Tensor] = {}
     for name, layer in probe.named_modules():
         if next(layer.children(), None) is None:

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from study.errors import StudyError, one_line
+from study.models.evaluation import answer_to_black
 
 # A counter of batches decides nothing where batch norm has a momentum.
 _COUNTER = "num_batches_tracked"
@@ -146,19 +148,12 @@ def head_of(model: nn.Module, image_shape: Sequence[int]) -> str:
         image_shape: (H, W, C) of an image.
     """
     order: list[str] = []
-    hooks = [
-        layer.register_forward_hook(lambda *_, name=name: order.append(name))
-        for name, layer in model.named_modules()
-        if next(layer.children(), None) is None and next(layer.parameters(), None) is not None
-    ]
-    training = model.training
-    height, width, channels = image_shape
-    device = next(model.parameters()).device
-    with torch.no_grad():
-        model.eval()(torch.zeros(1, channels, height, width, device=device))
-    model.train(training)
-    for hook in hooks:
-        hook.remove()
+    with ExitStack() as hooks:
+        for name, layer in model.named_modules():
+            if next(layer.children(), None) is None and next(layer.parameters(), None) is not None:
+                hook = layer.register_forward_hook(lambda *_, name=name: order.append(name))
+                hooks.enter_context(hook)
+        answer_to_black(model, image_shape)
     return order[-1]
 
 

@@ -1,11 +1,12 @@
 """What stands for the records of a training in runs that trained no network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from study.files import atomic_path
+from study.files import atomic_path, file_digest, read_json
 from study.runs.predictions import ROLE_CODES, roles_in_run
 
 
@@ -32,6 +33,30 @@ def imported_roles(
         roles = np.where(seen, codes, ROLE_CODES["unseen"]).astype(np.uint8)
     roles[image_ids["test"]] = ROLE_CODES["test"]
     return roles
+
+
+def untrained_record(
+    seed: int, classes: Sequence[str], data: str | Path, weights: str | Path
+) -> dict[str, Any]:
+    """Return what run.json says of every run that trained no network.
+
+    Args:
+        seed: of the run.
+        classes: names in label order.
+        data: record of all images, .json.
+        weights: the file that stands for the weights of a training.
+    """
+    unknown = ("tuned", "lr_find", "gpu_energy_joules", "peak_gpu_memory_mb")
+    return {
+        "status": "ok",
+        "seed": seed,
+        "streams": {},
+        **dict.fromkeys(unknown),
+        "cuda_graph": False,
+        "classes": classes,
+        "image_shape": read_json(data)["images"][1:],
+        "sha256": {"weights": file_digest(weights)},
+    }
 
 
 def write_no_dynamics(path: str | Path) -> None:

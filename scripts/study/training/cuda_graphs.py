@@ -132,7 +132,7 @@ class GraphedStep:
         self._step, self._recorder = step, recorder
         self._whole = not changes_momentum
         groups = step.optimizer.param_groups
-        device = groups[0]["params"][0].device
+        device = step.device
         self._positions = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self._epoch = torch.zeros((), dtype=torch.int64, device=device)
         self._rates = [torch.zeros((), device=device) for _ in groups]

@@ -1,15 +1,13 @@
 """What is measured of one epoch, and the digest by which two trainings are compared."""
 
 import hashlib
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # a probe has an epoch too, and starts in less time than torch
     from torch import nn
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(NamedTuple):
     """One row of the history: means over the epoch.
 
     Attributes:
@@ -37,15 +35,6 @@ class Epoch:
             f"test accuracy {self.test_accuracy:.4f}  "
             f"{self.seconds:.1f} s  {self.images_per_s:.0f} images/s"
         )
-
-    @classmethod
-    def columns(cls) -> list[str]:
-        """Return the names of the fields, in order."""
-        return [field.name for field in fields(cls)]
-
-    def row(self) -> dict[str, float | str]:
-        """Return the fields as a dictionary, in order."""
-        return asdict(self)
 
 
 def weights_digest(model: "nn.Module", after: str = "") -> str:

@@ -56,8 +56,7 @@ class TrainedRun(NamedTuple):
                     image_id=self.train_ids.astype(np.int32),
                     **self.trainer.step.dynamics.table(),
                 )
-        rows = (list(epoch.row().values()) for epoch in self.trainer.history)
-        write_csv(history, Epoch.columns(), rows)
+        write_csv(history, Epoch._fields, self.trainer.history)
         state = self.trainer.evaluated.state_dict()
         # Through memory: safetensors does not pass on why a write failed, such as a full disk.
         content = safetensors({name: tensor.contiguous() for name, tensor in state.items()})
@@ -93,6 +92,7 @@ class TrainedRun(NamedTuple):
         }
 
 
+@memory_advice()
 def train_run(
     recipe: Mapping[str, Any],
     seed: int,
@@ -134,8 +134,7 @@ def train_run(
     energy_before = gpu_energy_joules(device)
     clock = time.perf_counter()
     try:
-        with memory_advice():
-            _train(trainer, checkpoint, key)
+        _train(trainer, checkpoint, key)
         status = "ok"
     except Diverged as error:
         # No failure of the workflow but a result of the recipe: the other runs go on.
@@ -167,8 +166,8 @@ def _train(trainer: Trainer, checkpoint: str | None, key: str) -> None:
     def write_history() -> None:
         """Write the epochs so far beside the checkpoint, where `study watch` reads them."""
         if checkpoint:
-            header = ["epochs", "resumed_after", *Epoch.columns()]
-            rows = ([last, resumed_after, *epoch.row().values()] for epoch in trainer.history)
+            header = ["epochs", "resumed_after", *Epoch._fields]
+            rows = ([last, resumed_after, *epoch] for epoch in trainer.history)
             write_csv(growing_history(checkpoint), header, rows, lasting=False)
 
     write_history()

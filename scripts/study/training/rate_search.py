@@ -3,6 +3,7 @@
 Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", 2017.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -12,10 +13,8 @@ import torch
 from scipy.signal import savgol_filter
 from torch import Tensor
 
-from study.devices import memory_advice
 from study.errors import StudyError
-from study.training.image_set import ImageSet
-from study.training.trainer import Trainer, new_trainer
+from study.training.trainer import Trainer
 
 _SKIPPED_START, _SKIPPED_END = 10, 5
 _SLOPE_OVER = 9  # steps
@@ -47,34 +46,14 @@ def search_recipe(recipe: Mapping[str, Any], start: float) -> dict[str, Any]:
     }
 
 
-def search_rate(
-    recipe: Mapping[str, Any], seed: int, num_classes: int, train_set: ImageSet, **settings: Any
-) -> RangeTest:
-    """Return the range test of a fresh model.
-
-    Args:
-        recipe: what `search_recipe` returned.
-        seed: of the model's weights, the order of the images and the augmentation.
-        num_classes: number of logits.
-        train_set: what the model learns from.
-        settings: see `range_test`.
-
-    Raises:
-        StudyError: there is too little memory.
-    """
-    trainer = new_trainer(recipe, seed, num_classes, train_set, train_set.empty())
-    with memory_advice():
-        return range_test(trainer, **settings)
-
-
 def range_test(
     trainer: Trainer,
     *,
     start: float,
     end: float,
     steps: int,
-    smoothing: float = 0.05,
-    divergence: float = 5.0,
+    smoothing: float,
+    divergence: float,
 ) -> RangeTest:
     """Train `trainer` with a learning rate that grows exponentially, and return its losses.
 
@@ -85,6 +64,9 @@ def range_test(
         steps: the largest number of steps; training images come in random order, epoch after epoch.
         smoothing: weight of the newest loss in the average; 1 does not smooth.
         divergence: stop when the average exceeds its smallest value by this factor.
+
+    Raises:
+        StudyError: the loss is no finite number before the first step.
     """
     # Muon's other groups have separate learning rates, which are not searched.
     groups = [g for g in trainer.step.optimizer.param_groups if g.get("orthogonal", True)]
@@ -93,9 +75,12 @@ def range_test(
     smoothed: list[float] = []
     trainer.step.train_mode()
     batches = _batches(trainer)
-    for rate in rates:
+    for before, rate in itertools.pairwise([start, *rates]):
         for group in groups:
             group["lr"] = rate * group.get("head_lr", 1)
+            if "orthogonal" in group:
+                # Muon's decay is a share of the weight at the peak rate, which is now this one.
+                group["weight_decay"] *= before / rate
         epoch, positions = next(batches)
         # The loss decides whether to go on, so it is read at each step: in a hundred steps that
         # costs little.
@@ -104,6 +89,11 @@ def range_test(
         smoothed.append(smoothing * loss + (1 - smoothing) * smoothed[-1] if smoothed else loss)
         if not math.isfinite(loss) or smoothed[-1] > divergence * min(smoothed):
             break
+    if not math.isfinite(losses[0]):
+        raise StudyError(
+            f"the loss is {losses[0]} before the first step of the learning-rate search; correct "
+            "'normalize', 'precision' or the trained weights in the recipe"
+        )
     diverged = len(losses) < steps or not math.isfinite(losses[-1])
     finite = np.isfinite(smoothed)
     return RangeTest(

@@ -129,32 +129,35 @@ class Search:
         study = self._study(number)
         trial = study.ask(self.distributions)
         params = {key: self._value(key, value) for key, value in trial.params.items()}
-        trainer = make_trainer(params)
+        epochs: list[Epoch] = []
+        accuracy = None
 
         def report(epoch: Epoch) -> None:
+            epochs.append(epoch)
             trial.report(epoch.val_accuracy, epoch.epoch)
             if epoch.epoch < trainer.last_epoch and trial.should_prune():
                 raise optuna.TrialPruned
 
         try:
             with memory_advice():
+                trainer = make_trainer(params)
                 trainer.run(report)
-            state = "complete"
+            state, accuracy = "complete", trainer.kept_epoch.val_accuracy
         except optuna.TrialPruned:
             state = "pruned"
         except Diverged:
             state = "diverged"
-        except StudyError as error:  # out of memory: other settings may fit
+        except StudyError as error:  # such as too little memory: other settings may fit
             print(error, file=sys.stderr)
             state = "failed"
         ended = Trial(
             number,
             params,
             state,
-            [epoch.val_accuracy for epoch in trainer.history],
-            trainer.kept_epoch.val_accuracy if state == "complete" else None,
+            [epoch.val_accuracy for epoch in epochs],
+            accuracy,
             time.perf_counter() - clock,
-            sum(epoch.seconds for epoch in trainer.history),
+            sum(epoch.seconds for epoch in epochs),
         )
         trial.set_user_attr("trial", asdict(ended))
         if state == "pruned":

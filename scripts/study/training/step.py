@@ -55,7 +55,9 @@ class TrainingStep:
         self.transforms = make_transforms(recipe["augment"])
         self.normalize = Normalize(**recipe["normalize"]).to(self.device)
         if hasattr(model, "fit_to_data"):
-            spread = max(1, len(train_set) // 5000)
+            # As many pixels as 5,000 images of 32×32 have: patches of large ones fill the memory.
+            per_image = max(1, train_set.images.shape[1] // 32) ** 2
+            spread = max(1, len(train_set) * per_image // 5000)
             model.fit_to_data(self.normalize(train_set.images[::spread]))
         self.forward = torch.compile(model) if recipe.get("compile") else model
         self.frozen: list[nn.Module] = []

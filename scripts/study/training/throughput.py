@@ -2,29 +2,16 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from study.config.recipes import searches_rate
-from study.models.inference import predict
 from study.training.image_set import ImageSet
 from study.training.trainer import new_trainer
 
 # How many times as long as it may compute a measurement may last where the machine has other work.
 _PATIENCE = 2
-
-
-class Throughput(NamedTuple):
-    """Of one recipe: images per second in training and in prediction, and the number of parameters.
-
-    On a CPU these are seconds of its time, which other work on the machine does not lengthen; on a
-    GPU those of a clock.
-    """
-
-    train: float
-    predict: float
-    parameters: int
 
 
 def measure(
@@ -33,11 +20,12 @@ def measure(
     num_classes: int,
     device: torch.device,
     seconds: float,
-) -> Throughput:
-    """Return how fast a recipe is trained.
+) -> tuple[float, int]:
+    """Return how many images per second a recipe trains, and how many parameters it has.
 
-    Batches grow up to the recipe's own as far as the time allows, and the largest one counts. A
-    batch of a large network may take longer than all the time there is.
+    On a CPU these are seconds of its time, which other work on the machine does not lengthen; on a
+    GPU those of a clock. Batches grow up to the recipe's own as far as the time allows, and the
+    largest one counts. A batch of a large network may take longer than all the time there is.
 
     Args:
         recipe: a resolved recipe.
@@ -64,20 +52,7 @@ def measure(
     def train(batch: int) -> None:
         take_step(torch.randperm(count, generator=random)[:batch].to(device), 1).tolist()
 
-    def answer(batch: int) -> None:
-        predict(
-            trainer.evaluated,
-            trainer.step.normalize,
-            images[:batch],
-            views=trainer.views,
-            bf16=trainer.step.bf16,
-        ).sum().item()
-
-    return Throughput(
-        _rate(train, recipe["batch_size"], 0.75 * seconds, now),
-        _rate(answer, count, 0.25 * seconds, now),
-        trainer.n_parameters,
-    )
+    return _rate(train, recipe["batch_size"], seconds, now), trainer.n_parameters
 
 
 def _rate(

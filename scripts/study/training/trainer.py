@@ -212,9 +212,10 @@ class Trainer:
         return self.step.state_dict() | {
             "schedule": self.schedule.state_dict(),
             "order": self.order.get_state(),
-            "history": [epoch.row() for epoch in self.history],
+            "history": [epoch._asdict() for epoch in self.history],
             "best": self.best,
             "unfinished": self.unfinished,
+            "recorded": self.recorded,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -225,6 +226,7 @@ class Trainer:
         self.history = [Epoch(**row) for row in state["history"]]
         self.best = state["best"]
         self.unfinished = state["unfinished"]
+        self.recorded = state["recorded"]
 
     def run(
         self,

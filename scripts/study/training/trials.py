@@ -15,7 +15,7 @@ class Trial:
         number: from 0, in the order of the search.
         params: value by recipe key, such as {"optimizer.lr": 0.001}.
         state: "complete", "pruned" (stopped because others were better at the same epoch),
-            "diverged" or "failed" (out of memory).
+            "diverged" or "failed" (out of memory, or the settings do not fit the network).
         accuracies: validation accuracy after each epoch.
         accuracy: that of the weights the recipe keeps; None unless complete.
         seconds: of the whole trial.
@@ -53,7 +53,7 @@ def best_trial(trials: Iterable[Trial]) -> Trial:
     if not complete:
         raise StudyError(
             "no trial of the search was trained to its end; "
-            "search lower learning rates, or for longer"
+            "its log says why; search lower learning rates, or for longer"
         )
     return max(complete, key=lambda trial: (trial.accuracy, -trial.number))
 

@@ -99,7 +99,7 @@ def test_without_timm_one_line_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["torchvision/shufflenet_v2_x0_5", "timm/resnet10t"])
-@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 40, 1)])
+@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 40, 3)])
 def test_library_models_take_the_images_and_classes_of_the_study(name, shape):
     model = recipe_model(name, shape, 7)
     height, width, channels = shape

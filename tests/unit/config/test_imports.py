@@ -38,7 +38,7 @@ ENTRY = {"name": "clip", "predictions": "clip.npz"}
         (ENTRY | {"saw": "test"}, {}, "expected one of nothing, combo, unknown"),
         (ENTRY | {"name": "a b"}, {}, "models.*name"),
         (ENTRY | {"name": "cnn3"}, {}, "which is the recipe .*cnn3.yaml; write another name"),
-        (ENTRY | {"name": "cnn2"}, {}, "models has 'cnn2' more than once"),
+        (ENTRY | {"name": "cnn2"}, {}, "'cnn2' more than once; give each file of predictions a n"),
         (ENTRY | {"name": "CNN2"}, {}, "one file on disks that do not tell upper from lower"),
         (ENTRY | {"predictions": "clip_{fold}.npz"}, {}, "without braces"),
         (ENTRY | {"predictions": "-clip.npz"}, {}, "reads like an option"),

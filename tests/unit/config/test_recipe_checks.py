@@ -136,6 +136,18 @@ def test_a_search_that_does_not_fit_its_recipe_is_refused(keys, fragments):
         )
 
 
+def test_a_rate_is_found_by_one_of_the_two_searches():
+    recipe = resolve_recipe(
+        ROOT / "config/models/cnn2.yaml", {"optimizer": {"lr": "from lr_find"}}, RECIPE_SCHEMA
+    )
+    search = {"method": "grid", "keys": {"optimizer.lr": [0.1, 0.2]}}
+    with pytest.raises(
+        StudyError, match=r"searches optimizer\.lr, which the recipe has 'from lr_f"
+    ):
+        check_search("cnn2", recipe, search, RECIPE_SCHEMA)
+    check_search("cnn2", recipe, search | {"keys": {"batch_size": [8, 16]}}, RECIPE_SCHEMA)
+
+
 def test_of_a_large_search_each_choice_is_checked_and_not_every_point(monkeypatch):
     recipe = resolve_recipe(ROOT / "config/models/cnn2.yaml", {}, RECIPE_SCHEMA)
     rates = [i / 1000 for i in range(1, 101)]

@@ -43,7 +43,7 @@ def test_fashion_mnist_keeps_its_size_and_gets_three_equal_colours(tmp_path):
     assert data.labels[-3:].tolist() == [9, 8, 7] and data.source_split[11:13] == ["train", "test"]
     with pytest.raises(StudyError, match=r"md5 is .* expected 8d4fb7e6"):
         dataset("fashion_mnist").fetch(tmp_path / "again", Source(archive=tmp_path / "files"))
-    with pytest.raises(StudyError, match="missing; expected a folder with"):
+    with pytest.raises(StudyError, match="missing; expected the files"):
         dataset("fashion_mnist").fetch(tmp_path / "again", Source(archive=tmp_path / "nowhere"))
 
 

@@ -1,10 +1,12 @@
 """Networks' answers: normalised input, views at test time, batches."""
 
+import numpy as np
 import pytest
 import torch
 from small_trainings import make_image_set, trainer
 
-from study.models.inference import Normalize, predict
+from study.models.build import build_recipe_model
+from study.models.inference import Classifier, Normalize, mean_probabilities, predict
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +46,22 @@ def test_test_time_views_are_means_over_flips_and_shifts(image_set):
 def test_predictions_do_not_depend_on_the_batch(image_set):
     learner = trainer(image_set, epochs=1)
     whole, parts = (
-        predict(learner.model, learner.step.normalize, image_set.images, batch_size=size)
-        for size in (120, 7)
+        torch.cat([predict(learner.model, learner.step.normalize, part) for part in split])
+        for split in ([image_set.images], image_set.images.split(7))
     )
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, parts)
+
+
+@pytest.mark.parametrize(("side", "size", "most"), [(32, 32, 500), (224, 224, 10), (32, 224, 10)])
+def test_of_large_images_fewer_are_predicted_at_once(side, size, most):
+    normalize = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    recipe = {"architecture": {"name": "cnn2", "filters": 2}, "normalize": normalize}
+    recipe |= {"input_size": size} if size != side else {}
+    model = build_recipe_model(recipe, num_classes=3, image_shape=(side, side, 3))
+    taken = []
+    model.register_forward_pre_hook(lambda _, given: taken.append(len(given[0])))
+    classifier = Classifier(model, recipe, None).eval()
+    images = np.zeros((2 * most + 1, side, side, 3), np.uint8)
+    assert mean_probabilities([classifier], images, torch.device("cpu")).shape == (len(images), 3)
+    assert max(taken) == most and sum(taken) == len(images)

@@ -10,7 +10,7 @@ from torch import nn
 import describe_model
 from study.config.architectures import architectures
 from study.models.blocks import Dropout
-from study.models.build import build_model, count_parameters
+from study.models.build import build_model, build_recipe_model, count_parameters
 from study.models.layers import describe_layers
 from study.models.receptive_field import receptive_fields
 
@@ -61,6 +61,13 @@ def test_pooling_before_rectifying_changes_nothing():
 )
 def test_receptive_fields_are_the_published_ones(name, layer, side):
     assert receptive_fields(build_model(name))[layer].size == side
+
+
+def test_receptive_fields_of_scaled_images_are_those_of_images_that_have_this_size():
+    recipe = {"architecture": {"name": "cnn3"}, "input_size": 64}
+    scaled = build_recipe_model(recipe, num_classes=10, image_shape=(32, 32, 3))
+    assert receptive_fields(scaled) == receptive_fields(build_model("cnn3", image_size=64))
+    assert scaled(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 
 
 def test_the_receptive_field_of_simple_layers_is_the_textbook_one():
@@ -196,11 +203,13 @@ def test_dropout_repeats_with_the_seed_takes_any_layout_and_is_off_in_evaluation
 
 
 def test_layers_are_written_by_no_call_that_a_library_will_change(tmp_path):
-    files = {name: tmp_path / name for name in ("page", "table", "text")}
-    model = build_model("cnn2", filters=4, image_size=8)
+    files = {name: tmp_path / name for name in ("page", "table")}
+    recipe = {"architecture": {"name": "cnn2", "filters": 4}, "input_size": 16}
+    model = build_recipe_model(recipe, num_classes=10, image_shape=(8, 8, 3))
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
         describe_model.write_layers(
-            argparse.Namespace(title="cnn2", **files), model, "cnn2", (8, 8, 3)
+            argparse.Namespace(title="cnn2", **files), model, recipe, (8, 8, 3)
         )
-    assert " –" in files["text"].read_text(encoding="utf-8")
+    assert "pixels are those of the image scaled to 16×16" in files["page"].read_text("utf-8")
+    assert ",3,1\n" in files["table"].read_text("utf-8")

@@ -34,6 +34,7 @@ VARIANTS = {
         "optimizer": {"name": "muon", "lr": 0.02, "rescale": True, "weight_decay": 0.01},
         "schedule": {"name": "triangular"},
     },
+    "muon for the head alone": {"optimizer": {"name": "muon", "lr": 0.02}, "train": "head"},
     "momentum that the schedule changes": {
         "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9},
         "schedule": {"name": "one_cycle"},
@@ -96,7 +97,7 @@ def rows(trained):
     return [
         {
             key: value
-            for key, value in epoch.row().items()
+            for key, value in epoch._asdict().items()
             if "second" not in key and "_per_s" not in key
         }
         for epoch in trained.history
@@ -158,6 +159,14 @@ def test_a_training_with_a_recording_resumes_to_the_bit(variant, stop):
         resumed.load_state_dict(copy.deepcopy(states[stop]))
         resumed.run()
         assert_same(whole, resumed)
+
+
+def test_a_training_that_is_resumed_at_its_end_was_recorded():
+    whole, resumed = trainer("adam"), trainer("adam")
+    whole.recorder = TapeRecorder()
+    train(whole)
+    resumed.load_state_dict(copy.deepcopy(whole.state_dict()))
+    assert resumed.run() and resumed.recorded
 
 
 def test_momentum_and_rates_stay_numbers_for_the_schedule_and_the_checkpoint():

@@ -1,5 +1,7 @@
 """One run by its scripts: trained, predicted and measured, also where it diverges."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,16 +9,18 @@ import yaml
 from conftest import run_script
 from made_up_run import MadeUpRun
 from safetensors.torch import load_file
-from small_trainings import flags
+from small_trainings import flags, make_image_set
 
 from study.data.index import read_index, write_image_ids
 from study.data.partitions import draw_partitions
 from study.data.splits import common_test, read_split, split_partition, write_split
+from study.errors import StudyError
 from study.files import read_csv, read_json
 from study.hardness.judgements import read_judgements
 from study.hardness.scores import hardness_table
 from study.runs.gradcam_maps import load_maps
 from study.runs.predictions import load_predictions
+from study.training import one_run
 
 RECIPE = """
 description: A small one for tests.
@@ -201,3 +205,17 @@ def test_a_run_without_mistakes_has_nothing_to_explain(run_folder):
     maps = load_maps(run_folder / "a/gradcam.npz")
     assert len(maps.image_ids) == len(maps.maps) == 0 and not maps.why_none
     assert "cnn2 on v1: no mistakes on" in (run_folder / "a/gradcam.svg").read_text()
+
+
+def test_too_little_memory_for_the_network_is_said_in_one_line(monkeypatch):
+    def no_room(*given):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(one_run, "new_trainer", no_room)
+    images = make_image_set()
+    index = SimpleNamespace(labels=images.labels.numpy(), classes=["a", "b", "c"])
+    image_ids = dict.fromkeys(("train", "val", "test"), np.arange(9))
+    with pytest.raises(StudyError, match="out of memory on the GPU"):
+        one_run.train_run(
+            *({}, 1, images.images.numpy(), index, image_ids, torch.device("cpu")), made_by="x"
+        )

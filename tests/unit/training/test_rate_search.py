@@ -22,9 +22,11 @@ from study.training.rate_search import (
     valley,
 )
 
+SETTINGS = {"start": 1e-5, "end": 1.0, "steps": 41, "smoothing": 0.2, "divergence": 5.0}
+
 
 def search(**settings):
-    settings = {"start": 1e-5, "end": 1.0, "steps": 41, "smoothing": 0.2} | settings
+    settings = SETTINGS | settings
     recipe = {
         "optimizer": {"name": "adam", "lr": 0.1},
         "schedule": {"name": "one_cycle"},
@@ -61,10 +63,34 @@ def test_the_search_repeats_itself_and_ends_when_the_loss_diverges():
 def test_only_the_searched_rate_of_muon_changes():
     recipe = {"name": "muon", "lr": 1e-4, "vector_lr": 0.05, "classifier_lr": 0.07}
     learner = trainer(make_image_set(), optimizer=recipe)
-    range_test(learner, start=1e-4, end=1e-2, steps=20)
+    range_test(learner, **SETTINGS | {"start": 1e-4, "end": 1e-2, "steps": 20, "divergence": 1e9})
     assert [group["lr"] for group in learner.step.optimizer.param_groups] == pytest.approx(
         [1e-2, 0.05, 0.07]
     )
+
+
+def test_weights_decay_by_the_same_share_at_each_rate_of_muon():
+    start = 1e-7  # the decay at this rate, kept for all, would turn the weights over at 1e-3
+    recipe = {"name": "muon", "lr": start, "weight_decay": 1e-3, "vector_lr": 0.01}
+    recipe |= {"classifier_lr": 0.01}
+    learner = trainer(make_image_set(), optimizer=recipe)
+    update, shares = learner.step.update, []
+
+    def recorded():
+        hidden = learner.step.optimizer.param_groups[0]
+        shares.append(hidden["lr"] * hidden["weight_decay"])
+        update()
+
+    learner.step.update = recorded
+    test = range_test(learner, **SETTINGS | {"start": start, "end": 1e-2})
+    assert shares == pytest.approx([1e-3] * 41) and not test.diverged
+
+
+def test_a_first_loss_that_is_no_number_is_refused():
+    learner = trainer(make_image_set())
+    learner.model.classifier.bias.data.fill_(float("nan"))
+    with pytest.raises(StudyError, match="the loss is nan before the first step"):
+        range_test(learner, **SETTINGS)
 
 
 def test_the_steepest_step_is_the_authors():

@@ -163,6 +163,17 @@ def test_settings_that_diverge_are_learnt_to_be_bad(tmp_path):
     assert all(trial.accuracy is None and trial.accuracies == [0.1] for trial in bad)
 
 
+def test_settings_that_no_network_can_be_made_of_are_a_failed_trial(tmp_path):
+    def accuracies(params):
+        if params["architecture.filters"] == 9:
+            raise StudyError("cnn2 cannot be made with 9")
+        return [0.5]
+
+    trials = searched(tmp_path, GRID, accuracies)
+    assert [trial.state for trial in trials] == ["complete", "failed"] * 2
+    assert [trial.accuracies for trial in trials] == [[0.5], []] * 2
+
+
 def test_ranges_of_numbers_are_whole_only_where_that_is_meant(tmp_path):
     settings = {"method": "tpe", "keys": {"x": {"low": 0, "high": 1}}, "trials": 1}
     (broken,) = searched(tmp_path / "a", settings, lambda _: [0.5], {"x": 0.5})

@@ -16,6 +16,7 @@ import study.training.trainer
 from study.config.components import components
 from study.files import read_yaml
 from study.models.build import build_model
+from study.models.fastnet import FastNet
 from study.training.ema import MovingAverage
 from study.training.image_set import ImageSet
 from study.training.trainer import Trainer
@@ -53,6 +54,15 @@ def test_label_smoothing_and_clipping_do_what_they_say(image_set):
     clipped.run()
     after = torch.cat([p.detach().flatten() for p in clipped.model.parameters()])
     assert (after - before).norm().item() == pytest.approx(rate * limit, rel=1e-3)
+
+
+@pytest.mark.parametrize(("side", "fitted"), [(32, 6000), (64, 1500)])
+def test_a_network_is_fitted_to_fewer_images_where_they_are_large(side, fitted, monkeypatch):
+    given = []
+    monkeypatch.setattr(FastNet, "fit_to_data", lambda self, images: given.append(len(images)))
+    images = torch.zeros(1, side, side, 3, dtype=torch.uint8).expand(6000, -1, -1, -1)
+    trainer(ImageSet(images, torch.zeros(6000, dtype=torch.int64)), architecture="fastnet")
+    assert given == [fitted]
 
 
 def test_whitened_training_patches_are_uncorrelated(image_set):

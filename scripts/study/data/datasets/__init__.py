@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.code import parsed
 from study.data.names import OWN
 from study.errors import StudyError
 
@@ -120,11 +121,8 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def _has_record(path: Path) -> bool:
-    try:
-        tree = ast.parse(path.read_bytes(), str(path))
-    except (SyntaxError, ValueError) as error:
-        raise StudyError(f"{path}: not valid Python ({error})") from error
-    targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+    assignments = (node for node in parsed(path).body if isinstance(node, ast.Assign))
+    targets = [target for node in assignments for target in node.targets]
     return any(getattr(target, "id", "") == "DATASET" for target in targets)
 
 

@@ -3,13 +3,13 @@
 Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from study.data.datasets import Decoded, Source
+from study.data.datasets.verified import SourceFiles
 from study.data.pickles import load_arrays
 from study.errors import StudyError
 
@@ -34,7 +34,7 @@ class Cifar:
         meta: name of the file with the names of the classes.
         labels: the field of a batch that holds the labels.
         label_names: the field of `meta` that holds their names.
-        md5: official digests by file.
+        md5: official digest of each file that is read.
         variable: environment variable that may name a local archive; "" for none.
     """
 
@@ -51,9 +51,9 @@ class Cifar:
     variable: str = ""
 
     @property
-    def members(self) -> tuple[str, ...]:
+    def files(self) -> SourceFiles:
         """The files that are read."""
-        return (*self.train, self.test, self.meta)
+        return SourceFiles(self.title, self.md5, self.advice)
 
     @property
     def advice(self) -> str:
@@ -78,11 +78,8 @@ def decode(cifar: Cifar, raw: Path, source: Source) -> Decoded:
     """
     import numpy as np
 
-    checksums = expected_md5s(cifar, source)
-    contents = {
-        name: verified(cifar, name, read_member(cifar, raw / name), checksums)
-        for name in cifar.members
-    }
+    checksums = cifar.files.expected_md5s(source)
+    contents = {name: cifar.files.read(raw / name, checksums) for name in cifar.md5}
     meta = _unpickle(cifar, cifar.meta, contents[cifar.meta])
     classes = [_text(name) for name in _field(cifar, cifar.meta, meta, cifar.label_names)]
     batches = {name: _unpickle(cifar, name, contents[name]) for name in (*cifar.train, cifar.test)}
@@ -112,40 +109,8 @@ def decode(cifar: Cifar, raw: Path, source: Source) -> Decoded:
         classes=classes,
         source_split=["train"] * sum(counts[:-1]) + ["test"] * counts[-1],
         files=files,
-        sources={name: "md5:" + checksums[name] for name in cifar.members},
+        sources={name: "md5:" + checksums[name] for name in cifar.md5},
     )
-
-
-def expected_md5s(cifar: Cifar, source: Source) -> dict[str, str]:
-    """Return the md5 that each member file must have: the user's, or else the official one."""
-    checksums = dict(cifar.md5) if source.checksums is None else source.checksums
-    missing = [name for name in cifar.members if name not in checksums]
-    if missing:
-        raise StudyError(
-            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line "
-            f"'<md5> <file name>' for each of {', '.join(cifar.members)}, as md5sum prints them"
-        )
-    return checksums
-
-
-def read_member(cifar: Cifar, path: Path) -> bytes:
-    """Return the content of a member file."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise StudyError(
-            f"{path}: missing; expected the files {', '.join(cifar.members)}; {cifar.advice}"
-        ) from None
-
-
-def verified(cifar: Cifar, name: str, content: bytes, checksums: dict[str, str]) -> bytes:
-    """Return the content of a member file after a check of its md5."""
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if md5 != checksums[name]:
-        raise StudyError(
-            f"{name}: md5 is {md5}, expected {checksums[name]}: the file is damaged; {cifar.advice}"
-        )
-    return content
 
 
 def _unpickle(cifar: Cifar, name: str, content: bytes) -> dict[Any, Any]:

@@ -1,16 +1,15 @@
 """Get CIFAR-10 and CIFAR-100 from an archive, a folder or the network: verified member files."""
 
 import os
-import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from study.data.datasets import Source
-from study.data.datasets.cifar import Cifar, expected_md5s, read_member, verified
+from study.data.datasets.cifar import Cifar
 from study.errors import StudyError
 from study.files import with_home
 
@@ -23,44 +22,24 @@ def fetch(cifar: Cifar, raw: Path, source: Source) -> None:
     archive's own md5 does not matter: a re-packed archive passes, a damaged one does not.
 
     Raises:
-        StudyError: the archive is missing, damaged or unsafe, or no address delivered a good one.
+        StudyError: the archive is missing or damaged, or no address delivered a good one.
     """
-    from study.data.datasets.download import download
-
-    checksums = expected_md5s(cifar, source)
+    checksums = cifar.files.expected_md5s(source)
     local = source.archive or _path_from_environment(cifar)
     if local is not None:
-        _store(raw, _read_local(cifar, local, checksums))
-        _report(cifar, local)
+        cifar.files.store(raw, _read_local(cifar, local, checksums), local)
         return
+    from study.data.datasets.download import download
 
-    problems = []
-    for url in source.urls or cifar.urls:
+    def get(url: str) -> dict[str, bytes]:
+        what = f"{cifar.title}, about 170 MB"
+        archive = download(url, source.scratch, what=what, advice=cifar.advice)
         try:
-            archive = download(
-                url, source.scratch, what=f"{cifar.title}, about 170 MB", advice=cifar.advice
-            )
-        except StudyError as problem:
-            problems.append(f"{url}: {problem}")
-            continue
-        try:
-            members = _read_archive(cifar, archive, checksums)
-        except StudyError as problem:
-            problems.append(f"{url}: {problem}")
+            return _read_archive(cifar, archive, checksums)
+        finally:
             archive.unlink()
-            continue
-        _store(raw, members)
-        archive.unlink()
-        _report(cifar, url)
-        return
-    raise StudyError(f"no source delivered {cifar.title} ({'; '.join(problems)}); {cifar.advice}")
 
-
-def _report(cifar: Cifar, origin: object) -> None:
-    print(
-        f"took {cifar.title} from {origin}; all {len(cifar.members)} files have the expected md5",
-        file=sys.stderr,
-    )
+    cifar.files.store_first_good(raw, source.urls or cifar.urls, get)
 
 
 def _path_from_environment(cifar: Cifar) -> Path | None:
@@ -68,36 +47,32 @@ def _path_from_environment(cifar: Cifar) -> Path | None:
     return with_home(value) if value else None
 
 
-def _read_local(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
+def _read_local(cifar: Cifar, path: Path, checksums: Mapping[str, str]) -> dict[str, bytes]:
     if path.is_dir():
         nested = path / cifar.folder
         folder = nested if nested.is_dir() else path
-        return {
-            name: verified(cifar, name, read_member(cifar, folder / name), checksums)
-            for name in cifar.members
-        }
+        return {name: cifar.files.read(folder / name, checksums) for name in cifar.md5}
     if not path.is_file():
         raise StudyError(f"{path}: no such archive or folder; {cifar.advice}")
     return _read_archive(cifar, path, checksums)
 
 
-def _read_archive(cifar: Cifar, path: Path, checksums: dict[str, str]) -> dict[str, bytes]:
+def _read_archive(cifar: Cifar, path: Path, checksums: Mapping[str, str]) -> dict[str, bytes]:
     """Return the verified content of the member files; nothing is extracted to disk."""
     contents: dict[str, bytes] = {}
     try:
         members = _members_of_zip if zipfile.is_zipfile(path) else _members_of_tar
         for member, read in members(path):
-            _check_inside(cifar, path, member)
             name = PurePosixPath(member).name
-            if name in cifar.members and name not in contents:
-                contents[name] = verified(cifar, name, read(), checksums)
+            if name in cifar.md5 and name not in contents:
+                contents[name] = cifar.files.verified(name, read(), checksums)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise StudyError(
             f"{path}: truncated or damaged archive ({error}); {cifar.advice}"
         ) from error
-    missing = [name for name in cifar.members if name not in contents]
+    missing = [name for name in cifar.md5 if name not in contents]
     if missing:
         raise StudyError(f"{path}: the archive has no member {', '.join(missing)}; {cifar.advice}")
     return contents
@@ -116,18 +91,3 @@ def _members_of_zip(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             yield member.filename, partial(archive.read, member)
-
-
-def _check_inside(cifar: Cifar, path: Path, member: str) -> None:
-    name = PurePosixPath(member)
-    if name.is_absolute() or ".." in name.parts:
-        raise StudyError(
-            f"{path}: refused, the archive has a member outside its own folder "
-            f"({member!r}), which the official one has not; {cifar.advice}"
-        )
-
-
-def _store(raw: Path, members: dict[str, bytes]) -> None:
-    raw.mkdir(parents=True)
-    for name, content in members.items():
-        (raw / name).write_bytes(content)

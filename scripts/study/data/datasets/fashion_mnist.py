@@ -7,13 +7,12 @@ Machine Learning Algorithms", 2017.
 """
 
 import gzip
-import hashlib
-import sys
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.data.datasets import Dataset, Decoded, Source
+from study.data.datasets.verified import SourceFiles
 from study.errors import StudyError
 
 if TYPE_CHECKING:  # the workflow asks for the record at every start and needs no numpy for it
@@ -41,9 +40,11 @@ CLASSES = [
 ]
 _SPLITS = {"train": "train", "t10k": "test"}
 _BYTES = 8  # IDX's code for unsigned bytes
-_ADVICE = (
+_FILES = SourceFiles(
+    "Fashion-MNIST",
+    MD5,
     f"get good copies of {', '.join(MD5)} and give their folder by dataset.archive "
-    "in the configuration"
+    "in the configuration",
 )
 
 
@@ -55,45 +56,29 @@ def fetch(raw: Path, source: Source) -> None:
     Raises:
         StudyError: a file is missing or damaged, or no address delivered good ones.
     """
-    checksums = _expected(source)
+    checksums = _FILES.expected_md5s(source)
     if source.archive is not None:
-        contents = {name: _read(source.archive / name, checksums) for name in MD5}
-        origin = str(source.archive)
-    else:
-        contents, origin = _downloaded(source, checksums)
-    raw.mkdir(parents=True)
-    for name, content in contents.items():
-        (raw / name).write_bytes(content)
-    print(
-        f"took Fashion-MNIST from {origin}; all {len(MD5)} files have the expected md5",
-        file=sys.stderr,
-    )
-
-
-def _downloaded(source: Source, checksums: dict[str, str]) -> tuple[dict[str, bytes], str]:
+        contents = {name: _FILES.read(source.archive / name, checksums) for name in MD5}
+        _FILES.store(raw, contents, source.archive)
+        return
     from study.data.datasets.download import download
 
-    problems = []
-    for url in source.urls or URLS:
+    def get(url: str) -> dict[str, bytes]:
         contents = {}
-        try:
-            for name in MD5:
-                address = f"{url.rstrip('/')}/{name}"
-                path = download(
-                    address,
-                    source.scratch,
-                    what=f"Fashion-MNIST's {name}, 30 MB in all",
-                    advice=_ADVICE,
-                )
-                try:
-                    contents[name] = _verified(name, path.read_bytes(), checksums)
-                finally:
-                    path.unlink()
-        except StudyError as problem:
-            problems.append(f"{url}: {problem}")
-            continue
-        return contents, url
-    raise StudyError(f"no source delivered Fashion-MNIST ({'; '.join(problems)}); {_ADVICE}")
+        for name in MD5:
+            path = download(
+                f"{url.rstrip('/')}/{name}",
+                source.scratch,
+                what=f"Fashion-MNIST's {name}, 30 MB in all",
+                advice=_FILES.advice,
+            )
+            try:
+                contents[name] = _FILES.verified(name, path.read_bytes(), checksums)
+            finally:
+                path.unlink()
+        return contents
+
+    _FILES.store_first_good(raw, source.urls or URLS, get)
 
 
 def decode(raw: Path, source: Source) -> Decoded:
@@ -106,9 +91,10 @@ def decode(raw: Path, source: Source) -> Decoded:
     """
     import numpy as np
 
-    checksums = _expected(source)
+    checksums = _FILES.expected_md5s(source)
+    contents = {name: _FILES.read(raw / name, checksums) for name in MD5}
     arrays = {
-        name: _idx(name, _read(raw / name, checksums), 3 if "images" in name else 1) for name in MD5
+        name: _idx(name, packed, 3 if "images" in name else 1) for name, packed in contents.items()
     }
     images, labels, source_split, files = [], [], [], []
     for prefix, split in _SPLITS.items():
@@ -117,7 +103,7 @@ def decode(raw: Path, source: Source) -> Decoded:
         if len(grey) != len(numbers) or not np.isin(numbers, range(len(CLASSES))).all():
             raise StudyError(
                 f"{raw}: {prefix} has {len(grey)} images and {len(numbers)} labels, "
-                f"expected as many and labels 0–{len(CLASSES) - 1}; {_ADVICE}"
+                f"expected as many and labels 0–{len(CLASSES) - 1}; {_FILES.advice}"
             )
         images.append(grey)
         labels.append(numbers.astype(np.int64))
@@ -133,36 +119,6 @@ def decode(raw: Path, source: Source) -> Decoded:
     )
 
 
-def _expected(source: Source) -> dict[str, str]:
-    checksums = MD5 if source.checksums is None else source.checksums
-    missing = [name for name in MD5 if name not in checksums]
-    if missing:
-        raise StudyError(
-            f"dataset.checksums has no md5 for {', '.join(missing)}; write one line "
-            f"'<md5> <file name>' for each of {', '.join(MD5)}"
-        )
-    return checksums
-
-
-def _read(path: Path, checksums: dict[str, str]) -> bytes:
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise StudyError(
-            f"{path}: missing; expected a folder with {', '.join(MD5)}; {_ADVICE}"
-        ) from None
-    return _verified(path.name, content, checksums)
-
-
-def _verified(name: str, content: bytes, checksums: dict[str, str]) -> bytes:
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if md5 != checksums[name]:
-        raise StudyError(
-            f"{name}: md5 is {md5}, expected {checksums[name]}: the file is damaged; {_ADVICE}"
-        )
-    return content
-
-
 def _idx(name: str, packed: bytes, dimensions: int) -> "np.ndarray":
     """Return the array of a compressed IDX file.
 
@@ -173,18 +129,20 @@ def _idx(name: str, packed: bytes, dimensions: int) -> "np.ndarray":
     try:
         content = gzip.decompress(packed)
     except (OSError, EOFError, zlib.error) as error:
-        raise StudyError(f"{name}: truncated or damaged ({error}); {_ADVICE}") from error
+        raise StudyError(f"{name}: truncated or damaged ({error}); {_FILES.advice}") from error
     start = 4 + 4 * dimensions
     shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
     if content[:4] != bytes([0, 0, _BYTES, dimensions]) or len(content) - start != int(
         np.prod(shape, dtype=object)
     ):
-        raise StudyError(f"{name}: not an IDX file of bytes in {dimensions} dimensions; {_ADVICE}")
+        raise StudyError(
+            f"{name}: not an IDX file of bytes in {dimensions} dimensions; {_FILES.advice}"
+        )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
 DATASET = Dataset(
-    title="Fashion-MNIST",
+    title=_FILES.title,
     licence="MIT (H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017).",
     n_images=70_000,
     side=28,

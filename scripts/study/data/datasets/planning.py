@@ -103,31 +103,18 @@ def image_side(wanted: Mapping[str, Any]) -> int:
 
 
 def memory_of_images(
-    config: Mapping[str, Any],
-    manifest: str | Path,
-    *,
-    base: int,
-    least: int = 0,
-    side: int | None = None,
-    value_bytes: int = 1,
+    n_images: int, side: int, *, base: int, least: int, value_bytes: int = 1
 ) -> int:
     """Return the memory in MB of a job that holds all images.
 
     Args:
-        config: a checked configuration.
-        manifest: what decoding wrote of the images, if it has.
+        n_images: how many there are.
+        side: height and width of those that it holds, pixels.
         base: MB that the job takes beside them.
         least: what the job asks for in any case.
-        side: of the copies that it holds, pixels, where images are larger.
         value_bytes: of each value of a pixel.
-
-    Raises:
-        StudyError: your own images cannot be listed.
     """
-    pixels = image_side(config["dataset"])
-    pixels = min(pixels, side or pixels)
-    n_bytes = count_images(config, manifest) * pixels**2 * 3 * value_bytes
-    return max(least, base + n_bytes // 10**6)
+    return max(least, base + n_images * side**2 * 3 * value_bytes // 10**6)
 
 
 def _recorded(manifest: Path, name: str) -> OwnImages:

@@ -9,13 +9,12 @@ blends them returns float32. A recipe lists transforms in the order in which the
 normalisation follows them.
 """
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from study.config.components import component
+from study.config.components import load
 from study.errors import StudyError
 from study.training.augment.draw import Draw, Transform, partner
 
@@ -26,7 +25,7 @@ def make_transforms(steps: Sequence[Mapping[str, Any]]) -> list[Transform]:
     """Return the transforms of a recipe's `augment`: mappings of `name` and options.
 
     Raises:
-        StudyError: no such transform, or it has no such option, or two of them mix images.
+        StudyError: no such transform, or two of them mix images.
     """
     transforms = [_make_transform(**step) for step in steps]
     if sum(getattr(transform, "mixes", False) for transform in transforms) > 1:
@@ -35,14 +34,7 @@ def make_transforms(steps: Sequence[Mapping[str, Any]]) -> list[Transform]:
 
 
 def _make_transform(name: str, **options: Any) -> Transform:
-    known = component("training.augment", name)
-    transform = getattr(importlib.import_module(known.module), known.class_name)
-    try:
-        return transform(**options)
-    except TypeError as error:
-        raise StudyError(
-            f"augmentation {name!r}: {error}; correct 'augment' in the recipe"
-        ) from error
+    return load("training.augment", name)(**options)
 
 
 def augmented(images: Tensor, transforms: Sequence[Transform], draw: Draw) -> Tensor:

@@ -5,14 +5,12 @@ a learning rate. It is found by the file's name and imported only for recipes th
 CONTRIBUTING.md shows how to add one.
 """
 
-import importlib
 from typing import Any
 
 import torch
 from torch import nn
 
-from study.config.components import component
-from study.errors import StudyError
+from study.config.components import load
 
 
 def make_optimizer(model: nn.Module, name: str, lr: float, **options: Any) -> torch.optim.Optimizer:
@@ -25,13 +23,6 @@ def make_optimizer(model: nn.Module, name: str, lr: float, **options: Any) -> to
         options: the optimizer's own, such as `weight_decay` and `momentum`.
 
     Raises:
-        StudyError: no such optimizer, or it has no such option.
+        StudyError: no such optimizer.
     """
-    known = component("training.optimizers", name)
-    optimizer = getattr(importlib.import_module(known.module), known.class_name)
-    try:
-        return optimizer(model, lr=lr, **options)
-    except TypeError as error:
-        raise StudyError(
-            f"optimizer {name!r}: {error}; correct 'optimizer' in the recipe"
-        ) from error
+    return load("training.optimizers", name)(model, lr=lr, **options)

@@ -1,11 +1,8 @@
 """Stochastic gradient descent, as torch defines it."""
 
-from typing import Any
-
 import torch
-from torch import nn
 
-from study.training.optimizers.parameters import parameter_groups
+from study.training.optimizers.parameters import OfModel
 from study.training.optimizers.quick_start import quick_to_start
 
 SCHEMA = {
@@ -35,11 +32,5 @@ SCHEMA = {
 
 
 @quick_to_start
-class SGD(torch.optim.SGD):
-    """Torch's, in its fused form; `options` are torch's own."""
-
-    def __init__(
-        self, model: nn.Module, *, lr: float, decay_norms_and_biases: bool = True, **options: Any
-    ):
-        groups = parameter_groups(model, decay_norms_and_biases=decay_norms_and_biases)
-        super().__init__(groups, lr=lr, fused=True, **options)
+class SGD(OfModel, torch.optim.SGD):
+    """Torch's, in its fused form."""
