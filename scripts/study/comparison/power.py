@@ -69,8 +69,8 @@ def seeds_needed(
         half_width: wanted, in the measure's unit, above 0.
 
     Returns:
-        NaN where the noise is unknown or has fewer than 3 degrees of freedom; infinity where no
-        number of seeds suffices.
+        NaN where the noise is unknown or has fewer than 3 degrees of freedom; infinity where
+        10,000 seeds do not suffice.
     """
     if not freedom or n_seeds < 2 or math.isnan(seed_sd):
         return math.nan
@@ -92,7 +92,7 @@ def seeds_needed(
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if suffice(middle) else (middle, high)
-    return float(min(high, _MOST))
+    return float(high) if high <= _MOST else math.inf
 
 
 def power_row(pairs: pd.DataFrame, n_pairs: int, precision: float | None = None) -> dict[str, Any]:
