@@ -29,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
         again = results / "certify" / run.folder.relative_to(results / "runs")
         found = certificate(run.folder, again, labels, seed_noise(summary, run.model))
         rows.append(
-            {"combo": run.combo, "model": run.model, "seed": run.seed}
+            run.named
             | found._asdict()
             | {"changed": "; ".join(found.changed)}
         )
