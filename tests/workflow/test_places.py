@@ -20,7 +20,7 @@ TINY = {
     "seeds": [1],
     "models": ["cnn2"],
     "overrides": {"cnn2": {"epochs": 1, "architecture": {"filters": 4}}},
-    "compare": {"draws": 100},
+    "compare": {"precision": 0.01},
     "reproduce": {"systems": []},
     "device": "cpu",
 }
