@@ -28,7 +28,7 @@ COMBOS = [*PARTITIONS, *map("+".join, itertools.combinations(PARTITIONS, 2))][:2
 MODELS = [f"m{number}" for number in range(1, 6)]
 CLASSES = [f"class{number}" for number in range(10)]
 COMPARED = [
-    "comparisons", "groups", "power", "variance", "scaling", "agreement", "shapley", "calibration",
+    "comparisons", "groups", "power", "variance", "scaling", "agreement", "calibration",
 ]  # fmt: skip
 NETWORK = {"name": "timm/tf_efficientnet_lite0"}
 FORMS = 2  # distinct answers on each combo

@@ -17,10 +17,8 @@ from study.comparison.pairs import compare, letters, with_verdicts
 from study.comparison.power import power_row
 from study.comparison.roc import roc_table
 from study.comparison.scaling import scaling_table
-from study.comparison.shapley import shapley_table
 from study.comparison.spread import Spread
 from study.comparison.variance import variance_table
-from study.data.index import Index
 from study.data.names import EXTERNAL
 from study.runs.metrics import NORMAL, wilson_interval
 
@@ -49,14 +47,14 @@ _POWER_COLUMNS = [
 
 
 def comparison_tables(
-    study: Study, outside: Study | None, index: Index, precision: float
+    study: Study, outside: Study | None, classes: Sequence[str], precision: float
 ) -> dict[str, pd.DataFrame]:
     """Return all tables that compare a study's runs, by name.
 
     Args:
         study: the runs.
         outside: the same on images that are in no combo, if there are such.
-        index: of all images.
+        classes: names in label order.
         precision: half-width of a difference's 95 % interval to plan for, a share of 1.
     """
     pairs, groups, power = comparisons(study, precision)
@@ -72,9 +70,8 @@ def comparison_tables(
         "variance": variance_table(study),
         "scaling": scaling_table(study),
         "agreement": agreement_table(study),
-        "shapley": shapley_table(study, index.labels, index.classes),
         "calibration": calibration_table(study),
-        "roc": roc_table(study, index.classes),
+        "roc": roc_table(study, classes),
     }
 
 
