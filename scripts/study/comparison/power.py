@@ -18,18 +18,17 @@ _FEW_DEGREES = 3
 
 
 @functools.lru_cache(maxsize=4096)
-def detectable_errors(freedom: float, level: float, power: float = POWER) -> float:
-    """Return how many standard errors a difference must be to be found with this probability.
+def detectable_errors(freedom: float, level: float) -> float:
+    """Return how many standard errors a difference must be to be found in four of five cases.
 
     That is the noncentrality of Student's t at which a two-sided test finds it.
 
     Args:
         freedom: of the standard error.
         level: of the test, such as 5 % over the number of pairs.
-        power: in how many of all cases it is to be found.
     """
     critical = -stdtrit(freedom, level / 2)
-    return float(nctdtrinc(freedom, 1 - power, critical))
+    return float(nctdtrinc(freedom, 1 - POWER, critical))
 
 
 def detectable(error: float, freedom: float, n_pairs: int) -> tuple[float, float, float]:

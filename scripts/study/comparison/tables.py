@@ -172,7 +172,7 @@ def _accuracy_of_group(study: Study, combo: str, model: str) -> dict[str, Any]:
     low, high = _wilson(found.value, images, images.once, n_images)
     n_tests = n_images if found.least == images.once else sum(map(len, right))
     least_low, least_high = _wilson(found.value, images, found.least, n_tests)
-    halves = [_half(wider(found.new_images, images.once)), _half(images.once)]
+    halves = [wider(found.new_images, images.once).half_width, images.once.half_width]
     beside = math.sqrt(max(halves[0] ** 2 - halves[1] ** 2, 0))
     ends = {
         "seeds_low": min(seeds.low, least_low) if seeds.n > 1 else math.nan,
@@ -190,10 +190,6 @@ def _wilson(p: float, images: Images, spread: Spread, most: int) -> tuple[float,
     """Return Wilson's interval of as many images as say as much as those that were tested."""
     n = min(p * (1 - p) / spread.variance, most) if spread.variance else spread.freedom + 1
     return wilson_interval(p, n, NORMAL if images.single else t_half_width(1, spread.freedom))
-
-
-def _half(spread: Spread) -> float:
-    return t_half_width(math.sqrt(spread.variance), spread.freedom)
 
 
 def calibration_table(study: Study) -> pd.DataFrame:
