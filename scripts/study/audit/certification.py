@@ -41,7 +41,7 @@ class Certificate(NamedTuple):
         test_accuracy: of the first training, on the run's own test split; NaN if it diverged or
             there are no such images.
         test_accuracy_again: of the second.
-        seed_noise: how far the accuracies of two seeds may differ, see `certificate`.
+        seed_noise: how far the accuracies of two seeds may differ.
         changed: what differs between the circumstances of the two, such as "versions.torch 2.11.0 →
             2.15.0".
     """
