@@ -165,8 +165,10 @@ class RunChecks:
         if searches_rate(recipe):
             searches = {tree.rate_search(combo, run.model, run.seed) for combo in config["combos"]}
         # What comes before it is another place, where the run was trained on a copy.
-        below = {f"/results/{path.relative_to(tree.folder).as_posix()}": path
-                 for path in (*parents, *searches)}
+        below = {
+            f"/results/{path.relative_to(tree.folder).as_posix()}": path
+            for path in (*parents, *searches)
+        }
         found, rate = set(), None
         for name, digest in run.record["parents"].items():
             path = next((below[end] for end in below if f"/{name}".endswith(end)), None)

@@ -12,9 +12,7 @@ from study.runs.run import Run
 from study.training.energy import gpu_energy_joules
 
 
-def a_run(
-    seed, lr=0.1, cpu="A", energy=None, started="2026-01-02T00:00:00+00:00", status="ok"
-):
+def a_run(seed, lr=0.1, cpu="A", energy=None, started="2026-01-02T00:00:00+00:00", status="ok"):
     record = {
         "status": "ok", "code": "c0de", "device": "cpu", "precision": "fp32", "threads": 1,
         "started": started,

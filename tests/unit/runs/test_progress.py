@@ -109,9 +109,7 @@ def test_how_far_a_training_is_is_read_from_its_growing_history(tmp_path):
 def test_a_run_without_a_model_says_why(tmp_path, trained, reason):
     run = run_of(tmp_path, *RUN)
     run.folder.mkdir(parents=True)
-    (run.folder / "run.json").write_text(
-        json.dumps({"status": trained, "epochs": 3, "recipe": {}})
-    )
+    (run.folder / "run.json").write_text(json.dumps({"status": trained, "epochs": 3, "recipe": {}}))
     (run.folder / "metrics.json").write_text(json.dumps({"status": "diverged"}))
     assert run.diverged
     state, why = state_of_run(tmp_path, run)
