@@ -20,7 +20,7 @@ PROBLEMS = {
     "others_images": "v1: is not what 42 draws",
     "better_logits": "sha256 differs",
     "fewer_seeds": "seeds: is [42], asked was [42, 7]",
-    "other_pairs": "near_duplicates: is {'threshold': 1.0}, asked was {'threshold': 0.35}",
+    "other_pairs": "near_duplicates: is {'keep_together': True, 'threshold': 1.0}, asked",
     "other_labels": "index.csv: differs from the teacher's",
     "poisoned": "sha256 differs",
     "no_bundle.tar.gz": "truncated or damaged",

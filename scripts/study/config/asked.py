@@ -29,9 +29,11 @@ def what_is_asked(config: Mapping[str, Any]) -> dict[str, Any]:
         one if isinstance(one, str) else {"name": one["name"], **imported_recipe(one)}
         for one in config.get("models", [])
     ]
+    near = {"keep_together": True, **config.get("near_duplicates", {})}  # true if not given
     over = {model: _without_place(keys) for model, keys in config.get("overrides", {}).items()}
     asked = {key: value for key, value in config.items() if key not in _CIRCUMSTANCES}
-    return asked | {"dataset": dataset, "models": models, "overrides": over}
+    asked |= {"dataset": dataset, "models": models, "near_duplicates": near, "overrides": over}
+    return asked
 
 
 def _without_place(recipe: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ CONFIG = {
     "dataset": {"name": "folder", "path": "a", "archive": "", "urls": [], "checksums": "a.md5",
                 "test_path": "a/test", "corrections": "a.csv", "image_size": 32},
     "models": ["cnn2", CLIP], "seeds": [1], "storage": "", "device": "auto",
+    "near_duplicates": {"threshold": 0.3},
     "overrides": {"cnn2": {"epochs": 3, "architecture": {"weights": "a.pth", "width": 8}}},
 }  # fmt: skip
 
@@ -25,6 +26,7 @@ def changed(key, **values):
         changed("dataset", test_path="b/test", corrections="b.csv"),
         CONFIG | {"models": ["cnn2", CLIP | {"predictions": "b/{seed}.npz"}]},
         changed("overrides", cnn2={"epochs": 3, "architecture": {"weights": "b", "width": 8}}),
+        changed("near_duplicates", keep_together=True),
     ],
 )
 def test_a_study_that_was_moved_asks_for_the_same(moved):
@@ -38,6 +40,7 @@ def test_a_study_that_was_moved_asks_for_the_same(moved):
         changed("dataset", test_path=""),
         changed("dataset", corrections=""),
         changed("dataset", image_size=64),
+        changed("near_duplicates", keep_together=False),
         CONFIG | {"models": ["cnn2", CLIP | {"saw": "nothing"}]},
         CONFIG | {"models": ["cnn2", CLIP | {"predictions": "a.csv"}]},
         changed("overrides", cnn2={"epochs": 3, "architecture": {"width": 8}}),
