@@ -4,7 +4,7 @@
 #   docker run --rm -it -v "$PWD/results:/study/results" partition-study snakemake --configfile config/demo.yaml
 FROM python:3.12-slim
 ARG TORCH=cpu
-RUN apt-get update && apt-get install -y --no-install-recommends git make rsync && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends git make && rm -rf /var/lib/apt/lists/*
 WORKDIR /study
 COPY . .
 RUN pip install --no-cache-dir uv && \

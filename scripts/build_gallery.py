@@ -25,7 +25,7 @@ from study.report.gallery.data import (
 from study.report.gallery.neighbours import what_misled
 from study.report.gallery.page import gallery_page
 from study.runs.gradcam_maps import load_maps
-from study.runs.run import Run, best_measured_run, read_runs
+from study.runs.run import Run, best_run, read_runs
 
 _NEIGHBOURS = 4
 _MEGABYTE = 10**6
@@ -81,7 +81,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
     usable = (run for run, diverged in zip(runs, answers.diverged, strict=True) if not diverged)
     file = arguments.neighbours
     features = read_relations(file).points if file else None
-    if best := best_measured_run(runs) or next(usable, None):
+    if best := best_run(runs) or next(usable, None):
         near = nearest_training_images(
             best.predictions(), index.labels, image_ids, confused, _NEIGHBOURS, features
         )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.audit.certification import LEVELS, certificate, seed_noise
+from study.audit.certification import LEVELS, certificate
+from study.comparison.two_runs import seed_noise
 from study.data.index import read_index
 from study.errors import StudyError
 from study.files import read_table, write_table, write_text
@@ -22,17 +23,14 @@ def main(arguments: argparse.Namespace) -> None:
         raise StudyError("every model is imported, so there is no training to repeat")
     labels = read_index(arguments.index).labels
     results = Path(arguments.summary).parent
-    summary = read_table(arguments.summary)
-    rows = []
+    summary, rows = read_table(arguments.summary), []
     for name in arguments.runs:
         run = Run.parse(name, results)
         again = results / "certify" / run.folder.relative_to(results / "runs")
-        found = certificate(run.folder, again, labels, seed_noise(summary, run.model))
-        rows.append(
-            {"combo": run.combo, "model": run.model, "seed": run.seed}
-            | found._asdict()
-            | {"changed": "; ".join(found.changed)}
-        )
+        of_model = summary[summary["model"] == run.model]
+        by_combo = [group.to_list() for _, group in of_model.groupby("combo")["test_accuracy"]]
+        found = certificate(run.folder, again, labels, seed_noise(by_combo))
+        rows.append(run.named | found._asdict() | {"changed": "; ".join(found.changed)})
         print(f"{found.level:4}  {run.name}: {LEVELS[found.level]}")
         if found.first_divergence:
             print(

@@ -45,7 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
         *(arguments.runs, index.labels, arguments.partitions),
         *(index.groups, external, index.left_out),
     )
-    tables = comparison_tables(study, outside, index, arguments.precision)
+    tables = comparison_tables(study, outside, index.classes, arguments.precision)
     for path in arguments.tables:
         write_table(path, tables[Path(path).stem], "%.6g")
     pairs = tables["comparisons"]
@@ -101,7 +101,7 @@ if __name__ == "__main__":
         required=True,
         nargs="+",
         help="tables to write, named comparisons, groups, power, variance, scaling, agreement, "
-        "shapley, calibration or roc, .csv",
+        "calibration or roc, .csv",
     )
     parser.add_argument("--page", required=True, help="page of comparisons to write, .html")
     parser.add_argument("--comparisons-figure", required=True, help="figure to write, .svg or .png")

@@ -35,14 +35,14 @@ def figure_of_maps(
 def main(arguments: argparse.Namespace) -> None:
     """Write the four figures."""
     metrics, title = read_json(arguments.metrics), arguments.title
-    diverged, record = metrics["status"] == "diverged", read_json(arguments.run)
-    kept_epoch = None if diverged else record["kept_epoch"]
+    record = read_json(arguments.run)
+    kept_epoch = None if record["status"] == "diverged" else record["kept_epoch"]
     if "imported" in record:
         curves = message_figure(f"{title}: its predictions were made elsewhere")
     else:
         curves = curves_figure(read_history(arguments.history), kept_epoch, title)
     save_figure(curves, arguments.curves)
-    if diverged:
+    if metrics["status"] == "diverged":
         for path in (arguments.confusion_matrix, arguments.mistakes, arguments.gradcam):
             save_figure(message_figure(f"{title}: the training diverged"), path)
         return

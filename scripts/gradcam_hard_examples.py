@@ -59,13 +59,13 @@ def chosen_run(runs: list[Run]) -> tuple[Run | None, str]:
     The first stands in where no run has validation images: test images choose nothing.
     """
     model = runs[0].model
-    if best := best_run(runs):
-        accuracy = best.metrics["val"][ACCURACY]
-        why = f"validation accuracy {accuracy:.1%}"
-        return best, f"{model}'s best run ({best.combo}, seed {best.seed}, {why})"
     usable, _ = finished(runs)
     if not usable:
         return None, model
+    if best := best_run(usable):
+        accuracy = best.metrics["val"][ACCURACY]
+        why = f"validation accuracy {accuracy:.1%}"
+        return best, f"{model}'s best run ({best.combo}, seed {best.seed}, {why})"
     first = usable[0]
     why = "no run has validation images to choose by"
     return first, f"{model}'s first run ({first.combo}, seed {first.seed}; {why})"

@@ -16,7 +16,7 @@ from study.runs.run import read_runs
 def main(arguments: argparse.Namespace) -> None:
     """Write the figure and the table of what it shows."""
     histories = [
-        run.history.assign(combo=run.combo, model=run.model, seed=run.seed)
+        run.history.assign(**run.named)
         for run in read_runs(arguments.runs)
         if run.model == arguments.model
     ]

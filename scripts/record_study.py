@@ -16,14 +16,10 @@ from study.runs.run import read_runs
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the record."""
-    config, listed = json.loads(arguments.config), read_runs(arguments.runs)
-    runs = (
-        ({"combo": run.combo, "model": run.model, "seed": run.seed}, run.record, run.metrics)
-        for run in listed
-    )
+    config, runs = json.loads(arguments.config), read_runs(arguments.runs)
     # By their paths in the project, also where a job reads copies of them that lie elsewhere.
     project = Path(arguments.runs).parents[1]
-    paths = [*map(Path, arguments.files), *files_of_runs(listed, config["figures"]["runs"])]
+    paths = [*map(Path, arguments.files), *files_of_runs(runs, config["figures"]["runs"])]
     files = {path.relative_to(project).as_posix(): file_digest(path) for path in paths}
     # Those of the large array and of its table are recorded where they were made.
     files |= {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.comparison.groups import group_row, recall_table
+from study.comparison.groups import group_rows, recall_table
 from study.data.names import EXTERNAL
 from study.files import read_table, write_table, write_text
 from study.job import run_script
@@ -19,8 +19,7 @@ from study.report.plots.costs import cost_figure, cost_table, resources_figure, 
 from study.report.plots.style import message_figure, save_figure
 from study.report.tables import html_page
 from study.runs.run import n_of, read_runs
-from study.runs.summary import summary_table
-from study.runs.tree import ResultsTree
+from study.runs.summary import multiply_adds_of, summary_table
 from study.wording import combos_and_models
 
 _GROUP = ["combo", "model"]
@@ -53,12 +52,8 @@ ends of the 95 % t-interval of the mean. summary_by_group.csv has all columns.""
 
 def group_table(summary: pd.DataFrame, compared: str) -> pd.DataFrame:
     """Return one row per combo and model: statistics over seeds, letters and intervals."""
-    rows = [
-        dict(zip(_GROUP, key, strict=True)) | group_row(group)
-        for key, group in summary.groupby(_GROUP, sort=False)
-    ]
     letters = read_table(compared)[_COMPARED]
-    return pd.DataFrame(rows).merge(letters, on=_GROUP, how="left")
+    return pd.DataFrame(group_rows(summary)).merge(letters, on=_GROUP, how="left")
 
 
 def draw(
@@ -87,10 +82,6 @@ def draw(
         save_figure(drawn, figure.with_name(f"{name}.svg"))
 
 
-def _multiply_adds(model: Path) -> int:
-    return read_table(model / "layers.csv", index_col="name").at["total", "multiply_adds"]
-
-
 def _with_external(shown: list[str], table: pd.DataFrame, *measures: str) -> list[str]:
     """Return the columns to show, with measures on a user's test images if there are any."""
     more = [name.replace("test_", f"{EXTERNAL}_", 1) for name in measures]
@@ -100,13 +91,9 @@ def _with_external(shown: list[str], table: pd.DataFrame, *measures: str) -> lis
 
 def main(arguments: argparse.Namespace) -> None:
     """Write groups, pages and figures; last the table of runs, which stands for the whole study."""
-    runs, models = read_runs(arguments.runs), ResultsTree(Path(arguments.runs).parent) / "models"
-    multiply_adds = {
-        run.model: run.record["multiply_adds"]
-        if "multiply_adds" in run.record
-        else _multiply_adds(models / run.model)
-        for run in {run.model: run for run in runs}.values()
-    }
+    runs = read_runs(arguments.runs)
+    one_of_each = {run.model: run for run in runs}
+    multiply_adds = {model: multiply_adds_of(run) for model, run in one_of_each.items()}
     summary = summary_table(runs, multiply_adds)
     groups = group_table(summary, arguments.compared)
     write_table(arguments.groups, groups, "%.6f")

@@ -144,11 +144,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--recipes", default="{}", help="its resolved recipes by model, as JSON (default: unknown)"
     )
-    # They follow from the configuration.
-    parser.add_argument("--partitions", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument(
         "--near-duplicates",
-        "--twins",
         required=True,
         help="table to write: accuracy without images that have a seen near-duplicate, .csv",
     )

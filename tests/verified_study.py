@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from study.audit.coverage import files_of_every_study, files_of_runs
 from study.audit.expected import Expected
 from study.audit.manifest import study_manifest
-from study.comparison.groups import group_row
+from study.comparison.groups import group_rows
 from study.data.blocks import write_in_blocks
 from study.data.corrected import corrected
 from study.data.corrections import Corrections, read_corrections
@@ -167,8 +167,7 @@ def finish(study: SimpleNamespace) -> None:
     runs = read_runs(tree.list_of_runs)
     summary = summary_table(runs, dict.fromkeys(config["models"], 1000))
     write_table(tree / "summary.csv", summary, "%.6f")
-    groups = summary.groupby(["combo", "model"], sort=False)
-    rows = [dict(zip(("combo", "model"), key)) | group_row(one) for key, one in groups]  # noqa: B905
+    rows = group_rows(summary)
     write_csv(tree / "summary_by_group.csv", rows[0], [row.values() for row in rows])
     for name in ("hard_examples.csv", "overview.rst", "hard_examples_top.csv"):
         (tree / name).write_text(name)
@@ -176,10 +175,8 @@ def finish(study: SimpleNamespace) -> None:
         write_csv(tree.comparison(name), ["name"], [[name]])
     files = [*files_of_every_study(tree, config), *files_of_runs(runs, False)]
     digests = {f"results/{path.relative_to(tree.folder)}": file_digest(path) for path in files}
-    named = ((dict(zip(("combo", "model", "seed"), run.key)), run) for run in runs)  # noqa: B905
-    described = ((name, run.record, run.metrics) for name, run in named)
     code = {"train.py": "c" * 16}
-    write_json(tree.study, study_manifest(config, described, digests, code, {}))
+    write_json(tree.study, study_manifest(config, runs, digests, code, {}))
 
 
 def change_json(path: Path, **values: Any) -> None:

@@ -28,7 +28,7 @@ COMBOS = [*PARTITIONS, *map("+".join, itertools.combinations(PARTITIONS, 2))][:2
 MODELS = [f"m{number}" for number in range(1, 6)]
 CLASSES = [f"class{number}" for number in range(10)]
 COMPARED = [
-    "comparisons", "groups", "power", "variance", "scaling", "agreement", "shapley", "calibration",
+    "comparisons", "groups", "power", "variance", "scaling", "agreement", "calibration",
 ]  # fmt: skip
 NETWORK = {"name": "timm/tf_efficientnet_lite0"}
 FORMS = 2  # distinct answers on each combo
@@ -134,8 +134,8 @@ def make_runs(
         for role in ("train", "val", "test")
     }
     record = {
-        "status": "ok", "recipe": {"batch_size": 128}, "n_train": len(roles["train"]),
-        "n_val": len(roles["val"]), "classes": CLASSES,
+        "status": "ok", "recipe": {"architecture": NETWORK, "batch_size": 128},
+        "n_train": len(roles["train"]), "n_val": len(roles["val"]), "classes": CLASSES,
         "parameters": 10**5, "epochs": 5, "kept_epoch": 5, "train_seconds": 60.0,
         "total_seconds": 70.0, "images_per_s": 1e4,
         "peak_memory_mb": 500.0, "device": "cpu", "precision": "fp32",

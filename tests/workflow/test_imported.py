@@ -1,5 +1,6 @@
 """A study of predictions that were made elsewhere alone: compared, judged, verified, bundled."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -85,6 +86,12 @@ def test_imported_models_are_compared_judge_what_they_may_and_run_again_when_the
 
 def test_a_file_that_is_missing_is_named_before_any_job(project):
     project.configure(project.study | {"models": MODELS, "overrides": {}})
-    refused = project.snakemake("--dry-run")
-    assert refused.returncode != 0
-    assert_one_clear_line(refused.stdout + refused.stderr, "clip", "preds/clip.csv")
+    for trained_here in (False, True):
+        if trained_here:  # by a recipe that had the name
+            for combo, seed in itertools.product(project.study["combos"], project.study["seeds"]):
+                folder = project.folder / f"results/runs/{combo}/clip/seed{seed}"
+                folder.mkdir(parents=True)
+                (folder / "run.json").write_text("{}")
+        refused = project.snakemake("--dry-run")
+        assert refused.returncode != 0
+        assert_one_clear_line(refused.stdout + refused.stderr, "clip", "preds/clip.csv")

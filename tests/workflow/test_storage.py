@@ -1,11 +1,11 @@
 """Pushing a study to a storage and pulling it elsewhere: S3 on loopback, and a folder."""
 
+import errno
 import logging
 import os
 import re
 import shutil
 import socket
-import stat
 import threading
 
 import pytest
@@ -15,7 +15,6 @@ from study.audit.storage import check_address, open_storage
 from study.errors import StudyError
 
 pytest.importorskip("snakemake_storage_plugin_s3")
-pytest.importorskip("snakemake_storage_plugin_fs")
 boto3 = pytest.importorskip("boto3")
 server = pytest.importorskip("moto.server")
 
@@ -56,8 +55,6 @@ def s3(endpoint, monkeypatch, tmp_path):
 
 @pytest.fixture
 def share(tmp_path):
-    if not shutil.which("rsync"):
-        pytest.skip("storage in a folder needs rsync, which is not installed")
     (tmp_path / "the share").mkdir()
     return tmp_path / "the share"
 
@@ -106,9 +103,8 @@ def test_what_cannot_be_pushed_is_said_before_anything_is_made(project, s3):
 
 
 def test_the_study_needs_no_plugin_and_a_push_says_which_it_needs(project, tmp_path, monkeypatch):
-    # Hides the packages of these names: what is no package is no plugin.
-    for name in ("s3", "fs"):
-        (tmp_path / f"snakemake_storage_plugin_{name}.py").touch()
+    # Hides the package of this name: what is no package is no plugin.
+    (tmp_path / "snakemake_storage_plugin_s3.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     storage = ("--config", "storage=s3://lab/study")
     assert "train " in project.succeeds(*DRY, *storage)
@@ -176,35 +172,30 @@ def test_a_push_deletes_nothing_in_the_bucket(here, s3):
     assert len(versions["Versions"]) == 2 and "DeleteMarkers" not in versions
 
 
-def test_a_push_that_fails_leaves_what_was_pushed_before(
-    finished, here, share, tmp_path, monkeypatch
-):
-    run_script("bundle.py", "--project", here, "--storage", f"fs://{share}")
-    before = (share / "study.tar.gz").read_bytes()
-    rsync = tmp_path / "bin/rsync"
-    rsync.parent.mkdir()
-    rsync.write_text(
-        '#!/bin/sh\nfor last; do :; done\necho half > "$last"\necho the line is cut\nexit 12\n'
-    )
-    rsync.chmod(rsync.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{rsync.parent}{os.pathsep}{os.environ['PATH']}")
-    push = ("push", "--config", f"storage=fs://{share}")
-    failed = finished.snakemake(*push)
-    assert failed.returncode != 0
-    text = failed.stdout + failed.stderr
-    assert "study.tar.gz: rsync failed: the line is cut" in text and "Traceback" not in text
+def test_a_push_that_fails_leaves_what_was_pushed_before(share, tmp_path, monkeypatch):
+    def stopped(read, written, _):
+        written.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (share / "study.tar.gz").write_bytes(b"before")
+    (tmp_path / "bundle").write_bytes(b"after")
+    monkeypatch.setattr(shutil, "copyfileobj", stopped)
+    with pytest.raises(OSError, match="No space left") as failed:
+        open_storage(f"fs://{share}").send(tmp_path / "bundle")
+    assert failed.value.filename == str(share / "study.tar.gz")
     assert [path.name for path in share.iterdir()] == ["study.tar.gz"]
-    assert (share / "study.tar.gz").read_bytes() == before
-    assert not list((finished.folder / "results/scratch").glob("bundle_*"))
+    assert (share / "study.tar.gz").read_bytes() == b"before"
 
 
-def test_a_folder_needs_rsync_and_is_never_made(tmp_path, monkeypatch, share):
+def test_a_folder_is_never_made_and_a_pipe_in_it_not_waited_for(share):
     with pytest.raises(StudyError, match="no such folder; mount the share, or make it: mkdir -p"):
         open_storage(f"fs://{share}/not mounted").check()
     assert list(share.iterdir()) == []
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(StudyError, match="needs the command rsync; apt install rsync"):
-        open_storage(f"fs://{share}").check()
+    os.mkfifo(share / "study.tar.gz")
+    storage = open_storage(f"fs://{share}")
+    for ask in (storage.insist_on_bundle, lambda: storage.send(share)):
+        with pytest.raises(StudyError, match="is no regular file; remove it, and push again"):
+            ask()
 
 
 def test_wrong_credentials_are_no_missing_bucket(here, s3, endpoint, monkeypatch):

@@ -1,5 +1,3 @@
-import subprocess
-
 from study.audit.coverage import RUN_FIGURES, RUN_FILES
 from study.audit.provenance import lock_digest
 from study.config.combos import chain_of
@@ -201,6 +199,7 @@ def shown_start_page(categories):
 
 def notify(outcome):
     """Tell the user's chat how a command ended, if it has an address; a failure changes nothing."""
-    if os.environ.get("STUDY_WEBHOOK"):
-        command = [sys.executable, SCRIPTS / "notify.py", "--outcome", outcome]
-        subprocess.run([*command, "--runs", "results/runs.csv"])
+    if url := os.environ.get("STUDY_WEBHOOK"):
+        from study.cli.notifications import tell
+
+        tell(url, outcome, "results/runs.csv")

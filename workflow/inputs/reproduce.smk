@@ -31,23 +31,24 @@ def reproduction_inputs(wildcards):
     return files
 
 
-def leak_files(pattern):
-    """Return an input function for the files from which the leak is measured."""
+def leak_splits(wildcards):
+    """Return the splits from which the leak is measured: the study's and those drawn afresh."""
+    require_reproduction()
+    return expand(
+        "results/splits/{partition}{suffix}/seed{seed}.csv",
+        partition=[REPRODUCED[name]["leak"]["partition"] for name in leaky_systems()],
+        suffix=["", AFRESH],
+        seed=SEEDS,
+    )
 
-    def files(wildcards):
-        require_reproduction()
-        return [
-            pattern.format(
-                place=place + suffix, model=REPRODUCED[name]["model"], seed=seed
-            )
-            for name, suffix, seed in itertools.product(
-                leaky_systems(), ("", AFRESH), SEEDS
-            )
-            for place in (
-                REPRODUCED[name]["leak"]["combos"]
-                if "{model}" in pattern
-                else [REPRODUCED[name]["leak"]["partition"]]
-            )
-        ]
 
-    return files
+def leak_predictions(wildcards):
+    """Return the predictions of the runs on these."""
+    require_reproduction()
+    return [
+        f"results/runs/{combo}{suffix}/{REPRODUCED[name]['model']}/seed{seed}/predictions.npz"
+        for name, suffix, seed in itertools.product(
+            leaky_systems(), ("", AFRESH), SEEDS
+        )
+        for combo in REPRODUCED[name]["leak"]["combos"]
+    ]

@@ -79,7 +79,6 @@ rule compare:
                 "variance",
                 "scaling",
                 "agreement",
-                "shapley",
                 "calibration",
                 "roc",
             ],

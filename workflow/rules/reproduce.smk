@@ -59,10 +59,8 @@ rule compare_published:
 rule measure_leak:
     input:
         index=INDEX,
-        splits=leak_files("results/splits/{place}/seed{seed}.csv"),
-        predictions=leak_files(
-            "results/runs/{place}/{model}/seed{seed}/predictions.npz"
-        ),
+        splits=leak_splits,
+        predictions=leak_predictions,
     output:
         table="results/leak.csv",
         page=report(

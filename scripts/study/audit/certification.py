@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from study.comparison import two_runs
 from study.comparison.two_runs import differing
 from study.files import read_csv, read_json
 from study.runs.predictions import load_predictions
@@ -36,15 +34,14 @@ class Certificate(NamedTuple):
 
     Attributes:
         level: a key of `LEVELS`, the best that holds.
-        first_divergence: where the two trainings first differ: "", "initial weights", "epoch 3" or,
-            of runs by earlier versions of the project, "not recorded".
+        first_divergence: where the two trainings first differ: "", "initial weights" or "epoch 3".
         n_images: in the data set.
         n_different: images of them for which the most probable class differs.
         largest_logit_difference: over all images and classes; NaN if a training diverged.
         test_accuracy: of the first training, on the run's own test split; NaN if it diverged or
             there are no such images.
         test_accuracy_again: of the second.
-        seed_noise: how far the accuracies of two seeds may differ, see `seed_noise`.
+        seed_noise: how far the accuracies of two seeds may differ.
         changed: what differs between the circumstances of the two, such as "versions.torch 2.11.0 →
             2.15.0".
     """
@@ -60,21 +57,6 @@ class Certificate(NamedTuple):
     changed: list[str]
 
 
-def seed_noise(summary: pd.DataFrame, model: str) -> float:
-    """Return how far the accuracies of two runs with different seeds may differ.
-
-    See `study.comparison.two_runs.seed_noise`; here over the combos of a model.
-
-    Args:
-        summary: columns combo, model, test_accuracy; one row per run.
-        model: whose runs.
-    """
-    own = summary[summary["model"] == model]
-    return two_runs.seed_noise(
-        [values.to_list() for _, values in own.groupby("combo")["test_accuracy"]]
-    )
-
-
 def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> Certificate:
     """Compare a run with the same run trained once more.
 
@@ -82,7 +64,7 @@ def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> C
         first: folder of the run: run.json, history.csv, predictions.npz.
         again: folder of the second training.
         labels: int, N.
-        noise: what `seed_noise` returned for the run's model.
+        noise: how far the accuracies of two seeds may differ, see `two_runs.seed_noise`.
     """
     records = [read_json(folder / "run.json") for folder in (first, again)]
     runs = [load_predictions(folder / "predictions.npz") for folder in (first, again)]
@@ -121,12 +103,9 @@ def certificate(first: Path, again: Path, labels: np.ndarray, noise: float) -> C
 
 def _first_divergence(first: Path, again: Path, records: list[dict[str, Any]]) -> str:
     chains = [
-        [row.get("chain") for row in read_csv(folder / "history.csv")] for folder in (first, again)
+        [row["chain"] for row in read_csv(folder / "history.csv")] for folder in (first, again)
     ]
-    starts = [record.get("initial_weights") for record in records]
-    if None in (*starts, *chains[0], *chains[1]):
-        return "not recorded"
-    if starts[0] != starts[1]:
+    if records[0]["initial_weights"] != records[1]["initial_weights"]:
         return "initial weights"
     for epoch, (one, other) in enumerate(zip(*chains, strict=False), 1):
         if one != other:

@@ -20,6 +20,7 @@ from study.audit.checks import Check, problems
 from study.audit.run_checks import Answer
 from study.audit.submission_files import check_files, check_runs
 from study.audit.verification import Verification
+from study.config.asked import what_is_asked
 from study.data.corrections import corrections_file
 from study.errors import StudyError, one_line
 from study.files import file_digest, read_json
@@ -128,20 +129,12 @@ def unreadable(name: str, problem: str) -> Submission:
 
 
 def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Check]:
+    """Yield the checks of what was not to be changed; whence images came is the student's own."""
+    found, asked = what_is_asked(theirs), what_is_asked(config)
     for key in _FIXED:
-        asked, found = config[key], theirs.get(key)
-        if key == "dataset":  # where it was taken from is the student's own matter
-            asked, found = (
-                f"{one['name']}{' with corrections' if one.get('corrections') else ''}"
-                for one in (asked, found)
-            )
-        if key == "near_duplicates":  # they are kept together if nothing is said
-            asked, found = ({"keep_together": True, **one} for one in (asked, found))
-        yield Check(
-            "the study is the one asked for",
-            key,
-            "" if found == asked else f"is {found}, asked was {asked}",
-        )
+        same = found.get(key) == asked[key]
+        problem = "" if same else f"is {found.get(key)}, asked was {asked[key]}"
+        yield Check("the study is the one asked for", key, problem)
 
 
 def _own_data(results: Path, data: Path, digest: Callable[[Path], str]) -> Iterator[Check]:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from study.runs.run import Run
+
 # What a run's record says that belongs into the study's: the rest is in the run's own folder.
 _OF_RUN = (
-    "status",
     "code",
     "device",
     "precision",
@@ -22,7 +23,7 @@ _DIFFERING = ("repository", "versions", "machine")
 
 def study_manifest(
     config: Mapping[str, Any],
-    runs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]],
+    runs: Iterable[Run],
     files: Mapping[str, str],
     code: Mapping[str, str],
     repository: Mapping[str, Any],
@@ -32,7 +33,7 @@ def study_manifest(
 
     Args:
         config: the whole configuration.
-        runs: of each run what it is called (combo, model, seed), its run.json and its metrics.json.
+        runs: of the study, measured.
         files: sha256 of the files that all runs share, by path relative to the project.
         code: digest of each entry script.
         repository: what is known of the copy of the project that writes this, see
@@ -46,18 +47,20 @@ def study_manifest(
     rows: list[dict[str, Any]] = []
     distinct: dict[str, list[Any]] = {key: [] for key in _DIFFERING}
     recipes: dict[str, Any] = {}
-    for name, record, metrics in runs:
-        row = {**name, **{key: record.get(key) for key in _OF_RUN}}
+    for run in runs:
+        record = run.record
+        row = run.named | {"status": "diverged" if run.diverged else record["status"]}
+        row |= {key: record.get(key) for key in _OF_RUN}
         row["sha256"] = {
             "weights": record["sha256"]["weights"],
-            "predictions": metrics["sha256"]["predictions"],
+            "predictions": run.metrics["sha256"]["predictions"],
         }
         for key in _DIFFERING:
             value = record.get(key)
             if value not in distinct[key]:
                 distinct[key].append(value)
             row[key] = distinct[key].index(value)
-        recipes.setdefault(name["model"], []).append(record["recipe"])
+        recipes.setdefault(run.model, []).append(record["recipe"])
         rows.append(row)
     return {
         "config": config,

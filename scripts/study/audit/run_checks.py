@@ -24,19 +24,19 @@ from study.audit.probe_checks import (
     features_record,
     recipe_differs,
 )
-from study.config.imports import imported_models, trains_network
+from study.config.imports import imported_models
 from study.config.probes import is_probe
 from study.config.recipes import complete_recipe, epochs_of, searches_rate
 from study.data.index import images_digest
 from study.data.pixel_statistics import with_normalization
 from study.data.splits import union
 from study.errors import StudyError
-from study.files import read_table, read_yaml
+from study.files import read_yaml
 from study.runs.history import read_history
 from study.runs.metrics import run_metrics
 from study.runs.predictions import Predictions, load_predictions
 from study.runs.run import ACCURACY, Run
-from study.runs.summary import run_row
+from study.runs.summary import multiply_adds_of, run_row
 from study.seeds import streams_of
 
 if TYPE_CHECKING:
@@ -111,12 +111,9 @@ class RunChecks:
 
     def summary_row(self, run: Run) -> dict[str, Any]:
         """Return what the summary must say of a run."""
-        if not trains_network(run.record["recipe"]):
-            return run_row(run) | {"multiply_adds": run.record["multiply_adds"]}
         if run.model not in self.multiply_adds:
-            path = self.tree / "models" / run.model / "layers.csv"
-            layers = opened(lambda path: read_table(path, index_col="name"), path)
-            self.multiply_adds[run.model] = int(layers.at["total", "multiply_adds"])
+            path = self.tree.layers(run.model)
+            self.multiply_adds[run.model] = opened(lambda _: multiply_adds_of(run), path)
         return run_row(run) | {"multiply_adds": self.multiply_adds[run.model]}
 
     def _recorded_otherwise(self, run: Run) -> str:
@@ -155,39 +152,39 @@ class RunChecks:
         """Return how what run.json says it was made from differs from what is there, or ""."""
         config, tree = self.expected.config, self.tree
         recipe = opened(read_yaml, tree.recipe(run.model))
-        below = {f"splits/{name}/seed{run.seed}.csv" for name in self.expected.splits_of(run)}
-        below.add(f"recipes/{run.model}.yaml")
+        parents = {tree.split(name, run.seed) for name in self.expected.splits_of(run)}
+        parents.add(tree.recipe(run.model))
         if is_probe(recipe):
             if problem := features_differ(run, tree, self.study.digest):
                 return problem
-            below.add(features_record(run))
-        searched, tuned = {}, None
+            parents.add(tree / features_record(run))
+        searches, tuned = set(), None
         if run.model in config["tune"]:
-            tuned = f"tune/{run.combo}/{run.model}/seed{run.seed}/best.yaml"
-            below.add(tuned)
+            tuned = tree.tuned(*run.key)
+            parents.add(tuned)
         if searches_rate(recipe):
-            searched = {
-                f"lr_find/{combo}/{run.model}/seed{run.seed}/suggestion.json"
-                for combo in config["combos"]
-            }
+            searches = {tree.rate_search(combo, run.model, run.seed) for combo in config["combos"]}
+        # What comes before it is another place, where the run was trained on a copy.
+        below = {
+            f"/results/{path.relative_to(tree.folder).as_posix()}": path
+            for path in (*parents, *searches)
+        }
         found, rate = set(), None
         for name, digest in run.record["parents"].items():
-            # What comes before it is another place, where the run was trained on a copy.
-            matches = [one for one in (*below, *searched) if f"/{name}".endswith(f"/results/{one}")]
-            if not matches:
+            path = next((below[end] for end in below if f"/{name}".endswith(end)), None)
+            if path is None:
                 return f"says that it was made from {name}, which is none of this run's"
-            path = tree / matches[0]
             if opened(self.study.digest, path) != digest:
                 return f"was made from another {path}"
-            found.add(matches[0])
-            rate = path if matches[0] in searched else rate
-        if missing := below - found:
+            found.add(path)
+            rate = path if path in searches else rate
+        if missing := parents - found:
             return f"does not say that it was made from {min(missing)}"
         if run.model in imported_models(config):
             return "" if run.record["recipe"] == recipe else "stands for another imported model"
         if is_probe(recipe):
             return recipe_differs(run, recipe)
-        complete = complete_recipe(tree.recipe(run.model), rate, tuned and tree / tuned)
+        complete = complete_recipe(tree.recipe(run.model), rate, tuned)
         complete = with_normalization(complete, self.images, train_ids)
         return "" if run.record["recipe"] == complete else "was trained by another recipe"
 
@@ -219,7 +216,7 @@ class RunChecks:
             judged |= predictions.trained_on_unknown  # of near-duplicates it is unknown too
             n, without = accuracy_without_near_duplicates(predictions, labels, test, judged)
             self.study.scores.append(
-                {"combo": run.combo, "model": run.model, "seed": run.seed}
+                run.named
                 | {"n_seen_near_duplicates": n, "accuracy_without": without}
                 | {"accuracy": measured[ACCURACY]}
             )
@@ -239,7 +236,7 @@ class RunChecks:
         problem = first_difference(
             record, {"epochs": n, "train_seconds": float(history["seconds"].sum())}
         )
-        may_be_short = recipe.get("patience") or run.diverged
+        may_be_short = recipe.get("patience") or record["status"] == "diverged"
         if history["epoch"].to_list() != list(range(1, n + 1)):
             problem = "epochs are not 1, 2, 3, …"
         elif n > wanted or (n < wanted and not may_be_short):

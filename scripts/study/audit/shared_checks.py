@@ -1,6 +1,6 @@
 """Whether what all runs of a study share is what its configuration and its images give."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,22 +9,20 @@ import numpy as np
 
 from study.audit.checks import TOLERANCE, Check, held, looked_at, opened
 from study.audit.expected import Expected
-from study.config.imports import imported_recipe, model_names
-from study.config.recipes import canonical, merged, searches_rate
+from study.config.asked import what_is_asked
+from study.config.imports import model_names
+from study.config.recipes import merged, searches_rate, without
 from study.data.corrected import corrected
 from study.data.corrections import read_corrections
 from study.data.index import Index, read_image_ids, read_index
 from study.data.names import OFFICIAL
 from study.data.near_duplicates import distances_of_pairs
 from study.data.partitions import partition_record
-from study.data.splits import index_of_splits, read_split
+from study.data.splits import labels_of_split, read_split
 from study.files import read_json, read_yaml, with_home
 from study.runs.run import Run, read_runs
 from study.runs.tree import ResultsTree
 
-# Where data lie and what computes is no part of what a study is.
-_NO_PART = ("storage", "device")
-_SOURCES = ("archive", "urls", "path", "test_path", "checksums", "corrections")
 # What a recipe writes for a normalisation that is found in its training images or its weights.
 _FOUND = ("data", "weights")
 
@@ -41,19 +39,10 @@ def other_configuration(
         asked: the configuration that is asked about.
         recipes: resolved ones of the models, as far as they are known.
     """
-    found = dict(record["config"])
-    for key in (key for key in asked if key not in _NO_PART):
-        mine, wanted = found.get(key), asked[key]
-        if key == "dataset":
-            mine, wanted = (
-                {**(one or {}), **dict.fromkeys(_SOURCES)}
-                | {"corrections": bool((one or {}).get("corrections"))}
-                for one in (mine, wanted)
-            )
-        if key == "models":  # where predictions lie is no part of a study
-            mine, wanted = map(_without_files, (mine or [], wanted))
-        if mine != wanted:
-            return f"{key} is {mine}, asked about is {wanted}"
+    found, wanted = what_is_asked(record["config"]), what_is_asked(asked)
+    for key in wanted:
+        if found.get(key) != wanted[key]:
+            return f"{key} is {found.get(key)}, asked about is {wanted[key]}"
     for model in model_names(asked):
         # What a search adds to the recipes of its runs is no part of the configuration.
         if model not in recipes or model in asked["tune"]:
@@ -61,22 +50,15 @@ def other_configuration(
         mine, wanted = dict(record["recipes"][model]), _without_weights(recipes[model])
         mine.pop("trained_weights", None)
         if searches_rate(wanted):
-            del mine["optimizer"], wanted["optimizer"]
+            mine.pop("optimizer", None)  # a probe and an imported model have none
+            del wanted["optimizer"]
         if wanted.get("normalize") in _FOUND:
-            del mine["normalize"], wanted["normalize"]
+            mine.pop("normalize", None)
+            del wanted["normalize"]
         if different := [key for key in {**wanted, **mine} if mine.get(key) != wanted.get(key)]:
             key = different[0]
             return f"{model} has {key} {mine.get(key)}, asked about is {wanted.get(key)}"
     return ""
-
-
-def _without_files(models: Sequence[str | Mapping[str, Any]]) -> list[Any]:
-    """Return what models a study asks for, of imported ones without where their files lie."""
-    recipes = {one["name"]: imported_recipe(one) for one in models if not isinstance(one, str)}
-    return [
-        f"{name} {canonical(recipes[name])}" if name in recipes else name
-        for name in model_names({"models": models})
-    ]
 
 
 def data_checks(
@@ -157,7 +139,7 @@ def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
             without_test = {**drawn, "test": drawn["test"][:0]}
             own = np.concatenate(list(drawn.values()))
             labelled = _equal_to(expected.index.labels[own], "has labels that nobody corrected so")
-            labels = partial(_labels, tree, own)
+            labels = partial(_labels, expected, own)
             yield looked_at("splits are those that are drawn", path, labels, labelled)
             for file, roles in (
                 (path, drawn),
@@ -170,20 +152,17 @@ def draw_checks(tree: ResultsTree, expected: Expected) -> Iterator[Check]:
         yield looked_at(kind, tree.common_test(seed), read_image_ids, union)
 
 
-def _labels(tree: ResultsTree, image_ids: np.ndarray, split: Path) -> np.ndarray:
+def _labels(expected: Expected, image_ids: np.ndarray, split: Path) -> np.ndarray:
     """Return the labels, int64, that a split has of images."""
-    return index_of_splits(tree.index, [split]).labels[image_ids]
+    return labels_of_split(expected.given.labels, split)[image_ids]
 
 
 def _without_weights(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recipe without the place of its trained weights, which results do not name."""
-    wanted = dict(recipe)
-    if "architecture" in wanted:
-        architecture = wanted["architecture"]
-        wanted["architecture"] = {
-            key: architecture[key] for key in architecture if key != "weights"
-        }
-    return wanted
+    known = dict(recipe)
+    if "architecture" in known:
+        known["architecture"] = without(known["architecture"], "weights")
+    return known
 
 
 def recipe_checks(tree: ResultsTree, config: Mapping[str, Any]) -> Iterator[Check]:

@@ -12,7 +12,8 @@ from study.audit import replaced
 from study.audit.clock import date_back, date_by_recipe
 from study.audit.provenance import machine, other_libraries
 from study.code import PROJECT
-from study.config.recipes import CONFIG, canonical
+from study.config.asked import what_is_asked
+from study.config.recipes import CONFIG
 from study.errors import StudyError
 from study.files import read_json, write_json
 from study.runs.tree import ResultsTree
@@ -20,10 +21,6 @@ from study.runs.tree import ResultsTree
 _TREE = ResultsTree(Path("results"))
 # With which configuration the last command made something here, finished or not.
 _STARTED = _TREE / "scratch" / "started.json"
-# Where a study is computed and kept, and where its images come from, which have digests.
-_CIRCUMSTANCES = {"storage", "device"}
-_PLACES = {"path", "test_path", "archive", "urls"}
-
 
 # Of Snakemake's, with which it runs no job and replaces nothing.
 _RUN_NOTHING = {"--lint", "--list-rules", "--list", "-l", "--list-target-rules", "--lt", "--unlock"}
@@ -128,20 +125,9 @@ def remember(config: Mapping[str, Any], configfiles: Sequence[str]) -> None:
 def _known_configfiles(config: Mapping[str, Any]) -> list[str] | None:
     """Return with which files results/ was made; None where it says none or the same by others."""
     record = _recorded(_STARTED) or _recorded(_TREE.study)
-    if "config" in record and _what_it_asks(record["config"]) == _what_it_asks(config):
+    if "config" in record and what_is_asked(record["config"]) == what_is_asked(config):
         return None
     return record.get("configfiles")
-
-
-def _what_it_asks(config: Mapping[str, Any]) -> str:
-    return canonical(asked_of(config, config.keys() - _CIRCUMSTANCES))
-
-
-def asked_of(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """Return what a configuration says under some keys, except where its images come from."""
-    asked = {key: config.get(key) for key in keys}
-    dataset = {key: value for key, value in config["dataset"].items() if key not in _PLACES}
-    return asked | {"dataset": dataset}
 
 
 def _recorded(path: Path) -> dict[str, Any]:

@@ -1,9 +1,4 @@
-"""A bundled study in an S3 bucket or in a shared folder, by Snakemake's storage plugins.
-
-The plugins' objects are asked directly and are no inputs or outputs of rules. Snakemake removes a
-job's outputs before the job runs and after it has failed. That would delete what was pushed the
-last time, and the S3 plugin would then delete the empty bucket.
-"""
+"""A bundled study in an S3 bucket or in a shared folder."""
 
 import contextlib
 import logging
@@ -45,30 +40,22 @@ class Storage(ABC):
     """
 
     bundle: str
-    # What the plugin raises where something is wrong with the storage and not with the code.
-    _failures: tuple[type[Exception], ...]
 
     @abstractmethod
     def check(self) -> None:
-        """Insist on a bucket or folder that is there, which the plugin by itself would make.
+        """Insist on a bucket or folder that is there.
 
         Raises:
-            StudyError: it is not there, or cannot be reached, or not with these credentials, or a
-                command is missing.
+            StudyError: it is not there, or cannot be reached, or not with these credentials.
         """
 
+    @abstractmethod
     def insist_on_bundle(self) -> None:
         """Insist on a bundle there.
 
         Raises:
             StudyError: there is none, or what `check` raises.
         """
-        self.check()
-        with self._in_one_line():
-            if not self._stored().exists():
-                raise StudyError(
-                    f"{self.bundle}: nothing is there; `snakemake push` puts a finished study there"
-                )
 
     @abstractmethod
     def send(self, path: Path) -> None:
@@ -76,49 +63,45 @@ class Storage(ABC):
 
         Raises:
             StudyError: it is refused, or what `check` raises.
+            OSError: a folder cannot be written, or has no room.
         """
 
+    @abstractmethod
     def fetch(self, path: Path) -> None:
         """Write the bundle to a file.
 
         Raises:
             StudyError: it did not arrive, or what `insist_on_bundle` raises.
+            OSError: a folder cannot be read, or there is no room here.
         """
-        self.insist_on_bundle()
-        with self._in_one_line():
-            self._stored(path).retrieve_object()
 
-    @abstractmethod
-    def _stored(self, path: Path | None = None) -> Any:
-        """Return the plugin's object of the bundle, with a local file as its copy."""
-
-    @abstractmethod
-    def _explain(self, error: Exception) -> str: ...
-
-    @contextlib.contextmanager
-    def _in_one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except self._failures as error:
-            raise StudyError(f"{self.bundle}: {self._explain(error)}") from error
+    def _nothing_there(self) -> StudyError:
+        return StudyError(
+            f"{self.bundle}: nothing is there; `snakemake push` puts a finished study there"
+        )
 
 
 class S3Storage(Storage):
-    """A folder of an S3 bucket.
+    """A folder of an S3 bucket, by Snakemake's storage plugin.
 
     Credentials, endpoint and region come from where the plugin reads them:
         SNAKEMAKE_STORAGE_S3_ACCESS_KEY, …_SECRET_KEY, …_ENDPOINT_URL
     and …_REGION, or AWS's own environment variables and files.
+
+    The plugin's objects are asked directly and are no inputs or outputs of rules. Snakemake removes
+    a job's outputs before the job runs and after it has failed. That would delete what was pushed
+    the last time, and the plugin would then delete the empty bucket.
     """
 
     def __init__(self, address: str):
         self.bundle = f"{address.rstrip('/')}/{BUNDLE}"
-        plugin = _plugin("s3", self.bundle)
+        plugin = _s3_plugin(self.bundle)
         import boto3
         from boto3.exceptions import Boto3Error
         from botocore import config, exceptions, session
         from snakemake_interface_common.exceptions import WorkflowError
 
+        # What is raised where something is wrong with the storage and not with the code.
         self._failures = (
             exceptions.BotoCoreError, exceptions.ClientError, Boto3Error, WorkflowError, ValueError,
         )  # fmt: skip
@@ -129,13 +112,20 @@ class S3Storage(Storage):
         )
         boto3.setup_default_session(botocore_session=patience)
         with self._in_one_line():
-            self._provider = _provider(plugin, retries=_RETRIES)
+            self._provider = _provider(plugin)
         self._client = self._provider.s3c.meta.client
 
     def check(self) -> None:
-        """Insist on a bucket that answers to these credentials."""
+        """Insist on a bucket that answers to these credentials; the plugin would make one."""
         with self._in_one_line():
             self._client.head_bucket(Bucket=self._stored().bucket)
+
+    def insist_on_bundle(self) -> None:
+        """Insist on a bundle in the bucket."""
+        self.check()
+        with self._in_one_line():
+            if not self._stored().exists():
+                raise self._nothing_there()
 
     def send(self, path: Path) -> None:
         """Store a file as the bundle; S3 shows it when it is whole."""
@@ -143,10 +133,24 @@ class S3Storage(Storage):
         with self._in_one_line():
             self._stored(path).store_object()
 
+    def fetch(self, path: Path) -> None:
+        """Write the bundle to a file."""
+        self.insist_on_bundle()
+        with self._in_one_line():
+            self._stored(path).retrieve_object()
+
     def _stored(self, path: Path | None = None) -> Any:
+        """Return the plugin's object of the bundle, with a local file as its copy."""
         stored = self._provider.object(self.bundle)
         stored.set_local_path(path and path.absolute())
         return stored
+
+    @contextlib.contextmanager
+    def _in_one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            raise StudyError(f"{self.bundle}: {self._explain(error)}") from error
 
     def _explain(self, error: Exception) -> str:
         response = getattr(error, "response", None) or {}
@@ -165,77 +169,72 @@ class S3Storage(Storage):
 
 
 class FolderStorage(Storage):
-    """A folder of another file system, such as a share. The plugin copies by rsync."""
+    """A folder of another file system, such as a share."""
 
     def __init__(self, address: str):
-        self._folder = Path(address.removeprefix("fs://"))
-        self.bundle = str(self._folder / BUNDLE)
-        self._provider = _provider(_plugin("fs", self.bundle))
-        from snakemake_interface_common.exceptions import WorkflowError
-
-        self._failures = (WorkflowError,)
+        self._path = Path(address.removeprefix("fs://"), BUNDLE)
+        self.bundle = str(self._path)
 
     def check(self) -> None:
-        """Insist on the folder and on rsync."""
-        if not shutil.which("rsync"):
+        """Insist on the folder, and that no pipe lies there, which would be waited for without end.
+
+        A folder that is made where a share is not mounted would hide the mistake.
+        """
+        folder = self._path.parent
+        if not folder.is_dir():
             raise StudyError(
-                f"{self.bundle}: storage in a folder needs the command rsync; apt install rsync, "
-                "or with your system's package manager"
+                f"{folder}: no such folder; mount the share, or make it: mkdir -p "
+                f"{shlex.quote(str(folder))}"
             )
-        # One that is made in place of a share that is not mounted would hide the mistake.
-        if not self._folder.is_dir():
-            raise StudyError(
-                f"{self._folder}: no such folder; mount the share, or make it: mkdir -p "
-                f"{shlex.quote(str(self._folder))}"
-            )
+        if self._path.exists() and not self._path.is_file():
+            raise StudyError(f"{self.bundle}: is no regular file; remove it, and push again")
 
     def insist_on_bundle(self) -> None:
-        """Insist on a bundle there that is a file: a pipe would be waited for without end."""
-        super().insist_on_bundle()
-        if not Path(self.bundle).is_file():
-            raise StudyError(f"{self.bundle}: is no regular file; remove it, and push again")
+        """Insist on a bundle in the folder."""
+        self.check()
+        if not self._path.exists():
+            raise self._nothing_there()
 
     def send(self, path: Path) -> None:
         """Store a file as the bundle, under another name until it is whole."""
         self.check()
-        with atomic_path(self.bundle) as temporary, self._in_one_line():
-            self._stored(path, temporary).store_object()
+        with atomic_path(self._path) as temporary:
+            _copy(path, temporary)
 
-    def _stored(self, path: Path | None = None, place: Path | None = None) -> Any:
-        stored = self._provider.object(str(place or self.bundle))
-        stored.set_local_path(path and path.absolute())
-        return stored
-
-    def _explain(self, error: Exception) -> str:
-        return f"rsync failed: {one_line(error)}"
+    def fetch(self, path: Path) -> None:
+        """Write the bundle to a file."""
+        self.insist_on_bundle()
+        _copy(self._path, path)
 
 
-def _plugin(scheme: str, bundle: str) -> Any:
-    """Return the storage plugin of a scheme."""
+def _copy(source: Path, target: Path) -> None:
+    # Errors of shutil.copyfile name the source where the target has no room.
+    with source.open("rb") as read, target.open("wb") as written:
+        shutil.copyfileobj(read, written, 1 << 20)
+
+
+def _s3_plugin(bundle: str) -> Any:
+    """Return Snakemake's storage plugin for S3."""
     try:
         from snakemake_interface_storage_plugins.registry import StoragePluginRegistry
 
-        installed = StoragePluginRegistry().plugins
-    except ImportError:
-        installed = {}
-    if scheme not in installed:
-        package = f"snakemake-storage-plugin-{scheme}"
-        raise StudyError(f"{bundle}: needs {package}; python -m pip install {package}")
-    return installed[scheme]
+        return StoragePluginRegistry().plugins["s3"]
+    except (ImportError, KeyError) as error:
+        package = "snakemake-storage-plugin-s3"
+        raise StudyError(f"{bundle}: needs {package}; python -m pip install {package}") from error
 
 
-def _provider(plugin: Any, **settings: Any) -> Any:
-    """Return a plugin's provider with the settings that the environment has for it."""
+def _provider(plugin: Any) -> Any:
+    """Return the plugin's provider with the settings that the environment has for it."""
     variables = {
         info["name"]: info["env_var"] for info in plugin.get_settings_info() if info["env_var"]
     }
-    settings |= {
+    settings = {"retries": _RETRIES} | {
         name: os.environ[variable] for name, variable in variables.items() if variable in os.environ
     }
     return plugin.storage_provider(
-        local_prefix=Path(
-            tempfile.gettempdir()
-        ),  # nothing is written there: each object is told its local file
+        # Nothing is written there: each object is told its local file.
+        local_prefix=Path(tempfile.gettempdir()),
         logger=logging.getLogger(__name__),
-        settings=plugin.settings_cls(**settings) if plugin.has_settings_cls() else None,
+        settings=plugin.settings_cls(**settings),
     )

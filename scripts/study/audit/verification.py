@@ -36,7 +36,7 @@ from study.audit.shared_checks import (
     draw_checks,
     recipe_checks,
 )
-from study.comparison.groups import group_row
+from study.comparison.groups import group_rows
 from study.data.corrections import read_corrections
 from study.data.index import read_duplicates, read_index
 from study.files import file_digest, read_json, read_table
@@ -112,7 +112,7 @@ class Verification:
     def _file_checks(self, record: Mapping[str, Any], expected: Expected) -> Iterator[Check]:
         results, study = self.tree.folder, self.tree.study
         self.not_covered = not_covered(results, record["files"])
-        figures = expected.config.get("figures", {}).get("runs", True)
+        figures = expected.config["figures"]["runs"]
         needed = files_of_runs(expected.runs(results), figures)
         needed += files_of_every_study(self.tree, expected.config)
         names = [f"results/{path.relative_to(results).as_posix()}" for path in needed]
@@ -162,10 +162,7 @@ class Verification:
         table = pd.DataFrame(
             [dict(zip(("combo", "model"), key, strict=False)) | row for key, row in rows.items()]
         )
-        again = [
-            {"combo": combo, "model": model} | group_row(group)
-            for (combo, model), group in table.groupby(["combo", "model"], sort=False)
-        ]
+        again = group_rows(table)
         found = opened(read_table, path).to_dict("records")
         problem = "" if len(found) == len(again) else "does not have a row for each group"
         for row, one in zip(found, again, strict=False):
@@ -185,10 +182,7 @@ class Verification:
 
     def _record_checks(self, record: Mapping[str, Any], runs: list[Run]) -> Iterator[Check]:
         """Check that the record's rows are what the files of the runs say."""
-        named = ((dict(zip(("combo", "model", "seed"), run.key, strict=True)), run) for run in runs)
-        again = study_manifest(
-            record["config"], ((name, run.record, run.metrics) for name, run in named), {}, {}, {}
-        )
+        again = study_manifest(record["config"], runs, {}, {}, {})
         study, kind = self.tree.study, "the record follows from the runs"
         different = [key for key in _OF_RUNS if record[key] != again[key]]
         problem = f"{different[0]} differ from those of the runs" if different else ""

@@ -3,9 +3,8 @@
 import os
 from typing import Any
 
-from study.audit.start import asked_of
 from study.cli.project import Project
-from study.config.recipes import canonical
+from study.config.asked import what_is_asked
 from study.files import read_json
 from study.runs.outdated import recipe_changes
 from study.runs.run import Run, read_runs, runs_on_disk
@@ -52,8 +51,8 @@ def _note_on_images(tree: ResultsTree, project: Project) -> str | None:
     made = read_json(tree.study).get("config") if tree.study.is_file() else None
     if made is None:
         return None
-    before, now = (asked_of(config, _OF_IMAGES) for config in (made, project.config))
-    changed = [key for key in _OF_IMAGES if canonical(before[key]) != canonical(now[key])]
+    before, now = what_is_asked(made), what_is_asked(project.config)
+    changed = [key for key in _OF_IMAGES if before.get(key) != now[key]]
     if not changed:
         return None
     return (

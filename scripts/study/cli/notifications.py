@@ -1,5 +1,6 @@
 """A message about a study, for people who do not watch it."""
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -47,3 +48,19 @@ def post(url: str, text: str) -> None:
             f"STUDY_WEBHOOK refused the message (HTTP {answer.status_code}); "
             "check the address, or ask its owner"
         )
+
+
+def tell(url: str, outcome: str, runs: str | Path) -> None:
+    """Tell a chat how a command ended; what goes wrong is one line on stderr and no error.
+
+    Args:
+        url: of its webhook.
+        outcome: such as "finished" or "failed".
+        runs: see `how_it_stands`.
+    """
+    try:
+        post(url, f"{Path.cwd().name}: {outcome}. {how_it_stands(runs)}")
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:  # the study has ended as it has; the text may hold the address
+        print(f"error: STUDY_WEBHOOK was not told ({type(error).__name__})", file=sys.stderr)

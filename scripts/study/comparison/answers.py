@@ -280,13 +280,8 @@ class Study:
 
     def accuracies(self, combos: Sequence[str], model: str) -> np.ndarray:
         """Return accuracies, float C×S; NaN where a run is missing."""
-        by_combo = [self.group(combo, model) for combo in combos]
-        return np.array(
-            [
-                [by_seed[s].accuracy if s in by_seed else np.nan for s in self.seeds]
-                for by_seed in by_combo
-            ]
-        )
+        means, missing = self.means("accuracy"), np.full(len(self.seeds), np.nan)
+        return np.array([means.get((combo, model), missing) for combo in combos])
 
     def families(self) -> list[Family]:
         """Return the families in which something can be compared."""

@@ -17,7 +17,6 @@ from study.comparison.difference import difference_row
 from study.data.index import Index, read_image_ids
 from study.data.names import OFFICIAL
 from study.runs.run import Run
-from study.runs.tree import ResultsTree
 
 # What all combos and models together are called.
 ALL = "all"
@@ -91,7 +90,7 @@ def _tested(run: Run) -> np.ndarray:
     """Return the images that a run is compared by, int64: the common test, or its own."""
     if run.combo == OFFICIAL:
         return np.flatnonzero(run.predictions().has_role("test"))
-    return read_image_ids(ResultsTree(run.folder.parents[3]).common_test(run.seed))
+    return read_image_ids(run.tree.common_test(run.seed))
 
 
 def _rows(

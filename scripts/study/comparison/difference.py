@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtr
 
-from study.comparison.intervals import mcnemar_p_value, t_half_width, t_interval, t_p_value
+from study.comparison.intervals import mcnemar_p_value, t_interval, t_p_value
 from study.comparison.spread import ENOUGH_SEEDS, UNKNOWN, Spread, safely_summed
 from study.runs.clusters import jackknife_factors
 
@@ -162,7 +162,7 @@ def wider(total: Spread, least: Spread) -> Spread:
 
     Few degrees of freedom may show by luck less variance than the test images alone cause.
     """
-    return max(total, least, key=lambda part: t_half_width(math.sqrt(part.variance), part.freedom))
+    return max(total, least, key=lambda part: part.half_width)
 
 
 def difference_row(
@@ -224,8 +224,7 @@ def _relative_to_seeds(found: Difference) -> float:
 
 
 def _ends(name: str, value: float, part: Spread) -> dict[str, float]:
-    half = t_half_width(math.sqrt(part.variance), part.freedom)
-    return {f"{name}low": value - half, f"{name}high": value + half}
+    return {f"{name}low": value - part.half_width, f"{name}high": value + part.half_width}
 
 
 def _method(found: Difference, main: Spread, n_seeds: int) -> str:

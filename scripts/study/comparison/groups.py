@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,15 +43,28 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
         most = math.inf if metric.startswith(("nll", "brier")) else 1.0
         low, high = interval.low, interval.high
-        counts = ok.get(_SHARES.get(metric), pd.Series())
-        once = official or metric == _EXTERNAL  # all seeds test the same images
-        if interval.n > 1 and (n := counts.max() if once else counts.sum()):
+        if interval.n > 1 and _SHARES.get(metric) in ok:
+            counts = ok[_SHARES[metric]]
+            once = official or metric == _EXTERNAL  # all seeds test the same images
+            n = counts.max() if once else counts.sum()
             least_low, least_high = wilson_interval(interval.mean, n, NORMAL)
             low, high = min(low, least_low), max(high, least_high)
         ends = {"low": np.clip(low, 0, most), "high": np.clip(high, 0, most)}
         numbers = {"mean": interval.mean, "sd": interval.sd} | ends
         row |= {f"{metric}_{part}": number for part, number in numbers.items()}
     return row
+
+
+def group_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return `combo`, `model` and `group_row` of each group, in the order of the runs.
+
+    Args:
+        summary: one row per run.
+    """
+    return [
+        {"combo": combo, "model": model} | group_row(group)
+        for (combo, model), group in summary.groupby(["combo", "model"], sort=False)
+    ]
 
 
 def recall_table(summary: pd.DataFrame) -> pd.DataFrame:

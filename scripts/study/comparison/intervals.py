@@ -20,7 +20,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+def t_interval(values: Sequence[float]) -> Interval:
     """Return mean ± t·sd/√n over `values` (sd and t with n - 1 degrees of freedom).
 
     With one value the spread is unknown: sd and both ends are NaN; without any the mean is NaN too.
@@ -31,7 +31,7 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
     if n < 2:
         return Interval(mean, math.nan, n, math.nan, math.nan)
     sd = float(array.std(ddof=1))
-    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * sd / math.sqrt(n)
+    half = t_half_width(sd / math.sqrt(n), n - 1)
     return Interval(mean, sd, n, mean - half, mean + half)
 
 
@@ -71,10 +71,10 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def percentile_interval(draws: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the middle part of bootstrap draws; NaN without any."""
+def percentile_interval(draws: np.ndarray) -> tuple[float, float]:
+    """Return the middle 95 % of bootstrap draws; NaN without any."""
     known = draws[~np.isnan(draws)]
     if len(known) == 0:
         return math.nan, math.nan
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)

@@ -25,7 +25,7 @@ class OurFigures(NamedTuple):
     seeds: Sequence[int]
 
     def runs(self, model: str, combo: str) -> list[Run]:
-        """Return the measured runs that did not diverge."""
+        """Return the measured runs that have a model."""
         if model not in self.models:
             return []
         runs = [run_of(self.tree.folder, combo, model, seed) for seed in self.seeds]
@@ -38,14 +38,13 @@ class OurFigures(NamedTuple):
         """
         measure = claim["measure"]
         if measure in ("parameters", "receptive_field"):
-            path = self.tree / "models" / model / "layers.csv"
+            path = self.tree.layers(model)
             if not path.exists():
                 return [], {}
             column = read_table(path)[measure]
             return [float(column.iloc[-1] if measure == "parameters" else column.max())], {}
         if measure == "lr_suggestion":
-            search = self.tree / "lr_find" / claim["combo"] / model / f"seed{self.seeds[0]}"
-            path = search / "suggestion.json"
+            path = self.tree.rate_search(claim["combo"], model, self.seeds[0])
             return [read_json(path)["suggestions"]["steepest"]] if path.exists() else [], {}
         figures = {run: _figure(run, claim) for run in self.runs(model, claim["combo"])}
         records = [run.record for run, value in figures.items() if value is not None]

@@ -18,18 +18,17 @@ _FEW_DEGREES = 3
 
 
 @functools.lru_cache(maxsize=4096)
-def detectable_errors(freedom: float, level: float, power: float = POWER) -> float:
-    """Return how many standard errors a difference must be to be found with this probability.
+def detectable_errors(freedom: float, level: float) -> float:
+    """Return how many standard errors a difference must be to be found in four of five cases.
 
     That is the noncentrality of Student's t at which a two-sided test finds it.
 
     Args:
         freedom: of the standard error.
         level: of the test, such as 5 % over the number of pairs.
-        power: in how many of all cases it is to be found.
     """
     critical = -stdtrit(freedom, level / 2)
-    return float(nctdtrinc(freedom, 1 - power, critical))
+    return float(nctdtrinc(freedom, 1 - POWER, critical))
 
 
 def detectable(error: float, freedom: float, n_pairs: int) -> tuple[float, float, float]:
@@ -69,8 +68,8 @@ def seeds_needed(
         half_width: wanted, in the measure's unit, above 0.
 
     Returns:
-        NaN where the noise is unknown or has fewer than 3 degrees of freedom; infinity where no
-        number of seeds suffices.
+        NaN where the noise is unknown or has fewer than 3 degrees of freedom; infinity where
+        10,000 seeds do not suffice.
     """
     if not freedom or n_seeds < 2 or math.isnan(seed_sd):
         return math.nan
@@ -92,7 +91,7 @@ def seeds_needed(
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if suffice(middle) else (middle, high)
-    return float(min(high, _MOST))
+    return float(high) if high <= _MOST else math.inf
 
 
 def power_row(pairs: pd.DataFrame, n_pairs: int, precision: float | None = None) -> dict[str, Any]:

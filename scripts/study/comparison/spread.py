@@ -30,6 +30,11 @@ class Spread(NamedTuple):
     def __bool__(self) -> bool:
         return self.freedom > 0
 
+    @property
+    def half_width(self) -> float:
+        """Half the width of the 95 % interval of an estimate with this variance."""
+        return t_half_width(math.sqrt(self.variance), self.freedom)
+
 
 UNKNOWN = Spread(math.nan, 0)
 

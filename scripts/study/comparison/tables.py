@@ -17,10 +17,8 @@ from study.comparison.pairs import compare, letters, with_verdicts
 from study.comparison.power import power_row
 from study.comparison.roc import roc_table
 from study.comparison.scaling import scaling_table
-from study.comparison.shapley import shapley_table
 from study.comparison.spread import Spread
 from study.comparison.variance import variance_table
-from study.data.index import Index
 from study.data.names import EXTERNAL
 from study.runs.metrics import NORMAL, wilson_interval
 
@@ -49,14 +47,14 @@ _POWER_COLUMNS = [
 
 
 def comparison_tables(
-    study: Study, outside: Study | None, index: Index, precision: float
+    study: Study, outside: Study | None, classes: Sequence[str], precision: float
 ) -> dict[str, pd.DataFrame]:
     """Return all tables that compare a study's runs, by name.
 
     Args:
         study: the runs.
         outside: the same on images that are in no combo, if there are such.
-        index: of all images.
+        classes: names in label order.
         precision: half-width of a difference's 95 % interval to plan for, a share of 1.
     """
     pairs, groups, power = comparisons(study, precision)
@@ -72,9 +70,8 @@ def comparison_tables(
         "variance": variance_table(study),
         "scaling": scaling_table(study),
         "agreement": agreement_table(study),
-        "shapley": shapley_table(study, index.labels, index.classes),
         "calibration": calibration_table(study),
-        "roc": roc_table(study, index.classes),
+        "roc": roc_table(study, classes),
     }
 
 
@@ -175,7 +172,7 @@ def _accuracy_of_group(study: Study, combo: str, model: str) -> dict[str, Any]:
     low, high = _wilson(found.value, images, images.once, n_images)
     n_tests = n_images if found.least == images.once else sum(map(len, right))
     least_low, least_high = _wilson(found.value, images, found.least, n_tests)
-    halves = [_half(wider(found.new_images, images.once)), _half(images.once)]
+    halves = [wider(found.new_images, images.once).half_width, images.once.half_width]
     beside = math.sqrt(max(halves[0] ** 2 - halves[1] ** 2, 0))
     ends = {
         "seeds_low": min(seeds.low, least_low) if seeds.n > 1 else math.nan,
@@ -193,10 +190,6 @@ def _wilson(p: float, images: Images, spread: Spread, most: int) -> tuple[float,
     """Return Wilson's interval of as many images as say as much as those that were tested."""
     n = min(p * (1 - p) / spread.variance, most) if spread.variance else spread.freedom + 1
     return wilson_interval(p, n, NORMAL if images.single else t_half_width(1, spread.freedom))
-
-
-def _half(spread: Spread) -> float:
-    return t_half_width(math.sqrt(spread.variance), spread.freedom)
 
 
 def calibration_table(study: Study) -> pd.DataFrame:

@@ -36,11 +36,11 @@ def variance_components(
     from the same weights. The component of seeds is what another seed changes in one run, the mean
     of the variances over seeds. It holds what all partitions have in common. It also holds the
     component of the finite test, because each seed is tested on other images. Partitions are tested
-    against the residual.
+    against the residual. Where they differ in size, that is part of what is tested.
 
     Args:
-        accuracies: float, P×S; of runs that were trained on one of P partitions of equal size with
-            S seeds, on the common test. NaN for a missing run.
+        accuracies: float, P×S; of runs that were trained on one of P partitions with S seeds, on
+            the common test. NaN for a missing run.
         n_test: images in a common test.
         unseen: for each partition bool, S×n; right answers on images that no run on that partition
             has seen, or an empty array.

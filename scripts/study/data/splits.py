@@ -268,10 +268,17 @@ def index_of_splits(index: str | Path, splits: Iterable[str | Path]) -> Index:
     """
     table = read_index(index)
     for path in splits:
-        for row in csv_rows(path):
-            if row.get("label"):
-                table.labels[int(row["image_id"])] = int(row["label"])
+        table = table._replace(labels=labels_of_split(table.labels, path))
     return table
+
+
+def labels_of_split(labels: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return labels, int64 N, with those in their places that people corrected in a split."""
+    changed = labels.copy()
+    for row in csv_rows(path):
+        if row.get("label"):
+            changed[int(row["image_id"])] = int(row["label"])
+    return changed
 
 
 def read_split(path: str | Path) -> dict[str, np.ndarray]:

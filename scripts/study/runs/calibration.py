@@ -52,14 +52,14 @@ def reliability(
         )
 
 
-def equal_width_edges(bins: int = _BINS) -> np.ndarray:
-    """Return the ends of bins of equal width from 0 to 1."""
-    return np.linspace(0, 1, bins + 1)
+def equal_width_edges() -> np.ndarray:
+    """Return the ends of 15 bins of equal width from 0 to 1."""
+    return np.linspace(0, 1, _BINS + 1)
 
 
-def adaptive_edges(confidence: np.ndarray, bins: int = _BINS) -> np.ndarray:
-    """Return the ends of bins that hold equally many images, as far as ties allow."""
-    inner = np.quantile(confidence, np.linspace(0, 1, bins + 1)[1:-1])
+def adaptive_edges(confidence: np.ndarray) -> np.ndarray:
+    """Return the ends of 15 bins that hold equally many images, as far as ties allow."""
+    inner = np.quantile(confidence, equal_width_edges()[1:-1])
     return np.concatenate([[0.0], inner, [1.0]])
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from study.config.recipes import flat, merged, searches_rate, without
 from study.files import file_digest, read_yaml
 from study.runs.run import Run
-from study.runs.tree import ResultsTree
 from study.wording import counted
 
 
@@ -19,7 +18,7 @@ def why_outdated(run: Run, recipe: Mapping[str, Any] | None = None) -> str:
         run: a trained one.
         recipe: that the configuration has for its model. Default: the one in results/recipes/.
     """
-    tree = ResultsTree(run.folder.parents[3])
+    tree = run.tree
     path = tree.recipe(run.model)
     if recipe is None and path.is_file():
         recipe = read_yaml(path)
@@ -49,9 +48,10 @@ def recipe_changes(record: Mapping[str, Any], recipe: Mapping[str, Any]) -> list
     if elsewhere and "trained_weights" in trained:
         planned = {**planned, "trained_weights": trained["trained_weights"]}
         planned["architecture"] = without(planned["architecture"], "weights")
-    if isinstance(planned.get("normalize"), str):
-        planned = {**planned, "normalize": trained.get("normalize")}
-    if searches_rate(planned):
+    # A probe and an imported model, which the run may be of, have neither.
+    if isinstance(planned.get("normalize"), str) and "normalize" in trained:
+        planned = {**planned, "normalize": trained["normalize"]}
+    if searches_rate(planned) and "optimizer" in trained:
         planned = merged(planned, {"optimizer": {"lr": trained["optimizer"]["lr"]}})
     before, now = flat(trained), flat(planned)
     return [

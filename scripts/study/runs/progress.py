@@ -54,7 +54,7 @@ def state_of_run(
 def _state_when_trained(tree: ResultsTree, run: Run) -> tuple[str, str]:
     if (run.folder / "metrics.json").exists():
         if run.diverged:
-            return "diverged", f"the loss was not finite in epoch {run.record['epochs'] + 1}"
+            return "diverged", _why_diverged(run)
         status = run.metrics["status"]
         return status, _accuracy(run) if status == NO_BETTER else ""
     trained = (run.folder / "run.json").stat().st_mtime
@@ -64,6 +64,12 @@ def _state_when_trained(tree: ResultsTree, run: Run) -> tuple[str, str]:
         if log.exists() and log.stat().st_mtime >= trained and (error := _error(log)):
             return "failed", f"{job}: {error}"
     return "trained", ""
+
+
+def _why_diverged(run: Run) -> str:
+    if run.record["status"] == "diverged":
+        return f"the loss was not finite in epoch {run.record['epochs'] + 1}"
+    return "the logits of the trained network are not all finite numbers; lower its learning rate"
 
 
 def _accuracy(run: Run) -> str:

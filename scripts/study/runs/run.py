@@ -49,9 +49,19 @@ class Run:
         return self.combo, self.model, self.seed
 
     @property
+    def named(self) -> dict[str, str | int]:
+        """Return combo, model and seed by these names: how the row of a run begins."""
+        return {"combo": self.combo, "model": self.model, "seed": self.seed}
+
+    @property
     def name(self) -> str:
         """Return what commands call it, such as "v1/cnn2/42"."""
         return f"{self.combo}/{self.model}/{self.seed}"
+
+    @property
+    def tree(self) -> ResultsTree:
+        """Return the results of the study that it is of."""
+        return ResultsTree(self.folder.parents[3])
 
     @classmethod
     def parse(cls, name: str, results: str | Path) -> "Run":
@@ -83,8 +93,8 @@ class Run:
 
     @property
     def diverged(self) -> bool:
-        """Whether the training diverged, so that there is no model."""
-        return self.record["status"] == "diverged"
+        """Whether a measured run has no model: its loss or its logits are no finite numbers."""
+        return "diverged" in (self.record["status"], self.metrics["status"])
 
     @property
     def learns_from_combo(self) -> bool:
@@ -114,10 +124,6 @@ class Run:
         """Return what the training recorded of its images: arrays by name, `image_id` is one."""
         return read_arrays(self.folder / "dynamics.npz")
 
-    def may_judge(self, near_duplicates: "np.ndarray | None" = None) -> "np.ndarray":
-        """Return a mask, bool N, of the images that this run may judge."""
-        return self.predictions().may_judge(near_duplicates)
-
     def check_finished(self) -> "Run":
         """Return this run if it has a model that was measured.
 
@@ -130,7 +136,7 @@ class Run:
                     f"the run {self.name} is not finished: {self.folder} has no {file}; "
                     "let Snakemake make it"
                 )
-        if self.diverged or self.metrics["status"] == "diverged":
+        if self.diverged:
             raise StudyError(
                 f"the run {self.name} diverged, so it has no model; "
                 "take another seed or lower its learning rate"
@@ -218,26 +224,20 @@ def finished(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
 
 
 def best_run(runs: Iterable[Run]) -> Run | None:
-    """Return the finished run with the highest validation accuracy.
+    """Return the run with the highest validation accuracy; None if none has validation images.
 
-    None if no run has validation images.
+    Test images choose nothing. Of equals, the run with more validation images comes first, then the
+    one that is listed first: among few images many runs are equal.
 
-    Test images choose nothing. Of equals, the run with more validation images comes first, then
-    the one with the smaller loss on them: runs of other combos have other validation images, and
-    among few images many runs are equal.
+    Args:
+        runs: measured ones; only their metrics.json is read.
     """
-    return best_measured_run(finished(runs)[0])
 
+    def score(run: Run) -> tuple[float, int]:
+        return run.metrics["val"][ACCURACY], run.metrics["val"]["n"]
 
-def best_measured_run(runs: Iterable[Run]) -> Run | None:
-    """Return the best run, see `best_run`, by its metrics.json alone: it needs no weights."""
     usable = [run for run in runs if run.metrics["val"][ACCURACY] is not None]
-    return max(usable, key=_validation_score, default=None)
-
-
-def _validation_score(run: Run) -> tuple[float, int, float]:
-    val = run.metrics["val"]
-    return val[ACCURACY], val.get("n", 0), -val.get("nll", 0.0)
+    return max(usable, key=score, default=None)
 
 
 def n_of(n: int, n_runs: int) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from study.config.imports import trains_network
 from study.data.names import EXTERNAL
+from study.files import read_table
 from study.runs.metrics import METRICS
 from study.runs.run import ACCURACY, RECALLS, Run
 
@@ -44,7 +46,7 @@ def run_row(run: Run) -> dict[str, Any]:
     row |= {
         "n_out_of_sample": metrics["out_of_sample"]["n"],
         "measured_on": "common_test" if common["n"] else "test",
-        # What was measured by an earlier version may lack a measure.
+        # A run that was measured before a metric was added lacks it until it is measured again.
         **{name: judged.get(name) for name in QUALITY},
         "temperature": metrics["temperature"],
         "epochs": epochs,
@@ -60,18 +62,26 @@ def run_row(run: Run) -> dict[str, Any]:
     return row | {f"recall_{name}": judged[RECALLS].get(name) for name in record["classes"]}
 
 
+def multiply_adds_of(run: Run) -> int | None:
+    """Return how many multiply-adds a run's model takes for one image; None of an imported one.
+
+    Of a network the table of its layers says so, of a probe the run.
+    """
+    if not trains_network(run.record["recipe"]):
+        return run.record["multiply_adds"]
+    layers = read_table(run.tree.layers(run.model), index_col="name")
+    return int(layers.at["total", "multiply_adds"])
+
+
 def summary_table(runs: Iterable[Run], multiply_adds: Mapping[str, int]) -> pd.DataFrame:
     """Return one row per run: combo, model, seed and what `run_row` says.
 
     Args:
         runs: of the study.
-        multiply_adds: of each model, for one image.
+        multiply_adds: of each model, see `multiply_adds_of`.
     """
-    rows = [
-        # Of a copy: what is read of one run does not stay while the next ones are read.
-        {"combo": run.combo, "model": run.model, "seed": run.seed} | run_row(replace(run))
-        for run in runs
-    ]
+    # Of a copy: what is read of one run does not stay while the next ones are read.
+    rows = [run.named | run_row(replace(run)) for run in runs]
     table = pd.DataFrame(rows)
     table.insert(
         table.columns.get_loc("parameters") + 1, "multiply_adds", table["model"].map(multiply_adds)

@@ -1,6 +1,7 @@
-"""Where everything lies in a folder of results: the one place that spells these paths for Python.
+"""Where everything lies in a folder of results: the paths that more than one module reads.
 
 The rules spell them too, literally, because that is how Snakemake knows which job makes which file.
+So do the lists of what a study and a bundle hold, in `study.audit`.
 """
 
 from pathlib import Path
@@ -100,6 +101,18 @@ class ResultsTree(NamedTuple):
     def recipe(self, model: str) -> Path:
         """Return the resolved recipe of a model."""
         return self.folder / "recipes" / f"{model}.yaml"
+
+    def layers(self, model: str) -> Path:
+        """Return the table of the layers of a model's network."""
+        return self.folder / "models" / model / "layers.csv"
+
+    def rate_search(self, combo: str, model: str, seed: int) -> Path:
+        """Return what a search for a learning rate suggests."""
+        return self.folder / "lr_find" / combo / model / f"seed{seed}" / "suggestion.json"
+
+    def tuned(self, combo: str, model: str, seed: int) -> Path:
+        """Return the settings that tuning chose for a run."""
+        return self.folder / "tune" / combo / model / f"seed{seed}" / "best.yaml"
 
     def run(self, combo: str, model: str, seed: int) -> Path:
         """Return the folder of a run."""

@@ -1,17 +1,18 @@
 """The record of a study, and what it says of machines and energy."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from study.audit.manifest import study_manifest
 from study.audit.provenance import machine
+from study.runs.run import Run
 from study.training.energy import gpu_energy_joules
 
 
-def a_run(seed, lr=0.1, cpu="A", energy=None, started="2026-01-02T00:00:00+00:00"):
-    name = {"combo": "v1", "model": "cnn2", "seed": seed}
+def a_run(seed, lr=0.1, cpu="A", energy=None, started="2026-01-02T00:00:00+00:00", status="ok"):
     record = {
         "status": "ok", "code": "c0de", "device": "cpu", "precision": "fp32", "threads": 1,
         "started": started,
@@ -19,7 +20,10 @@ def a_run(seed, lr=0.1, cpu="A", energy=None, started="2026-01-02T00:00:00+00:00
         "recipe": {"epochs": 5, "optimizer": {"lr": lr}}, "sha256": {"weights": f"w{seed}"},
         "repository": {"commit": "abc"}, "versions": {"torch": "2"}, "machine": {"cpu": cpu},
     }  # fmt: skip
-    return name, record, {"sha256": {"predictions": f"p{seed}"}}
+    metrics = {"sha256": {"predictions": f"p{seed}"}, "status": status}
+    run = Run("v1", "cnn2", seed, Path())
+    run.__dict__.update(record=record, metrics=metrics)
+    return run
 
 
 def manifest(*runs):
@@ -39,6 +43,12 @@ def test_the_record_counts_what_the_runs_took():
         {"weights": "w1", "predictions": "p1"},
         {"weights": "w2", "predictions": "p2"},
     ]
+
+
+def test_a_run_whose_weights_answer_no_numbers_is_not_ok():
+    made = manifest(a_run(1), a_run(2, status="diverged"))
+    assert made["totals"]["ok"] == 1
+    assert [run["status"] for run in made["runs"]] == ["ok", "diverged"]
 
 
 def test_energy_that_is_known_of_some_runs_is_no_total():

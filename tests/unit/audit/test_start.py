@@ -60,6 +60,15 @@ def test_the_same_configuration_may_have_another_name_and_a_finished_study_remem
         start.require_same_study(config(seeds=[7]), ["moved.yaml"])
 
 
+def test_a_study_whose_files_were_moved_is_the_same():
+    files = {"corrections": "a.csv", "checksums": "a.md5"}
+    start.remember(config() | {"dataset": {"name": "digits", **files}}, ["mine.yaml"])
+    moved = {key: f"moved/{path}" for key, path in files.items()}
+    start.require_same_study(config() | {"dataset": {"name": "digits", **moved}}, ["moved.yaml"])
+    with pytest.raises(StudyError, match=r"made with --configfile mine.yaml"):
+        start.require_same_study(config(), ["moved.yaml"])
+
+
 def test_without_results_or_with_a_damaged_record_nothing_stops():
     for damage in (lambda path: path.write_text(""), Path.unlink):
         damage(Path("results/scratch/started.json"))

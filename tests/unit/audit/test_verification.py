@@ -366,6 +366,10 @@ def test_results_are_known_to_be_of_another_configuration(study):
     record = read_json(study.tree.study)
     moved = CONFIG | {"dataset": {"name": "digits", "path": "x"}, "device": "cuda", "storage": "s3"}
     assert other_configuration(record, moved, {"cnn2": RECIPE}) == ""
+    probe = {"recipes": {"cnn2": {"architecture": {"name": "probe", "features": "f"}}}}
+    searched = RECIPE | {"optimizer": {"lr": "from lr_find"}, "normalize": "data"}
+    found = other_configuration(record | probe, CONFIG, {"cnn2": searched})
+    assert found.startswith("cnn2 has architecture")
     for change, recipe, message in (
         ({"seeds": [1]}, RECIPE, "seeds is [1, 2], asked about is [1]"),
         ({"dataset": {"name": "cifar10"}}, RECIPE, "dataset is"),

@@ -54,17 +54,20 @@ def test_a_finished_study_of_other_splits_or_pixels_is_told(made):
     record, asked = made / "results/study.json", made / "asked.yaml"
     other = yaml.safe_load((made / "other.yaml").read_text())
     try:
-        for change, key in (
-            ({}, ""),
-            ({"dataset": {"name": "digits", "archive": "moved.tar"}}, ""),
-            ({"split": {"train": 0.5, "val": 0.25, "test": 0.25}}, "another split than"),
+        files = {"dataset": {"checksums": "a.md5", "corrections": ""}}
+        for recorded, change, key in (
+            ({}, {}, ""),
+            (files, {"dataset": {"name": "digits", "archive": "moved.tar"}}, ""),
+            ({"dataset": {"corrections": "a.csv"}}, {}, "another dataset than"),
+            ({}, {"split": {"train": 0.5, "val": 0.25, "test": 0.25}}, "another split than"),
             (
+                {},
                 {"partition_seed": 7, "official": {"val": 0.3}},
                 "partition_seed and official than",
             ),
         ):
             whole = merged(yaml.safe_load((made / "config/config.yaml").read_text()), other)
-            record.write_text(json.dumps({"config": whole}))
+            record.write_text(json.dumps({"config": merged(whole, recorded)}))
             asked.write_text(yaml.safe_dump(other | change))
             said = note("show", "--configfile", "asked.yaml", folder=made)
             assert (key in said) if key else ("were made with" not in said), said

@@ -1,15 +1,13 @@
 """A chat is told how a study ended, and its address is told to nobody."""
 
 import json
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from conftest import ROOT, assert_one_clear_line, clean_environment
+from conftest import assert_one_clear_line
 
-from study.cli.notifications import how_it_stands
+from study.cli.notifications import how_it_stands, tell
 from study.files import write_csv, write_json
 
 
@@ -62,41 +60,43 @@ def results(tmp_path):
     return tmp_path
 
 
-def notify(results, url):
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts/notify.py", "--outcome=failed", "--runs=runs.csv"],
-        capture_output=True,
-        text=True,
-        cwd=results,
-        env=clean_environment(STUDY_WEBHOOK=url),
-    )
-
-
 def test_the_message_counts_runs_by_state(results):
     assert how_it_stands(results / "runs.csv") == "1 of 3 runs ok, 1 failed, 1 waiting."
     assert how_it_stands(results / "none.csv") == "No run has begun."
 
 
-def test_the_chat_gets_one_message(results, chat):
-    assert notify(results, chat.url).returncode == 0
+def test_the_chat_gets_one_message(results, chat, monkeypatch):
+    monkeypatch.chdir(results)
+    tell(chat.url, "failed", "runs.csv")
     text = f"{results.name}: failed. 1 of 3 runs ok, 1 failed, 1 waiting."
     assert chat.messages == [{"text": text, "content": text}]
 
 
 @pytest.mark.parametrize("chat", [404], indirect=True)
-def test_a_chat_that_refuses_is_one_line_without_its_address(results, chat):
-    refused = notify(results, chat.url)
-    assert refused.returncode == 1
-    assert_one_clear_line(refused.stderr, "HTTP 404")
-    assert "secret" not in refused.stderr
+def test_a_chat_that_refuses_is_one_line_without_its_address(results, chat, capsys):
+    tell(chat.url, "failed", results / "runs.csv")
+    said = capsys.readouterr().err
+    assert_one_clear_line(said, "HTTP 404")
+    assert "secret" not in said
 
 
-def test_a_chat_that_is_not_there_is_one_line_without_its_address(results):
-    for url in ("http://127.0.0.1:9/secret", "secret"):
-        refused = notify(results, url)
-        assert refused.returncode == 1
-        assert_one_clear_line(refused.stderr, "was not sent")
-        assert "secret" not in refused.stderr
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/secret", "secret"])
+def test_a_chat_that_is_not_there_is_one_line_without_its_address(results, capsys, url):
+    tell(url, "failed", results / "runs.csv")
+    said = capsys.readouterr().err
+    assert_one_clear_line(said, "was not sent")
+    assert "secret" not in said
+
+
+def test_nothing_that_goes_wrong_fails_the_study(results, capsys, monkeypatch):
+    def broken(*arguments, **options):
+        raise ValueError("http://chat/secret")
+
+    monkeypatch.setattr("requests.post", broken)
+    tell("http://chat/secret", "failed", results / "runs.csv")
+    said = capsys.readouterr().err
+    assert_one_clear_line(said, "STUDY_WEBHOOK was not told (ValueError)")
+    assert "secret" not in said
 
 
 @pytest.mark.workflow

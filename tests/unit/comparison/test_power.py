@@ -47,6 +47,13 @@ def test_no_number_of_seeds_suffices_where_the_images_limit():
     assert math.isnan(seeds_needed(math.nan, 0, 0, 1, 0.005))
 
 
+def test_more_seeds_than_anybody_trains_are_not_counted():
+    # Without noise of images n seeds make half-widths near 1.96 sd / √n: 0.005 takes more.
+    assert 5_000 < seeds_needed(0.2, 0, 1_000, 1_001, 0.005) < 10_000
+    for sd in (0.27, 0.5, 5.0):
+        assert seeds_needed(sd, 0, 1_000, 1_001, 0.005) == math.inf
+
+
 def test_two_degrees_of_freedom_show_too_little_noise_to_plan_seeds_by():
     assert math.isnan(seeds_needed(0.01, 0.002, 2, 2, 0.005))
     assert seeds_needed(0.01, 0.004, 2, 2, 0.005) == math.inf  # the images limit, not the seeds

@@ -128,28 +128,28 @@ def test_the_published_file_is_whole():
 
 @pytest.fixture
 def results(tmp_path):
-    """Two runs of cnn2 on v1, one diverged, one of cnn3, and one of resnet9 stopped early."""
+    """Runs of cnn2 and cnn3 on v1, of each one that diverged, and one of resnet9 stopped early."""
 
-    def add(combo, model, seed, accuracy, status="ok", epochs=3, recipe_epochs=3, **recipe):
+    def add(combo, model, seed, accuracy, trained="ok", epochs=3, recipe_epochs=3, **recipe):
         folder = tmp_path / "results" / "runs" / combo / model / f"seed{seed}"
         record = {
-            "status": status,
+            "status": trained,
             "epochs": epochs,
             "recipe": {"epochs": recipe_epochs, **recipe},
             "train_seconds": 10.0,
         }
         write_json(folder / "run.json", record | {"device": "cpu"})
-        write_json(
-            folder / "metrics.json",
-            {"overall_accuracy": accuracy, "class_accuracy": dict.fromkeys(CLASSES, 0.5)},
-        )
+        metrics = {"status": "ok" if accuracy else "diverged", "overall_accuracy": accuracy}
+        recalls = dict.fromkeys(CLASSES, 0.5) if accuracy else {}
+        write_json(folder / "metrics.json", metrics | {"class_accuracy": recalls})
         rows = [(epoch, 0.1 * epoch, 0.1 * epoch + 0.01) for epoch in range(1, epochs + 1)]
         write_csv(folder / "history.csv", ["epoch", "val_accuracy", "test_accuracy"], rows)
 
     add("v1", "cnn2", 42, 0.61)
-    add("v1", "cnn2", 7, None, status="diverged")
+    add("v1", "cnn2", 7, None, trained="diverged")
     add("v1", "cnn2_tuned", 42, 0.75)
     add("v1", "cnn3", 42, 0.66)
+    add("v1", "cnn3", 7, None)  # its weights answer no numbers
     add("official", "resnet9", 42, 0.5, epochs=2, recipe_epochs=24, stop_after=2)
     write_json(
         tmp_path / "results/lr_find/official/resnet9/seed42/suggestion.json",

@@ -48,8 +48,9 @@ def study(decoded, tmp_path_factory):
         status = "diverged" if test is None else "ok"
         record = {"recipe": recipe, "classes": index.classes, "image_shape": [32, 32, 3]}
         write_json(run / "run.json", record | {"status": status})
-        metrics = {"val": {"overall_accuracy": val}, "common_test": {"overall_accuracy": test}}
-        write_json(run / "metrics.json", metrics | {"status": status})
+        metrics = {"status": status, "common_test": {"overall_accuracy": test}}
+        metrics["val"] = {"n": 9, "overall_accuracy": val}
+        write_json(run / "metrics.json", metrics)
         answers = no_predictions(roles, 10) if test is None else Predictions(logits, roles)
         save_predictions(run / "predictions.npz", answers)
     return folder, index.labels, logits

@@ -201,7 +201,7 @@ def test_a_model_with_which_nothing_can_be_found_has_its_own_sentence():
     found = texts(noisy)["What this study can find"]
     assert "true difference of 3.0 points with n (2.0 to 8.0)." in found
     assert "With m not even the largest possible difference would be found reliably." in found
-    assert found.endswith("With m no number of seeds is enough for ± 0.5 points on these images.")
+    assert found.endswith("not even 10,000 seeds are enough for ± 0.5 points on these images.")
     noisy.power.loc[1, ["detectable", "detectable_most"]] = 1.4, 2.0
     found = texts(noisy)["What this study can find"]
     assert "With m, n not even" in found and "in brackets" not in found

@@ -33,19 +33,22 @@ def test_the_calibration_error_is_the_weighted_gap_of_the_bins():
     correct = np.array([True, False, True, True, True, False])
     # Bins of a tenth: (0.5, 0.6] has 2 of 6 images, 50 % right at 56.5 %; (0.9, 1] has 4, 75 %
     # right at 97.75 %.
-    error = expected_calibration_error(confidence, correct, equal_width_edges(10))
+    tenths = np.linspace(0, 1, 11)
+    error = expected_calibration_error(confidence, correct, tenths)
     assert error == pytest.approx(2 / 6 * 0.065 + 4 / 6 * 0.2275)
-    halves = expected_calibration_error(confidence, correct, adaptive_edges(confidence, 2))
-    assert halves == pytest.approx(
-        abs(2 / 3 - confidence[:3].mean()) / 2 + abs(2 / 3 - confidence[3:].mean()) / 2
-    )
-    count, _, accuracy = reliability(confidence, correct, equal_width_edges(10))
+    count, _, accuracy = reliability(confidence, correct, tenths)
     assert (
         list(count) == [0, 0, 0, 0, 0, 2, 0, 0, 0, 4]
         and np.isnan(accuracy[0])
         and accuracy[9] == 0.75
     )
     assert math.isnan(expected_calibration_error(confidence[:0], correct[:0], equal_width_edges()))
+
+
+def test_adaptive_bins_hold_equally_many_images():
+    confidence = np.random.default_rng(1).beta(5, 1, 150)
+    count, *_ = reliability(confidence, confidence > 0, adaptive_edges(confidence))
+    assert list(count) == [10] * 15
 
 
 def test_the_temperature_minimises_the_log_loss_and_calibrates(answers):

@@ -7,7 +7,6 @@ import pytest
 import statsmodels.api as sm
 
 from study.comparison.difference import images_of
-from study.comparison.intervals import t_half_width
 from study.runs.clusters import effective_numbers, jackknife_factors
 from study.runs.metrics import Answers, accuracy_interval
 
@@ -45,7 +44,7 @@ def test_images_that_are_alone_count_as_before_and_one_group_says_nothing():
     assert (jackknife_factors(np.array([1, 0, 1, 1])) == 1).all()
     gap = np.array([1.0, 0, 1, 1])
     alone = images_of([gap], [np.zeros(4, int)], step=1).once
-    assert t_half_width(math.sqrt(alone.variance), alone.freedom) > 1
+    assert alone.half_width > 1
     low, high = accuracy_interval(Answers(np.zeros((9, 2)), np.zeros(9, int), np.zeros(9, int)))
     assert low < 0.05 and high == 1
     assert effective_numbers(np.ones(6, bool), np.repeat([0, 1], [4, 2])) == (1.8, 1.8)
@@ -62,7 +61,7 @@ def test_intervals_over_groups_hold_the_truth_as_often_as_they_say(n_groups, une
         groups, a, b = answers_of(n_groups, unequal, random)
         gaps = b.astype(float) - a
         spread = images_of([gaps], [groups]).once
-        half = t_half_width(math.sqrt(spread.variance), spread.freedom)
+        half = spread.half_width
         wrong, log_p = (~a).astype(int), np.tile([0.0, -1.0], (len(a), 1))
         low, high = accuracy_interval(Answers(log_p, wrong, groups))
         held += abs(gaps.mean() - gap) <= half, low <= accuracy <= high

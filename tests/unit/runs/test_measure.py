@@ -11,20 +11,14 @@ from study.code import code_files
 from study.data.index import read_index, write_image_ids
 from study.files import read_json, write_json
 from study.runs.gradcam_maps import no_maps, save_maps
-from study.runs.predictions import ROLE_CODES, Predictions, save_predictions
+from study.runs.predictions import ROLE_CODES, Predictions, no_predictions, save_predictions
 
 
-@pytest.mark.parametrize("without", [(), ("val",)], ids=["with validation", "without"])
-def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, tmp_path, without):
-    labels = read_index(decoded / "index.csv").labels
-    roles = np.resize(np.array([1, 2, 3, 3], np.uint8), len(labels))
-    logits = np.random.default_rng(0).normal(0, 2, (len(labels), 10)).astype(np.float32)
-    save_predictions(tmp_path / "predictions.npz", Predictions(logits, roles))
-    split = {name: np.flatnonzero(roles == ROLE_CODES[name]) for name in ("train", "val", "test")}
-    write_image_ids(tmp_path / "common.csv", split["test"])
-    lacking = {f"val_{measure}": np.nan for measure in ("loss", "accuracy") if without}
-    history(**lacking).to_csv(tmp_path / "history.csv", index=False)
-    write_json(tmp_path / "run.json", {"kept_epoch": 4})
+def measure_and_draw(decoded, tmp_path, predictions):
+    """Write what the two scripts write of a run that trained for four epochs."""
+    save_predictions(tmp_path / "predictions.npz", predictions)
+    write_image_ids(tmp_path / "common.csv", np.flatnonzero(predictions.has_role("test")))
+    write_json(tmp_path / "run.json", {"status": "ok", "kept_epoch": 4})
     (tmp_path / "none.csv").write_text("image_id,other_id\n")
     save_maps(tmp_path / "maps.npz", no_maps(why_none="it has none"))
     measured = (
@@ -43,6 +37,17 @@ def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, t
         "--confusion-matrix", tmp_path / "c.svg",
         "--maps", tmp_path / "maps.npz", "--gradcam", tmp_path / "gradcam.svg",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("without", [(), ("val",)], ids=["with validation", "without"])
+def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, tmp_path, without):
+    labels = read_index(decoded / "index.csv").labels
+    roles = np.resize(np.array([1, 2, 3, 3], np.uint8), len(labels))
+    logits = np.random.default_rng(0).normal(0, 2, (len(labels), 10)).astype(np.float32)
+    split = {name: np.flatnonzero(roles == ROLE_CODES[name]) for name in ("train", "val", "test")}
+    lacking = {f"val_{measure}": np.nan for measure in ("loss", "accuracy") if without}
+    history(**lacking).to_csv(tmp_path / "history.csv", index=False)
+    measure_and_draw(decoded, tmp_path, Predictions(logits, roles))
     wrong = pd.read_csv(tmp_path / "wrong.csv")
     expected = split["test"][logits[split["test"]].argmax(1) != labels[split["test"]]]
     assert sorted(wrong["image_id"]) == expected.tolist() != wrong["image_id"].tolist()
@@ -57,6 +62,16 @@ def test_an_evaluation_lists_the_surest_mistakes_first_and_draws_them(decoded, t
     assert "cnn2: it has none" in (tmp_path / "gradcam.svg").read_text()
     text = (tmp_path / "c.svg").read_text()
     assert f"cnn2: {right:.1%} of {len(split['test'])} test images right" in text
+
+
+def test_a_run_whose_weights_answer_no_numbers_was_trained_to_its_last_epoch(decoded, tmp_path):
+    n = len(read_index(decoded / "index.csv").labels)
+    roles = np.resize(np.array([1, 2, 3, 3], np.uint8), n)
+    history().to_csv(tmp_path / "history.csv", index=False)
+    measure_and_draw(decoded, tmp_path, no_predictions(roles, 10))
+    curves, matrix = ((tmp_path / name).read_text() for name in ("curves.svg", "c.svg"))
+    assert "in epoch 4 of 4, which is kept" in curves and "diverged" not in curves
+    assert "the training diverged" in matrix
 
 
 def test_numbers_are_measured_without_anything_that_draws():

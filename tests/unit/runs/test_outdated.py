@@ -25,6 +25,16 @@ def test_recipes_are_compared_with_what_searches_found(trained, planned, changes
     assert recipe_changes({"recipe": RECIPE} | trained, planned) == changes
 
 
+@pytest.mark.parametrize("trained", [{"name": "probe", "features": "f"}, {"name": "predictions"}])
+def test_a_run_that_trained_no_network_is_compared_with_one_that_does(trained):
+    record = {"recipe": {"architecture": trained}}
+    planned = {"architecture": {"name": "cnn2"}, "normalize": "data"}
+    planned["optimizer"] = {"name": "sgd", "lr": "from lr_find"}
+    changes = recipe_changes(record, planned)
+    assert changes[0] == f"architecture.name {trained['name']} → cnn2"
+    assert changes[-1] == "optimizer.lr none → from lr_find"
+
+
 def test_changed_splits_make_a_run_outdated(tmp_path):
     split = tmp_path / "results/splits/v1/seed1.csv"
     split.parent.mkdir(parents=True)

@@ -97,3 +97,20 @@ def test_how_far_a_training_is_is_read_from_its_growing_history(tmp_path):
     assert read_progress(history) == (3, 5, 0.5, 16.0, 2)
     write_csv(history, ["epochs"], [])  # as a training that has just begun leaves it
     assert read_progress(history).epoch == 0
+
+
+@pytest.mark.parametrize(
+    ("trained", "reason"),
+    [
+        ("diverged", "the loss was not finite in epoch 4"),
+        ("ok", "the logits of the trained network are not all finite numbers"),
+    ],
+)
+def test_a_run_without_a_model_says_why(tmp_path, trained, reason):
+    run = run_of(tmp_path, *RUN)
+    run.folder.mkdir(parents=True)
+    (run.folder / "run.json").write_text(json.dumps({"status": trained, "epochs": 3, "recipe": {}}))
+    (run.folder / "metrics.json").write_text(json.dumps({"status": "diverged"}))
+    assert run.diverged
+    state, why = state_of_run(tmp_path, run)
+    assert state == "diverged" and why.startswith(reason)

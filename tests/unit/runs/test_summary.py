@@ -169,7 +169,7 @@ def finish_run(folder, accuracy):
         "peak_memory_mb": 1.0,
         "versions": {"torch": "2"},
         "classes": ["cat"],
-        "recipe": {"batch_size": 2},
+        "recipe": {"architecture": {"name": "m"}, "batch_size": 2},
         "status": "ok" if accuracy else "diverged",
     }
     write_json(folder / "run.json", record)

@@ -224,7 +224,7 @@ def _seeds_needed(rows: pd.DataFrame) -> Iterator[str]:
             "show the noise."
         )
     if names := ", ".join(rows.loc[infinite, "within"]):
-        yield f"With {names} no number of seeds is enough for {width} on these images."
+        yield f"With {names} not even 10,000 seeds are enough for {width} on these images."
 
 
 def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:

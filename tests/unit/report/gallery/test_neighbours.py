@@ -48,7 +48,7 @@ def test_what_misled_is_what_the_best_run_saw_that_takes_the_image_for_what_most
         run.folder.mkdir(parents=True)
         predictions = Predictions(np.eye(2, dtype=np.float32)[said], roles)
         save_predictions(run.folder / "predictions.npz", predictions, look if kept else None)
-        write_json(run.folder / "metrics.json", {"val": {ACCURACY: accuracy}})
+        write_json(run.folder / "metrics.json", {"val": {"n": 9, ACCURACY: accuracy}})
         runs.append(run)
     answers = read_answers((run.predictions() for run in runs), labels, 2)
     by, near = what_misled(runs, answers, np.array([1, 0, 2]), np.array([1, 1, 0]))
