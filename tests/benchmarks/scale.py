@@ -29,6 +29,7 @@ MODELS = [f"m{number}" for number in range(1, 6)]
 CLASSES = [f"class{number}" for number in range(10)]
 COMPARED = [
     "comparisons", "groups", "power", "variance", "scaling", "agreement", "shapley", "calibration",
+    "roc",
 ]  # fmt: skip
 NETWORK = {"name": "timm/tf_efficientnet_lite0"}
 FORMS = 2  # distinct answers on each combo
@@ -210,14 +211,21 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
             *runs, *index, "--partitions", *PARTITIONS,
             "--tables", *(out / f"{name}.csv" for name in COMPARED),
             *itertools.chain(*((f"--{name}", out / f"compare-{name}.svg") for name in compared)),
+            "--roc-figures", *(out / f"{model}.svg" for model in MODELS),
         ],
         "build_gallery.py": [
             *runs, *index, *images, "--table", out / "output.csv", "--top-table",
             out / "top-table.csv", "--output", out / "gallery.html",
         ],
+        "measure_baselines.py": [
+            *pixels, *index, "--combos", *COMBOS,
+            "--splits", *(folder.glob("splits/v*/seed*.csv")),
+            "--common-tests", *(folder.glob("splits/common/seed*.csv")),
+            "--output", out / "baselines.csv",
+        ],
         "summarize.py": [
-            *runs, "--compared", out / "groups.csv", "--groups", out / "by_group.csv",
-            "--groups-page", out / "by_group.html",
+            *runs, "--compared", out / "groups.csv", "--baselines", out / "baselines.csv",
+            "--groups", out / "by_group.csv", "--groups-page", out / "by_group.html",
             "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--output",
             out / "summary.csv",
         ],
