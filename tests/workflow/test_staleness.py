@@ -45,10 +45,15 @@ def another_file(path: Path, text: str) -> Iterator[None]:
         path.unlink()
 
 
-def added(section: str):
-    """Return what adds the one file that a section of CONTRIBUTING.md shows."""
-    ((path, text),) = shown_files(section).items()
+def added(path: str, text: str):
+    """Return what adds a file to the project."""
     return lambda project: another_file(project.folder / path, text)
+
+
+def shown(section: str) -> tuple[str, str]:
+    """Return path and text of the one file that a section of CONTRIBUTING.md shows."""
+    (file,) = shown_files(section).items()
+    return file
 
 
 def configured(**changes):
@@ -70,18 +75,6 @@ def sorted_keys(path: str):
 def partitioned(**sizes):
     """Return what changes the partitions; those that stay have the sizes of `Project`."""
     return configured(partitions=[{"name": name, "size": size} for name, size in sizes.items()])
-
-
-def with_new_file(path: str, text: str):
-    """Return what adds a file to the project."""
-
-    @contextmanager
-    def added(project: Project) -> Iterator[None]:
-        (project.folder / path).write_text(text)
-        yield
-        (project.folder / path).unlink()
-
-    return added
 
 
 @contextmanager
@@ -151,7 +144,7 @@ CHANGES = [
         {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
     Change("code of another augmentation",
         appended("scripts/study/training/augment/cutout.py", "\n\nUNUSED = 1\n"), {}, set()),
-    Change("a new augmentation", added("Add an augmentation"), {}, set()),
+    Change("a new augmentation", added(*shown("Add an augmentation")), {}, set()),
     Change("code of the optimizer",
         appended("scripts/study/training/optimizers/adam.py", "\n\nUNUSED = 1\n"),
         {"train": 4, "predict": 4} | AFTER_TRAINING, UPSTREAM | {"split"}),
@@ -160,7 +153,7 @@ CHANGES = [
     Change("an option's description",
         rewritten_in("scripts/study/training/optimizers/adam.py", "L2 penalty.", "The L2 penalty."),
         {}, set()),
-    Change("a new optimizer", added("Add an optimizer"), {}, set()),
+    Change("a new optimizer", added(*shown("Add an optimizer")), {}, set()),
     Change("code that reads the archive",
         appended("scripts/study/data/datasets/cifar10.py", "\n\nUNUSED = 1\n"),
         READING | {"train": 4} | AFTER_TRAINING, set()),
@@ -186,7 +179,7 @@ CHANGES = [
         rewritten_in("scripts/study/data/datasets/cifar100.py", "https://", "https://mirror."), {},
         set()),
     Change("a new data set",
-        with_new_file("scripts/study/data/datasets/new.py", "DATASET = None\n"), {}, set()),
+        added("scripts/study/data/datasets/new.py", "DATASET = None\n"), {}, set()),
     Change("the wording of an error in config/",
         rewritten_in("scripts/study/config/checks.py", "which is not among", "not among"), {},
         set()),
