@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+pytestmark = pytest.mark.workflow
+
 
 def test_images_hard_to_learn_wait_for_the_runs_on_their_chain_of_combos_only(project):
     project.configure(project.study | {"combos": ["v1", "v2", "v1+v2", "v1+v2+v3"]})
