@@ -61,7 +61,7 @@ def handed_in(finished, tmp_path_factory):
     # A pickle that would leave a trace if it were opened.
     poisoned = copy("poisoned") / "runs" / "v1" / "cnn2" / "seed42" / "predictions.npz"
     trap = np.empty(1, object)
-    trap[0] = Trap()
+    trap[0] = Trap("SPRUNG")
     np.savez(poisoned, logits=trap, roles=arrays["roles"])
     (folder / "no_bundle.tar.gz").write_bytes(b"not an archive")
     os.mkfifo(folder / "pipe.tar.gz")
@@ -72,11 +72,6 @@ def handed_in(finished, tmp_path_factory):
     content = json.loads(outside.read_text())
     outside.write_text(json.dumps(content | {"files": {"/dev/zero": "0" * 64}}))
     return folder
-
-
-class Trap:
-    def __reduce__(self):
-        return (open, ("SPRUNG", "w"))
 
 
 def grade(finished, *submissions):
