@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import assert_one_clear_line, run_script
+from conftest import run_script
 
 from study.audit.certification import certificate, seed_noise
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
@@ -127,15 +127,3 @@ def test_the_table_says_where_two_trainings_part(tmp_path):
     )
     assert pd.read_csv(tmp_path / "t.csv")["level"].tolist() == ["none"]
     assert "1 run trained once more" in (tmp_path / "page.html").read_text()
-
-
-def test_a_run_that_the_study_lacks_is_refused(project):
-    project.configure(project.study | {"certify": ["v1/cnn2/43"]})
-    failed = project.snakemake("--dry-run", "certify")
-    assert failed.returncode != 0
-    assert_one_clear_line(
-        failed.stderr,
-        "certify names 'v1/cnn2/43'",
-        "43 is not among the study's seeds (42, 7)",
-        "v1/cnn2/42",
-    )
