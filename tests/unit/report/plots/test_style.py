@@ -4,17 +4,12 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import ROOT, clean_environment
 from matplotlib import pyplot as plt
 
 from study.report.plots.style import STYLE, font_families, save_figure
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_fonts_with_more_letters_stand_in_where_they_are_installed():
@@ -37,6 +32,19 @@ def test_class_names_of_other_scripts_are_drawn_and_latin_ones_as_ever(tmp_path)
         figure = plt.figure()
         figure.text(0.1, 0.5, f"{letters} and cat")
     save_figure(figure, tmp_path / "text.png")
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, ending):
+    for name in ("a", "b"):
+        figure, (left, right) = plt.subplots(ncols=2)
+        left.plot([0, 1], label="a line")
+        left.fill_between([0, 1], [0, 1], 2, label="a band")
+        left.legend()
+        right.imshow(np.arange(12).reshape(3, 4))
+        right.set_title("pixels")
+        save_figure(figure, tmp_path / f"{name}.{ending}")
+    assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
 
 
 def test_figures_do_not_depend_on_the_users_matplotlib(tmp_path):
