@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 from conftest import ROOT, clean_environment
+from made_index import write_index
 
 from study.config.recipes import merged
 from study.config.study import check_study
@@ -103,11 +104,7 @@ def write_project(folder: Path) -> Path:
         write_run(results, combo, model, seed, right, recipe=recipes[model])
     keys = [f"v1,{model},{seed}" for model in ("cnn2", "cnn3") for seed in (1, 2, 3)]
     (results / "runs.csv").write_text("\n".join(["combo,model,seed", *keys]) + "\n")
-    (results / "data").mkdir()
-    rows = [f"{i},{i % 2},{CLASSES[i % 2]},train,{i}.png" for i in range(N)]
-    (results / "data" / "index.csv").write_text(
-        "image_id,label,class,source_split,file\n" + "\n".join(rows) + "\n"
-    )
+    write_index(results / "data" / "index.csv", np.arange(N) % 2, CLASSES)
     log = results / "logs" / "train" / "v1" / "cnn3" / "seed3.log"
     log.parent.mkdir(parents=True)
     log.write_text("error: training set is empty\n")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import run_script
+from made_index import write_index
 
 from study.audit.certification import certificate, seed_noise
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
@@ -111,10 +112,7 @@ def test_the_table_says_where_two_trainings_part(tmp_path):
     pd.DataFrame({"combo": ["v1"], "model": ["a"], "test_accuracy": [1.0]}).to_csv(
         tmp_path / "s.csv", index=False
     )
-    rows = [f"{i},{label},{'xy'[label]},train,{i}.png" for i, label in enumerate(LABELS)]
-    (tmp_path / "index.csv").write_text(
-        "\n".join(["image_id,label,class,source_split,file", *rows]) + "\n"
-    )
+    write_index(tmp_path / "index.csv", LABELS, "xy")
     arguments = (
         "certify.py", "--runs", "v1/a/1", "--summary", tmp_path / "s.csv",
         "--index", tmp_path / "index.csv",
