@@ -3,12 +3,11 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import yaml
-from conftest import ROOT, clean_environment
+from conftest import ROOT, clean_environment, run_file
 from made_index import write_index
 
 from study.config.recipes import merged
@@ -25,12 +24,9 @@ RIGHT = {("v1", "cnn2", 1): 6, ("v1", "cnn2", 2): 8, ("v1", "cnn3", 1): 12, ("v1
 
 def study(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess:
     """Run `study` as a user would, in a folder."""
-    variables = (
-        clean_environment(PYTHONPATH=str(ROOT / "scripts"), COLUMNS="80", NO_COLOR="1")
-        | environment
-    )
-    command = [sys.executable, "-m", "study", *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables)
+    variables = clean_environment(COLUMNS="80", NO_COLOR="1") | environment
+    program = ROOT / "tests/warm/run_study.py"
+    return run_file(program, *words, environment=variables, cwd=folder)
 
 
 def printed(*words: object, folder: Path, **environment: str) -> str:

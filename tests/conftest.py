@@ -120,6 +120,13 @@ def decoded(archive, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def scripts(tmp_path) -> Path:
+    """A copy of the code in which files may be changed."""
+    forgotten = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=forgotten)
+
+
 def clean_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without what leads to the user's data or GPUs."""
     hidden = {
@@ -131,18 +138,49 @@ def clean_environment(**extra: str) -> dict[str, str]:
     return environment | extra
 
 
+def run_python(
+    program: str,
+    *arguments: object,
+    scripts: Path | str = ROOT / "scripts",
+    cwd: Path | None = None,
+    **environment: str,
+) -> str:
+    """Return what a Python program prints, which must succeed.
+
+    Args:
+        program: its text.
+        arguments: of the command.
+        scripts: where it finds the library.
+        cwd: its folder. Default: this process's.
+        environment: more variables of its environment.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], cwd=cwd, capture_output=True,
+        text=True, env=clean_environment(PYTHONPATH=str(scripts), **environment),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def run_file(
+    path: Path, *arguments: object, environment: dict[str, str], **options
+) -> subprocess.CompletedProcess:
+    """Run a Python file in a process of its own, forked where that is the same."""
+    # Limits of a process are set as it starts.
+    fresh = "preexec_fn" in options or warm.needs_a_fresh_process(environment)
+    python = sys.executable if fresh else warm.folder() / "python"
+    return subprocess.run(
+        [python, path, *map(str, arguments)],
+        capture_output=True, text=True, env=environment, **options,
+    )  # fmt: skip
+
+
 def run_script(
     name: str, *arguments: object, check: bool = True, **options
 ) -> subprocess.CompletedProcess:
     """Run an entry script as a user would."""
-    environment = clean_environment()
-    # Limits of a process are set as it starts.
-    fresh = "preexec_fn" in options or warm.needs_a_fresh_process(environment)
-    python = sys.executable if fresh else warm.folder() / "python"
-    result = subprocess.run(
-        [python, ROOT / "scripts" / name, *map(str, arguments)],
-        capture_output=True, text=True, env=environment, **options,
-    )  # fmt: skip
+    path = ROOT / "scripts" / name
+    result = run_file(path, *arguments, environment=clean_environment(), **options)
     if check and result.returncode:
         pytest.fail(f"{name} failed:\n{result.stdout}{result.stderr}")
     return result
@@ -334,11 +372,16 @@ def documentation() -> str:
     )
 
 
-def shown_files(section: str) -> dict[str, str]:
+def section(heading: str) -> str:
+    """Return a section of CONTRIBUTING.md."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def shown_files(heading: str) -> dict[str, str]:
     """Return the files that a section of CONTRIBUTING.md shows, by path."""
-    _, text = (ROOT / "CONTRIBUTING.md").read_text().split(f"\n## {section}\n")
     file = r"^`([^`]+/[^`]+)`[^\n]*\n\n```\w+\n(.*?)^```"
-    return dict(re.findall(file, text.split("\n## ")[0], re.MULTILINE | re.DOTALL))
+    return dict(re.findall(file, section(heading), re.MULTILINE | re.DOTALL))
 
 
 def model_template() -> dict[str, str]:

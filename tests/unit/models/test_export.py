@@ -3,15 +3,13 @@
 import io
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT, clean_environment
+from conftest import ROOT, run_python
 from finished_study import CLASSES, RECIPE, write_data, write_run
 from PIL import Image
 
@@ -84,16 +82,9 @@ def test_the_lines_of_the_card_run_as_they_stand(form, exported, results, tmp_pa
     assert len(program.splitlines()) <= 8
     images, logits = stored(results)
     Image.fromarray(images[3]).save(exported[form] / "image.png")
-    paths = {"PYTHONPATH": str(ROOT / "scripts")} if form == "safetensors" else {"PYTHONPATH": ""}
-    said = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=exported[form],
-        env=clean_environment(**paths),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    name, probability = said.stdout.split()
+    scripts = ROOT / "scripts" if form == "safetensors" else ""
+    said = run_python(program, scripts=scripts, cwd=exported[form])
+    name, probability = said.split()
     expected = softmax(logits[3][None] / temperature(results))[0]
     assert name == CLASSES[expected.argmax()] and float(probability) == pytest.approx(
         expected.max(), abs=1e-5

@@ -1,12 +1,10 @@
 """How every figure looks."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, clean_environment
+from conftest import ROOT, run_python
 from matplotlib import pyplot as plt
 
 from study.report.plots.style import STYLE, font_families, save_figure
@@ -60,8 +58,7 @@ def test_figures_do_not_depend_on_the_users_matplotlib(tmp_path):
         if place == "here":
             (folder / "matplotlibrc").write_text(style)
         user = {"MPLBACKEND": "module://not_installed", "MATPLOTLIBRC": str(folder / "mine")}
-        environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"), **(user if style else {}))
-        subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True)
+        run_python(program, cwd=folder, **(user if style else {}))
         drawn.add((folder / "figure.svg").read_bytes())
     assert len(drawn) == 1
 
