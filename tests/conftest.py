@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -301,10 +303,30 @@ class Project:
         assert result.returncode == 0, output[-6000:]
         return output
 
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Return how many jobs of each rule a command would run; none where all is done."""
+        output = self.succeeds("--dry-run", *arguments)
+        counts = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+        assert counts or "Nothing to be done" in output, output[-6000:]
+        counts.pop("total", None)
+        return counts
+
 
 @pytest.fixture
 def project(tmp_path, archive) -> Project:
     return Project(tmp_path / "project", archive)
+
+
+def wait_for(
+    what: str, condition: Callable[[], object], seconds: float = 120, every: float = 0.05
+) -> object:
+    """Return what `condition` returns once it is true; fail the test if that takes too long."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(every)
+    return found
 
 
 # What each change makes Snakemake run again: a property of this name that tests record, printed at
@@ -336,7 +358,7 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("what runs again after a change (jobs by rule; others: other rules)")
     rows = [("", *_STEPS, "others")]
     for change, counts in changes:
-        others = sum(n for rule, n in counts.items() if rule not in (*_STEPS, "total", "all"))
+        others = sum(n for rule, n in counts.items() if rule not in (*_STEPS, "all"))
         rows.append((change, *(str(counts.get(step, "·")) for step in _STEPS), str(others or "·")))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
