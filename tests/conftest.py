@@ -197,6 +197,12 @@ def assert_one_clear_line(text: str, *fragments: str) -> None:
         assert fragment in errors[0], errors[0]
 
 
+def files_below(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return size and time of change of each file and folder below a folder."""
+    stats = {path: path.lstat() for path in folder.rglob("*")}
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
+
+
 class Project:
     """A pristine copy of the tracked files, with a tiny study as its configuration."""
 

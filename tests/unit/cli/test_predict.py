@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from finished_study import CLASSES, RECIPE, write_data, write_run
+from conftest import files_below
+from finished_study import CLASSES, RECIPE, write_data, write_imported, write_run
 from PIL import Image
 
 from study.cli import main as cli
@@ -28,6 +29,7 @@ def results(tmp_path_factory):
     write_run(results, images, "v3/vit/1", RECIPE | {"architecture": {
         "name": "timm/vit_tiny_patch16_224", "patch_size": 8,
         "embed_dim": 16, "depth": 1, "num_heads": 1}})  # fmt: skip
+    write_imported(results, images, "v3/clip/1")
     # The best on validation images is known.
     for name, accuracy in (
         ("v1/small/seed1", 0.2),
@@ -148,6 +150,8 @@ def test_broken_files_are_named_after_the_rest_is_done(results, pictures, tmp_pa
         (["--run", "v9/small/1"], "there is no run 'v9/small/1'"),
         (["--combo", "v1"], "both --combo and --model"),
         (["--combo", "v9", "--model", "small"], "no finished run of small on v9"),
+        (["--run", "v3/clip/1"], "were made elsewhere, so there is no network"),
+        (["--combo", "v3", "--model", "clip"], "were made elsewhere, so there is no network"),
         (["--run", "v3/vit/1", "--gradcam", "maps"], "goes on from its own with attention"),
         (["no/such/file"], "no such file or folder"),
         (["--results", "elsewhere"], "there is no finished run in elsewhere/runs"),
@@ -158,6 +162,13 @@ def test_what_cannot_be_answered_is_refused_in_one_line(words, fragment, results
         predicted(capsys, "--results", results, pictures / "0.png", *words)
     said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("by ")]
     assert len(said) == 1 and said[0].startswith("error: ") and fragment in said[0]
+
+
+def test_it_writes_nothing_that_it_is_not_asked_for(results, pictures, capsys, monkeypatch):
+    before = files_below(results.parent), files_below(pictures)
+    monkeypatch.chdir(pictures)
+    predicted(capsys, pictures, "--results", results)
+    assert (files_below(results.parent), files_below(pictures)) == before
 
 
 def test_maps_are_pictures_of_the_image_and_of_two_layers(results, pictures, tmp_path, capsys):

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 from conftest import ROOT, run_python
-from finished_study import CLASSES, RECIPE, write_data, write_run
+from finished_study import CLASSES, RECIPE, write_data, write_imported, write_run
 from PIL import Image
 
 from study.cli import main as cli
@@ -33,6 +33,7 @@ def results(tmp_path_factory):
     images = write_data(results)
     write_run(results, images, "v1/small/42")
     write_run(results, images, "v1/small/7", diverged=True)
+    write_imported(results, images, "v2/clip/1")
     architecture = {"name": "fastnet", "widths": [4, 4, 4]}
     views = {"architecture": architecture, "test_time": "flip_and_shift"}
     write_run(results, images, "v1/fast/42", RECIPE | views)
@@ -202,6 +203,7 @@ def test_the_card_says_what_the_runs_files_say(exported, results):
     ("name", "fragment"),
     [
         ("v1/small/7", "the run v1/small/7 diverged, so it has no model"),
+        ("v2/clip/1", "were made elsewhere, so there is no network"),
         ("v1/small/8", "there is no run 'v1/small/8'"),
         ("v1", "expected combo/model/seed: there are v1/fast/42"),
         ("../../etc/42", "there is no run"),
