@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from partition_study import main  # noqa: E402 - found there
+from partition_study import main
 
 main()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from cli_study import study
 from conftest import assert_one_clear_line
+from trap import Trap
 
 pytestmark = pytest.mark.workflow
 

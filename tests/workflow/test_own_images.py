@@ -1,7 +1,6 @@
 """A study of a folder of images: hard names work, and only a changed image re-runs it."""
 
 import json
-import re
 import shutil
 
 import numpy as np

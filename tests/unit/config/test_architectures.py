@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT, clean_environment, forget_code, model_template
+from conftest import clean_environment, forget_code, model_template
 from torch import nn
 
 from study.code import code_digest

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 from find_hard_examples import growth_of_the_list
 from study.hardness.reliability import Reliability
 
+
 def hard_examples(study, *options):
     """Return the tables that find_hard_examples.py writes of a made-up study, by name."""
     folder, out = study.folder, study.folder / "hard"

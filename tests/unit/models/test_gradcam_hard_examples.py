@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import ROOT, assert_one_clear_line, run_script
+from conftest import assert_one_clear_line, run_script
 from safetensors.torch import save_file
 
 from study.data.index import read_index

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from study.report.plots.gradcam import gradcam_figure, overlay
-from study.report.plots.style import save_figure
 from study.runs.gradcam_maps import GradcamMaps
 from study.runs.predictions import ROLE_CODES
 

@@ -15,7 +15,11 @@ def test_a_digest_that_reads_like_a_number_stays_text(tmp_path):
 
 
 def test_seed_bands_are_mean_and_range_of_what_is_there():
-    runs = [history_of_run("v1", 1, [0.2, 0.4]), history_of_run("v1", 2, [0.4, 0.5]), history_of_run("v2", 1, [0.3])]
+    runs = [
+        history_of_run("v1", 1, [0.2, 0.4]),
+        history_of_run("v1", 2, [0.4, 0.5]),
+        history_of_run("v2", 1, [0.3]),
+    ]
     bands = seed_bands(pd.concat(runs, ignore_index=True)).set_index(
         ["combo", "split", "measure", "epoch"]
     )

@@ -5,6 +5,7 @@ import inspect
 
 import pytest
 import torch
+from conftest import run_python
 
 from study.config.components import components
 from study.errors import StudyError
