@@ -88,6 +88,7 @@ def test_the_log_of_the_softmax_is_scipys():
     assert (predictions_module.log_softmax(logits) == log_softmax(logits.astype(float), 1)).all()
 
 
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 @pytest.mark.parametrize("n_with_images", [4, 3])
 def test_metrics_agree_with_scikit_learn(n_with_images):
     """Also where a class has no images, though some are taken for it."""
