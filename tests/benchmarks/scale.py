@@ -180,13 +180,8 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
         ("confusions", "csv"), ("page", "html"), ("behind", "csv"), ("behind-page", "html"),
             ("map-figure", "svg"), ("growth-figure", "svg"),
             ("confusions-figure", "svg")]  # fmt: skip
-    compared = [
-        "page",
-        "comparisons-figure",
-        "variance-figure",
-        "scaling-figure",
-        "calibration-figure",
-    ]
+    compared = ["page", "comparisons-figure", "variance-figure", "scaling-figure",
+        "calibration-figure"]  # fmt: skip
     return {
         "decode.py": [
             "--dataset", "folder", "--raw", folder / "raw", "--images", out / "images.npy",
