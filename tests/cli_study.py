@@ -3,12 +3,12 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import yaml
-from conftest import ROOT, clean_environment
+from conftest import ROOT, clean_environment, run_file
+from made_index import write_index
 
 from study.config.recipes import merged
 from study.config.study import check_study
@@ -24,12 +24,9 @@ RIGHT = {("v1", "cnn2", 1): 6, ("v1", "cnn2", 2): 8, ("v1", "cnn3", 1): 12, ("v1
 
 def study(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess:
     """Run `study` as a user would, in a folder."""
-    variables = (
-        clean_environment(PYTHONPATH=str(ROOT / "scripts"), COLUMNS="80", NO_COLOR="1")
-        | environment
-    )
-    command = [sys.executable, "-m", "study", *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables)
+    variables = clean_environment(COLUMNS="80", NO_COLOR="1") | environment
+    program = ROOT / "tests/warm/run_study.py"
+    return run_file(program, *words, environment=variables, cwd=folder)
 
 
 def printed(*words: object, folder: Path, **environment: str) -> str:
@@ -103,11 +100,7 @@ def write_project(folder: Path) -> Path:
         write_run(results, combo, model, seed, right, recipe=recipes[model])
     keys = [f"v1,{model},{seed}" for model in ("cnn2", "cnn3") for seed in (1, 2, 3)]
     (results / "runs.csv").write_text("\n".join(["combo,model,seed", *keys]) + "\n")
-    (results / "data").mkdir()
-    rows = [f"{i},{i % 2},{CLASSES[i % 2]},train,{i}.png" for i in range(N)]
-    (results / "data" / "index.csv").write_text(
-        "image_id,label,class,source_split,file\n" + "\n".join(rows) + "\n"
-    )
+    write_index(results / "data" / "index.csv", np.arange(N) % 2, CLASSES)
     log = results / "logs" / "train" / "v1" / "cnn3" / "seed3.log"
     log.parent.mkdir(parents=True)
     log.write_text("error: training set is empty\n")

@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +122,13 @@ def decoded(archive, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def scripts(tmp_path) -> Path:
+    """A copy of the code in which files may be changed."""
+    forgotten = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=forgotten)
+
+
 def clean_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without what leads to the user's data or GPUs."""
     hidden = {
@@ -131,18 +140,49 @@ def clean_environment(**extra: str) -> dict[str, str]:
     return environment | extra
 
 
+def run_python(
+    program: str,
+    *arguments: object,
+    scripts: Path | str = ROOT / "scripts",
+    cwd: Path | None = None,
+    **environment: str,
+) -> str:
+    """Return what a Python program prints, which must succeed.
+
+    Args:
+        program: its text.
+        arguments: of the command.
+        scripts: where it finds the library.
+        cwd: its folder. Default: this process's.
+        environment: more variables of its environment.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], cwd=cwd, capture_output=True,
+        text=True, env=clean_environment(PYTHONPATH=str(scripts), **environment),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def run_file(
+    path: Path, *arguments: object, environment: dict[str, str], **options
+) -> subprocess.CompletedProcess:
+    """Run a Python file in a process of its own, forked where that is the same."""
+    # Limits of a process are set as it starts.
+    fresh = "preexec_fn" in options or warm.needs_a_fresh_process(environment)
+    python = sys.executable if fresh else warm.folder() / "python"
+    return subprocess.run(
+        [python, path, *map(str, arguments)],
+        capture_output=True, text=True, env=environment, **options,
+    )  # fmt: skip
+
+
 def run_script(
     name: str, *arguments: object, check: bool = True, **options
 ) -> subprocess.CompletedProcess:
     """Run an entry script as a user would."""
-    environment = clean_environment()
-    # Limits of a process are set as it starts.
-    fresh = "preexec_fn" in options or warm.needs_a_fresh_process(environment)
-    python = sys.executable if fresh else warm.folder() / "python"
-    result = subprocess.run(
-        [python, ROOT / "scripts" / name, *map(str, arguments)],
-        capture_output=True, text=True, env=environment, **options,
-    )  # fmt: skip
+    path = ROOT / "scripts" / name
+    result = run_file(path, *arguments, environment=clean_environment(), **options)
     if check and result.returncode:
         pytest.fail(f"{name} failed:\n{result.stdout}{result.stderr}")
     return result
@@ -155,6 +195,12 @@ def assert_one_clear_line(text: str, *fragments: str) -> None:
     assert len(errors) == 1, text
     for fragment in fragments:
         assert fragment in errors[0], errors[0]
+
+
+def files_below(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return size and time of change of each file and folder below a folder."""
+    stats = {path: path.lstat() for path in folder.rglob("*")}
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
 
 
 class Project:
@@ -263,10 +309,30 @@ class Project:
         assert result.returncode == 0, output[-6000:]
         return output
 
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Return how many jobs of each rule a command would run; none where all is done."""
+        output = self.succeeds("--dry-run", *arguments)
+        counts = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+        assert counts or "Nothing to be done" in output, output[-6000:]
+        counts.pop("total", None)
+        return counts
+
 
 @pytest.fixture
 def project(tmp_path, archive) -> Project:
     return Project(tmp_path / "project", archive)
+
+
+def wait_for(
+    what: str, condition: Callable[[], object], seconds: float = 120, every: float = 0.05
+) -> object:
+    """Return what `condition` returns once it is true; fail the test if that takes too long."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(every)
+    return found
 
 
 # What each change makes Snakemake run again: a property of this name that tests record, printed at
@@ -298,7 +364,7 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("what runs again after a change (jobs by rule; others: other rules)")
     rows = [("", *_STEPS, "others")]
     for change, counts in changes:
-        others = sum(n for rule, n in counts.items() if rule not in (*_STEPS, "total", "all"))
+        others = sum(n for rule, n in counts.items() if rule not in (*_STEPS, "all"))
         rows.append((change, *(str(counts.get(step, "·")) for step in _STEPS), str(others or "·")))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -334,11 +400,16 @@ def documentation() -> str:
     )
 
 
-def shown_files(section: str) -> dict[str, str]:
+def section(heading: str) -> str:
+    """Return a section of CONTRIBUTING.md."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def shown_files(heading: str) -> dict[str, str]:
     """Return the files that a section of CONTRIBUTING.md shows, by path."""
-    _, text = (ROOT / "CONTRIBUTING.md").read_text().split(f"\n## {section}\n")
     file = r"^`([^`]+/[^`]+)`[^\n]*\n\n```\w+\n(.*?)^```"
-    return dict(re.findall(file, text.split("\n## ")[0], re.MULTILINE | re.DOTALL))
+    return dict(re.findall(file, section(heading), re.MULTILINE | re.DOTALL))
 
 
 def model_template() -> dict[str, str]:

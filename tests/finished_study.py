@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from made_index import write_index
 from safetensors.torch import save_file
 
 from study.data.blocks import write_in_blocks
-from study.files import file_digest, write_csv, write_json
+from study.files import file_digest, read_json, write_json
 from study.models.build import build_recipe_model, count_parameters
 from study.models.inference import Classifier
 from study.runs.calibration import fit_temperature
@@ -23,15 +24,11 @@ RECIPE = {
 }  # fmt: skip
 
 
-def write_data(results: Path, shape: tuple[int, int, int] = (32, 32, 3), n: int = 60) -> np.ndarray:
-    """Write the data of a study; return the images."""
-    random = np.random.default_rng(3)
-    images = random.integers(0, 256, (n, *shape), dtype=np.uint8)
+def write_data(results: Path) -> np.ndarray:
+    """Write the data of a study; return its 60 images."""
+    images = np.random.default_rng(3).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
     write_in_blocks(results / "data/images.npy", images)
-    rows = [(i, i % 5, CLASSES[i % 5], "train", f"{i}.png") for i in range(n)]
-    write_csv(
-        results / "data/index.csv", ["image_id", "label", "class", "source_split", "file"], rows
-    )
+    write_index(results / "data/index.csv", np.arange(60) % 5, CLASSES)
     write_json(
         results / "data/manifest.json",
         {
@@ -100,3 +97,11 @@ def write_run(
         },
     )  # fmt: skip
     return folder
+
+
+def write_imported(results: Path, images: np.ndarray, name: str) -> None:
+    """Write a run whose predictions were made elsewhere, so that there is no network."""
+    folder = write_run(results, images, name)
+    recipe = {"architecture": {"name": "predictions", "saw": "nothing", "varies_with": []}}
+    imported = {"recipe": recipe, "imported": {"saw": "nothing", "sha256": "0" * 64}}
+    write_json(folder / "run.json", read_json(folder / "run.json") | imported)

@@ -2,11 +2,11 @@
 
 import itertools
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from conftest import run_script
 
 from study.data.embedding import directions
 from study.data.index import read_index
@@ -21,7 +21,6 @@ from study.runs.predictions import (
 from study.runs.second_looks import SecondLook, with_neighbours
 from study.runs.tree import ResultsTree
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 ROLES = ("train", "val", "test")
 CLASSES = ("cat", "</script><b>", "NA", "ship & boat")
 
@@ -125,7 +124,7 @@ class GalleryStudy:
         """Find what is alike by some features, which are said to be those of a recipe "net"."""
         np.save(self.folder / "net.npy", features)
         found = self.folder / "net.neighbours.npz"
-        self._run(
+        run_script(
             "find_neighbours.py", "--features", self.folder / "net.npy", *self._common()[2:],
             "--output", found, "--table", self.folder / "alike.csv",
         )  # fmt: skip
@@ -134,7 +133,7 @@ class GalleryStudy:
     def _rank(self) -> None:
         out, figures = self.folder, ("map-figure", "growth-figure", "confusions-figure")
         tables = ("reliability", "growth", "confusions", "behind")
-        self._run(
+        run_script(
             "find_hard_examples.py", *self._common(), *self.neighbours,
             "--images", out / "images.npy", "--partitions", out / "v1.csv", out / "v2.csv",
             "--output", out / "hard_examples.csv", "--top-table", out / "top.csv",
@@ -159,21 +158,13 @@ class GalleryStudy:
             "--duplicates", self.folder / "duplicates.csv",
         ]  # fmt: skip
 
-    @staticmethod
-    def _run(name: str, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
-        result = subprocess.run(
-            [sys.executable, SCRIPTS / name, *map(str, arguments)], capture_output=True, text=True
-        )
-        assert not check or result.returncode == 0, result.stderr
-        return result
-
     @property
     def page(self) -> Path:
         return self.folder / "gallery.html"
 
     def build(self, *more: object, check: bool = True) -> subprocess.CompletedProcess:
         """Make the gallery, as the workflow does it."""
-        return self._run(
+        return run_script(
             "build_gallery.py", *self._common(), *self.neighbours,
             "--images", self.folder / "images.npy",
             "--table", self.folder / "hard_examples.csv", "--top-table", self.folder / "top.csv",

@@ -25,6 +25,34 @@ FULL_RECIPE = {
     "epochs": 4,
     "batch_size": 16,
 }
+_SMALL = {
+    "cnn2": {"filters": 8},
+    "cnn3": {"widths": [8, 8, 16], "hidden": 16},
+    "fastnet": {"widths": [8, 16, 16]},
+}
+EVERY_AUGMENTATION = [
+    {"name": "horizontal_flip"},
+    {"name": "alternating_flip"},
+    {"name": "random_crop", "padding": 4},
+    {"name": "random_crop", "padding": 2, "mode": "constant", "fill": [125, 123, 114]},
+    {"name": "coarse_dropout", "size": 8, "fill": [125, 123, 114]},
+    {"name": "cutout", "size": 8},
+    {"name": "shift_scale_rotate", "shift": 0.1, "scale": 0.1, "rotate": 15},
+    {
+        "name": "colour_jitter",
+        "brightness": 0.2,
+        "contrast": 0.2,
+        "saturation": 0.2,
+        "hue": 0.1,
+    },
+    {"name": "to_grey"},
+    {"name": "random_resized_crop"},
+    {"name": "vertical_flip"},
+    {"name": "quarter_turn"},
+    {"name": "trivial_augment", "fill": [125, 123, 114]},
+    {"name": "random_erasing", "fill": [125, 123, 114]},
+    {"name": "mixup", "alpha": 0.2},
+]
 
 
 def flags(**values: object) -> list[object]:
@@ -44,11 +72,12 @@ def make_image_set() -> ImageSet:
     return ImageSet(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
 
 
-def trainer(image_set, *, val=None, test=None, order=0, architecture="cnn2", **recipe) -> Trainer:
+def trainer(
+    image_set, *, val=None, test=None, order=0, architecture="cnn2", device="cpu", **recipe
+) -> Trainer:
     """Return a trainer with a small model and these keys of the recipe."""
     torch.manual_seed(0)
-    options = {"filters": 8} if architecture == "cnn2" else {"widths": [8, 16, 16]}
-    model = build_model(architecture, num_classes=3, **options)
+    model = build_model(architecture, num_classes=3, **_SMALL.get(architecture, {}))
     torch.manual_seed(1)
     defaults = {
         "augment": [],
@@ -59,13 +88,13 @@ def trainer(image_set, *, val=None, test=None, order=0, architecture="cnn2", **r
         "schedule": {"name": "constant"},
     }
     return Trainer(
-        model,
+        model.to(device),
         defaults | recipe,
         image_set,
         image_set if val is None else val,
         test,
         order=torch.Generator().manual_seed(order),
-        augmentation=torch.Generator().manual_seed(order + 1),
+        augmentation=torch.Generator(device).manual_seed(order + 1),
     )
 
 

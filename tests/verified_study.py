@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from made_index import write_index
 from safetensors.torch import save_file
 
 from study.audit.coverage import files_of_every_study, files_of_runs
@@ -51,9 +52,7 @@ def write_study(results: Path, config: dict[str, Any] = CONFIG) -> SimpleNamespa
     images = random.integers(0, 256, (150, 8, 8, 3), dtype=np.uint8)
     images[[7, 9]] = images[[0, 3]]
     write_in_blocks(tree.images, images)
-    columns = ["image_id", "label", "class", "source_split", "file"]
-    rows = [(i, i % 3, CLASSES[i % 3], "train", f"{i}.png") for i in range(len(images))]
-    write_csv(tree.index, columns, rows)
+    write_index(tree.index, np.arange(len(images)) % 3, CLASSES)
     digests = {path.name: file_digest(path) for path in (tree.images, tree.index)}
     manifest = {"images": list(images.shape), "classes": CLASSES, "sha256": digests}
     write_json(tree.data_manifest, manifest)

@@ -28,7 +28,7 @@ COMBOS = [*PARTITIONS, *map("+".join, itertools.combinations(PARTITIONS, 2))][:2
 MODELS = [f"m{number}" for number in range(1, 6)]
 CLASSES = [f"class{number}" for number in range(10)]
 COMPARED = [
-    "comparisons", "groups", "power", "variance", "scaling", "agreement", "calibration",
+    "comparisons", "groups", "power", "variance", "scaling", "agreement", "calibration", "roc",
 ]  # fmt: skip
 NETWORK = {"name": "timm/tf_efficientnet_lite0"}
 FORMS = 2  # distinct answers on each combo
@@ -179,13 +179,8 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
         ("confusions", "csv"), ("page", "html"), ("behind", "csv"), ("behind-page", "html"),
             ("map-figure", "svg"), ("growth-figure", "svg"),
             ("confusions-figure", "svg")]  # fmt: skip
-    compared = [
-        "page",
-        "comparisons-figure",
-        "variance-figure",
-        "scaling-figure",
-        "calibration-figure",
-    ]
+    compared = ["page", "comparisons-figure", "variance-figure", "scaling-figure",
+        "calibration-figure"]  # fmt: skip
     return {
         "decode.py": [
             "--dataset", "folder", "--raw", folder / "raw", "--images", out / "images.npy",
@@ -209,14 +204,21 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
             *runs, *index, "--partitions", *PARTITIONS,
             "--tables", *(out / f"{name}.csv" for name in COMPARED),
             *itertools.chain(*((f"--{name}", out / f"compare-{name}.svg") for name in compared)),
+            "--roc-figures", *(out / f"{model}.svg" for model in MODELS),
         ],
         "build_gallery.py": [
             *runs, *index, *images, "--table", out / "output.csv", "--top-table",
             out / "top-table.csv", "--output", out / "gallery.html",
         ],
+        "measure_baselines.py": [
+            *pixels, *index, "--combos", *COMBOS,
+            "--splits", *(folder.glob("splits/v*/seed*.csv")),
+            "--common-tests", *(folder.glob("splits/common/seed*.csv")),
+            "--output", out / "baselines.csv",
+        ],
         "summarize.py": [
-            *runs, "--compared", out / "groups.csv", "--groups", out / "by_group.csv",
-            "--groups-page", out / "by_group.html",
+            *runs, "--compared", out / "groups.csv", "--baselines", out / "baselines.csv",
+            "--groups", out / "by_group.csv", "--groups-page", out / "by_group.html",
             "--page", out / "summary.html", "--figure", out / "accuracy.svg", "--output",
             out / "summary.csv",
         ],

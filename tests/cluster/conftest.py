@@ -8,12 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from conftest import wait_for
 
 # One dummy card: SLURM counts it, hides it and names it in CUDA_VISIBLE_DEVICES, and nothing ever
 # opens the device. More cores and memory than there may be, so that what is missing for a job is
@@ -59,18 +58,6 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
-
-
-def wait_for(
-    what: str, condition: Callable[[], object], seconds: float = 120, every: float = 0.25
-) -> object:
-    """Return what `condition` returns once it is true; fail the test if that takes too long."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > end:
-            pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(every)
-    return found
 
 
 class Cluster:

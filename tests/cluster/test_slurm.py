@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import FULL, ROOT, Project, assert_one_clear_line
-
-from cluster.conftest import wait_for
+from conftest import FULL, ROOT, Project, assert_one_clear_line, wait_for
 
 pytestmark = pytest.mark.slurm
 

@@ -1,6 +1,5 @@
 """Digests of code follow what the code does."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,9 +79,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(("addition", "runs"), [("print('unplanned')\n", False), ("", True)])
-def test_what_changes_before_it_is_imported_is_not_run(tmp_path, addition, runs):
-    scripts = tmp_path / "scripts"
-    shutil.copytree(ROOT / "scripts" / "study", scripts / "study")
+def test_what_changes_before_it_is_imported_is_not_run(scripts, addition, runs):
     script, changed = scripts / "job.py", str(scripts / "study" / "wording.py")
     script.write_text(JOB.format(scripts=str(scripts), changed=changed, addition=addition))
     digest = digest_of(scripts, "job.py")

@@ -2,42 +2,16 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, clean_environment
+from conftest import ROOT, clean_environment, run_file, run_python, section
 
 from study.data.index import read_index, write_image_ids
 from study.files import write_csv, write_json
 from study.runs.predictions import Predictions, save_predictions
 from study.runs.summary import QUALITY
-
-
-def section(heading: str) -> str:
-    """Return a section of CONTRIBUTING.md."""
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    return text.split(f"## {heading}\n")[1].split("\n## ")[0]
-
-
-@pytest.fixture
-def scripts(tmp_path) -> Path:
-    return Path(shutil.copytree(ROOT / "scripts", tmp_path / "scripts"))
-
-
-def run(scripts: Path, *command: object) -> str:
-    """Run Python with the copy's library; return what it printed."""
-    result = subprocess.run(
-        [sys.executable, *map(str, command)],
-        env=clean_environment(PYTHONPATH=str(scripts)),
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
 
 
 def with_metric(source: str) -> str:
@@ -72,13 +46,14 @@ def run_folder(tmp_path, decoded) -> Path:
 def test_a_metric_is_a_function_and_a_line(scripts, run_folder, decoded, tmp_path):
     metrics = scripts / "study/runs/metrics.py"
     metrics.write_text(with_metric(metrics.read_text()))
-    run(
-        scripts, scripts / "measure.py", "--predictions", run_folder / "predictions.npz",
+    done = run_file(
+        scripts / "measure.py", "--predictions", run_folder / "predictions.npz",
         "--index", decoded / "index.csv", "--common-test", tmp_path / "common.csv",
         "--duplicates", tmp_path / "none.csv", "--metrics", run_folder / "metrics.json",
         "--report", tmp_path / "r.txt", "--classification-report", tmp_path / "c.json",
-        "--misclassified", tmp_path / "m.csv",
+        "--misclassified", tmp_path / "m.csv", environment=clean_environment(),
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     measured = json.loads((run_folder / "metrics.json").read_text())
     assert 0 < measured["margin"] < 1 and measured["common_test"]["margin"] == measured["margin"]
     program = (
@@ -86,7 +61,7 @@ def test_a_metric_is_a_function_and_a_line(scripts, run_folder, decoded, tmp_pat
         "from pathlib import Path; print(run_row(Run('v1', 'cnn2', 1, "
         "Path(sys.argv[1])))['margin'])"
     )
-    assert float(run(scripts, "-c", program, run_folder)) == measured["margin"]
+    assert float(run_python(program, run_folder, scripts=scripts)) == measured["margin"]
 
 
 def test_every_metric_column_is_described():

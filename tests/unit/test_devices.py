@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 
+import psutil
 import pytest
 import torch
-from conftest import ROOT, clean_environment
+from conftest import ROOT, clean_environment, wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -218,20 +218,10 @@ def test_a_job_ends_when_its_workflow_is_killed(tmp_path):
         env=clean_environment(PYTHONPATH=str(ROOT / "scripts")), stderr=subprocess.DEVNULL,
     )  # fmt: skip
     started = tmp_path / "started"
-    deadline = time.monotonic() + 30
-    while not (started.exists() and started.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    pid = int(started.read_text())
+    pid = int(wait_for("the job starts", lambda: started.exists() and started.read_text(), 30))
     os.kill(workflow.pid, signal.SIGKILL)
     workflow.wait()
-    while True:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            break
-        assert time.monotonic() < deadline, "the job outlived its workflow"
-        time.sleep(0.05)
+    wait_for("the job ends with its workflow", lambda: not psutil.pid_exists(pid), 30)
 
 
 def test_a_user_without_a_name_gets_a_gpu(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Entry scripts by themselves, and what an installed copy holds."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from benchmarks.scale import commands
 from conftest import ROOT, run_script
 from PIL import Image
 
@@ -16,6 +18,15 @@ from PIL import Image
 )
 def test_every_entry_point_has_help(script):
     assert "usage:" in run_script(script.name, "--help").stdout
+
+
+def test_the_benchmark_of_sizes_gives_each_script_the_options_that_it_has(tmp_path):
+    for script, words in commands(tmp_path, 32).items():
+        text = (ROOT / "scripts" / script).read_text()
+        given = {word for word in map(str, words) if word.startswith("--")}
+        known = re.findall(r'add_argument\(\s*"(--[a-z-]+)"(,\s*required=True)?', text)
+        assert {name for name, required in known if required} <= given, script
+        assert given <= {name for name, _ in known}, script
 
 
 def test_everything_that_pages_are_made_of_is_installed_with_the_package(tmp_path):

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import assert_one_clear_line, run_script
+from made_index import write_index
 
 from study.data.index import write_image_ids
 from study.data.splits import write_split
-from study.files import write_csv, write_json, write_text
+from study.files import write_json, write_text
 from study.runs.gradcam_maps import load_maps
 from study.runs.predictions import load_predictions
 
@@ -22,8 +23,7 @@ OUTPUTS = ("weights", "history", "dynamics", "run", "predictions", "maps")
 def made(tmp_path):
     """Return what imports a table of predictions, and the folder of what this wrote."""
     labels = np.arange(N) % 2
-    rows = [(i, labels[i], CLASSES[labels[i]], "train", f"{i}.png") for i in range(N)]
-    write_csv(tmp_path / "i.csv", ["image_id", "label", "class", "source_split", "file"], rows)
+    write_index(tmp_path / "i.csv", labels, CLASSES)
     write_split(tmp_path / "s.csv", IDS)
     write_image_ids(tmp_path / "c.csv", np.array([5, 6, 7]))
     write_json(tmp_path / "d.json", {"images": [N, 32, 32, 3]})

@@ -70,21 +70,6 @@ def test_a_job_starts_anew_with_what_it_must_know(tmp_path):
     assert done.stderr == "note: plan a failed\n"
 
 
-def test_a_job_looks_for_garbage_seldom_and_not_once_more_at_its_end(tmp_path):
-    script = tmp_path / "job.py"
-    script.write_text(
-        "import argparse, gc\n"
-        "from study.job import run_script\n"
-        "def main(arguments):\n"
-        "    print(gc.isenabled(), gc.get_threshold()[0] >= 10_000)\n"
-        "run_script(argparse.ArgumentParser(), main)\n"
-        "print(gc.get_freeze_count() > 10_000)\n"
-    )
-    environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"))
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "True True\nTrue\n", "")
-
-
 @pytest.mark.parametrize(
     ("words", "refused"),
     [

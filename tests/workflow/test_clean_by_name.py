@@ -1,22 +1,14 @@
 """`study clean` leaves alone what was asked for by name."""
 
-import subprocess
-import sys
-
 import pytest
+from cli_study import printed
 from conftest import Project
 
 pytestmark = pytest.mark.workflow
 
 
 def cleaned(project: Project, *words: str) -> str:
-    environment = project.environment(PYTHONPATH=str(project.folder / "scripts"), COLUMNS="80")
-    command = [sys.executable, "-m", "study", "clean", *words]
-    result = subprocess.run(
-        command, cwd=project.folder, capture_output=True, text=True, env=environment
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    return printed("clean", *words, folder=project.folder, **project.environment())
 
 
 def test_the_page_of_a_model_that_was_never_trained_stays_and_that_of_one_taken_out_goes(

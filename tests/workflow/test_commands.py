@@ -150,29 +150,6 @@ def test_no_test_image_of_any_run_was_trained_on_at_that_seed(finished):
     assert (roles["42", "v1"] != roles["7", "v1"]).any()
 
 
-def test_every_score_can_be_recomputed_from_the_stored_logits(finished):
-    results = finished.folder / "results"
-    labels = np.array([int(row["label"]) for row in read_csv(results / "data" / "index.csv")])
-    for row in read_csv(results / "summary.csv"):
-        with np.load(
-            results
-            / "runs"
-            / row["combo"]
-            / row["model"]
-            / f"seed{row['seed']}"
-            / "predictions.npz"
-        ) as run:
-            right, roles = run["logits"].argmax(axis=1) == labels, run["roles"]
-        common = [
-            int(entry["image_id"])
-            for partition in ("v1", "v2", "v3")
-            for entry in read_csv(results / "splits" / partition / f"seed{row['seed']}.csv")
-            if entry["role"] == "test"
-        ]
-        assert float(row["test_accuracy"]) == pytest.approx(right[roles == 3].mean(), abs=1e-6)
-        assert float(row["common_test_accuracy"]) == pytest.approx(right[common].mean(), abs=1e-6)
-
-
 def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):
     output = finished.succeeds("verify")
     assert "checks passed" in output and "FAILED" not in output
@@ -284,29 +261,23 @@ def test_the_comparison_with_published_figures_is_part_of_the_full_study_and_nee
     assert_one_clear_line(refused.stdout + refused.stderr, "published figures are of CIFAR-10")
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     project.configure(study)
-    assert "compare_published " in project.succeeds("--dry-run", "--quiet", "rules")
-    project.configure(
-        study | {"overrides": {"cnn2": {"epochs": 1}}}
-    )  # no longer what was published
-    assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
+    assert "compare_published" in project.planned("--quiet", "rules")
+    # No longer what was published.
+    project.configure(study | {"overrides": {"cnn2": {"epochs": 1}}})
+    assert "compare_published" not in project.planned("--quiet", "rules")
     project.configure(study | {"models": ["cnn2"]})
-    assert "compare_published " not in project.succeeds("--dry-run", "--quiet", "rules")
-    jobs = project.succeeds("reproduce", "--dry-run", "--quiet", "rules")
-    assert re.search(r"compare_published +1\b", jobs) and re.search(r"split +18\b", jobs)
+    assert "compare_published" not in project.planned("--quiet", "rules")
+    jobs = project.planned("reproduce", "--quiet", "rules")
+    assert {"compare_published": 1, "split": 18}.items() <= jobs.items()
     project.configure(study | {"reproduce": {"systems": ["S3", "S4"], "tuned": True}})
-    jobs = project.succeeds("reproduce", "--dry-run", "--quiet", "rules")
-    assert (
-        re.search(r"train +12\b", jobs)
-        and re.search(r"lr_find +1\b", jobs)
-        and re.search(r"split +12\b", jobs)
-    )
+    jobs = project.planned("reproduce", "--quiet", "rules")
+    assert {"train": 12, "lr_find": 1, "split": 12}.items() <= jobs.items()
 
 
 def test_without_a_limit_only_one_gpu_job_runs_at_once(project):
     project.configure(project.study | {"device": "cuda"})
     output = project.succeeds("--dry-run", "results/summary.csv")
     assert re.search(r"resources: .*gpu=1", output)
-    assert 'gpu=Resource("gpu", 1)' in output or "gpu=1" in output
     output = project.succeeds("--dry-run", *FULL[:3], "gpu=0")
     assert "gpu=0" in output and not re.search(r"resources: .*gpu=1", output)
 
@@ -315,13 +286,7 @@ def test_without_a_limit_only_one_gpu_job_runs_at_once(project):
     ("changes", "fragment"),
     [
         ({"sedes": [1]}, "unknown key 'sedes'"),
-        ({"device": 3}, "device is 3"),
-        ({"combos": ["v1+v9"]}, "no partition 'v9'"),
-        ({"split": {"train": 0.7, "val": 0.2, "test": 0.2}}, "sum to 1.1"),
-        ({"models": ["cnn7"]}, "no recipe config/models/cnn7.yaml"),
-        ({"overrides": {"cnn9": {"epochs": 1}}}, "no recipe config/models/cnn9.yaml"),
         ({"overrides": {"cnn2": {"architecture": {"name": "vit"}}}}, "unknown architecture 'vit'"),
-        ({"overrides": {"cnn2": {"optimizer": {"name": "lion"}}}}, 'optimizer.name is "lion"'),
     ],
     ids=lambda value: None if isinstance(value, dict) else value,
 )
@@ -329,48 +294,17 @@ def test_a_wrong_configuration_ends_in_one_line_before_anything_is_made(project,
     project.configure(project.study | changes, "wrong.yaml")
     result = project.snakemake(*FULL, "--configfile", "config/wrong.yaml")
     assert result.returncode != 0
-    assert_error_line(result, fragment)
+    assert_one_clear_line(result.stdout + result.stderr, fragment)
     assert {path.name for path in (project.folder / "results").iterdir()} <= {
         "README.md",
         "reference",
     }
 
 
-def assert_error_line(result, fragment):
-    text = result.stdout + result.stderr
-    assert "Traceback" not in text, text
-    errors = [line for line in text.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and fragment in errors[0], text
-
-
 def test_seeds_given_by_config_option_are_refused_with_the_way_out(project):
     result = project.snakemake(*FULL, "--config", "seeds=[5]")
     assert result.returncode != 0
-    assert_error_line(result, "--configfile")
-
-
-def test_partitions_larger_than_the_decoded_pool_are_refused(tmp_path, archive):
-    sizes = [{"name": "v1", "size": 300}, {"name": "v2", "size": 61}]
-    project = Project(tmp_path / "project", archive, partitions=sizes, combos=["v1"], seeds=[3])
-    result = project.snakemake("results/partitions/v2.csv")
-    assert result.returncode != 0
-    assert_error_line(result, "ask for 361 images (v1: 300, v2: 61) but the data set has 360")
-    assert list((project.folder / "results" / "partitions").glob("v2*")) == []
-    project.configure(
-        project.study | {"partitions": [{"name": "v1", "size": 300}, {"name": "v2", "size": 60}]}
-    )
-    project.succeeds("results/partitions/v2.csv")
-
-
-def test_a_damaged_archive_stops_the_study_and_a_good_one_continues_it(project, tmp_path):
-    damaged = tmp_path / "damaged.tar.gz"
-    damaged.write_bytes(project.archive.path.read_bytes()[:-5000])
-    result = project.snakemake("results/data/images.npy", CIFAR10_ARCHIVE=str(damaged))
-    assert result.returncode != 0
-    text = result.stdout + result.stderr
-    assert "damaged.tar.gz: truncated or damaged archive" in text and "Traceback" not in text
-    assert not (project.folder / "results" / "data" / "raw").exists()
-    project.succeeds("results/data/images.npy")
+    assert_one_clear_line(result.stdout + result.stderr, "--configfile")
 
 
 def test_a_run_that_is_trained_once_more_has_the_same_bits(finished):

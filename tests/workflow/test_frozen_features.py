@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 
 import pandas as pd
@@ -67,8 +66,7 @@ def to_do(project, backbone, weights) -> set[str]:
     architecture = backbone["architecture"] | {"weights": str(weights)}
     overrides = {"finetuned": backbone | {"architecture": architecture}}
     project.configure(project.study | {"overrides": overrides})
-    said = project.succeeds("--dry-run", "--quiet", "host")
-    return set(re.findall(r"^(\w+) +\d+$", said, re.MULTILINE))
+    return set(project.planned())
 
 
 def _refuses_features_that_are_not_the_studys(project, results):

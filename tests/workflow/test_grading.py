@@ -3,14 +3,14 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from cli_study import study
 from conftest import assert_one_clear_line
+from trap import Trap
 
 pytestmark = pytest.mark.workflow
 
@@ -61,7 +61,7 @@ def handed_in(finished, tmp_path_factory):
     # A pickle that would leave a trace if it were opened.
     poisoned = copy("poisoned") / "runs" / "v1" / "cnn2" / "seed42" / "predictions.npz"
     trap = np.empty(1, object)
-    trap[0] = Trap()
+    trap[0] = Trap("SPRUNG")
     np.savez(poisoned, logits=trap, roles=arrays["roles"])
     (folder / "no_bundle.tar.gz").write_bytes(b"not an archive")
     os.mkfifo(folder / "pipe.tar.gz")
@@ -74,21 +74,14 @@ def handed_in(finished, tmp_path_factory):
     return folder
 
 
-class Trap:
-    def __reduce__(self):
-        return (open, ("SPRUNG", "w"))
-
-
-def grade(finished, *submissions):
-    return subprocess.run(
-        [sys.executable, "-m", "study", "grade", *submissions, "--output", "grades.csv"],
-        cwd=finished.folder, capture_output=True, text=True, env=finished.environment(),
-    )  # fmt: skip
+def grade(finished, *words):
+    environment = finished.environment(COLUMNS="1000")
+    return study("grade", *words, folder=finished.folder, **environment)
 
 
 def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in):
     names = ("honest", *PROBLEMS)
-    graded = grade(finished, *(handed_in / name for name in names))
+    graded = grade(finished, *(handed_in / name for name in names), "--output", "grades.csv")
     assert graded.returncode == 0, graded.stderr
     table = (
         pd.read_csv(finished.folder / "grades.csv", dtype={"student": str})
@@ -133,13 +126,10 @@ def test_each_submission_gets_a_row_that_says_what_is_wrong(finished, handed_in)
 
 
 def test_without_data_of_ones_own_there_is_nothing_to_compare_with(finished, handed_in):
-    refused = subprocess.run(
-        [sys.executable, "-m", "study", "grade", handed_in / "honest", "--data", "nowhere"],
-        cwd=finished.folder, capture_output=True, text=True, env=finished.environment(),
-    )  # fmt: skip
+    refused = grade(finished, handed_in / "honest", "--data", "nowhere")
     assert refused.returncode == 1
     assert_one_clear_line(refused.stderr, "nowhere", "snakemake results/data/index.csv")
-    refused = grade(finished, handed_in / "honest", "lost.tar.gz")
+    refused = grade(finished, handed_in / "honest", "lost.tar.gz", "--output", "grades.csv")
     assert refused.returncode == 1 and not (finished.folder / "grades.csv").exists()
     assert_one_clear_line(refused.stderr, "lost.tar.gz: no such file or folder")
 

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +42,6 @@ def make_predictions(project: Project) -> Path:
     return folder
 
 
-def planned(project: Project) -> set[str]:
-    """Return the rules that have something to do."""
-    said = project.succeeds("--dry-run", "--quiet", "host")
-    return set(re.findall(r"^(\w+) +\d+$", said, re.MULTILINE))
-
-
 def test_imported_models_are_compared_judge_what_they_may_and_run_again_when_they_change(
     tmp_path, archive
 ):
@@ -70,16 +63,16 @@ def test_imported_models_are_compared_judge_what_they_may_and_run_again_when_the
     page = (results / "overview.rst").read_text()
     assert "vit is imported" in page and "test images may be among them" in page
     assert "checks passed" in project.succeeds("verify")
-    assert planned(project) == set()
+    assert project.planned() == {}
     # Moved they are the same; another file's are others.
     folder.rename(folder.with_name("moved"))
     moved = [model | {"predictions": model["predictions"].replace("preds", "moved")}
              for model in MODELS]  # fmt: skip
     project.configure(project.study | {"models": moved})
-    assert not {"import_predictions", "measure", "compare"} & planned(project)
+    assert not {"import_predictions", "measure", "compare"} & project.planned().keys()
     vit = np.load(project.folder / "moved/vit_7.npz")
     np.savez(project.folder / "moved/vit_7.npz", **dict(vit) | {"logits": vit["logits"] * 2})
-    assert {"import_predictions", "measure", "compare"} <= planned(project)
+    assert {"import_predictions", "measure", "compare"} <= project.planned().keys()
     record = json.loads((results / "runs/v1/vit/seed7/run.json").read_text())
     assert record["imported"]["saw"] == "unknown" and len(record["imported"]["sha256"]) == 64
 

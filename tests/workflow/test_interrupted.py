@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli_study import printed
-from conftest import FULL, Project
+from conftest import FULL, Project, wait_for
 
 from study.files import file_digest, read_csv
 from study.runs.chance import MEASURED
@@ -28,10 +27,8 @@ def test_a_killed_study_is_finished_by_the_same_command(tmp_path, archive):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     log = project.folder / "results" / "logs" / "train" / "v1" / "cnn2" / "seed3.log"
-    deadline = time.monotonic() + 120
-    while not (log.exists() and "epoch 1/400" in log.read_text()):
-        assert process.poll() is None and time.monotonic() < deadline, "the training never started"
-        time.sleep(0.1)
+    wait_for("the training starts", lambda: log.exists() and "epoch 1/400" in log.read_text())
+    assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 

@@ -1,6 +1,5 @@
 """Studies whose jobs share nothing but a bucket, as on Kubernetes and AWS Batch."""
 
-import logging
 import os
 import re
 import subprocess
@@ -14,8 +13,6 @@ from study.files import file_digest, read_json, write_json
 
 for plugin in ("s3", "fs"):
     pytest.importorskip(f"snakemake_storage_plugin_{plugin}")
-boto3 = pytest.importorskip("boto3")
-server = pytest.importorskip("moto.server")
 
 pytestmark = pytest.mark.workflow
 PROFILES = [
@@ -26,28 +23,6 @@ PROFILES = [
 # What is made on request needs all of the study too.
 TARGETS = ("results/summary.csv", "results/reproduction.csv", "results/leak.csv",
     "results/certificates.csv", "results/tensorboard")  # fmt: skip
-
-
-@pytest.fixture
-def bucket(tmp_path, monkeypatch):
-    """Return an empty bucket on loopback; processes find it, and no other, by their environment."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    s3 = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    s3.start()
-    endpoint = "http://{}:{}".format(*s3.get_host_and_port())
-    for name in ("CONFIG_FILE", "SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(f"AWS_{name}", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for name, value in {"ENDPOINT_URL": endpoint, "ACCESS_KEY": "us", "SECRET_KEY": "x"}.items():
-        monkeypatch.setenv(f"SNAKEMAKE_STORAGE_S3_{name}", value)
-    key = {"aws_access_key_id": "us", "aws_secret_access_key": "x"}
-    lab = boto3.resource("s3", "us-east-1", endpoint_url=endpoint, **key).Bucket("lab")
-    lab.create()
-    yield lab
-    lab.objects.delete()
-    lab.delete()
-    s3.stop()
 
 
 def planned(project, profile, *arguments):

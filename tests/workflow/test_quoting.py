@@ -126,13 +126,6 @@ class Study(Project):
         return sorted(shlex.split(text) for text in texts)
 
 
-def put_in(word: str, text: str) -> Any:
-    """Return a word with the nasty text where the harmless one was; of JSON, what it says."""
-    if word.startswith(("{", "[")):
-        return json.loads(word.replace("BENIGN", json.dumps(text)[1:-1]))
-    return word.replace("BENIGN", text)
-
-
 @pytest.mark.parametrize("own", [False, True], ids=["published data", "own images"])
 def test_each_text_stays_one_word_of_a_command_or_is_refused(tmp_path, archive, own, monkeypatch):
     project = Study(tmp_path / "project", archive)
@@ -147,14 +140,10 @@ def test_each_text_stays_one_word_of_a_command_or_is_refused(tmp_path, archive, 
         project.provide(text)
         nasty = project.base
         for path in places(schema, project.base):
-            one = replaced(project.base, path, text if path[-2:] != (0, "path") or not own
-                else f"{text}.csv")  # fmt: skip
-            if is_accepted(project.check, one):
+            said = f"{text}.csv" if own and path[-2:] == (0, "path") else text
+            if is_accepted(project.check, replaced(project.base, path, said)):
                 reached.add(path[-1])
-                value = one
-                for key in path:
-                    value = value[key]
-                nasty = assign(nasty, path, value)
+                nasty = replaced(nasty, path, said)
         if nasty == project.base:
             continue
         found = project.commands(nasty)
@@ -163,31 +152,15 @@ def test_each_text_stays_one_word_of_a_command_or_is_refused(tmp_path, archive, 
         for words, before in zip(found, harmless, strict=True):
             assert len(words) == len(before), words
             for word, plain in zip(words, before, strict=True):
-                said = json.loads(word) if word.startswith(("{", "[")) else word
-                assert differs_by(said, plain, (text, squeezed)), word
+                if word.startswith(("{", "[")):
+                    word, plain = json.loads(word), json.loads(plain)
+                assert same_shape(word, plain, (text, squeezed)), word
         assert not (project.folder / "PWNED").exists()
     assert reached >= ({"path", "test_path"} if own else {"archive", "checksums", "claims"})
 
 
-def assign(value: Any, path: tuple, new: Any) -> Any:
-    """Return a copy of a value with another one in one place."""
-    result = parent = deepcopy(value)
-    for key in path[:-1]:
-        parent = parent[key]
-    parent[path[-1]] = new
-    return result
-
-
-def differs_by(said: Any, plain: str, texts: tuple[str, ...]) -> bool:
-    """Tell whether a word is the harmless one, or that with the nasty text in its places."""
-    if isinstance(said, str):
-        return said == plain or said in (put_in(plain, text) for text in texts)
-    base = json.loads(plain)
-    return same_shape(said, base, texts)
-
-
 def same_shape(said: Any, base: Any, texts: tuple[str, ...]) -> bool:
-    """Tell whether JSON is the harmless one, except for texts that replace BENIGN."""
+    """Tell whether a word, or JSON, is the harmless one, except for texts that replace BENIGN."""
     if isinstance(base, dict):
         return said.keys() == base.keys() and all(same_shape(said[k], base[k], texts) for k in base)
     if isinstance(base, list):

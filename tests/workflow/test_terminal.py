@@ -3,8 +3,8 @@
 import json
 import re
 import subprocess
-import sys
 
+import cli_study
 import pytest
 from conftest import FULL, Project, assert_one_clear_line
 
@@ -13,11 +13,7 @@ pytestmark = pytest.mark.workflow
 
 def study(project: Project, *words: str) -> subprocess.CompletedProcess:
     """Run the project's own `study` in its folder."""
-    environment = project.environment(PYTHONPATH=str(project.folder / "scripts"), COLUMNS="80")
-    command = [sys.executable, "-m", "study", *words]
-    return subprocess.run(
-        command, cwd=project.folder, capture_output=True, text=True, env=environment
-    )
+    return cli_study.study(*words, folder=project.folder, **project.environment())
 
 
 def test_a_study_is_planned_before_it_runs(project):

@@ -2,8 +2,8 @@
 
 What can be derived is derived again and compared: runs, partitions, splits and common tests from
 the configuration and the labels, the record's rows and the summary from the runs. Everything else
-is compared with its digest in the record. The code is the same that made the study; other
-implementations in the tests show that it is right (`tests/oracle.py`).
+is compared with its digest in the record. The measures are those of the code that made the study;
+`tests/unit/runs/test_metrics.py` compares them with those of scikit-learn.
 """
 
 from collections import Counter

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import assert_one_clear_line, run_script
+from conftest import run_script
+from made_index import write_index
 
 from study.audit.certification import certificate
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
@@ -97,10 +98,7 @@ def test_the_table_says_where_two_trainings_part(tmp_path):
         | {"test_accuracy": [0.60, 0.62, 0.64, 0.7, 0.7, np.nan, 0.9]}
     )
     summary.to_csv(tmp_path / "s.csv", index=False)
-    rows = [f"{i},{label},{'xy'[label]},train,{i}.png" for i, label in enumerate(LABELS)]
-    (tmp_path / "index.csv").write_text(
-        "\n".join(["image_id,label,class,source_split,file", *rows]) + "\n"
-    )
+    write_index(tmp_path / "index.csv", LABELS, "xy")
     arguments = (
         "certify.py", "--runs", "v1/a/1", "--summary", tmp_path / "s.csv",
         "--index", tmp_path / "index.csv",
@@ -116,15 +114,3 @@ def test_the_table_says_where_two_trainings_part(tmp_path):
     assert row["seed_noise"] == pytest.approx(3.182446 * math.sqrt(2 * 0.0008 / 3), rel=1e-4)
     assert row["level"] == "none"
     assert "1 run trained once more" in (tmp_path / "page.html").read_text()
-
-
-def test_a_run_that_the_study_lacks_is_refused(project):
-    project.configure(project.study | {"certify": ["v1/cnn2/43"]})
-    failed = project.snakemake("--dry-run", "certify")
-    assert failed.returncode != 0
-    assert_one_clear_line(
-        failed.stderr,
-        "certify names 'v1/cnn2/43'",
-        "43 is not among the study's seeds (42, 7)",
-        "v1/cnn2/42",
-    )

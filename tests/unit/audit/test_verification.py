@@ -1,12 +1,10 @@
-"""The verifier finds what is wrong with files; another way of measuring agrees with ours."""
+"""The verifier finds what is wrong with files."""
 
 import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from oracle import judged_by, measured
-from scipy.special import log_softmax
 from verified_study import (
     CONFIG,
     RECIPE,
@@ -30,44 +28,8 @@ from study.audit.shared_checks import other_configuration
 from study.audit.verification import Verification
 from study.files import file_digest, read_csv, read_json, write_csv
 from study.models.answers_again import answers_again
-from study.runs.calibration import fit_temperature
-from study.runs.metrics import calibrated_metrics, classification_metrics
 from study.runs.predictions import Predictions, roles_in_run
 from study.runs.tree import ResultsTree
-
-CLASSES = ["cat", "dog", "fox", "owl"]
-
-
-@pytest.fixture(scope="module")
-def answers():
-    random = np.random.default_rng(3)
-    labels = random.integers(0, 3, 400)  # nothing is an owl, though some are called so
-    logits = random.normal(0, 1, (400, 4)).astype(np.float32)
-    logits[np.arange(400), labels] += 1
-    return logits, labels
-
-
-def test_two_ways_of_measuring_agree(answers):
-    logits, labels = answers
-    temperature = fit_temperature(logits, labels)
-    ours = classification_metrics(log_softmax(logits.astype(float), axis=1), labels, CLASSES)
-    ours |= calibrated_metrics(logits, labels, temperature)
-    theirs = measured(logits, labels, CLASSES, temperature)
-    assert theirs["accuracy"] == pytest.approx(ours["overall_accuracy"])
-    for name in set(ours) - {"n", "overall_accuracy", "class_accuracy"}:
-        assert theirs[name] == pytest.approx(ours[name], abs=1e-9), name
-    assert theirs["recall_dog"] == pytest.approx(ours["class_accuracy"]["dog"]) and np.isnan(
-        theirs["recall_owl"]
-    )
-
-
-def test_who_may_judge_is_found_alike_one_by_one():
-    random = np.random.default_rng(0)
-    parts = np.array_split(random.permutation(200), [60, 80, 100])
-    roles = roles_in_run(200, dict(zip(("train", "val", "test"), parts, strict=False)))
-    run = Predictions(np.zeros((200, 2), np.float32), roles)
-    pairs = random.integers(0, 200, (30, 2))
-    assert judged_by(run, pairs).tolist() == np.flatnonzero(run.may_judge(pairs)).tolist()
 
 
 def test_near_duplicates_of_training_images_are_counted_and_left_out():

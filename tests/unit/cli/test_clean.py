@@ -1,11 +1,15 @@
 """What `study clean` takes for the files of runs that were taken out."""
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cli_study import write_project
+from conftest import assert_one_clear_line, files_below
 
 from study.cli import clean
+from study.cli.main import main
 from study.cli.project import Output
 
 
@@ -37,3 +41,48 @@ def test_a_run_that_was_taken_out_is_known_by_its_places(tmp_path, monkeypatch, 
     outdated, unknown = clean._of_runs_taken_out(project, [])
     listed = {file for path in outdated for file in clean._files(path)}
     assert listed == set(map(Path, made(gone))) and not unknown
+
+
+@pytest.fixture
+def smaller(tmp_path, monkeypatch):
+    """A study whose seed 2 was taken out, though `reproduce` takes it; in a terminal."""
+    monkeypatch.chdir(write_project(tmp_path / "project"))
+    Path("fewer.yaml").write_text("seeds: [1, 3]\n")
+
+    def outputs(project, targets):
+        files = [path for path in Path("results").rglob("*") if path.is_file()]
+        kept = [path for path in files if "reproduce" in targets or "seed2" not in path.parts]
+        return [Output(str(path), "train", to_do=False) for path in kept]
+
+    monkeypatch.setattr(clean, "outputs", outputs)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    return Path("results/runs/v1/cnn2/seed2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "deleted"),
+    [
+        ([], None, False),
+        (["--delete"], "n", False),
+        (["--delete"], "", False),
+        (["--delete"], "y", True),
+        (["--yes"], None, True),
+        (["--yes", "--keep", "reproduce"], None, False),
+    ],
+)
+def test_in_a_terminal_it_asks_before_it_deletes(smaller, monkeypatch, words, said, deleted):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or said)
+    main(["clean", "--configfile", "study.yaml", "fewer.yaml", *words])
+    assert smaller.exists() != deleted and len(asked) == (said is not None)
+    assert all("[y/N]" in question for question in asked)
+    assert smaller.with_name("seed1").exists()
+
+
+def test_where_all_is_of_another_configuration_it_deletes_nothing(smaller, capsys):
+    Path("other.yaml").write_text("overrides: {cnn2: {epochs: 9}, cnn3: {epochs: 9}}\n")
+    before = files_below(Path())
+    with pytest.raises(SystemExit):
+        main(["clean", "--yes", "--configfile", "study.yaml", "other.yaml"])
+    assert_one_clear_line(capsys.readouterr().err, "nothing was deleted", "another configuration")
+    assert files_below(Path()) == before

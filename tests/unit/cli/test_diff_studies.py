@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from cli_study import printed, study, write_project, write_run
 from conftest import ROOT, assert_one_clear_line
+from made_index import write_index
 
 from study.data.index import write_image_ids
-from study.files import write_csv, write_json
+from study.files import write_json
 
 
 def write_study(results: Path, weights: dict[int, str], **recorded: object) -> Path:
@@ -87,17 +88,15 @@ def test_two_studies_differ_by_groups_and_by_what_only_one_has(tmp_path):
 
 def test_of_a_cleaned_study_it_says_what_that_changed(tmp_path):
     a, b = (write_study(tmp_path / name, {1: "a" * 64, 2: "b" * 64}) for name in "ab")
-    head = ["image_id", "label", "class", "source_split", "file"]
-    rows = [(i, i % 2, ["cat", "dog"][i % 2], "train", f"{i}.png") for i in range(40)]
     for results in (a, b):
         write_json(results / "data/manifest.json", {"sha256": {"images.npy": "0" * 64}})
-        write_csv(results / "data/index.csv", head, rows)
+        write_index(results / "data/index.csv", np.arange(40) % 2, ["cat", "dog"])
         for seed in (1, 2):
             write_image_ids(results / f"splits/common/seed{seed}.csv", np.arange(20, 40))
     assert "From A to B" not in diff(a, b, folder=tmp_path)
-    moved = [(*row, row[1], "") for row in rows]
-    moved[39] = (39, 0, "cat", "train", "39.png", 1, "")  # all runs are wrong there by its label
-    write_csv(b / "data/corrected.csv", [*head, "given", "left_out"], moved)
+    moved = pd.read_csv(b / "data/index.csv").assign(given=lambda t: t["label"], left_out="")
+    moved.loc[39, ["label", "class"]] = 0, "cat"  # all runs are wrong there by its label
+    moved.to_csv(b / "data/corrected.csv", index=False)
     text = diff(a, b, "--csv", "groups.csv", folder=tmp_path)
     assert "From A to B: 1 label corrected (dog → cat 1), 0 images left out." in text
     (row,) = pd.read_csv(tmp_path / "groups.csv").to_dict("records")

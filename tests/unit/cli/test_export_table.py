@@ -7,6 +7,8 @@ from cli_study import N, printed, study, write_project
 from conftest import assert_one_clear_line
 from PIL import Image
 
+from study.cli import export_table
+from study.cli.main import main
 from study.files import write_csv, write_json
 
 
@@ -37,6 +39,24 @@ def test_the_table_has_files_labels_scores_and_what_a_run_says(project):
     assert table["may_judge"].tolist() == [False] * 20 + [True] * 20
     again = study("export", "--format", "csv", folder=project)
     assert_one_clear_line(again.stdout + again.stderr, "exports/images.csv is there already")
+
+
+def test_the_table_is_a_parquet_file_where_pyarrow_is_installed(project, monkeypatch, capsys):
+    asked = ["export", "v1/cnn3/2", "--format", "parquet"]
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(export_table.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        main(asked)
+    assert_one_clear_line(capsys.readouterr().err, "pip install pyarrow", "--format csv")
+    assert not (project / "exports").exists()
+    written = []
+    monkeypatch.setattr(export_table.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda table, path, index: (
+        written.append((table, index)), path.touch()))  # fmt: skip
+    main(asked)
+    ((table, index),) = written
+    assert len(table) == N and not index and "predicted" in table
+    assert (project / "exports/images.parquet").is_file()
 
 
 def test_a_model_needs_the_name_of_its_run(project):

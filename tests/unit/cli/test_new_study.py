@@ -1,6 +1,7 @@
 """`study new`: a ready configuration for your own images."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from study.cli import proposal
 from study.cli.main import main
+from study.cli.project import find_project
 from study.data.datasets.listing import list_images
 from study.files import read_yaml, write_csv
 
@@ -35,6 +37,18 @@ def test_a_new_study_is_ready_to_run_and_never_replaces_one(tmp_path, capsys, mo
         main(["new", str(target), "--images", str(images)])
     assert_one_clear_line(capsys.readouterr().err, "exists already")
     assert target.read_text() == before
+
+
+def test_a_new_study_without_images_is_a_folder_for_one_of_cifar10(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["new", "my_study"])
+    told = capsys.readouterr().out
+    assert "CIFAR-10" in told and "cd my_study\n" in told
+    assert list(tmp_path.iterdir()) == [tmp_path / "my_study"]
+    monkeypatch.chdir("my_study")
+    # The study in it is the project's own, by the project's rules.
+    assert find_project([]).config == read_yaml(ROOT / "config/config.yaml")
+    assert Path("workflow/Snakefile").samefile(ROOT / "workflow/Snakefile")
 
 
 def test_a_new_study_fits_its_images(tmp_path, monkeypatch):

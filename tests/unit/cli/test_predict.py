@@ -7,10 +7,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from finished_study import CLASSES, RECIPE, write_data, write_run
+from conftest import files_below
+from finished_study import CLASSES, RECIPE, write_data, write_imported, write_run
 from PIL import Image
 
 from study.cli import main as cli
+from study.data.datasets.pictures import read_picture
 from study.data.image_files import find_images, read_image
 from study.errors import StudyError
 from study.runs.predictions import load_predictions
@@ -27,6 +29,7 @@ def results(tmp_path_factory):
     write_run(results, images, "v3/vit/1", RECIPE | {"architecture": {
         "name": "timm/vit_tiny_patch16_224", "patch_size": 8,
         "embed_dim": 16, "depth": 1, "num_heads": 1}})  # fmt: skip
+    write_imported(results, images, "v3/clip/1")
     # The best on validation images is known.
     for name, accuracy in (
         ("v1/small/seed1", 0.2),
@@ -147,6 +150,8 @@ def test_broken_files_are_named_after_the_rest_is_done(results, pictures, tmp_pa
         (["--run", "v9/small/1"], "there is no run 'v9/small/1'"),
         (["--combo", "v1"], "both --combo and --model"),
         (["--combo", "v9", "--model", "small"], "no finished run of small on v9"),
+        (["--run", "v3/clip/1"], "were made elsewhere, so there is no network"),
+        (["--combo", "v3", "--model", "clip"], "were made elsewhere, so there is no network"),
         (["--run", "v3/vit/1", "--gradcam", "maps"], "goes on from its own with attention"),
         (["no/such/file"], "no such file or folder"),
         (["--results", "elsewhere"], "there is no finished run in elsewhere/runs"),
@@ -157,6 +162,13 @@ def test_what_cannot_be_answered_is_refused_in_one_line(words, fragment, results
         predicted(capsys, "--results", results, pictures / "0.png", *words)
     said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("by ")]
     assert len(said) == 1 and said[0].startswith("error: ") and fragment in said[0]
+
+
+def test_it_writes_nothing_that_it_is_not_asked_for(results, pictures, capsys, monkeypatch):
+    before = files_below(results.parent), files_below(pictures)
+    monkeypatch.chdir(pictures)
+    predicted(capsys, pictures, "--results", results)
+    assert (files_below(results.parent), files_below(pictures)) == before
 
 
 def test_maps_are_pictures_of_the_image_and_of_two_layers(results, pictures, tmp_path, capsys):
@@ -211,75 +223,26 @@ def test_names_in_a_table_are_whole_and_begin_in_the_folder(results, pictures, c
     assert "…" not in shown and str(pictures) not in shown and "1.png" in shown
 
 
-def gradient(height=40, width=60):
-    columns = np.linspace(0, 255, width).astype(np.uint8)
-    return np.broadcast_to(columns, (height, width)).copy()
-
-
-def saved(tmp_path, image, name="x.png", **options):
-    image.save(tmp_path / name, **options)
-    return tmp_path / name
-
-
-def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
-    exif = Image.Exif()
+@pytest.mark.parametrize("fit", ["resize", "crop"])
+def test_an_image_becomes_what_a_study_of_such_images_reads(tmp_path, fit):
+    """Of a photograph that was taken upright, wider than high and transparent in parts."""
+    pixels, exif = np.random.default_rng(0).integers(0, 256, (30, 70, 4), np.uint8), Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to the right
-    path = saved(tmp_path, Image.fromarray(gradient()), "x.jpg", exif=exif)
-    image = read_image(path, (60, 40, 3), "crop")[:, :, 0].astype(int)
-    assert image[2].mean() < 30 and image[-3].mean() > 225
-
-
-def test_kinds_of_pixels_become_those_of_the_study(tmp_path):
-    grey = Image.fromarray(gradient())
-    wanted = gradient()[:, :, None].repeat(3, 2)
-    for image in (
-        grey,
-        grey.convert("RGB"),
-        grey.convert("P"),
-        Image.fromarray(gradient().astype(np.uint16) * 257),
-    ):
-        assert (
-            np.abs(
-                read_image(saved(tmp_path, image), (40, 60, 3), "crop").astype(int) - wanted
-            ).max()
-            <= 1
-        )
-    clear = Image.fromarray(np.zeros((4, 4, 4), np.uint8))
-    assert (read_image(saved(tmp_path, clear), (4, 4, 3), "crop") == 255).all()
-    palette = Image.new("P", (4, 4))
-    palette.putpalette([200, 10, 10])
-    assert (
-        read_image(saved(tmp_path, palette, "x.gif", transparency=0), (4, 4, 3), "crop") == 255
-    ).all()
-
-
-def test_other_sizes_are_the_middle_resized(tmp_path):
-    image = np.zeros((20, 60, 3), np.uint8)
-    image[:, 20:40] = 200  # the middle square
-    cropped, squeezed = (
-        read_image(saved(tmp_path, Image.fromarray(image)), (10, 10, 3), fit)
-        for fit in ("crop", "resize")
-    )
-    assert np.abs(cropped[:, 1:-1].astype(int) - 200).max() < 5
-    assert squeezed[:, 0].max() < 5 and squeezed[:, 5].min() > 195
-    same = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    assert np.array_equal(
-        read_image(saved(tmp_path, Image.fromarray(same)), (32, 32, 3), "crop"), same
-    )
+    path = tmp_path / "x.png"
+    Image.fromarray(pixels).save(path, exif=exif)
+    wanted = read_picture(path.read_bytes(), 12, 12, fit).pixels
+    assert np.array_equal(read_image(path, (12, 12, 3), fit), wanted)
 
 
 def test_images_without_a_range_are_refused_and_empty_folders_too(tmp_path):
-    path = saved(tmp_path, Image.fromarray(gradient()))
+    odd = tmp_path / "x.tiff"
+    Image.new("F", (8, 8)).save(odd)
     with pytest.raises(StudyError, match="no fixed range"):
-        read_image(
-            saved(tmp_path, Image.fromarray(gradient().astype(np.float32)), "x.tiff"),
-            (8, 8, 3),
-            "crop",
-        )
+        read_image(odd, (8, 8, 3), "crop")
     (tmp_path / "empty").mkdir()
     with pytest.raises(StudyError, match="a folder without images"):
         find_images([tmp_path / "empty"])
-    assert find_images([tmp_path]) == sorted([path, tmp_path / "x.tiff"])
+    assert find_images([tmp_path]) == [odd]
 
 
 def test_folders_of_classes_are_labels_that_answers_are_counted_by(results, pictures, capsys):

@@ -1,8 +1,6 @@
 """compare.py on small made-up studies: whole ones and poor ones."""
 
-import csv
 import itertools
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,123 +8,45 @@ import pandas as pd
 import pytest
 from benchmarks.verdicts import Design, simulate
 from conftest import run_script
+from made_up_study import ALL_COMBOS, LABELS, PARTITIONS, K, MadeUpStudy
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from study.comparison.answers import answers
 from study.comparison.tables import comparisons
-from study.data.index import write_image_ids
 from study.runs.calibration import equal_width_edges, reliability
-from study.runs.predictions import (
-    Predictions,
-    load_predictions,
-    no_predictions,
-    roles_in_run,
-    save_predictions,
-)
+from study.runs.predictions import Predictions, load_predictions
 from study.runs.run import Run
 
-N, K = 240, 3
-PARTITIONS = {"v1": np.arange(0, 80), "v2": np.arange(80, 160), "v3": np.arange(160, 240)}
-STRENGTH = {
-    "v1": 1.0,
-    "v2": 1.0,
-    "v3": 1.0,
-    "v1+v2": 1.8,
-    "v1+v3": 1.8,
-    "v2+v3": 1.8,
-    "v1+v2+v3": 2.6,
-    "official": 3.0,
-}
 TABLES = (
     "comparisons", "groups", "power", "variance", "scaling", "agreement", "calibration", "roc",
 )  # fmt: skip
 
 
-class Study:
-    """Files of a study of invented answers, which are better the more partitions a combo has."""
-
-    def __init__(self, folder, combos, models, seeds, diverged=()):
-        self.folder, self.combos, self.models, self.seeds = folder, combos, models, seeds
-        self.labels = np.arange(N) % K
-        random = np.random.default_rng(0)
-        names = ["cat", "dog", "fox"]
-        with (folder / "index.csv").open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["image_id", "label", "class", "source_split", "file"])
-            rows.writerows(
-                [i, k, names[k], "test" if i >= 200 else "train", f"{i}.png"]
-                for i, k in enumerate(self.labels)
-            )
-        self.splits = {}
-        for seed in seeds:
-            for name, ids in PARTITIONS.items():
-                order = np.random.default_rng(seed).permutation(ids)
-                split = {"train": order[:40], "val": order[40:60], "test": order[60:]}
-                self.splits[name, seed] = split
-                (folder / name).mkdir(exist_ok=True)
-                rows = sorted((i, role) for role, members in split.items() for i in members)
-                text = "image_id,role\n" + "".join(f"{i},{role}\n" for i, role in rows)
-                (folder / name / f"seed{seed}.csv").write_text(text)
-            tests = [self.splits[name, seed]["test"] for name in PARTITIONS]
-            (folder / "splits/common").mkdir(parents=True, exist_ok=True)
-            write_image_ids(
-                folder / f"splits/common/seed{seed}.csv", np.sort(np.concatenate(tests))
-            )
-        with (folder / "runs.csv").open("w") as file:
-            file.write("combo,model,seed\n")
-            for combo, model, seed in itertools.product(combos, models, seeds):
-                file.write(f"{combo},{model},{seed}\n")
-                self._write_run(combo, model, seed, random, (combo, model, seed) in diverged)
-
-    def _write_run(self, combo, model, seed, random, diverged):
-        if combo == "official":
-            roles = {"train": np.arange(0, 200), "test": np.arange(200, 240)}
-        else:
-            parts = [self.splits[part, seed] for part in combo.split("+")]
-            roles = {
-                role: np.concatenate([part[role] for part in parts])
-                for role in ("train", "val", "test")
-            }
-        logits = random.normal(0, 1, (N, K)).astype(np.float32)
-        logits[np.arange(N), self.labels] += STRENGTH[combo]
-        codes = roles_in_run(N, roles)
-        place = self.folder / "runs" / combo / model / f"seed{seed}"
-        place.mkdir(parents=True)
-        save_predictions(
-            place / "predictions.npz",
-            no_predictions(codes, K) if diverged else Predictions(logits, codes),
-        )
-        (place / "metrics.json").write_text(
-            json.dumps({"temperature": None if combo == "official" else 1.5})
-        )
-        (place / "run.json").write_text(json.dumps({"n_train": len(roles["train"])}))
-
-    def compare(self):
-        out = self.folder / "out"
-        result = run_script(
-            "compare.py", "--runs", self.folder / "runs.csv", "--index", self.folder / "index.csv",
-            "--partitions", *PARTITIONS,
-            "--tables", *(out / f"{table}.csv" for table in TABLES), "--page", out / "c.html",
-            "--comparisons-figure", out / "c.svg", "--variance-figure", out / "v.svg",
-            "--scaling-figure", out / "s.svg", "--calibration-figure", out / "k.svg",
-            "--roc-figures", *(out / f"{model}.svg" for model in self.models),
-        )  # fmt: skip
-        assert result.returncode == 0
-        return {
-            path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""])
-            for path in out.glob("*.csv")
-        }
+def compared(study):
+    """Return the tables that compare.py writes of a made-up study, by name."""
+    out = study.folder / "out"
+    run_script(
+        "compare.py", "--runs", study.folder / "runs.csv", "--index", study.folder / "index.csv",
+        "--partitions", *PARTITIONS,
+        "--tables", *(out / f"{table}.csv" for table in TABLES), "--page", out / "c.html",
+        "--comparisons-figure", out / "c.svg", "--variance-figure", out / "v.svg",
+        "--scaling-figure", out / "s.svg", "--calibration-figure", out / "k.svg",
+        "--roc-figures", *(out / f"{model}.svg" for model in study.models),
+    )  # fmt: skip
+    return {
+        path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""])
+        for path in out.glob("*.csv")
+    }
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    combos = ["v1", "v2", "v3", "v1+v2", "v1+v3", "v2+v3", "v1+v2+v3", "official"]
-    return Study(tmp_path_factory.mktemp("whole"), combos, ["a", "b"], [1, 2, 3])
+    return MadeUpStudy(tmp_path_factory.mktemp("whole"), ALL_COMBOS, ["a", "b"], [1, 2, 3])
 
 
 def test_a_study_is_compared_over_all_its_families(whole):
-    tables = whole.compare()
+    tables = compared(whole)
     pairs = tables["comparisons"]
     assert set(pairs["measure"]) == {"accuracy", "nll", "brier"}
     accuracy = pairs[pairs["measure"] == "accuracy"]
@@ -199,20 +119,20 @@ def test_a_run_is_kept_in_a_few_bytes_a_test_image_and_two_bits_an_image():
 
 
 def test_areas_under_curves_are_means_over_seeds_of_what_each_run_has(whole):
-    table = whole.compare()["roc"].query("model == 'a' and combo == 'v1'").set_index("class")
+    table = compared(whole)["roc"].query("model == 'a' and combo == 'v1'").set_index("class")
     areas = []
     for seed in whole.seeds:
         run = load_predictions(whole.folder / f"runs/v1/a/seed{seed}/predictions.npz")
-        test = np.concatenate([whole.splits[name, seed]["test"] for name in PARTITIONS])
+        test = whole.common_test(seed)
         p = run.log_probabilities()[test, 1]
-        areas.append(roc_auc_score(whole.labels[test] == 1, p))
+        areas.append(roc_auc_score(LABELS[test] == 1, p))
     assert table.at["dog", "auroc"] == pytest.approx(np.mean(areas), rel=1e-4)
     mean, *of_classes = table["average_precision"]
     assert mean == pytest.approx(np.mean(of_classes), rel=1e-4)
 
 
 def test_calibration_of_all_runs_together_is_that_of_all_their_answers(whole):
-    table = whole.compare()["calibration"]
+    table = compared(whole)["calibration"]
     model, trained = "a", table["state"] == "as trained"
     confidence, right = [], []
     for combo, seed in itertools.product(
@@ -221,17 +141,17 @@ def test_calibration_of_all_runs_together_is_that_of_all_their_answers(whole):
         run = load_predictions(
             whole.folder / "runs" / combo / model / f"seed{seed}" / "predictions.npz"
         )
-        test = np.concatenate([whole.splits[name, seed]["test"] for name in PARTITIONS])
+        test = whole.common_test(seed)
         p = np.exp(run.log_probabilities()[test])
         confidence.append(p.max(axis=1))
-        right.append(p.argmax(axis=1) == whole.labels[test])
+        right.append(p.argmax(axis=1) == LABELS[test])
     for seed in whole.seeds:
         run = load_predictions(
             whole.folder / "runs" / "official" / model / f"seed{seed}" / "predictions.npz"
         )
         p = np.exp(run.log_probabilities()[200:])
         confidence.append(p.max(axis=1))
-        right.append(p.argmax(axis=1) == whole.labels[200:])
+        right.append(p.argmax(axis=1) == LABELS[200:])
     expected = reliability(np.concatenate(confidence), np.concatenate(right), equal_width_edges())
     rows = table[trained & (table["model"] == model)]
     for column, values in zip(("n", "confidence", "accuracy"), expected, strict=True):
@@ -248,8 +168,8 @@ def test_calibration_of_all_runs_together_is_that_of_all_their_answers(whole):
     ],
 )
 def test_a_poor_study_gets_what_it_can_and_says_what_it_lacks(tmp_path, combos, models, seeds):
-    study = Study(tmp_path, combos, models, seeds)
-    tables = study.compare()
+    study = MadeUpStudy(tmp_path, combos, models, seeds)
+    tables = compared(study)
     pairs = tables["comparisons"]
     assert len(pairs) == 3 * (len(combos) * len(models) - 1)
     if len(seeds) == 1 and len(pairs):
@@ -260,8 +180,8 @@ def test_a_poor_study_gets_what_it_can_and_says_what_it_lacks(tmp_path, combos, 
 
 def test_a_diverged_run_is_left_out_of_everything(tmp_path):
     lost = ("v1", "a", 1)
-    study = Study(tmp_path, ["v1", "v1+v2"], ["a", "b"], [1, 2], diverged=[lost])
-    tables = study.compare()
+    study = MadeUpStudy(tmp_path, ["v1", "v1+v2"], ["a", "b"], [1, 2], diverged=[lost])
+    tables = compared(study)
     pairs = tables["comparisons"]
     accuracy = pairs[pairs["measure"] == "accuracy"].set_index(["compared", "within"])
     assert (
@@ -272,10 +192,10 @@ def test_a_diverged_run_is_left_out_of_everything(tmp_path):
 
 
 def test_a_study_in_which_everything_diverged_says_so(tmp_path):
-    study = Study(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
-    assert study.compare()["comparisons"].empty
+    study = MadeUpStudy(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
+    assert compared(study)["comparisons"].empty
 
 
 def test_a_study_without_pairs_has_a_table_of_the_same_columns(whole, tmp_path):
-    alone = Study(tmp_path, ["v1"], ["a"], [1]).compare()["comparisons"]
-    assert alone.empty and list(alone) == list(whole.compare()["comparisons"])
+    alone = compared(MadeUpStudy(tmp_path, ["v1"], ["a"], [1]))["comparisons"]
+    assert alone.empty and list(alone) == list(compared(whole)["comparisons"])

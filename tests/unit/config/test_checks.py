@@ -9,6 +9,7 @@ import yaml
 from conftest import ROOT
 
 from study.config.checks import check_config
+from study.config.study import check_study
 from study.errors import StudyError
 from study.files import read_yaml
 
@@ -35,11 +36,18 @@ def test_with_folds_the_shares_of_training_and_validation_are_a_ratio():
     check_config(folded, CONFIG_SCHEMA, {"epochs", "optimizer"})
 
 
-def test_the_full_study_is_what_it_should_be():
-    assert CONFIG["combos"] == ["v1", "v2", "v3", "v1+v2", "v1+v2+v3"]
-    assert CONFIG["seeds"] == [42, 100, 2025]
-    assert [partition["size"] for partition in CONFIG["partitions"]] == [20_000] * 3
-    assert CONFIG["split"] == {"train": 0.7, "val": 0.15, "test": 0.15}
+def with_dataset(**changes):
+    return changed(dataset=CONFIG["dataset"] | changes)
+
+
+def with_sizes(*sizes):
+    sized = [{"name": f"v{i}", "size": size} for i, size in enumerate(sizes, 1)]
+    return changed(partitions=sized, combos=["v1"])
+
+
+def with_votes(*kinds, **dataset):
+    votes = [{"kind": kind, "path": f"{i}.csv"} for i, kind in enumerate(kinds)]
+    return with_dataset(**dataset) | {"human_votes": votes}
 
 
 CLIP = {"name": "clip", "predictions": "a.csv", "saw": "nothing"}
@@ -47,7 +55,7 @@ WRONG = [
     (changed(sedes=[1]), ["unknown key 'sedes'", "did you mean 'seeds'?"]),
     (changed(epochs=3), ["'epochs' is a key of a recipe", "write overrides: {cnn2: {epochs: 3}}"]),
     (changed(optimizer=1, models=7), ["'optimizer' is a key of a recipe", "overrides: {cnn2: "]),
-    (changed(dataset=CONFIG["dataset"] | {"nmae": "x"}),
+    (with_dataset(nmae="x"),
      ["unknown key 'nmae' in dataset", "'name'"]),
     (changed(seeds=["42", "43"]),
      ['seeds[0] is "42"', "a whole number", "seeds[0]: 42, without", "--configfile"]),
@@ -57,7 +65,7 @@ WRONG = [
     (changed(seeds=[-1]), ["seeds[0]", "-1"]),
     (changed(seeds=[]), ["seeds"]),
     (changed(device="gpu"), ['device is "gpu"', "auto, cuda, cpu"]),
-    (changed(dataset=CONFIG["dataset"] | {"name": "imagenet"}),
+    (with_dataset(name="imagenet"),
      ['dataset.name is "imagenet"', "cifar10, cifar100, digits, fashion_mnist, folder, csv"]),
     (changed(models=["../evil"]), ["models[0]", "letters, digits"]),
     (changed(combos=["v1 v2"]), ["combos[0]", "joined by `+`"]),
@@ -123,6 +131,35 @@ WRONG = [
         changed(split={"train": 0.7, "val": 0.2, "test": 0.2}),
         ["sum to 1.1, expected 1", "split: {train: 0.6364, val: 0.1818, test: 0.1818}"],
     ),
+    (with_dataset(name="folder"), ["dataset.path is empty; write where your images are"]),
+    (with_dataset(path="x"),
+     ["dataset.name is 'cifar10'; for images of your own write name: folder"]),
+    (with_dataset(name="folder", path=__file__),
+     ["is a file, expected a folder; for a table write name: csv"]),
+    (with_dataset(name="csv", path="/"),
+     ["is a folder, expected a CSV file; write name: folder"]),
+    (with_dataset(name="folder", path="x") | {"combos": ["official"]},
+     ["dataset.test_path is empty"]),
+    (with_dataset(group="(x)"), ["dataset.group is '(x)'", "images of your own"]),
+    (with_dataset(fit="stretch"), ["expected one of resize, crop"]),
+    (with_dataset(image_size=0), ["dataset.image_size"]),
+    (with_sizes(0.5, 0.6),
+     ["ask for 1.1 of the images, expected at most 1",
+      "write for example partitions: [{name: v1, size: 0.4545}"]),
+    (with_sizes(0.5, 600), ["numbers of images and shares mixed"]),
+    (with_sizes(600.0),
+     ["partitions[0].size is 600.0, expected a number of images such as 600 or a share"]),
+    (with_sizes(0.0), ["partitions[0].size"]),
+    (with_votes("cifar10m"), ['human_votes[0].kind is "cifar10m"', "cifar10h, cifar10n"]),
+    (changed(human_votes=[{"kind": "csv"}]), ["human_votes[0] has no 'path'"]),
+    (changed(human_votes=[{"kind": "csv", "path": ""}]), ["human_votes[0].path"]),
+    (with_votes("csv", "csv"), ["'csv' more than once"]),
+    (with_votes("csv", "cifar10n", name="fashion_mnist"), ["human_votes[1]", "'fashion_mnist'"]),
+    *((changed(near_duplicates={"threshold": value}), ["near_duplicates.threshold"])
+      for value in (-0.1, 1.5, "0.3", None)),
+    (changed(certify=["v1/cnn2/43"]),
+     ["certify names 'v1/cnn2/43'", "43 is not among the study's seeds (42, 100, 2025)",
+      "v1/cnn2/42"]),
     *(
         (changed(**{key: value}), [f"expected {kind}; write it in quotes"])
         for key, kind, value in (
@@ -210,9 +247,28 @@ def test_other_mistakes_in_a_search_are_told_by_the_schema(search, fragment):
 
 @pytest.mark.parametrize("kind", ["csv", "verdicts"])
 def test_votes_and_verdicts_may_be_about_images_of_ones_own(kind):
-    own = CONFIG["dataset"] | {"name": "folder", "path": "my_images"}
-    votes = [{"kind": kind, "path": "verdicts.csv"}]
-    sizes = [{"name": "v1", "size": 0.5}]
+    own = with_votes(kind, name="folder", path="my_images") | {"combos": ["v1"]}
     check_config(
-        changed(dataset=own, partitions=sizes, combos=["v1"], human_votes=votes), CONFIG_SCHEMA
+        own | {"partitions": [{"name": "v1", "size": 0.5}], "combos": ["v1"]}, CONFIG_SCHEMA
     )
+
+
+def test_shares_and_own_test_images_are_accepted():
+    check_config(with_sizes(0.3, 0.3, 0.4), CONFIG_SCHEMA)
+    own = with_dataset(name="folder", path="x", test_path="y")
+    check_config(own | {"combos": ["official", "v1"]}, CONFIG_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "fragment"),
+    [
+        ({"name": "folder", "path": "x", "image_size": 24},
+        "at least 32×32 pixels.*have 24×24; write dataset.image_size: 32 or more"),
+        ({"name": "fashion_mnist"}, "at least 32×32 pixels.*have 28×28; take resnet9_tuned out"),
+    ],
+)  # fmt: skip
+def test_a_model_that_needs_larger_images_is_named_with_the_size(dataset, fragment, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = with_dataset(**dataset) | {"models": ["cnn2", "resnet9_tuned"]}
+    with pytest.raises(StudyError, match=fragment):
+        check_study(config, ROOT)

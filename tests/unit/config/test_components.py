@@ -1,12 +1,9 @@
 """Optimizers and augmentations by name: a file each, and code of its own runs only."""
 
 import json
-import shutil
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT, clean_environment, forget_code, shown_files
+from conftest import ROOT, forget_code, run_python, shown_files
 
 from study.code import code_digest, code_files
 from study.config import components as registry
@@ -28,17 +25,8 @@ RECIPES = {
 NEW = shown_files("Add an optimizer") | shown_files("Add an augmentation")
 
 
-def test_components_are_the_files_with_a_schema_and_are_found_without_torch():
-    program = (
-        "import json, sys; from study.config.components import components; "
-        f"print(json.dumps([list(components(package)) for package in {PACKAGES}])); "
-        "assert not {'torch', 'numpy'} & set(sys.modules)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True,
-        env=clean_environment(PYTHONPATH=str(ROOT / "scripts")),
-    )  # fmt: skip
-    optimizers, augmentations = json.loads(result.stdout)
+def test_components_are_the_files_with_a_schema():
+    optimizers, augmentations = (list(components(package)) for package in PACKAGES)
     assert optimizers == ["adam", "adamw", "muon", "sgd"]
     assert "mixup" in augmentations and not {"draw", "cover", "planes"} & set(augmentations)
 
@@ -144,15 +132,6 @@ def test_the_names_that_a_search_may_choose_count_too():
     ]
 
 
-@pytest.fixture
-def scripts(tmp_path):
-    """A copy of the library in which files may be changed."""
-    shutil.copytree(
-        ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    return tmp_path / "scripts"
-
-
 def digests(scripts):
     """Return the digest of each recipe's training."""
     forget_code()
@@ -203,6 +182,8 @@ def test_every_module_that_a_training_imports_by_name_is_in_the_digest(scripts):
         (scripts.parent / name).write_text(text)
     optimizer = {"name": "signum", "lr": 0.1}
     new = CNN2 | {"optimizer": optimizer, "augment": [{"name": "invert"}, {"name": "to_grey"}]}
+    new |= {"architecture": {"name": "fastnet"}}
+    of_a_library = {"architecture": {"name": "torchvision/shufflenet_v2_x0_5"}}
     program = (
         "import json, sys; from study.models.build import build_recipe_model; "
         "import study.training.step as step; recipe = json.loads(sys.argv[1]); "
@@ -212,12 +193,8 @@ def test_every_module_that_a_training_imports_by_name_is_in_the_digest(scripts):
         "names = [name for name in sys.modules if name.split('.')[0] == 'study']; "
         "print(*(sys.modules[name].__file__ for name in names), sep='\\n')"
     )
-    environment = clean_environment(PYTHONPATH=str(scripts))
-    for recipe in (new, RECIPES["mixup"]):
-        loaded = subprocess.run(
-            [sys.executable, "-c", program, json.dumps(recipe)],
-            env=environment, capture_output=True, text=True, check=True,
-        ).stdout.split()  # fmt: skip
+    for recipe in (new, RECIPES["mixup"] | of_a_library):
+        loaded = run_python(program, json.dumps(recipe), scripts=scripts).split()
         modules = component_modules(recipe)
         covered = set(map(str, code_files(scripts / "train.py", *modules)))
         assert set(loaded) <= covered

@@ -1,5 +1,6 @@
 """Texts become words of commands, files and log lines; what cannot is refused in one line."""
 
+import re
 from copy import deepcopy
 
 import pytest
@@ -47,10 +48,22 @@ def test_a_password_is_refused_and_not_shown(changes):
     assert SECRET not in message and ("password" in message or "address" in message)
 
 
-def test_a_secret_key_with_a_slash_is_not_shown_either():
+@pytest.mark.parametrize("address", [f"https://key:a/{SECRET}@bucket/x", f"s3://us:{SECRET}@lab/x"])
+def test_a_secret_key_is_not_shown_either(address):
     with pytest.raises(StudyError) as error:
-        check_address(f"https://key:a/{SECRET}@bucket/x")
+        check_address(address)
     assert SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["lab/study", "/mnt/share", "s3:/lab", "s3://", "fs://share/study", "gs://lab",
+        "s3://lab/{combo}", "https://lab/study"]
+)  # fmt: skip
+def test_what_is_no_address_is_refused(address):
+    expected = re.escape(f"storage is {address!r}, expected an address such as s3://")
+    with pytest.raises(StudyError, match=expected):
+        check_address(address)
 
 
 def test_an_at_sign_that_is_no_password_is_accepted():

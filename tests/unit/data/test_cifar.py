@@ -1,7 +1,6 @@
 """CIFAR-10 and CIFAR-100: getting, verifying and decoding; what is wrong is said in one line."""
 
 import functools
-import os
 import pickle
 import resource
 import shutil
@@ -19,6 +18,7 @@ from conftest import (
 )
 from made_images import write_members
 from server import Server
+from trap import Trap
 
 from study.data.datasets import Source, dataset
 from study.data.datasets.cifar100 import CIFAR100
@@ -90,60 +90,33 @@ def test_the_environment_variable_gives_a_local_archive(tmp_path, archive, monke
     assert (tmp_path / "raw" / "batches.meta").exists()
 
 
-def test_a_truncated_archive_is_refused(tmp_path, archive):
-    short = tmp_path / "short.tar.gz"
-    short.write_bytes(archive.path.read_bytes()[:-20_000])
-    result = fetch(tmp_path, short, archive.checksums)
-    assert_refused_then_good_archive_passes(
-        tmp_path, result, archive, "short.tar.gz", "truncated or damaged", "CIFAR10_ARCHIVE"
-    )
-
-
-def test_something_that_is_no_archive_is_refused(tmp_path, archive):
-    page = tmp_path / "page.tar.gz"
-    page.write_text("<html>404</html>")
-    result = fetch(tmp_path, page, archive.checksums)
-    assert_refused_then_good_archive_passes(
-        tmp_path, result, archive, "page.tar.gz", "truncated or damaged archive"
-    )
-
-
-def test_a_batch_with_another_md5_is_refused_by_name(tmp_path, archive):
-    damaged = archive.members | {"data_batch_2": archive.members["data_batch_2"][:-1] + b"?"}
-    result = fetch(tmp_path, write_archive(tmp_path / "bad.tar.gz", damaged), archive.checksums)
-    assert_refused_then_good_archive_passes(
-        tmp_path, result, archive, "data_batch_2: md5 is", "expected"
-    )
-
-
-def test_an_archive_without_a_member_is_refused_by_name(tmp_path, archive):
-    partial = {name: content for name, content in archive.members.items() if name != "data_batch_4"}
-    result = fetch(tmp_path, write_archive(tmp_path / "part.tar.gz", partial), archive.checksums)
-    assert_refused_then_good_archive_passes(
-        tmp_path, result, archive, "part.tar.gz", "no member data_batch_4"
-    )
-
-
-def test_a_missing_archive_is_named_with_what_to_do(tmp_path, archive):
-    result = fetch(tmp_path, tmp_path / "nowhere.tar.gz", archive.checksums)
-    assert_refused_then_good_archive_passes(
-        tmp_path, result, archive, "nowhere.tar.gz: no such archive", "dataset.archive"
-    )
-
-
-class Evil:
-    """Unpickling this would make a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
+@pytest.mark.parametrize(
+    ("make", "fragments"),
+    [
+        (lambda path, archive: path.write_bytes(archive.path.read_bytes()[:-20_000]),
+            ["bad.tar.gz", "truncated or damaged", "CIFAR10_ARCHIVE"]),
+        (lambda path, archive: path.write_text("<html>404</html>"),
+            ["bad.tar.gz", "truncated or damaged archive"]),
+        (lambda path, archive: write_archive(path, archive.members | {"data_batch_2": b"?"}),
+            ["data_batch_2: md5 is", "expected"]),
+        (lambda path, archive: write_archive(path, {"test_batch": archive.members["test_batch"]}),
+            ["bad.tar.gz", "no member"]),
+        (lambda path, archive: None, ["bad.tar.gz: no such archive", "dataset.archive"]),
+    ],
+    ids=["truncated", "no archive", "another md5", "without a member", "missing"],
+)  # fmt: skip
+def test_what_is_wrong_with_an_archive_is_said_and_a_good_one_passes(
+    tmp_path, archive, make, fragments
+):
+    path = tmp_path / "bad.tar.gz"
+    make(path, archive)
+    result = fetch(tmp_path, path, archive.checksums)
+    assert_refused_then_good_archive_passes(tmp_path, result, archive, *fragments)
 
 
 def test_a_pickle_with_code_is_not_run_even_when_its_md5_is_vouched_for(tmp_path, archive):
     trap = tmp_path / "sprung"
-    members = archive.members | {"data_batch_1": pickle.dumps(Evil(trap), protocol=2)}
+    members = archive.members | {"data_batch_1": pickle.dumps(Trap(trap), protocol=2)}
     checksums = write_checksums(tmp_path / "evil.md5", members)
     fetch(tmp_path, write_archive(tmp_path / "evil.tar.gz", members), checksums, check=True)
     result = decode(tmp_path, checksums)

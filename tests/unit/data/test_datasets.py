@@ -1,12 +1,9 @@
 """Data sets are found by name: a new one is one new file, and no code of the others."""
 
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, clean_environment, run_file, run_python
 
 from study.code import code_digest, code_files
 from study.data.datasets import Dataset, check_dataset_name, dataset, dataset_modules, dataset_names
@@ -52,24 +49,6 @@ def test_a_name_of_nothing_is_refused_with_those_that_there_are():
             dataset(wrong)
 
 
-def test_facts_of_a_data_set_cost_neither_numpy_nor_the_network_libraries():
-    asked = "; ".join(
-        [
-            "import sys",
-            "from study.data.datasets import dataset",
-            f"assert all(dataset(name).n_images for name in {PUBLISHED})",
-            "assert not {'numpy', 'requests', 'PIL'} & sys.modules.keys()",
-        ]
-    )
-    subprocess.run([sys.executable, "-c", asked], check=True, cwd=ROOT / "scripts")
-
-
-@pytest.fixture
-def scripts(tmp_path):
-    """A copy of the code."""
-    return shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
-
-
 def digests(scripts):
     """Return the digest of each script, with the modules of CIFAR-10 where data are read."""
     of_data = dict.fromkeys(("download.py", "decode.py"), dataset_modules("cifar10"))
@@ -95,15 +74,12 @@ def test_another_data_set_changes_no_digest_of_a_study_of_cifar10(scripts):
 def test_a_new_data_set_is_one_new_file(scripts, tmp_path):
     (scripts / "study/data/datasets/new.py").write_text(NEW)
 
-    def run(*arguments):
-        command = [sys.executable, *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(scripts)}
-        return subprocess.run(
-            command, cwd=scripts, capture_output=True, text=True, check=True, env=environment
-        ).stdout
+    def run(script, *words):
+        done = run_file(scripts / script, *words, environment=clean_environment())
+        assert done.returncode == 0, done.stderr
 
     asked = "from study.data.datasets import dataset_names; print(dataset_names())"
-    assert "'fashion_mnist', 'new', 'folder'" in run("-c", asked)
+    assert "'fashion_mnist', 'new', 'folder'" in run_python(asked, scripts=scripts)
     of_new = ("--dataset", "new")
     run("download.py", *of_new, "--scratch", tmp_path / "scratch", "--output", tmp_path / "raw")
     written = {name: tmp_path / f"{name}.file" for name in ("images", "index", "manifest")}

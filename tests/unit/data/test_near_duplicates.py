@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from PIL import Image
 from scipy.fft import dctn, idctn
 
-from study.config.checks import check_config
 from study.data.datasets import Source, dataset
 from study.data.index import groups_of_duplicates, read_duplicates
 from study.data.near_duplicates import near_duplicates
@@ -21,7 +20,6 @@ from study.files import read_yaml
 from study.report.plots.images import image_pairs_figure
 
 CONFIG = read_yaml(ROOT / "config/config.yaml")
-CONFIG_SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 THRESHOLD = CONFIG["near_duplicates"]["threshold"]
 
 
@@ -175,12 +173,6 @@ def test_bad_input_is_refused_in_one_line(images, threshold, fragments):
     assert all(fragment in str(refused.value) for fragment in fragments) and "\n" not in str(
         refused.value
     )
-
-
-@pytest.mark.parametrize("threshold", [-0.1, 1.5, "0.3", None])
-def test_a_configured_threshold_that_is_none_is_refused_by_name(threshold):
-    with pytest.raises(StudyError, match=r"near_duplicates\.threshold"):
-        check_config(CONFIG | {"near_duplicates": {"threshold": threshold}}, CONFIG_SCHEMA)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import assert_one_clear_line, run_script
 from made_images import COLOURS, coloured
+from made_index import write_index
 from PIL import Image
 
 from study.data.datasets.digest import digest_of_images
@@ -159,9 +160,7 @@ def test_images_that_changed_since_the_plan_are_refused(tmp_path):
 
 
 def test_the_table_of_classes_counts_partitions_and_tests(tmp_path):
-    rows = [(i, i % 2, "ab"[i % 2], "test" if i > 7 else "train", f"{i}.png") for i in range(10)]
-    rows.append((10, 0, "a", "test", "x"))
-    write_csv(tmp_path / "index.csv", ["image_id", "label", "class", "source_split", "file"], rows)
+    write_index(tmp_path / "index.csv", [*np.arange(10) % 2, 0], "ab", tested=range(8, 11))
     write_csv(tmp_path / "v1.csv", ["image_id"], [[0], [2], [3]])
     run_script(
         "count_classes.py", "--index", tmp_path / "index.csv", "--partitions", tmp_path / "v1.csv",

@@ -5,12 +5,13 @@ import pytest
 from conftest import assert_one_clear_line, run_script
 from hypothesis import given, settings
 from image_pools import RATIOS, assert_stratified, pools, seeds
+from made_index import write_index
 
 from study.data.index import read_image_ids, write_image_ids
 from study.data.partitions import draw_partitions
 from study.data.splits import split_partition
 from study.errors import StudyError
-from study.files import file_digest, read_json, write_csv
+from study.files import file_digest, read_json
 
 
 @settings(deadline=None)
@@ -124,10 +125,7 @@ def test_images_for_testing_alone_are_in_no_partition():
 
 
 def test_the_script_draws_shares(tmp_path):
-    write_csv(
-        tmp_path / "index.csv", ["image_id", "label", "class", "source_split", "file"],
-        [(i, i % 2, "ab"[i % 2], "train", "x") for i in range(40)],
-    )  # fmt: skip
+    write_index(tmp_path / "index.csv", np.arange(40) % 2, "ab")
 
     def draw(name, *options, check=True):
         return run_script(

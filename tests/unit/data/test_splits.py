@@ -7,6 +7,7 @@ import pytest
 from conftest import assert_one_clear_line, run_script
 from hypothesis import given, settings
 from image_pools import RATIOS, assert_stratified, pools, seeds
+from made_index import write_index
 
 from study.data.index import read_image_ids, read_index, write_image_ids
 from study.data.partitions import draw_partitions
@@ -24,7 +25,6 @@ from study.data.splits import (
     write_split,
 )
 from study.errors import StudyError
-from study.files import write_csv
 
 
 @settings(deadline=None)
@@ -110,9 +110,8 @@ def test_a_split_reads_back_as_written(tmp_path):
 @pytest.fixture
 def index(tmp_path):
     """A table of 60 images of two classes; the publisher's test images are the last ten."""
-    rows = [(i, i % 2, "ab"[i % 2], "test" if i >= 50 else "train", f"{i}.png") for i in range(60)]
     path = tmp_path / "index.csv"
-    write_csv(path, ["image_id", "label", "class", "source_split", "file"], rows)
+    write_index(path, np.arange(60) % 2, "ab", tested=range(50, 60))
     for name, ids in (("v1", range(20)), ("v2", range(20, 40))):
         write_image_ids(tmp_path / f"{name}.csv", np.array(ids))
     return path

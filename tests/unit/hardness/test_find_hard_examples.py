@@ -1,97 +1,42 @@
 """find_hard_examples.py and find_hard_to_learn.py on small made-up studies."""
 
 import html
-import itertools
 
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import assert_one_clear_line, run_script
+from made_up_study import ALL_COMBOS, LABELS, PARTITIONS, MadeUpStudy, N
 from matplotlib.text import Text
 
 from find_hard_examples import growth_of_the_list
-from study.files import write_csv
-from study.hardness.judgements import DYNAMICS
 from study.hardness.reliability import Reliability
-from study.runs.predictions import Predictions, no_predictions, roles_in_run, save_predictions
-from study.runs.tree import ResultsTree
-
-N, K = 240, 3
-CLASSES = ["cat", "dog", "fox"]
-LABELS = np.arange(N) % K
-PARTITIONS = {"v1": np.arange(0, 80), "v2": np.arange(80, 160), "v3": np.arange(160, 240)}
 
 
-class Study:
-    """Files of a study of invented answers, which are better the more partitions a combo has."""
-
-    def __init__(self, folder, combos, models, seeds, diverged=()):
-        self.folder = folder
-        random = np.random.default_rng(0)
-        rows = [
-            (i, k, CLASSES[k], "test" if i >= 200 else "train", f"{i}.png")
-            for i, k in enumerate(LABELS)
-        ]
-        write_csv(
-            folder / "index.csv", ["image_id", "label", "class", "source_split", "file"], rows
-        )
-        np.save(folder / "images.npy", random.integers(0, 256, (N, 4, 4, 3), dtype=np.uint8))
-        (folder / "duplicates.csv").write_text(
-            "image_id,other_id,pixel_distance,low_frequency_distance\n3,200,0.1,0.2\n"
-        )
-        for name, ids in PARTITIONS.items():
-            write_csv(folder / f"{name}.csv", ["image_id"], ([i] for i in ids))
-        runs = list(itertools.product(combos, models, seeds))
-        write_csv(folder / "runs.csv", ["combo", "model", "seed"], runs)
-        for run in runs:
-            self._write_run(*run, random, run in diverged)
-
-    def _write_run(self, combo, model, seed, random, diverged):
-        if combo == "official":
-            parts = {"train": np.arange(0, 200), "test": np.arange(200, 240)}
-        else:
-            shuffled = np.random.default_rng(seed)
-            orders = [shuffled.permutation(PARTITIONS[name]) for name in combo.split("+")]
-            borders = {"train": (0, 40), "val": (40, 60), "test": (60, 80)}
-            parts = {
-                role: np.concatenate([order[first:end] for order in orders])
-                for role, (first, end) in borders.items()
-            }
-        logits = random.normal(0, 1, (N, K)).astype(np.float32)
-        logits[np.arange(N), LABELS] += 1 + 0.8 * combo.count("+")
-        roles = roles_in_run(N, parts)
-        run = ResultsTree(self.folder).run(combo, model, seed)
-        run.mkdir(parents=True)
-        answers = no_predictions(roles, K) if diverged else Predictions(logits, roles)
-        save_predictions(run / "predictions.npz", answers)
-        dynamics = dict.fromkeys(DYNAMICS, np.ones(len(parts["train"])))
-        np.savez(run / "dynamics.npz", image_id=parts["train"], **dynamics)
-
-    def hard_examples(self, *options):
-        out = self.folder / "hard"
-        tables = ("output", "top-table", "reliability", "growth", "confusions", "behind")
-        figures = ("map", "growth", "confusions")
-        run_script(
-            "find_hard_examples.py", "--runs", self.folder / "runs.csv",
-            "--index", self.folder / "index.csv", "--images", self.folder / "images.npy",
-            "--partitions", *(self.folder / f"{name}.csv" for name in PARTITIONS),
-            "--duplicates", self.folder / "duplicates.csv", "--page", out / "h.html",
-            "--behind-page", out / "b.html",
-            *(word for name in tables for word in (f"--{name}", out / f"{name}.csv")),
-            *(word for name in figures for word in (f"--{name}-figure", out / f"{name}.svg")),
-            *options,
-        )  # fmt: skip
-        return {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
+def hard_examples(study, *options):
+    """Return the tables that find_hard_examples.py writes of a made-up study, by name."""
+    folder, out = study.folder, study.folder / "hard"
+    tables = ("output", "top-table", "reliability", "growth", "confusions", "behind")
+    figures = ("map", "growth", "confusions")
+    run_script(
+        "find_hard_examples.py", "--runs", folder / "runs.csv",
+        "--index", folder / "index.csv", "--images", folder / "images.npy",
+        "--partitions", *(folder / f"{name}.csv" for name in PARTITIONS),
+        "--duplicates", folder / "duplicates.csv", "--page", out / "h.html",
+        "--behind-page", out / "b.html",
+        *(word for name in tables for word in (f"--{name}", out / f"{name}.csv")),
+        *(word for name in figures for word in (f"--{name}-figure", out / f"{name}.svg")),
+        *options,
+    )  # fmt: skip
+    return {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    combos = ["v1", "v2", "v3", "v1+v2", "v1+v3", "v2+v3", "v1+v2+v3", "official"]
-    return Study(tmp_path_factory.mktemp("whole"), combos, ["a", "b"], [1, 2, 3])
+    return MadeUpStudy(tmp_path_factory.mktemp("whole"), ALL_COMBOS, ["a", "b"], [1, 2, 3])
 
 
 def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(whole):
-    tables = whole.hard_examples()
+    tables = hard_examples(whole)
     table = tables["output"]
     assert sorted(table["image_id"]) == list(range(N)) and len(tables["top-table"]) == 100
     assert (table["hardness"].dropna().diff().dropna() <= 0).all()
@@ -112,8 +57,8 @@ def test_hard_examples_have_a_row_for_every_image_and_leave_out_near_duplicates(
 
 
 def test_the_page_says_how_many_images_no_run_may_judge_and_nothing_of_tiny_lists(tmp_path):
-    study = Study(tmp_path, ["v1"], ["a", "b"], [1])
-    judged = study.hard_examples()["output"]["n_eligible"].gt(0).sum()
+    study = MadeUpStudy(tmp_path, ["v1"], ["a", "b"], [1])
+    judged = hard_examples(study)["output"]["n_eligible"].gt(0).sum()
     page = " ".join((tmp_path / "hard" / "h.html").read_text().split())
     assert 0 < judged < N
     assert f" hardest of {judged} images" in page
@@ -123,7 +68,7 @@ def test_the_page_says_how_many_images_no_run_may_judge_and_nothing_of_tiny_list
 
 def test_votes_of_people_stand_in_the_row_of_their_image(whole, tmp_path):
     (tmp_path / "votes.csv").write_text("image_id,n_votes,cat,dog,fox\n7,4,3,1,0\n0,2,2,0,0\n")
-    tables = whole.hard_examples("--kinds", "csv", "--votes", tmp_path / "votes.csv")
+    tables = hard_examples(whole, "--kinds", "csv", "--votes", tmp_path / "votes.csv")
     by_id = tables["output"].set_index("image_id")
     assert by_id["human_source"].notna().sum() == 2
     columns = ["human_source", "human_n", "human_error", "human_top", "human_rejects"]
@@ -162,17 +107,17 @@ def test_hard_to_learn_lists_real_image_ids(whole, tmp_path):
     ],
 )
 def test_a_poor_study_has_a_row_for_every_image_too(tmp_path, combos, models, seeds):
-    assert len(Study(tmp_path, combos, models, seeds).hard_examples()["output"]) == N
+    assert len(hard_examples(MadeUpStudy(tmp_path, combos, models, seeds))["output"]) == N
 
 
 def test_a_diverged_run_judges_nothing(tmp_path):
-    study = Study(tmp_path, ["v1", "v1+v2"], ["a", "b"], [1, 2], diverged=[("v1", "a", 1)])
-    assert study.hard_examples()["output"]["n_eligible"].max() == 7
+    study = MadeUpStudy(tmp_path, ["v1", "v1+v2"], ["a", "b"], [1, 2], diverged=[("v1", "a", 1)])
+    assert hard_examples(study)["output"]["n_eligible"].max() == 7
 
 
 def test_a_study_in_which_everything_diverged_has_no_scores(tmp_path):
-    study = Study(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
-    assert study.hard_examples()["output"]["hardness"].isna().all()
+    study = MadeUpStudy(tmp_path, ["v1"], ["a"], [1], diverged=[("v1", "a", 1)])
+    assert hard_examples(study)["output"]["hardness"].isna().all()
 
 
 def test_the_figure_of_growth_needs_no_halves_of_comparable_runs():

@@ -1,19 +1,15 @@
 """Scores of hardness are compared with people, with intervals."""
 
 import math
-from copy import deepcopy
 from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
 from scipy.stats import norm, spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from study.config.checks import check_config
 from study.errors import StudyError
-from study.files import read_yaml
 from study.hardness.human_agreement import (
     SCORES,
     WITHIN,
@@ -344,40 +340,3 @@ def test_the_crossed_table_is_written_with_models_in_rows():
         line.lines[0].get_ydata().tolist()
         == human_error_by_hardness(images)["human_error"].tolist()
     )
-
-
-@pytest.mark.parametrize(
-    ("votes", "dataset", "fragments"),
-    [
-        (
-            [{"kind": "cifar10m", "path": "a"}],
-            "cifar10",
-            ['human_votes[0].kind is "cifar10m"', "cifar10h, cifar10n"],
-        ),
-        ([{"kind": "csv"}], "cifar10", ["human_votes[0] has no 'path'"]),
-        ([{"kind": "csv", "path": ""}], "cifar10", ["human_votes[0].path"]),
-        (
-            [{"kind": "csv", "path": "a"}, {"kind": "csv", "path": "b"}],
-            "cifar10",
-            ["'csv' more than once"],
-        ),
-        (
-            [{"kind": "csv", "path": "a"}, {"kind": "cifar10n", "path": "b"}],
-            "digits",
-            ["human_votes[1]", "'digits'"],
-        ),
-    ],
-)
-def test_a_wrong_list_of_votes_is_refused(votes, dataset, fragments):
-    config, schema = (
-        read_yaml(ROOT / name)
-        for name in ("config/config.yaml", "workflow/schemas/config.schema.yaml")
-    )
-    config = deepcopy(config) | {"human_votes": votes}
-    config["dataset"]["name"] = dataset
-    if dataset == "digits":
-        config["partitions"] = [{"name": name, "size": 10} for name in ("v1", "v2", "v3")]
-    with pytest.raises(StudyError) as refused:
-        check_config(config, schema)
-    for fragment in fragments:
-        assert fragment in str(refused.value), refused.value

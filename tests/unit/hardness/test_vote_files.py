@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from trap import Trap
 
 from study.data.index import Index
 from study.errors import StudyError
@@ -155,16 +156,6 @@ def test_wrong_rounds_are_refused(tmp_path, changes, fragments):
     message = complaint("cifar10n", tmp_path / "human.pt")
     for fragment in [*fragments, "CIFAR-10_human.pt"]:
         assert fragment in message, message
-
-
-class Trap:
-    """Unpickling this would make a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 def test_reading_rounds_runs_nothing_of_the_file(tmp_path):

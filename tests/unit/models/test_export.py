@@ -3,16 +3,14 @@
 import io
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT, clean_environment
-from finished_study import CLASSES, RECIPE, write_data, write_run
+from conftest import ROOT, run_python
+from finished_study import CLASSES, RECIPE, write_data, write_imported, write_run
 from PIL import Image
 
 from study.cli import main as cli
@@ -23,7 +21,9 @@ from study.report.model_card import image_lines
 from study.runs.predictions import Predictions, load_predictions, save_predictions
 
 
-def study(*words):
+def export_run(name, form, output, results):
+    """Type `study export`."""
+    words = ("export", name, "--format", form, "--output", output, "--results", results)
     cli.main([str(word) for word in words])
 
 
@@ -33,6 +33,7 @@ def results(tmp_path_factory):
     images = write_data(results)
     write_run(results, images, "v1/small/42")
     write_run(results, images, "v1/small/7", diverged=True)
+    write_imported(results, images, "v2/clip/1")
     architecture = {"name": "fastnet", "widths": [4, 4, 4]}
     views = {"architecture": architecture, "test_time": "flip_and_shift"}
     write_run(results, images, "v1/fast/42", RECIPE | views)
@@ -44,7 +45,7 @@ def exported(results):
     """The folder of each format."""
     folders = {form: results.parent / form for form in export.FORMATS}
     for form, folder in folders.items():
-        study("export", "v1/small/42", "--format", form, "--output", folder, "--results", results)
+        export_run("v1/small/42", form, folder, results)
     return folders
 
 
@@ -82,16 +83,9 @@ def test_the_lines_of_the_card_run_as_they_stand(form, exported, results, tmp_pa
     assert len(program.splitlines()) <= 8
     images, logits = stored(results)
     Image.fromarray(images[3]).save(exported[form] / "image.png")
-    paths = {"PYTHONPATH": str(ROOT / "scripts")} if form == "safetensors" else {"PYTHONPATH": ""}
-    said = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=exported[form],
-        env=clean_environment(**paths),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    name, probability = said.stdout.split()
+    scripts = ROOT / "scripts" if form == "safetensors" else ""
+    said = run_python(program, scripts=scripts, cwd=exported[form])
+    name, probability = said.split()
     expected = softmax(logits[3][None] / temperature(results))[0]
     assert name == CLASSES[expected.argmax()] and float(probability) == pytest.approx(
         expected.max(), abs=1e-5
@@ -134,16 +128,7 @@ def test_the_onnx_file_is_one_file_that_describes_itself(exported):
 
 
 def test_views_of_several_kinds_are_inside(results, tmp_path):
-    study(
-        "export",
-        "v1/fast/42",
-        "--format",
-        "onnx",
-        "--output",
-        tmp_path / "fast",
-        "--results",
-        results,
-    )
+    export_run("v1/fast/42", "onnx", tmp_path / "fast", results)
     images = np.load(results / "data/images.npy")
     logits = load_predictions(results / "runs/v1/fast/seed42/predictions.npz").logits
     given, _ = export.read_exported(tmp_path / "fast/model.onnx", "onnx")(images)
@@ -156,16 +141,7 @@ def test_the_card_of_a_run_without_a_common_test_does_not_speak_of_one(tmp_path)
     folder = write_run(results, write_data(results), "official/small/1", val=False)
     metrics = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps(metrics | {"common_test": {"n": 0}}))
-    study(
-        "export",
-        "official/small/1",
-        "--format",
-        "safetensors",
-        "--output",
-        tmp_path / "out",
-        "--results",
-        results,
-    )
+    export_run("official/small/1", "safetensors", tmp_path / "out", results)
     card = (tmp_path / "out/MODEL_CARD.md").read_text()
     assert (
         "common test" not in card
@@ -186,16 +162,7 @@ def test_the_card_counts_test_images_that_the_run_has_seen_nearly_the_same(resul
     near_duplicates = results / "data/near_duplicates.csv"
     near_duplicates.write_text("\n".join(lines) + "\n")
     try:
-        study(
-            "export",
-            "v1/small/42",
-            "--format",
-            "safetensors",
-            "--output",
-            tmp_path / "out",
-            "--results",
-            results,
-        )
+        export_run("v1/small/42", "safetensors", tmp_path / "out", results)
     finally:
         near_duplicates.unlink()
     card = (tmp_path / "out/MODEL_CARD.md").read_text()
@@ -233,26 +200,18 @@ def test_the_card_says_what_the_runs_files_say(exported, results):
 
 
 @pytest.mark.parametrize(
-    ("words", "fragment"),
+    ("name", "fragment"),
     [
-        (["v1/small/7"], "the run v1/small/7 diverged, so it has no model"),
-        (["v1/small/8"], "there is no run 'v1/small/8'"),
-        (["v1"], "expected combo/model/seed: there are v1/fast/42"),
-        (["../../etc/42"], "there is no run"),
+        ("v1/small/7", "the run v1/small/7 diverged, so it has no model"),
+        ("v2/clip/1", "were made elsewhere, so there is no network"),
+        ("v1/small/8", "there is no run 'v1/small/8'"),
+        ("v1", "expected combo/model/seed: there are v1/fast/42"),
+        ("../../etc/42", "there is no run"),
     ],
 )
-def test_what_cannot_be_exported_is_refused_in_one_line(words, fragment, results, tmp_path, capsys):
+def test_what_cannot_be_exported_is_refused_in_one_line(name, fragment, results, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        study(
-            "export",
-            *words,
-            "--format",
-            "safetensors",
-            "--output",
-            tmp_path / "out",
-            "--results",
-            results,
-        )
+        export_run(name, "safetensors", tmp_path / "out", results)
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and fragment in said
     assert not list(tmp_path.iterdir())
@@ -267,16 +226,7 @@ def test_a_file_that_says_something_else_is_not_kept(results, tmp_path, capsys, 
 
     monkeypatch.setitem(export.FORMATS, "safetensors", (name, write, read_wrongly))
     with pytest.raises(SystemExit):
-        study(
-            "export",
-            "v1/small/42",
-            "--format",
-            "safetensors",
-            "--output",
-            tmp_path / "out",
-            "--results",
-            results,
-        )
+        export_run("v1/small/42", "safetensors", tmp_path / "out", results)
     assert "is no copy of the run, so nothing was kept" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -286,32 +236,20 @@ def test_stored_logits_of_other_weights_are_noticed(tmp_path, capsys):
     folder = write_run(tmp_path / "results", images, "v1/small/42")
     logits, roles, _ = load_predictions(folder / "predictions.npz")
     save_predictions(folder / "predictions.npz", Predictions(logits + np.float32(0.01), roles))
-    words = (
-        "export", "v1/small/42", "--format", "safetensors", "--output", tmp_path / "out",
-        "--results", tmp_path / "results",
-    )  # fmt: skip
+    asked = ("v1/small/42", "safetensors", tmp_path / "out", tmp_path / "results")
     with pytest.raises(SystemExit):
-        study(*words)
+        export_run(*asked)
     assert not (tmp_path / "out").exists()
     # A GPU rounds in another way: there the difference is said, and the file is kept.
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(record | {"device": "NVIDIA H100"}))
-    study(*words)
+    export_run(*asked)
     assert "0.01 from the logits that the study stored (NVIDIA H100)" in capsys.readouterr().out
 
 
 def test_nothing_that_is_there_is_replaced(exported, results, capsys):
     with pytest.raises(SystemExit):
-        study(
-            "export",
-            "v1/small/42",
-            "--format",
-            "onnx",
-            "--output",
-            exported["onnx"],
-            "--results",
-            results,
-        )
+        export_run("v1/small/42", "onnx", exported["onnx"], results)
     assert "is there already" in capsys.readouterr().err
 
 
@@ -320,16 +258,7 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(
 ):
     monkeypatch.setitem(export._NEEDED, "onnx", ("onnx", "no_such_package"))
     with pytest.raises(SystemExit):
-        study(
-            "export",
-            "v1/small/42",
-            "--format",
-            "onnx",
-            "--output",
-            tmp_path / "out",
-            "--results",
-            results,
-        )
+        export_run("v1/small/42", "onnx", tmp_path / "out", results)
     assert "not installed here: python -m pip install no_such_package" in capsys.readouterr().err
 
 

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import ROOT, assert_one_clear_line, run_script
+from conftest import assert_one_clear_line, run_script
 from safetensors.torch import save_file
 
-from study.code import code_files
 from study.data.index import read_index
 from study.files import read_json, write_json
 from study.models.build import build_model
@@ -133,10 +132,3 @@ def test_the_model_must_have_runs(decoded, tmp_path):
     (tmp_path / "top.csv").write_text("image_id\n5\n")
     refused = gradcam(decoded, tmp_path)
     assert_one_clear_line(refused.stderr, "no run of cnn2", "list the runs again")
-
-
-@pytest.mark.parametrize("script", ["gradcam_hard_examples.py", "predict.py"])
-def test_a_change_in_the_training_asks_for_no_new_answers(script):
-    scripts = ROOT / "scripts"
-    names = {path.relative_to(scripts).as_posix() for path in code_files(scripts / script)}
-    assert not {name for name in names if name.startswith("study/training/")}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import ROOT, assert_one_clear_line, run_script
 from safetensors.torch import save_file
+from trap import Trap
 
 from study.errors import StudyError
 from study.models.build import build_model, build_recipe_model
@@ -66,19 +67,9 @@ def test_weights_of_another_network_name_the_first_tensors_that_differ(other, fr
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
-class Harm:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.folder),)
-
-
 def test_a_pickle_that_could_run_code_is_not_opened(tmp_path):
-    (tmp_path / "plain.pth").write_bytes(pickle.dumps({"weight": Harm(tmp_path / "harm")}))
-    torch.save({"weight": Harm(tmp_path / "harm")}, tmp_path / "zip.pth")
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps({"weight": Trap(tmp_path / "harm")}))
+    torch.save({"weight": Trap(tmp_path / "harm")}, tmp_path / "zip.pth")
     for name in ("plain.pth", "zip.pth"):
         with pytest.raises(StudyError, match="could run code"):
             read_weights(tmp_path / name)

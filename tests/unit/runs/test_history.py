@@ -1,29 +1,10 @@
 """Histories of runs, and what they are over seeds."""
 
-import numpy as np
 import pandas as pd
 import pytest
+from made_up_run import history_of_run
 
 from study.runs.history import read_history, seed_bands
-
-
-def history(combo, seed, accuracies, model="cnn2"):
-    n = len(accuracies)
-    return pd.DataFrame(
-        {
-            "combo": combo,
-            "model": model,
-            "seed": seed,
-            "epoch": range(1, n + 1),
-            "train_loss": np.linspace(2, 1, n),
-        }
-        | {
-            "train_accuracy": accuracies,
-            "test_loss": 1.0,
-            "test_accuracy": accuracies,
-            "val_loss": np.nan,
-        }
-    )
 
 
 def test_a_digest_that_reads_like_a_number_stays_text(tmp_path):
@@ -34,7 +15,11 @@ def test_a_digest_that_reads_like_a_number_stays_text(tmp_path):
 
 
 def test_seed_bands_are_mean_and_range_of_what_is_there():
-    runs = [history("v1", 1, [0.2, 0.4]), history("v1", 2, [0.4, 0.5]), history("v2", 1, [0.3])]
+    runs = [
+        history_of_run("v1", 1, [0.2, 0.4]),
+        history_of_run("v1", 2, [0.4, 0.5]),
+        history_of_run("v2", 1, [0.3]),
+    ]
     bands = seed_bands(pd.concat(runs, ignore_index=True)).set_index(
         ["combo", "split", "measure", "epoch"]
     )

@@ -22,6 +22,16 @@ def test_images_that_are_left_out_have_no_part_and_are_judged_by_nobody():
     assert without.may_judge().tolist() == [False, False, True, False]
 
 
+def test_a_run_judges_what_it_has_not_seen_and_nothing_nearly_the_same():
+    random = np.random.default_rng(0)
+    train, val, test, _ = np.split(random.permutation(200), [60, 80, 120])
+    roles = roles_in_run(200, {"train": train, "val": val, "test": test})
+    pairs, seen = random.integers(0, 200, (30, 2)), {*train, *val}
+    known = seen | {a for a, b in pairs if b in seen} | {b for a, b in pairs if a in seen}
+    judged = Predictions(np.zeros((200, 2), np.float32), roles).may_judge(pairs)
+    assert np.flatnonzero(judged).tolist() == sorted({*range(200)} - known)
+
+
 def test_predictions_read_back_to_the_bit(tmp_path):
     logits = np.array([[1e-7, 30.0, 0.1]], np.float32)
     saved = Predictions(logits, roles_in_run(1, {"test": np.array([0])}))

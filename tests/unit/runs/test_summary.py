@@ -10,7 +10,7 @@ import pytest
 from cli_study import printed
 from conftest import ROOT, clean_environment, run_script
 
-from study.files import write_csv, write_json
+from study.files import read_json, write_csv, write_json
 from study.job import has_ended
 from study.runs.metrics import METRICS
 from study.runs.run import n_of
@@ -18,13 +18,28 @@ from study.runs.run import n_of
 RUNS = ("ok", "ok too", "diverged", "failed", "unmeasured", "killed", "training", "waiting")
 
 
-def metrics(accuracy):
-    measured = {"n": 10, "class_accuracy": {}} | dict.fromkeys(METRICS, accuracy)
-    return (
-        measured
-        | {"common_test": measured, "temperature": None}
-        | dict.fromkeys(("train", "val", "out_of_sample"), measured)
-    )
+def finish_run(folder, accuracy, status="ok"):
+    """Write what the summary reads of a run; one that diverged has no accuracy."""
+    measured = dict.fromkeys(METRICS, accuracy)
+    measured |= {"n": 10 if accuracy else 0, "class_accuracy": {"cat": accuracy}}
+    part = {"n": 5, "overall_accuracy": accuracy}
+    metrics = measured | dict.fromkeys(("train", "val", "out_of_sample"), part)
+    metrics |= {"status": status, "common_test": measured, "temperature": None}
+    write_json(folder / "metrics.json", metrics)
+    numbers = (
+        "n_train", "n_val", "parameters", "epochs", "kept_epoch", "train_seconds", "total_seconds",
+        "images_per_s",
+    )  # fmt: skip
+    record = dict.fromkeys(numbers, 3) | {
+        "device": "cpu",
+        "precision": "fp32",
+        "peak_memory_mb": 1.0,
+        "versions": {"torch": "2"},
+        "classes": ["cat"],
+        "recipe": {"architecture": {"name": "m"}, "batch_size": 2},
+        "status": "ok" if accuracy else "diverged",
+    }
+    write_json(folder / "run.json", record)
 
 
 @pytest.fixture
@@ -35,31 +50,14 @@ def study(tmp_path):
         ["combo", "model", "seed"],
         [("v1", "m", i) for i in range(len(RUNS))],
     )
-    known = {
-        "n_train": 3,
-        "n_val": 1,
-        "parameters": 3,
-        "kept_epoch": 2,
-        "train_seconds": 1,
-        "total_seconds": 1,
-        "images_per_s": 3,
-    }
-    known |= {
-        "epochs": 2,
-        "device": "cpu",
-        "precision": "fp32",
-        "peak_memory_mb": 1.0,
-        "versions": {"torch": "2"},
-        "classes": ["cat"],
-    }
-    for name, accuracy in (("ok", 0.5), ("ok too", 0.7), ("diverged", None), ("unmeasured", None)):
+    for name, accuracy in (("ok", 0.5), ("ok too", 0.7), ("diverged", None), ("unmeasured", 0.5)):
         folder = tmp_path / "runs" / "v1" / "m" / f"seed{RUNS.index(name)}"
-        status = "diverged" if name == "diverged" else "ok"
-        write_json(folder / "run.json", known | {"recipe": {"batch_size": 2}, "status": status})
-        if name != "unmeasured":
-            known_then = metrics(accuracy)
-            del known_then["auroc"]  # as of an earlier version, which did not measure it
-            write_json(folder / "metrics.json", {"status": status} | known_then)
+        finish_run(folder, accuracy, "diverged" if name == "diverged" else "ok")
+        metrics = read_json(folder / "metrics.json")
+        del metrics["auroc"]  # as of an earlier version, which did not measure it
+        write_json(folder / "metrics.json", metrics)
+        if name == "unmeasured":
+            (folder / "metrics.json").unlink()
     logs = {
         ("train", "failed"): "epoch 1/3\nerror: out of memory on the GPU; lower 'batch_size'\n",
         (
@@ -103,7 +101,7 @@ def test_no_run_hides_another_whatever_became_of_it(study):
         and reasons["unmeasured"] == "measure: ValueError: no luck"
     )
     assert (
-        reasons["diverged"] == "the loss was not finite in epoch 3"
+        reasons["diverged"] == "the loss was not finite in epoch 4"
         and "for want of memory" in reasons["killed"]
     )
     assert not any(reasons[name] for name in ("ok", "ok too", "training", "waiting"))
@@ -122,7 +120,7 @@ def test_a_run_that_diverged_has_its_reason_after_the_summary_is_written_too(stu
     summary = study / "summary.csv"
     write_csv(summary, ["combo", "model", "seed", "status"], [("v1", "m", 2, "diverged")])
     text = shown(study, "--csv", "--columns", "reason", "--where", "seed=2")
-    assert text == "reason\nthe loss was not finite in epoch 3\n"
+    assert text == "reason\nthe loss was not finite in epoch 4\n"
 
 
 def test_before_any_run_there_is_a_table_too(tmp_path):
@@ -150,38 +148,14 @@ def test_how_many_runs_count_is_said_of_how_many(n, n_runs, text):
     assert n_of(n, n_runs) == text
 
 
-def finish_run(folder, accuracy):
-    """Write what the summary reads of a run; without an accuracy, one that diverged."""
-    measured = dict.fromkeys(METRICS, accuracy)
-    measured |= {"n": 10 if accuracy else 0, "class_accuracy": {"cat": accuracy}}
-    part = {"n": 5, "overall_accuracy": accuracy}
-    metrics = measured | dict.fromkeys(("train", "val", "out_of_sample"), part)
-    status = "no better than chance" if accuracy == 0.5 else "ok" if accuracy else "diverged"
-    metrics |= {"status": status, "common_test": measured, "temperature": None}
-    write_json(folder / "metrics.json", metrics)
-    numbers = (
-        "n_train", "n_val", "parameters", "epochs", "kept_epoch", "train_seconds", "total_seconds",
-        "images_per_s",
-    )  # fmt: skip
-    record = dict.fromkeys(numbers, 3) | {
-        "device": "cpu",
-        "precision": "fp32",
-        "peak_memory_mb": 1.0,
-        "versions": {"torch": "2"},
-        "classes": ["cat"],
-        "recipe": {"architecture": {"name": "m"}, "batch_size": 2},
-        "status": "ok" if accuracy else "diverged",
-    }
-    write_json(folder / "run.json", record)
-
-
 @pytest.fixture(scope="module")
 def summarized(tmp_path_factory):
     """The summary of three runs, of which the last diverged."""
     folder = tmp_path_factory.mktemp("results")
     write_csv(folder / "runs.csv", ["combo", "model", "seed"], [("v1", "m", i) for i in (1, 2, 3)])
-    for seed, accuracy in ((1, 0.5), (2, 0.7), (3, None)):
-        finish_run(folder / "runs" / "v1" / "m" / f"seed{seed}", accuracy)
+    said = ("no better than chance", "ok", "diverged")
+    for seed, accuracy, status in zip((1, 2, 3), (0.5, 0.7, None), said, strict=True):
+        finish_run(folder / "runs" / "v1" / "m" / f"seed{seed}", accuracy, status)
     ends = [f"{kind}_{end}" for kind in ("images", "new_images") for end in ("low", "high")]
     letters = ["letters_of_combos", "letters_of_models"]
     write_csv(

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from small_trainings import EVERY_AUGMENTATION
 from torchvision.transforms.v2 import functional as reference
 
 from study.config.components import components
@@ -244,23 +245,11 @@ def test_cutmix_takes_a_box_of_the_partner_and_its_area_is_the_share(dtype):
     assert drawn.own.min() < 0.3 and drawn.own.max() > 0.95
 
 
-EVERY = [
-    {"name": "horizontal_flip"}, {"name": "alternating_flip"},
-    {"name": "random_crop", "padding": 4},
-    {"name": "coarse_dropout", "size": 8}, {"name": "cutout", "size": 8},
-    {"name": "shift_scale_rotate", "shift": 0.1, "scale": 0.1, "rotate": 15},
-    {"name": "colour_jitter", "brightness": 0.3, "contrast": 0.3, "saturation": 0.3, "hue": 0.2},
-    {"name": "to_grey"}, {"name": "random_resized_crop"}, {"name": "vertical_flip"},
-    {"name": "quarter_turn"}, {"name": "trivial_augment"}, {"name": "random_erasing"},
-    {"name": "mixup", "alpha": 1.0},
-]  # fmt: skip
-
-
 def test_the_generator_is_all_the_randomness_there_is():
     def augmented(seed):
         images = pictures(20).permute(0, 2, 3, 1).byte()
         drawn = draw(20, seed)
-        for transform in make_transforms(EVERY):
+        for transform in make_transforms(EVERY_AUGMENTATION):
             images = transform(images, drawn)
         return images
 

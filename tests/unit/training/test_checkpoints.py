@@ -5,13 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import ROOT, clean_environment, run_script
 from small_trainings import flags
+from trap import Trap
 
 from study.files import atomic_path, file_digest, read_csv
 from study.training.checkpoints import load_checkpoint, remove_checkpoints, save_checkpoint
@@ -158,14 +158,6 @@ def test_a_damaged_or_foreign_checkpoint_is_passed_over(tmp_path, capsys):
     path.write_bytes(path.read_bytes()[:-100])
     assert load_checkpoint(path, "key", device) is None
     assert "unreadable checkpoint" in capsys.readouterr().err
-
-
-class Trap:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.mkdir, (self.path,)
 
 
 def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):

@@ -8,14 +8,14 @@ import copy
 import math
 
 import pytest
+import small_trainings
 import torch
 from tape import TapeRecorder
 
 from study.job import StartAnew
-from study.models.build import build_model
 from study.training import cuda_graphs
 from study.training.image_set import ImageSet
-from study.training.trainer import Diverged, Trainer
+from study.training.trainer import Diverged
 
 VARIANTS = {
     "adam": {"schedule": {"name": "cosine", "warmup": 1}},
@@ -61,31 +61,8 @@ def image_set(device="cpu"):
 
 def trainer(variant, device="cpu", **recipe):
     """Return a trainer of three steps of 32 images and one of 24 an epoch, for four epochs."""
-    torch.manual_seed(0)
-    keys = {
-        "augment": AUGMENT,
-        "normalize": {"mean": [0.5] * 3, "std": [0.25] * 3},
-        "batch_size": 32,
-        "epochs": 4,
-        "optimizer": {"name": "adam", "lr": 0.01},
-        "schedule": {"name": "constant"},
-        "precision": "fp32",
-        **VARIANTS[variant],
-        **recipe,
-    }
-    name = keys.pop("architecture", "cnn3")
-    model = build_model(
-        name, num_classes=3, **({"widths": [8, 8, 16], "hidden": 16} if name == "cnn3" else {})
-    )
-    images = image_set(device)
-    return Trainer(
-        model.to(device),
-        keys,
-        images,
-        images,
-        order=torch.Generator().manual_seed(2),
-        augmentation=torch.Generator(device).manual_seed(3),
-    )
+    keys = {"architecture": "cnn3", "augment": AUGMENT, "epochs": 4} | VARIANTS[variant] | recipe
+    return small_trainings.trainer(image_set(device), order=2, device=device, **keys)
 
 
 def train(untrained, **options):

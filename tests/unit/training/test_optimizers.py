@@ -2,11 +2,10 @@
 
 import importlib
 import inspect
-import subprocess
-import sys
 
 import pytest
 import torch
+from conftest import run_python
 
 from study.config.components import components
 from study.errors import StudyError
@@ -87,8 +86,7 @@ def test_training_starts_without_importing_torchs_compiler():
         "    optimizer.load_state_dict(optimizer.state_dict())\n"
         "sys.exit('torch._dynamo' in sys.modules)"
     )
-    names = components("training.optimizers")
-    assert subprocess.run([sys.executable, "-c", program, *names]).returncode == 0
+    run_python(program, *components("training.optimizers"))
 
 
 def test_an_optimizer_without_momentum_can_be_described():

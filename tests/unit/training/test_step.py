@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 from conftest import ROOT
-from small_trainings import make_image_set, trainer
+from small_trainings import EVERY_AUGMENTATION, make_image_set, trainer
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -89,29 +89,7 @@ CUDA = torch.device("cuda", 0)
 
 
 EVERYTHING = {
-    "augment": [
-        {"name": "horizontal_flip"},
-        {"name": "alternating_flip"},
-        {"name": "random_crop", "padding": 4},
-        {"name": "random_crop", "padding": 2, "mode": "constant", "fill": [125, 123, 114]},
-        {"name": "coarse_dropout", "size": 8, "fill": [125, 123, 114]},
-        {"name": "cutout", "size": 8},
-        {"name": "shift_scale_rotate", "shift": 0.1, "scale": 0.1, "rotate": 15},
-        {
-            "name": "colour_jitter",
-            "brightness": 0.2,
-            "contrast": 0.2,
-            "saturation": 0.2,
-            "hue": 0.1,
-        },
-        {"name": "to_grey"},
-        {"name": "random_resized_crop"},
-        {"name": "vertical_flip"},
-        {"name": "quarter_turn"},
-        {"name": "trivial_augment", "fill": [125, 123, 114]},
-        {"name": "random_erasing", "fill": [125, 123, 114]},
-        {"name": "mixup", "alpha": 0.2},
-    ],
+    "augment": EVERY_AUGMENTATION,
     "clip_norm": 1.0,
     "label_smoothing": 0.1,
 }

@@ -3,16 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 
 from study.report.plots.accuracy import accuracy_by_combo_figure, recall_figure
-from study.report.plots.style import save_figure
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_recalls_are_written_into_their_cells():
@@ -98,9 +90,3 @@ def test_a_combo_without_a_common_test_is_drawn_in_the_other_panel_only(summary)
     groups.loc[:, groups.filter(regex="^common").columns] = np.nan
     runs["common_test_accuracy"] = np.nan
     assert "on its own test" in accuracy_by_combo_figure(runs, groups).get_suptitle()
-
-
-def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, summary):
-    for name in ("a.svg", "b.svg"):
-        save_figure(accuracy_by_combo_figure(*summary), tmp_path / name)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

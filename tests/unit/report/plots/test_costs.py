@@ -1,18 +1,10 @@
 """What trainings take."""
 
 import pandas as pd
-import pytest
-from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from study.report.plots.costs import cost_figure, resources_figure
 from study.report.plots.style import model_looks
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_costs_are_points_of_accuracy_in_the_models_own_colours():

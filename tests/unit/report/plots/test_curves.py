@@ -1,44 +1,18 @@
 """Learning curves over seeds."""
 
-import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
+from made_up_run import history_of_run
 
 from study.report.plots.curves import learning_curves_figure
 from study.runs.history import seed_bands
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
-def history(combo, seed, accuracies, model="cnn2"):
-    n = len(accuracies)
-    return pd.DataFrame(
-        {
-            "combo": combo,
-            "model": model,
-            "seed": seed,
-            "epoch": range(1, n + 1),
-            "train_loss": np.linspace(2, 1, n),
-        }
-        | {
-            "train_accuracy": accuracies,
-            "test_loss": 1.0,
-            "test_accuracy": accuracies,
-            "val_loss": np.nan,
-        }
-    )
-
-
 def test_learning_curves_draw_the_means_within_the_range():
     runs = [
-        history("v1", 1, [0.2, 0.4]),
-        history("v1", 2, [0.4, 0.5]),
-        history("v1+v2", 1, [0.3, 0.6]),
+        history_of_run("v1", 1, [0.2, 0.4]),
+        history_of_run("v1", 2, [0.4, 0.5]),
+        history_of_run("v1+v2", 1, [0.3, 0.6]),
     ]
     figure = learning_curves_figure(seed_bands(pd.concat(runs, ignore_index=True)), "cnn2")
     *_, accuracy_on_test = figure.axes
@@ -53,5 +27,5 @@ def test_learning_curves_draw_the_means_within_the_range():
 
 
 def test_a_single_epoch_is_drawn_as_a_point():
-    figure = learning_curves_figure(seed_bands(history("v1", 1, [0.5])), "cnn2")
+    figure = learning_curves_figure(seed_bands(history_of_run("v1", 1, [0.5])), "cnn2")
     assert figure.axes[-1].get_lines()[0].get_marker() == "o"

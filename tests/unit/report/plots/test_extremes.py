@@ -38,12 +38,6 @@ IMAGES = np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3)).astype(np.uint
 LONG_RUN = "a_model_whose_name_is_thirty_x on a_partition_of_thirty_letters_1, seed 2025"
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
 def faults(figure):
     """Return what is wrong with a figure's texts, by eye."""
     renderer = FigureCanvasAgg(figure).get_renderer()

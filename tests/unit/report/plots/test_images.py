@@ -2,17 +2,9 @@
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from study.report.plots.images import captioned_images_figure, image_grid_figure, in_colour
-from study.report.plots.style import save_figure
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def images(n, side=8, channels=3):
@@ -60,12 +52,6 @@ def test_a_long_title_is_wrapped_to_the_figure():
     assert shown.get_text().replace("\n", " ") == title
     end = shown.get_window_extent(FigureCanvasAgg(figure).get_renderer()).x1
     assert end < figure.bbox.width
-
-
-def test_a_sheet_is_the_same_to_the_byte_each_time(tmp_path):
-    for name in ("a.svg", "b.svg"):
-        save_figure(captioned_images_figure(images(3), ["x"] * 3, "finding"), tmp_path / name)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 def test_an_image_grid_shows_the_images_row_by_row_in_true_colours():

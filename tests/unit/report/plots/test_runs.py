@@ -6,18 +6,11 @@ import time
 import numpy as np
 import pytest
 from made_up_run import history
-from matplotlib import pyplot as plt
 
 from study.report.plots.runs import confusion_matrix_figure, curves_figure, learning_finding
 from study.report.plots.style import save_figure
 
 CLASSES = ["cat", "dog", "frog"]
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def place_of(text):

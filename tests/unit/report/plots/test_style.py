@@ -1,20 +1,13 @@
 """How every figure looks."""
 
 import re
-import subprocess
-import sys
 
+import numpy as np
 import pytest
-from conftest import ROOT, clean_environment
+from conftest import ROOT, run_python
 from matplotlib import pyplot as plt
 
 from study.report.plots.style import STYLE, font_families, save_figure
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_fonts_with_more_letters_stand_in_where_they_are_installed():
@@ -39,6 +32,19 @@ def test_class_names_of_other_scripts_are_drawn_and_latin_ones_as_ever(tmp_path)
     save_figure(figure, tmp_path / "text.png")
 
 
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, ending):
+    for name in ("a", "b"):
+        figure, (left, right) = plt.subplots(ncols=2)
+        left.plot([0, 1], label="a line")
+        left.fill_between([0, 1], [0, 1], 2, label="a band")
+        left.legend()
+        right.imshow(np.arange(12).reshape(3, 4))
+        right.set_title("pixels")
+        save_figure(figure, tmp_path / f"{name}.{ending}")
+    assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
 def test_figures_do_not_depend_on_the_users_matplotlib(tmp_path):
     program = (
         "from study.report.plots.style import Figure, message_figure, save_figure\n"
@@ -52,8 +58,7 @@ def test_figures_do_not_depend_on_the_users_matplotlib(tmp_path):
         if place == "here":
             (folder / "matplotlibrc").write_text(style)
         user = {"MPLBACKEND": "module://not_installed", "MATPLOTLIBRC": str(folder / "mine")}
-        environment = clean_environment(PYTHONPATH=str(ROOT / "scripts"), **(user if style else {}))
-        subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True)
+        run_python(program, cwd=folder, **(user if style else {}))
         drawn.add((folder / "figure.svg").read_bytes())
     assert len(drawn) == 1
 
