@@ -26,6 +26,7 @@ from study.report.start_page import (
     started,
     table,
 )
+from study.runs.metrics import NOT_MEASURED
 from study.runs.run import run_of
 
 
@@ -235,7 +236,8 @@ def test_a_run_is_told_as_it_was_measured_not_as_its_training_ended(tmp_path):
     run = run_of(tmp_path, "v1", "cnn2", 42)
     run.folder.mkdir(parents=True)
     write_json(run.folder / "run.json", {"status": "ok"})
-    write_json(run.folder / "metrics.json", {"status": "no better than chance"})
+    status = {"status": "no better than chance"}
+    write_json(run.folder / "metrics.json", status | NOT_MEASURED | {"common_test": NOT_MEASURED})
     assert outcomes([run], {"v1": 70}).to_numpy().tolist() == [
         ["v1", "cnn2", 42, "no better than chance", 70]
     ]
