@@ -122,7 +122,7 @@ def main(arguments: argparse.Namespace) -> None:
             problems,
             keeps_together(config),
         ),
-        "Design": start_page.design(config, records),
+        "Design": start_page.design(config, records, results.runs["status"]),
         "Computed with": start_page.computed_with(records),
         "How to make it again": start_page.again(
             arguments.configfiles, repository(), apart=Path.cwd().resolve() != PROJECT

@@ -92,14 +92,18 @@ _MODELS = (
 )
 
 
-def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str:
+def design(
+    config: Mapping[str, Any], records: Sequence[Mapping[str, Any]], statuses: Sequence[str]
+) -> str:
     """Return what was trained on what and how it is compared.
 
     Args:
         config: of the study.
         records: content of every run's `run.json`, and its `model`.
+        statuses: what measuring each of these runs came to. A training may end well whose answers
+            are no numbers: that run diverged.
     """
-    n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
+    n_runs = n_of(sum(status != "diverged" for status in statuses), len(statuses))
     asked = config | {"models": model_names(config)}
     names = [
         f"{key[:-1] if len(asked[key]) == 1 else key} {', '.join(map(str, asked[key]))}"

@@ -20,6 +20,7 @@ from study.report.start_page import (
     computed_with,
     configuration,
     data,
+    design,
     literal,
     plain,
     start_page,
@@ -134,7 +135,7 @@ def test_the_main_figure_stands_above_the_findings_as_a_picture(tmp_path):
 
 
 def test_a_page_that_cannot_be_read_is_one_line(tmp_path):
-    with pytest.raises(StudyError, match="cannot be shown"):
+    with pytest.raises(StudyError, match="too large; delete it"):
         shown("x" * (5 << 20), ())
     (tmp_path / "overview.rst").write_bytes(b"\xff")
     with pytest.raises(StudyError, match="cannot be shown"):
@@ -176,6 +177,15 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
     partitions["v1"]["groups"] = 3
     grouped = data(manifest | {"groups": 7}, partitions, {"v1": 6}, pairs, {}, True)
     assert "7 groups of images that belong together" in grouped and "v1 9 in 3 groups" in grouped
+
+
+def test_runs_count_as_they_were_measured():
+    config = {"combos": ["v1"], "models": ["m"], "seeds": [1, 2]}
+    config |= {"split": {"train": 0.6, "val": 0.2, "test": 0.2}, "dataset": {"name": "digits"}}
+    record = {"model": "m", "status": "ok", "parameters": 9, "epochs": 1, "train_seconds": 1}
+    record |= {"recipe": {"architecture": {"name": "a"}}, "precision": "fp32"}
+    text = design(config, [record] * 2, ["no better than chance", "diverged"])
+    assert "1 of 2 runs, 1 diverged: combo v1; model m; seeds 1, 2." in text
 
 
 def test_machines_and_versions_are_told_apart():
