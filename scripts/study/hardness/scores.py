@@ -135,15 +135,16 @@ def _consensus(
     mistaken = votes.sum(axis=1) > votes[images, labels]
     others = p.copy()
     others[images, consensus] = -np.inf
-    second = np.where(judged, np.nan_to_num(others, nan=-np.inf).argmax(axis=1), -1)
+    # Without a comparable run no probability is known.
+    second = np.where(np.isnan(p).any(axis=1), -1, others.argmax(axis=1))
     with np.errstate(invalid="ignore"):
         share = votes.max(axis=1) / count
     return {
         "consensus": np.where(judged, consensus, -1),
         "consensus_share": share,
-        "consensus_p": np.where(judged, p[images, consensus], np.nan),
+        "consensus_p": p[images, consensus],
         "second": second,
-        "second_p": np.where(judged, p[images, second], np.nan),
+        "second_p": p[images, second],
         "other_class": np.where(mistaken, wrong.argmax(axis=1), -1),
     }
 
