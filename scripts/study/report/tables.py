@@ -36,7 +36,7 @@ def html_page(
             copying; missing and infinite values are shown as a dash.
         title: heading of the page.
         description: what is seen and how it was computed.
-        images: one uint8 H×W, H×W×1 or H×W×3 image a row, shown before the first column.
+        images: one uint8 H×W×3 image a row, shown before the first column.
         of: the table of the glossary that says what the columns mean; default: nothing says it.
     """
     meanings = {str(column): meaning(str(column), of) if of else "" for column in table}
@@ -118,8 +118,6 @@ def _rounded(value: float) -> str:
 
 def _image_cell(image: np.ndarray) -> str:
     stream = io.BytesIO()
-    Image.fromarray(image.squeeze(2) if image.ndim == 3 and image.shape[2] == 1 else image).save(
-        stream, "PNG"
-    )
+    Image.fromarray(image).save(stream, "PNG")
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<td><img alt="" src="data:image/png;base64,{data}"></td>'

@@ -168,7 +168,7 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
     partitions = {"v1": {"seed": 1, "size": 9, "class_counts": {"a": 4, "b": 5}}}
     problems, pairs = {"unusable": 4, "converted": 3}, np.array([[0, 2], [0, 5]])
     text = data(manifest, partitions, {"v1": 6}, pairs, problems, True)
-    assert "birds: 9 images of 8×8 pixels, colour, 2 classes (a, b)." in text
+    assert "birds: 9 images of 8×8 pixels, 2 classes (a, b)." in text
     assert "Nearly the same as another image: 3 images, in 2 pairs." in text
     assert "data/problems.csv, which says why: 4 unusable, 3 converted." in text
     assert "They have one role in all partitions" in text and "may train on one" not in text
