@@ -113,7 +113,8 @@ class GalleryStudy:
         save_predictions(folder / "predictions.npz", predictions)
         val, right = predictions.has_role("val"), predictions.logits.argmax(1) == self.labels
         accuracy = float(right[val].mean()) if val.any() and not predictions.diverged else None
-        write_json(folder / "metrics.json", {"val": {"overall_accuracy": accuracy}})
+        measured = {"n": int(val.sum()), "overall_accuracy": accuracy}
+        write_json(folder / "metrics.json", {"val": measured})
         ids = np.flatnonzero(predictions.has_role("train"))
         names = ("confidence", "variability", "correctness", "aum")
         dynamics = {name: random.random(len(ids)) for name in names}
