@@ -18,6 +18,7 @@ from study.report.plots.style import (
     percent,
     set_ticks,
     set_title,
+    write_cells,
 )
 from study.report.plots.texts import shortened, text_inches, wrapped
 from study.runs.baselines import SIDE
@@ -69,8 +70,7 @@ def accuracy_by_combo_figure(
                 _draw_baselines(axes, baselines[of_panel], combos)
             set_ticks(axes, combos, 4.5)
             axes.set_xlim(-0.6, len(combos) - 0.4)
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
+            axes.grid(True, axis="y")
             axes.set(title=title, xlabel="Combo of partitions")
         row[0].set_ylabel("Accuracy")
         row[0].yaxis.set_major_formatter(percent)
@@ -200,12 +200,9 @@ def recall_figure(recalls: pd.DataFrame) -> Figure:
         figure, axes = plt.subplots(figsize=(max(width + cells, 8), height))
         image = axes.imshow(values, cmap="cividis", aspect="auto", interpolation="none")
         middle = (image.norm.vmin + image.norm.vmax) / 2
-        for (row, column), value in np.ndenumerate(values) if few else ():
-            if np.isfinite(value):
-                colour = "white" if value < middle else "black"
-                axes.text(
-                    column, row, f"{value:.0%}", ha="center", va="center", color=colour, fontsize=9
-                )
+        if few:
+            texts = recalls.map(lambda recall: f"{recall:.0%}" if np.isfinite(recall) else "")
+            write_cells(axes, texts.to_numpy(), values < middle, size=9)
         name_classes(axes, list(recalls.columns), cells, "x")
         axes.set_yticks(range(n_groups), names)
         axes.tick_params(length=0)

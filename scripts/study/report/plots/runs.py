@@ -43,7 +43,7 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, name: str) -> F
             if kept_epoch is not None:
                 axes.axvline(kept_epoch, color="0.6", linewidth=1, zorder=0, label="kept epoch")
             axes.set_ylabel(label)
-            axes.grid(color="0.9")
+            axes.grid(True)
         rows[0].legend(
             frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0
         )

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title
+from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title, write_cells
 from study.wording import percentage
 
 
@@ -49,17 +49,10 @@ def _trials_heat_map(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     image = axes.imshow(values, cmap="Blues", aspect="auto")
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
     best = np.unravel_index(np.nanargmax(values), values.shape)
-    for place, value in np.ndenumerate(values):
-        text = "diverged" if np.isnan(value) else percentage(value)
-        colour = "white" if value > middle else "black"
-        axes.text(
-            *place[::-1],
-            text,
-            ha="center",
-            va="center",
-            color=colour,
-            weight="bold" if place == best else None,
-        )
+    bold = np.zeros(values.shape, bool)
+    bold[best] = True
+    texts = table.map(lambda value: "diverged" if np.isnan(value) else percentage(value))
+    write_cells(axes, texts.to_numpy(), values > middle, bold)
     axes.add_patch(
         plt.Rectangle(
             (best[1] - 0.5, best[0] - 0.5), 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2.5

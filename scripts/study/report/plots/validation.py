@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from study.hardness.human_agreement import SCORES, YES_NO_TARGETS, precision_and_recall
-from study.report.plots.style import COLOURS, STYLE, percent, set_title
+from study.report.plots.style import COLOURS, STYLE, percent, set_title, write_cells
 from study.report.plots.texts import wrapped
 
 # What yes means.
@@ -57,7 +57,7 @@ def precision_recall_figure(
                     prevalence, color="0.5", linewidth=1, label=f"any order: {prevalence:.3f}"
                 )
                 axes.set(xlim=(0, 1), ylim=(0, min(1, 1.5 * highest) or 1), xlabel="Recall")
-                axes.grid(color="0.9")
+                axes.grid(True)
                 look = {"framealpha": 0.85, "edgecolor": "none", "loc": "upper right", "ncols": 2}
                 axes.legend(title="Average precision", **look)
             line[0].set_ylabel("Precision")
@@ -89,10 +89,8 @@ def human_error_figure(
         for (cells, axes), (source, table) in zip(grid, tables.items(), strict=True):
             share = table / table.sum()
             cells.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-            for (row, column), count in np.ndenumerate(table):
-                colour = "white" if share[row, column] > 0.5 else "black"
-                text = f"{count}\n{share[row, column]:.1%}"
-                cells.text(column, row, text, ha="center", va="center", color=colour)
+            texts = [f"{count}\n{count / table.sum():.1%}" for count in table.flat]
+            write_cells(cells, np.reshape(texts, table.shape), share > 0.5)
             cells.set_xticks(range(2), ["easy for people", f"hard for people\n({names[1]})"])
             cells.set_yticks(range(2), ["easy for\nmodels", f"hard for\nmodels\n({names[0]})"])
             cells.spines[:].set_visible(False)
@@ -110,7 +108,7 @@ def human_error_figure(
             )
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_formatter(percent)
-            axes.grid(color="0.9")
+            axes.grid(True)
             axes.legend(frameon=False, loc="upper left")
         set_title(figure, title)
     return figure
