@@ -25,7 +25,8 @@ def html_page(
     title: str,
     description: str,
     images: Sequence[np.ndarray] | None = None,
-    of: str = "",
+    *,
+    of: str,
 ) -> str:
     """Return a self-contained page with one table, to be sorted, filtered and copied from.
 
@@ -37,9 +38,9 @@ def html_page(
         title: heading of the page.
         description: what is seen and how it was computed.
         images: one uint8 H×W×3 image a row, shown before the first column.
-        of: the table of the glossary that says what the columns mean; default: nothing says it.
+        of: the table of the glossary that says what the columns mean.
     """
-    meanings = {str(column): meaning(str(column), of) if of else "" for column in table}
+    meanings = {str(column): meaning(str(column), of) for column in table}
     numeric = [_is_numeric(table[column]) for column in table.columns]
     grouped = [
         number and name not in _NOMINAL for name, number in zip(table.columns, numeric, strict=True)

@@ -90,7 +90,7 @@ def of_study(study):
     runs = extreme.summary(study)
     title = f"{study.models[0]} on {study.combos[-1]}, seed 2025"
     classes = list(study.classes)
-    yield "accuracy", accuracy_by_combo_figure(runs, extreme.groups(runs))
+    yield "accuracy", accuracy_by_combo_figure(runs, extreme.groups(runs), extreme.baselines(study))
     yield "classes", recall_figure(recall_table(runs))
     yield "comparisons", comparisons_figure(extreme.comparisons(study))
     yield "variance", variance_figure(extreme.components(study))
@@ -248,7 +248,8 @@ def test_colour_follows_the_verdict():
 def test_no_interval_is_beyond_0_or_100_percent():
     study = extreme.STUDIES["one combo, four models, 99.9 %"]
     runs = extreme.summary(study)
-    axes = accuracy_by_combo_figure(runs, extreme.groups(runs)).axes[0]
+    figure = accuracy_by_combo_figure(runs, extreme.groups(runs), extreme.baselines(study))
+    axes = figure.axes[0]
     ends = [
         point[1] for lines in axes.collections for part in lines.get_segments() for point in part
     ]
