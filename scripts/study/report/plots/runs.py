@@ -9,13 +9,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.plots.confusion import confusion_matrix_figure
 from study.report.plots.images import captioned_images_figure
 from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent, set_title
 from study.report.plots.texts import shortened
 from study.wording import counted, percentage
 
-__all__ = ["confusion_matrix_figure", "curves_figure", "learning_finding", "mistakes_figure"]
 _LINES = ("-", "--", ":")
 
 

@@ -58,8 +58,8 @@ def _trials_heat_map(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
             (best[1] - 0.5, best[0] - 0.5), 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2.5
         )
     )
-    axes.set_xticks(range(len(table.columns)), [_value_text(value) for value in table.columns])
-    axes.set_yticks(range(len(table)), [_value_text(value) for value in table.index])
+    axes.set_xticks(range(len(table.columns)), [value_text(value) for value in table.columns])
+    axes.set_yticks(range(len(table)), [value_text(value) for value in table.index])
     axes.set(xlabel=across, ylabel=down)
     axes.spines[:].set_visible(False)
     colours = figure.colorbar(image, ax=axes, label="Validation accuracy")
@@ -107,7 +107,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
             parallel.text(
                 place + 0.03,
                 height,
-                _value_text(value),
+                value_text(value),
                 va="center",
                 fontsize=9,
                 zorder=4,
@@ -126,5 +126,6 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     return figure
 
 
-def _value_text(value: object) -> str:
+def value_text(value: object) -> str:
+    """Return a setting as it is shown, a number to three digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)

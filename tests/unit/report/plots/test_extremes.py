@@ -19,6 +19,7 @@ from study.report.plots.accuracy import (
 )
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
+from study.report.plots.confusion import confusion_matrix_figure
 from study.report.plots.costs import cost_figure, cost_table, resources_figure
 from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
@@ -26,7 +27,7 @@ from study.report.plots.images import image_grid_figure
 from study.report.plots.models import lr_find_figure
 from study.report.plots.near_duplicates import near_duplicates_figure
 from study.report.plots.roc import roc_figure
-from study.report.plots.runs import confusion_matrix_figure, mistakes_figure
+from study.report.plots.runs import mistakes_figure
 from study.report.plots.style import log_label, log_ticks, message_figure, save_figure
 from study.report.plots.texts import shortened, text_inches, wrapped
 from study.report.plots.tuning import trials_figure
