@@ -35,9 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="of two runs: compare every number of the summary"
     )
-    parser.add_argument(
-        "--measure", help=f"of two studies: what is compared (default: {_MEASURE})"
-    )
+    parser.add_argument("--measure", help=f"of two studies: what is compared (default: {_MEASURE})")
 
 
 def answer(arguments: argparse.Namespace) -> None:

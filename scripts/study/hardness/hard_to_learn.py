@@ -44,8 +44,8 @@ def hard_to_learn(
           `n_hard` of them.
         - the models and seeds whose chains were passed over, such as "cnn2, seed 42".
 
-        Last in the tables come rows with model "all" and seed -1, with the most frequent prediction. They hold
-        the images that every run which judged them got wrong, in every chain.
+        Last in the tables come rows with model "all" and seed -1, with the most frequent
+        prediction. They hold the images that every run which judged them got wrong, in every chain.
     """
     tallies = {judged: _Tally(judged, labels) for judged in PARTS}
     left_out = []

@@ -123,7 +123,11 @@ def set_ticks(
 
 
 def write_cells(
-    axes: Axes, texts: np.ndarray, dark: np.ndarray, bold: np.ndarray | None = None, size: float = 10
+    axes: Axes,
+    texts: np.ndarray,
+    dark: np.ndarray,
+    bold: np.ndarray | None = None,
+    size: float = 10,
 ) -> None:
     """Write a text into the middle of each cell of a heat map.
 
