@@ -249,7 +249,7 @@ def test_without_validation_images_neighbours_are_of_the_first_run_that_is_finis
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"shape": (8, 8, 1)}, "is every image that at least one run misclassified"),
+        ({"shape": (8, 8, 3)}, "is every image that at least one run misclassified"),
         (
             {"classes": ("no", "yes"), "models": ("a",), "combos": ("v1",), "seeds": (1,)},
             "judged by 1 run<",
