@@ -460,7 +460,7 @@ def test_a_gallery_without_judges_says_so(tmp_path, open_page):
 def test_a_study_of_one_run_and_two_classes(tmp_path, open_page):
     study = GalleryStudy(
         tmp_path,
-        n=260,  # so many that its numbers need more room than their differences
+        n=261,  # so many that its numbers need more room than their differences
         shape=(8, 8, 3),
         classes=("no", "yes"),
         models=("a",),
