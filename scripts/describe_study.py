@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from study.job import run_script
 from study.report import start_page
 from study.report.findings import Results, main_findings
 from study.report.imported import imported_notes
-from study.runs.run import Run, read_runs, training_sizes
+from study.runs.run import RECALLS, Run, read_runs, training_sizes
 from study.runs.tree import ResultsTree
 from study.wording import counted
 
@@ -38,14 +39,24 @@ _OF_PAIRS = ["image_id", "other_id", "pixel_distance", "labels_differ"]
 
 
 def outcomes(runs: Sequence[Run], n_train: Mapping[str, int]) -> pd.DataFrame:
-    """Return one row per run, with the status that measuring it came to.
+    """Return one row per run: the status that measuring it came to, and `recall_<class>`.
 
     A training that ended well may still have learnt nothing, which its own record does not know.
+    Recalls are those on the common test where there is one, as in summary.csv.
     """
-    rows = [
-        (run.combo, run.model, run.seed, run.metrics["status"], n_train[run.combo]) for run in runs
-    ]
-    return pd.DataFrame(rows, columns=["combo", "model", "seed", "status", "n_train"])
+    rows = []
+    for run in runs:
+        common = run.metrics["common_test"]
+        judged = common if common["n"] else run.metrics
+        row = {"combo": run.combo, "model": run.model, "seed": run.seed}
+        row |= {"status": run.metrics["status"], "n_train": n_train[run.combo]}
+        # A class without images has no recall.
+        row |= {
+            f"recall_{name}": math.nan if recall is None else recall
+            for name, recall in judged[RECALLS].items()
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def read_results(tree: ResultsTree, runs: pd.DataFrame, **optional: Any) -> Results:
@@ -111,7 +122,7 @@ def main(arguments: argparse.Namespace) -> None:
             problems,
             keeps_together(config),
         ),
-        "Design": start_page.design(config, records),
+        "Design": start_page.design(config, records, results.runs["status"]),
         "Computed with": start_page.computed_with(records),
         "How to make it again": start_page.again(
             arguments.configfiles, repository(), apart=Path.cwd().resolve() != PROJECT

@@ -8,8 +8,9 @@ import numpy as np
 from study.data.index import Index, read_index
 from study.files import read_array, read_json, read_table
 from study.job import run_script
+from study.report.plots.confusion import confusion_matrix_figure
 from study.report.plots.gradcam import gradcam_figure
-from study.report.plots.runs import confusion_matrix_figure, curves_figure, mistakes_figure
+from study.report.plots.runs import curves_figure, mistakes_figure
 from study.report.plots.style import Figure, message_figure, save_figure
 from study.runs.confusion import confusion
 from study.runs.gradcam_maps import GradcamMaps, load_maps

@@ -6,21 +6,16 @@ import argparse
 from study.files import read_json, read_table
 from study.job import run_script
 from study.report.plots.style import save_figure
-from study.report.plots.tuning import trials_figure
+from study.report.plots.tuning import trials_figure, value_text
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the figure."""
     table, record = read_table(arguments.table), read_json(arguments.record)
     best = record["params"]
-    chosen = ", ".join(f"{key.split('.')[-1]} {shown(value)}" for key, value in best.items())
+    chosen = ", ".join(f"{key.split('.')[-1]} {value_text(value)}" for key, value in best.items())
     title = f"{arguments.title}: {record['val_accuracy']:.1%} on validation with {chosen}"
     save_figure(trials_figure(table, list(best), title), arguments.figure)
-
-
-def shown(value: object) -> str:
-    """Return a setting as the figure's title shows it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from study.data.index import read_index
 from study.data.near_duplicates import near_duplicates
 from study.errors import StudyError
-from study.files import atomic_path, read_array
+from study.files import read_array, write_table
 from study.job import run_script
 
 
@@ -30,8 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     ):
         table[name], table[f"other_{name}"] = values[table["image_id"]], values[table["other_id"]]
     table["labels_differ"] = table["class"] != table["other_class"]
-    with atomic_path(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+    write_table(arguments.output, table, "%.6f")
 
 
 if __name__ == "__main__":

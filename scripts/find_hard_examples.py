@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_table(arguments.top_table, top, "%.6f")
     halves = write_reliability(arguments, judgements.ranks, len(judged))
     write_confusions(arguments, judged)
-    save_figure(map_of(judged, mistakes_of_four(table)), arguments.map_figure)
+    save_figure(hardness_map_figure(judged, mistakes_of_four(table)), arguments.map_figure)
     images = read_array(arguments.images)
     n_runs = n_of(len(judgements.ranks.models) + judgements.n_repeated, len(runs))
     page = html_page(
@@ -150,13 +150,6 @@ def write_behind(arguments: argparse.Namespace, table: pd.DataFrame, images: np.
         of="hard_examples/behind_mistakes.csv",
     )
     write_text(arguments.behind_page, page)
-
-
-def map_of(judged: pd.DataFrame, title: str) -> Figure:
-    """Return the map of all images, or why there is none."""
-    if judged.empty:
-        return message_figure("No run may judge any image.")
-    return hardness_map_figure(judged, title)
 
 
 def description(table: pd.DataFrame, n_runs: str, halves: list[Reliability]) -> str:

@@ -30,8 +30,8 @@ def main(arguments: argparse.Namespace) -> None:
             f"add {partition} to 'combos'"
         )
     image_ids = read_image_ids(arguments.partition)
-    images, counts = hard_to_learn(chains_of(runs, combos), image_ids, index.labels)
-    report = text_report(images, counts, index.classes, partition, combos)
+    images, counts, left_out = hard_to_learn(chains_of(runs, combos), image_ids, index.labels)
+    report = text_report(images, counts, left_out, index.classes, partition, combos)
     write_table(arguments.table, named(images, index))
     write_text(arguments.report, report)
     title, _, rest = report.partition("\n")

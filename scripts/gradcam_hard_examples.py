@@ -3,7 +3,7 @@
 
 import argparse
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,41 +16,11 @@ from study.job import device_options, run_script
 from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.style import message_figure, save_figure
 from study.runs.gradcam_maps import GradcamMaps, explained, no_maps, save_maps
+from study.runs.predictions import ROLE_CODES
 from study.runs.run import ACCURACY, Run, best_run, finished, read_runs
 
 if TYPE_CHECKING:
     import torch
-
-
-class Question(NamedTuple):
-    """Which images a run is asked about.
-
-    Attributes:
-        run: the run; None if the model has no run that could answer.
-        image_ids: int64, n; 0 if there is nothing to ask.
-        who: the run, as the figure's title begins.
-        what: the images, as the title goes on, or why there are none.
-    """
-
-    run: Run | None
-    image_ids: np.ndarray
-    who: str
-    what: str
-
-
-def about_the_hardest(runs: list[Run], labels: np.ndarray, image_ids: np.ndarray) -> Question:
-    """Return the question about the hardest images, put to the best of a model's runs."""
-    run, who = chosen_run(runs)
-    if run is None:
-        return Question(None, image_ids[:0], who, "all its runs diverged")
-    if not len(image_ids):
-        what = "no run may judge any image, so none is known to be hard"
-        return Question(run, image_ids, who, what)
-    predictions = run.predictions()
-    wrong = (predictions.logits[image_ids].argmax(axis=1) != labels[image_ids]).sum()
-    trained = predictions.has_role("train")[image_ids].sum()
-    what = f"Grad-CAM of the {len(image_ids)} hardest images, {wrong} wrong, {trained} trained on"
-    return Question(run, image_ids, who, what)
 
 
 def chosen_run(runs: list[Run]) -> tuple[Run | None, str]:
@@ -71,10 +41,17 @@ def chosen_run(runs: list[Run]) -> tuple[Run | None, str]:
     return first, f"{model}'s first run ({first.combo}, seed {first.seed}; {why})"
 
 
-def answer(
-    question: Question, images: np.ndarray, labels: np.ndarray, device: "torch.device"
+def maps_of(
+    run: Run, images: np.ndarray, image_ids: np.ndarray, labels: np.ndarray, device: "torch.device"
 ) -> GradcamMaps:
     """Return the maps of the run's model for the class that it predicted and for the true one.
+
+    Args:
+        run: that has a network.
+        images: uint8, n×H×W×3.
+        image_ids: int64, n; of these images.
+        labels: int64, of all images.
+        device: what to compute on.
 
     Raises:
         NoMaps: the network is not of the kind that has maps.
@@ -83,7 +60,6 @@ def answer(
     from study.models.gradcam import gradcam_of_last_stages
     from study.models.inference import Normalize, load_model
 
-    run, image_ids = question.run, question.image_ids
     model = load_model(run.folder / "model.safetensors", run.record, device)
     normalize = Normalize(**run.record["recipe"]["normalize"]).to(device)
     explain = partial(gradcam_of_last_stages, model, normalize, images)
@@ -97,24 +73,33 @@ def main(arguments: argparse.Namespace) -> None:
     if not runs:
         raise StudyError(f"{arguments.runs}: no run of {arguments.model}; list the runs again")
     hardest = read_table(arguments.top_table)["image_id"].to_numpy(np.int64)
-    question = about_the_hardest(runs, index.labels, hardest[: arguments.count])
-    run, title, figure = question.run, f"{question.who}: {question.what}", None
-    maps = no_maps(run.combo, run.seed) if run else no_maps()
-    if run and is_probe(run.record["recipe"]):
-        title = f"{question.who}: {NO_MAPS}"
-    elif len(question.image_ids):
+    image_ids = hardest[: arguments.count]
+    run, who = chosen_run(runs)
+    maps, figure = no_maps(run.combo, run.seed) if run else no_maps(), None
+    if run is None:
+        what = "all its runs diverged"
+    elif is_probe(run.record["recipe"]):
+        what = NO_MAPS
+    elif not len(image_ids):
+        what = "no run may judge any image, so none is known to be hard"
+    else:
         # After the cheap checks: importing torch takes seconds.
         device = take_device(arguments.gpus, arguments.threads)
         from study.models.gradcam_layers import NoMaps
 
-        images = read_array(arguments.images)[question.image_ids]
+        images = read_array(arguments.images)[image_ids]
         try:
-            maps = answer(question, images, index.labels, device)
-            figure = gradcam_figure(images, maps, index.classes, title)
+            maps = maps_of(run, images, image_ids, index.labels, device)
         except NoMaps as error:
-            title = f"{question.who}: {error}"
+            what = str(error)
+        else:
+            n_wrong = (maps.predicted != maps.true).sum()
+            n_trained = (maps.roles == ROLE_CODES["train"]).sum()
+            what = f"Grad-CAM of the {len(image_ids)} hardest images, {n_wrong} wrong, "
+            what += f"{n_trained} trained on"
+            figure = gradcam_figure(images, maps, index.classes, f"{who}: {what}")
     save_maps(arguments.maps, maps)
-    save_figure(figure or message_figure(title), arguments.figure)
+    save_figure(figure or message_figure(f"{who}: {what}"), arguments.figure)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,9 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from study.data.index import read_image_ids, read_index
 from study.data.splits import read_split
-from study.files import write_csv
+from study.files import read_array, write_csv
 from study.job import run_script
 from study.runs.baselines import baselines_of_seed, small_copies
 
@@ -16,7 +14,7 @@ from study.runs.baselines import baselines_of_seed, small_copies
 def main(arguments: argparse.Namespace) -> None:
     """Write the table."""
     labels = read_index(arguments.index).labels
-    copies = small_copies(np.load(arguments.images, mmap_mode="r"))
+    copies = small_copies(read_array(arguments.images))
     rows = []
     for path in map(Path, arguments.common_tests):
         splits = {

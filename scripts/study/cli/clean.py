@@ -2,8 +2,8 @@
 
 Such are the runs of combos, models and seeds that were taken out, what was made of them and their
 logs, searches and checkpoints. Other files stay. The next `snakemake` makes tables and figures of
-all runs again. What you asked for by name (certify, images, a model's page, …) is never removed.
-A file that no job makes is listed apart and never deleted.
+all runs again. Of runs that stay, what you asked for by name (certify, images, a model's page, …)
+is never removed. A file that no job makes is listed apart and never deleted.
 """
 
 import argparse
@@ -40,8 +40,6 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="delete what is listed as no longer part of the study; in a terminal it asks first",
     )
     parser.add_argument("--yes", action="store_true", help="delete it without asking")
-    # Everything is listed; scripts of earlier versions still say so.
-    parser.add_argument("--all", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "--keep",
         nargs="+",

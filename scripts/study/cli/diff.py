@@ -14,8 +14,11 @@ from study.cli.written import Written, check_written
 from study.errors import StudyError
 from study.runs.run import Run
 
-# How the tables of two runs and of two studies begin.
-_TABLES = ("image_id,file,true,a,b,", "combo,model,n_seeds,")
+# How the tables of two runs, of two studies and of two groups begin.
+_TABLES = ("image_id,file,true,a,b,", "combo,model,n_seeds,", "measure,a,b,difference,")
+# Options that say something of one kind of what is compared, and of which.
+_OF_ONE_KIND = {"all": "runs", "measure": "studies"}
+_MEASURE = "common_test_accuracy"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -26,16 +29,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv",
         metavar="FILE",
-        help="of two runs: write the images that changed sides; of two studies: their groups",
+        help="write this table: of two runs the images that changed sides; of two studies their "
+        "groups; of two combos with a model their differences",
     )
     parser.add_argument(
         "--all", action="store_true", help="of two runs: compare every number of the summary"
     )
-    parser.add_argument(
-        "--measure",
-        default="common_test_accuracy",
-        help="of two studies: what is compared (default: %(default)s)",
-    )
+    parser.add_argument("--measure", help=f"of two studies: what is compared (default: {_MEASURE})")
 
 
 def answer(arguments: argparse.Namespace) -> None:
@@ -48,7 +48,8 @@ def answer(arguments: argparse.Namespace) -> None:
         require_project()
     groups = [group_of_name(name, results) for name in names]
     if None not in groups:
-        compare_groups(results, *groups)
+        _check_options(arguments, "combos with a model")
+        compare_groups(results, *groups, output=arguments.csv)
         return
     folders = [run.folder if run else Path(name) for run, name in zip(named, names, strict=True)]
     are_runs = [
@@ -58,7 +59,12 @@ def answer(arguments: argparse.Namespace) -> None:
     if are_runs == [True, True]:
         from study.cli.diff_runs import compare_runs, compared_run
 
-        runs = [compared_run(*one) for one in zip(names, folders, strict=True)]
+        _check_options(arguments, "runs")
+        # A path may be short, such as seed42; what the run is, its place says.
+        runs = [
+            compared_run(name, run.folder if run else Path(name).resolve())
+            for name, run in zip(names, named, strict=True)
+        ]
         compare_runs(*runs, everything=arguments.all, output=arguments.csv)
         return
     studies = [
@@ -71,7 +77,18 @@ def answer(arguments: argparse.Namespace) -> None:
         )
     from study.cli.diff_studies import compare_studies
 
-    compare_studies(*studies, measure=arguments.measure, output=arguments.csv)
+    _check_options(arguments, "studies")
+    compare_studies(*studies, measure=arguments.measure or _MEASURE, output=arguments.csv)
+
+
+def _check_options(arguments: argparse.Namespace, kind: str) -> None:
+    """Refuse an option that says nothing of the kind of what is compared."""
+    for option, of in _OF_ONE_KIND.items():
+        if getattr(arguments, option) and kind != of:
+            raise StudyError(
+                f"--{option} is for two {of}; {arguments.a} and {arguments.b} are two {kind}, so "
+                "leave it out"
+            )
 
 
 def _run_of_name(name: str, results: Path) -> Run | None:

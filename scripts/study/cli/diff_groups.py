@@ -5,10 +5,11 @@ from pathlib import Path
 from study.cli.diff_cells import p_value, signed
 from study.cli.terminal import console, say, table
 from study.errors import StudyError
-from study.files import read_table
+from study.files import read_table, write_table
 from study.runs.tree import ResultsTree
 
 _COLUMNS = ["measure", "B - A", "95 % interval", "p, adjusted", "verdict"]
+_WRITTEN = ["measure", "a", "b", "difference", "low", "high", "p_holm", "verdict"]
 
 
 def group_of_name(name: str, results: Path) -> tuple[str, str] | None:
@@ -20,8 +21,16 @@ def group_of_name(name: str, results: Path) -> tuple[str, str] | None:
     return parts if ((runs["combo"] == parts[0]) & (runs["model"] == parts[1])).any() else None
 
 
-def compare_groups(results: Path, a: tuple[str, str], b: tuple[str, str]) -> None:
+def compare_groups(
+    results: Path, a: tuple[str, str], b: tuple[str, str], *, output: str | None = None
+) -> None:
     """Print the differences B - A that the study computed, measure by measure.
+
+    Args:
+        results: folder of results.
+        a: a combo and a model.
+        b: others.
+        output: table of these differences to write, .csv.
 
     Raises:
         StudyError: the groups differ in combo and model, or the study has not compared them.
@@ -39,19 +48,24 @@ def compare_groups(results: Path, a: tuple[str, str], b: tuple[str, str]) -> Non
         raise StudyError(f"{path} is not there yet; `snakemake {path}` makes it")
     pairs = read_table(path)
     pairs = pairs[(pairs["compared"] == compared) & (pairs["within"] == within)]
+    pairs = pairs[pairs["a"].isin(names) & pairs["b"].isin(names)].copy()
+    if pairs.empty:
+        raise StudyError(f"{path} does not compare {names[0]} and {names[1]} of {within}")
+    other_way = pairs["a"] == names[1]
+    turned = -pairs.loc[other_way, ["difference", "high", "low"]].to_numpy()
+    pairs.loc[other_way, ["difference", "low", "high"]] = turned
+    pairs = pairs.assign(a="/".join(a), b="/".join(b))
     rows = []
-    for row in pairs[pairs["a"].isin(names) & pairs["b"].isin(names)].itertuples():
-        turn = 1 if row.a == names[0] else -1
-        ends = sorted((turn * row.low, turn * row.high))
+    for row in pairs.itertuples():
         cells = (
-            row.measure, signed(turn * row.difference), " to ".join(map(signed, ends)),
+            row.measure, signed(row.difference), f"{signed(row.low)} to {signed(row.high)}",
             p_value(row.p_holm), row.verdict,
         )  # fmt: skip
         rows.append(dict(zip(_COLUMNS, cells, strict=True)))
-    if not rows:
-        raise StudyError(f"{path} does not compare {names[0]} and {names[1]} of {within}")
     where = console()
     say(
         where, f"A: {'/'.join(a)}, B: {'/'.join(b)}, all seeds that both have; intervals over seeds"
     )
     table(where, _COLUMNS, rows, keys=["measure"], left=["measure", "verdict"])
+    if output:
+        write_table(output, pairs[_WRITTEN], "%.6g")

@@ -68,18 +68,26 @@ class ComparedRun(NamedTuple):
 def compared_run(name: str, folder: Path) -> ComparedRun:
     """Return the run whose files lie in a folder.
 
+    Args:
+        name: as the user named it.
+        folder: of the run, at its place in a tree of results.
+
     Raises:
-        StudyError: it is not trained.
+        StudyError: it is not trained, or lies in no such tree.
     """
     if not (folder / "run.json").is_file():
         raise StudyError(
             f"{name} is not trained: there is no {folder}/run.json; "
             "`study show` lists the runs and their status"
         )
-    combo, model, seed_folder = folder.resolve().parts[-3:]
-    seed = seed_folder.removeprefix("seed")
     # <results>/runs/<combo>/<model>/seed<seed>, or <results>/certify/… of a run trained again.
-    results = folder.parents[3] if len(folder.parents) > 3 else folder.resolve().parents[3]
+    if len(folder.parents) < 4:
+        raise StudyError(
+            f"{name} lies in no folder of results; expected the path of a run such as "
+            "results/runs/v1/cnn2/seed42"
+        )
+    results, (combo, model, seed_folder) = folder.parents[3], folder.parts[-3:]
+    seed = seed_folder.removeprefix("seed")
     known = seed.isdecimal() and any(
         (results / file).is_file() for file in ("runs.csv", "summary.csv")
     )

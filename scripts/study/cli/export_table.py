@@ -9,7 +9,7 @@ import pandas as pd
 
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
-from study.files import atomic_path, read_json, read_table, write_text
+from study.files import atomic_path, read_json, read_table, with_home, write_text
 from study.runs.predictions import ROLE_CODES
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
@@ -99,5 +99,5 @@ def _folder(dataset: dict[str, Any], split: str) -> Path | None:
     path = dataset.get("test_path" if split == "test" else "path")
     if not path:
         return None
-    place = Path(path).expanduser()
+    place = with_home(path)
     return place.parent if dataset["name"] == "csv" else place

@@ -95,8 +95,7 @@ def _images(project: Project) -> tuple[int, tuple[int, ...], int]:
     n = count_images(project.config, manifest)
     if manifest.is_file():
         decoded = read_json(manifest)
-        height, width, *channels = decoded["images"][1:]
-        return n, (height, width, *(channels or [1])), len(decoded["classes"])
+        return n, tuple(decoded["images"][1:]), len(decoded["classes"])
     if asked["name"] in OWN:
         side = asked["image_size"]
         return (

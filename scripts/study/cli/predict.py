@@ -252,7 +252,6 @@ def _write_maps(
 
     from study.models.gradcam import gradcam_of_last_stages
     from study.report.plots.gradcam import overlay
-    from study.report.plots.images import in_colour
 
     maps = np.mean(
         [
@@ -261,9 +260,8 @@ def _write_maps(
         ],
         axis=0,
     )
-    colour = in_colour(images)
-    over = overlay(colour[:, None], np.round(maps[:, :, 0]).astype(np.uint8))
-    sheets = np.concatenate([colour, *over.swapaxes(0, 1)], axis=2)
+    over = overlay(images[:, None], np.round(maps[:, :, 0]).astype(np.uint8))
+    sheets = np.concatenate([images, *over.swapaxes(0, 1)], axis=2)
     enlarge = max(1, _SHOWN_WIDTH // images.shape[2])
     digits = len(str(len(paths)))
     for number, (path, sheet) in enumerate(zip(paths, sheets, strict=True), 1):

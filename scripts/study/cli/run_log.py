@@ -34,7 +34,8 @@ _DONE = (
 )
 # Of the log of a job that ended without a line of ours.
 _LAST_LINES = 20
-_LONG = {"train", "tune", "lr_find"}
+# Other jobs of a study say nothing of how long these take.
+_LONG = {"download", "embed", "find_duplicates", "lr_find", "take_weights", "train", "tune"}
 
 
 class RunLog(logging.Handler):

@@ -54,7 +54,6 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="by this; largest first with a - before it: --sort=-test_accuracy",
     )
-    parser.add_argument("--reverse", action="store_true", help="the other way round")
     parser.add_argument(
         "--by-group", action="store_true", help="one row per combo and model: mean ± sd over seeds"
     )
@@ -100,11 +99,11 @@ def answer(arguments: argparse.Namespace) -> None:
 
 def _sorted(runs: "pd.DataFrame", arguments: argparse.Namespace) -> "pd.DataFrame":
     if not arguments.sort:
-        return runs[::-1] if arguments.reverse else runs
+        return runs
     name = arguments.sort.removeprefix("-")
     mean = f"{name}_mean"
     by = mean if arguments.by_group and mean in runs else known_column(runs, name)
-    up = arguments.sort.startswith("-") == arguments.reverse
+    up = not arguments.sort.startswith("-")
     return runs.sort_values(by, ascending=up, kind="stable", na_position="last")
 
 

@@ -26,7 +26,7 @@ from study.config.imports import trains_network
 from study.errors import escaped
 from study.runs.chance import MEASURED, NO_BETTER
 from study.runs.progress import Progress, read_progress, state_of_run
-from study.runs.run import Run
+from study.runs.run import Run, run_in
 from study.runs.tree import ResultsTree
 from study.wording import duration
 
@@ -192,7 +192,5 @@ def _processes(results: Path) -> Iterator[tuple[Run, _Process]]:
         values = dict(itertools.pairwise(words))
         folder = Path(values["--run"]).parent
         if folder.is_relative_to(results / "runs") and len(folder.parts) == 5:
-            combo, model, seed = folder.parts[-3:]
             device = "cpu" if values.get("--gpus", "0") == "0" else "gpu"
-            run = Run(combo, model, int(seed.removeprefix("seed")), folder)
-            yield run, _Process(device, process.info["create_time"])
+            yield run_in(folder), _Process(device, process.info["create_time"])

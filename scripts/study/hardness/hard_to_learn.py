@@ -27,7 +27,7 @@ def chains_of(runs: Iterable[Run], combos: Sequence[str]) -> list[list[Run]]:
 
 def hard_to_learn(
     chains: Iterable[Sequence[Run]], image_ids: np.ndarray, labels: np.ndarray
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Return the images that all runs of a chain got wrong, and how many were looked at.
 
     Args:
@@ -42,15 +42,18 @@ def hard_to_learn(
           the answer of the model on the partition alone.
         - one row per model, seed and part: `judged`, `model`, `seed`, `n_judged` images and
           `n_hard` of them.
+        - the models and seeds whose chains were passed over, such as "cnn2, seed 42".
 
-        Last come rows with model "all" and seed -1, with the most frequent prediction. They hold
-        the images that every run which judged them got wrong, in every chain.
+        Last in the tables come rows with model "all" and seed -1, with the most frequent
+        prediction. They hold the images that every run which judged them got wrong, in every chain.
     """
     tallies = {judged: _Tally(judged, labels) for judged in PARTS}
+    left_out = []
     for chain in chains:
         answers = [run.predictions() for run in chain]
         # Imported ones may not have trained on these images, or on unknown ones.
         if any(one.diverged or not one.trained_here for one in answers):
+            left_out.append(f"{chain[0].model}, seed {chain[0].seed}")
             continue
         for judged, role in PARTS.items():
             may = np.all([predictions.has_role(role)[image_ids] for predictions in answers], axis=0)
@@ -65,6 +68,7 @@ def hard_to_learn(
             [count for tally in tallies.values() for count in tally.counts],
             columns=["judged", "model", "seed", "n_judged", "n_hard"],
         ),
+        left_out,
     )
 
 
@@ -109,6 +113,7 @@ class _Tally:
 def text_report(
     images: pd.DataFrame,
     counts: pd.DataFrame,
+    left_out: Sequence[str],
     classes: Sequence[str],
     partition: str,
     combos: Sequence[str],
@@ -126,6 +131,12 @@ def text_report(
         "Predicted: the answer of the model on the first combo. Over all models and seeds it is "
         "the most frequent of these answers.",
     ]
+    if left_out:
+        n = len(left_out) + len(counts) // len(PARTS) - 1  # the last one is of all
+        lines.append(
+            f"Left out: {len(left_out)} of {n} models and seeds ({'; '.join(left_out)}), because a "
+            "run diverged or was not trained on images of this study."
+        )
     for count in counts.itertuples():
         hard = images[
             (images["judged"] == count.judged)

@@ -18,6 +18,7 @@ from study.comparison.intervals import percentile_interval, t_interval
 from study.errors import StudyError
 from study.hardness.noise_ceiling import CEILING, Halves, ceiling, halves_of
 from study.hardness.rank_metrics import Ranking, rank_metrics
+from study.runs.confusion import confusion
 
 # Larger is harder.
 SCORES = ("hardness", "error_rate", "label_suspicion", "1 - p_label_mean")
@@ -54,15 +55,9 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
         One row per image: `image_id`, `SCORES`, `p_label_mean` and the targets, by image_id.
 
     Raises:
-        StudyError: a column is missing, or there is no such image.
+        StudyError: there is no such image.
     """
     columns = ["image_id", *SCORES[:-1], "p_label_mean"]
-    missing = [name for name in columns if name not in hard_examples]
-    if missing:
-        raise StudyError(
-            f"the table of hard examples has no column {missing[0]!r}; "
-            "make it again with find_hard_examples"
-        )
     scores = hard_examples[columns].dropna()
     scores = scores.assign(**{SCORES[-1]: 1 - scores["p_label_mean"]})
     images = scores.merge(targets, on="image_id").sort_values("image_id", ignore_index=True)
@@ -119,7 +114,7 @@ def agreement(
         What is undefined, because all images have the same score or target, is NaN.
     """
     yes_no = {name: images[name].to_numpy(bool) for name in YES_NO_TARGETS}
-    n, unit, image_ids = len(images), np.arange(len(images)), images.get("image_id")
+    n, unit, image_ids = len(images), np.arange(len(images)), images["image_id"]
     if together is not None:
         unit = np.unique(together[image_ids], return_inverse=True)[1]
     halves = halves_of(images, seed)
@@ -253,9 +248,7 @@ def models_and_people(images: pd.DataFrame) -> np.ndarray:
         int64, 2×2: rows easy and hard for the models, columns easy and hard for people.
     """
     hard_for_models = (images["p_label_mean"] < HARD_FOR_MODELS).to_numpy(int)
-    return np.bincount(
-        2 * hard_for_models + images["human_hard"].to_numpy(int), minlength=4
-    ).reshape(2, 2)
+    return confusion(hard_for_models, images["human_hard"].to_numpy(int), 2)
 
 
 def precision_and_recall(

@@ -46,8 +46,6 @@ def halves_of(images: pd.DataFrame, seed: int) -> Halves | None:
         images: with `human_n` votes and their `human_error`.
         seed: of the halves.
     """
-    if "human_n" not in images:
-        return None
     rows = np.flatnonzero(images["human_n"] >= 2)
     if len(rows) < 2:
         return None

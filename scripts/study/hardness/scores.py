@@ -6,6 +6,7 @@ compare them all the same. Everything else rests on runs of equal training size;
 in proportion to their number rests on four of them (`study.hardness.panel`), or on pairs.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -135,15 +136,16 @@ def _consensus(
     mistaken = votes.sum(axis=1) > votes[images, labels]
     others = p.copy()
     others[images, consensus] = -np.inf
-    second = np.where(judged, np.nan_to_num(others, nan=-np.inf).argmax(axis=1), -1)
+    # Without a comparable run no probability is known.
+    second = np.where(np.isnan(p).any(axis=1), -1, others.argmax(axis=1))
     with np.errstate(invalid="ignore"):
         share = votes.max(axis=1) / count
     return {
         "consensus": np.where(judged, consensus, -1),
         "consensus_share": share,
-        "consensus_p": np.where(judged, p[images, consensus], np.nan),
+        "consensus_p": p[images, consensus],
         "second": second,
-        "second_p": np.where(judged, p[images, second], np.nan),
+        "second_p": p[images, second],
         "other_class": np.where(mistaken, wrong.argmax(axis=1), -1),
     }
 
@@ -197,10 +199,9 @@ def _models_wrong(models: Sequence[ModelVotes], labels: np.ndarray) -> np.ndarra
 
 def _spread_over_models(means: Sequence[np.ndarray], n: int) -> np.ndarray:
     """Return the sample standard deviation over models with a value; NaN with fewer than two."""
-    center = mean_over_models(means, n)
-    known = sum((~np.isnan(mean) for mean in means), np.zeros(n, int))
-    squares = sum((np.nan_to_num((mean - center) ** 2) for mean in means), np.zeros(n))
-    return np.where(known > 1, np.sqrt(squares / np.maximum(known - 1, 1)), np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # says that there are fewer than two
+        return np.nanstd(np.reshape(means, (-1, n)), axis=0, ddof=1)
 
 
 def _of_four(

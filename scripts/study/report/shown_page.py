@@ -84,9 +84,11 @@ def shown_page(
         lock: sha256 of the project's requirements.lock.
         figure: shown above the findings, .svg; as a picture, in which no script runs.
     """
+    if page.is_file() and page.stat().st_size > _LARGEST:
+        raise StudyError(
+            f"{page} is no start page: it is too large; delete it, and type the same command again"
+        )
     try:
-        if page.stat().st_size > _LARGEST:
-            raise StudyError(f"{page} is no start page: it is too large")
         parts = publish_parts(
             page.read_text(encoding="utf-8"),
             reader=_AsData({name.partition(". ")[2]: name for name in chapters}, _picture(figure)),

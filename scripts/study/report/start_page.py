@@ -92,14 +92,18 @@ _MODELS = (
 )
 
 
-def design(config: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str:
+def design(
+    config: Mapping[str, Any], records: Sequence[Mapping[str, Any]], statuses: Sequence[str]
+) -> str:
     """Return what was trained on what and how it is compared.
 
     Args:
         config: of the study.
         records: content of every run's `run.json`, and its `model`.
+        statuses: what measuring each of these runs came to. A training may end well whose answers
+            are no numbers: that run diverged.
     """
-    n_runs = n_of(sum(record["status"] == "ok" for record in records), len(records))
+    n_runs = n_of(sum(status != "diverged" for status in statuses), len(statuses))
     asked = config | {"models": model_names(config)}
     names = [
         f"{key[:-1] if len(asked[key]) == 1 else key} {', '.join(map(str, asked[key]))}"
@@ -211,16 +215,15 @@ def data(
         problems: how many of your own files could not be used, were converted …, by kind.
         together: near-duplicates have one role in the splits of partitions.
     """
-    n, height, width, *channels = manifest["images"]
+    n, height, width, _ = manifest["images"]
     parts = []
     for name, part in partitions.items():
         counts = part["class_counts"].values()
         groups = f" in {part['groups']:,} groups" if "groups" in part else ""
         parts.append(f"{name} {part['size']:,}{groups} (of each class {_range(counts)})")
     lines = [
-        f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels"
-        f"{', colour' if channels == [3] else ''}, {len(manifest['classes'])} classes "
-        f"({', '.join(manifest['classes'])}).",
+        f"{manifest['dataset']}: {n:,} images of {height}×{width} pixels, "
+        f"{len(manifest['classes'])} classes ({', '.join(manifest['classes'])}).",
         f"Partitions, disjoint and drawn by class with seed {part['seed']}: {', '.join(parts)}.",
         f"Training images: {', '.join(f'{combo} {n:,}' for combo, n in n_train.items())}.",
         f"Nearly the same as another image: {counted(len(np.unique(pairs)), 'image')}, in "

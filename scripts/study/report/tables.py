@@ -25,7 +25,8 @@ def html_page(
     title: str,
     description: str,
     images: Sequence[np.ndarray] | None = None,
-    of: str = "",
+    *,
+    of: str,
 ) -> str:
     """Return a self-contained page with one table, to be sorted, filtered and copied from.
 
@@ -36,10 +37,10 @@ def html_page(
             copying; missing and infinite values are shown as a dash.
         title: heading of the page.
         description: what is seen and how it was computed.
-        images: one uint8 H×W, H×W×1 or H×W×3 image a row, shown before the first column.
-        of: the table of the glossary that says what the columns mean; default: nothing says it.
+        images: one uint8 H×W×3 image a row, shown before the first column.
+        of: the table of the glossary that says what the columns mean.
     """
-    meanings = {str(column): meaning(str(column), of) if of else "" for column in table}
+    meanings = {str(column): meaning(str(column), of) for column in table}
     numeric = [_is_numeric(table[column]) for column in table.columns]
     grouped = [
         number and name not in _NOMINAL for name, number in zip(table.columns, numeric, strict=True)
@@ -118,8 +119,6 @@ def _rounded(value: float) -> str:
 
 def _image_cell(image: np.ndarray) -> str:
     stream = io.BytesIO()
-    Image.fromarray(image.squeeze(2) if image.ndim == 3 and image.shape[2] == 1 else image).save(
-        stream, "PNG"
-    )
+    Image.fromarray(image).save(stream, "PNG")
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<td><img alt="" src="data:image/png;base64,{data}"></td>'

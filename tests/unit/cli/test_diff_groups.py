@@ -47,3 +47,26 @@ def test_other_pairs_are_refused_in_one_line(results, asked, said, capsys):
     with pytest.raises(SystemExit):
         main(["diff", *asked, "--results", str(results)])
     assert said in capsys.readouterr().err
+
+
+def test_the_differences_are_written_as_they_are_shown(results, tmp_path):
+    written = tmp_path / "written.csv"
+    for _ in range(2):  # it may be written again
+        main(["diff", "v2/m", "v1/m", "--results", str(results), "--csv", str(written)])
+    assert written.read_text().splitlines() == [
+        "measure,a,b,difference,low,high,p_holm,verdict",
+        "accuracy,v2/m,v1/m,-0.05,-0.09,-0.01,0.02,v2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--all", "--all is for two runs; v1/m and v2/m are two combos with a model"),
+        ("--measure=nll", "--measure is for two studies"),
+    ],
+)
+def test_an_option_for_something_else_is_refused(results, option, said, capsys):
+    with pytest.raises(SystemExit):
+        main(["diff", "v1/m", "v2/m", "--results", str(results), option])
+    assert said in capsys.readouterr().err

@@ -42,3 +42,9 @@ def test_a_difference_beyond_the_noise_of_seeds_is_marked(project, tmp_path):
         "diff", tmp_path / "runs/v1/y/seed3", tmp_path / "runs/v1/y/seed3", folder=project
     )
     assert "Nothing is known of the noise of seeds" in alone
+
+
+def test_runs_are_named_by_short_paths_beside_them(project):
+    beside = project / "results/runs/v1/cnn2"
+    short = printed("diff", "seed1", "../cnn3/seed2", folder=beside)
+    assert "Right to wrong 0, wrong to right 8" in " ".join(short.split())

@@ -62,3 +62,10 @@ def test_the_table_is_a_parquet_file_where_pyarrow_is_installed(project, monkeyp
 def test_a_model_needs_the_name_of_its_run(project):
     result = study("export", "--format", "onnx", folder=project)
     assert_one_clear_line(result.stdout + result.stderr, "name the run, such as v1/cnn2/42")
+
+
+def test_a_folder_of_a_user_that_is_not_here_has_no_files(project):
+    config = {"dataset": {"name": "folder", "path": "~no_such_user/mine"}}
+    write_json(project / "results/study.json", {"config": config})
+    said = printed("export", "v1/cnn3/2", "--format", "csv", folder=project)
+    assert "; 0 with the path of their file" in said

@@ -4,6 +4,8 @@ import io
 import logging
 from enum import Enum
 
+import pytest
+
 from study.cli import run_log
 from study.cli.run_log import RunLog, for_a_reader
 
@@ -111,8 +113,11 @@ def test_what_snakemake_says_of_every_study_alike_is_left_out():
     assert not for_a_reader(record(Event.PROGRESS))
 
 
-def test_a_second_kind_of_job_is_waited_for_without_a_time():
-    records = [record(Event.RUN_INFO, stats={"a": 2, "b": 1, "train": 1, "total": 4})]
+@pytest.mark.parametrize("rule", ["train", "embed", "download", "find_duplicates"])
+def test_a_second_kind_of_job_is_waited_for_without_a_time(rule):
+    records = [record(Event.RUN_INFO, stats={"a": 2, "b": 1, rule: 1, "total": 4})]
     for number in (1, 2):
         records += [job(number, "a"), record(Event.JOB_FINISHED, job_id=number)]
-    assert [line.split(",")[0] for line in said(*records)[1:]] == ["   1 of 4  a", "   2 of 4  a"]
+    lines = said(*records)[1:]
+    assert [line.split(",")[0] for line in lines] == ["   1 of 4  a", "   2 of 4  a"]
+    assert not any("left" in line for line in lines)

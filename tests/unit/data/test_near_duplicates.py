@@ -201,12 +201,11 @@ def find(folder, images, index, threshold=THRESHOLD, check=True):
     return result
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_sheet_shows_both_images_of_a_pair_beside_each_other(channels):
-    left, right = photographs(2, (16, 16, channels))
+def test_the_sheet_shows_both_images_of_a_pair_beside_each_other():
+    left, right = photographs(2, (16, 16, 3))
     figure = image_pairs_figure({"Nearest": [(left, right, "3, 5")], "Farthest": []}, "title")
     (axes,) = (axes for axes in figure.findobj(Axes) if axes.images)
-    shown = np.asarray(axes.images[0].get_array()).reshape(16, -1, channels)
+    shown = np.asarray(axes.images[0].get_array())
     assert np.array_equal(shown[:, :16], left) and np.array_equal(shown[:, -16:], right)
     assert axes.get_title(loc="left") == "3, 5"
 

@@ -19,7 +19,6 @@ from study.hardness.human_agreement import (
     human_error_by_hardness,
     judged_images,
     models_and_people,
-    precision_and_recall,
 )
 from study.hardness.human_votes import HumanVotes, human_targets
 from study.hardness.noise_ceiling import CEILING, ceiling, halves_of
@@ -220,8 +219,9 @@ def test_intervals_hold_a_known_area_as_often_as_they_should_and_shrink_with_mor
         random = np.random.default_rng(seed)
         positive = random.random(n) < 0.3
         scores = pd.DataFrame(random.normal(size=(n, 4)) + positive[:, None], columns=SCORES)
+        votes = {"human_n": 1, "human_error": 0, "human_entropy": 0}
         images = scores.assign(
-            human_error=0, human_entropy=0, human_rejects=positive, human_hard=positive
+            image_id=np.arange(n), human_rejects=positive, human_hard=positive, **votes
         )
         table = agreement(images, resamples=200)
         return [
@@ -269,8 +269,6 @@ def test_only_images_that_a_run_may_judge_count():
     assert images[SCORES[-1]].tolist() == pytest.approx((1 - scores["p_label_mean"][4:6]).tolist())
     with pytest.raises(StudyError, match="no image was judged both"):
         judged_images(scores, human_targets(votes).assign(image_id=99))
-    with pytest.raises(StudyError, match="no column 'hardness'"):
-        judged_images(scores.drop(columns="hardness"), human_targets(votes))
 
 
 def test_models_and_people_are_crossed():
@@ -313,14 +311,12 @@ def test_the_curves_are_drawn_for_every_score_above_the_prevalence():
     results = pd.concat(
         [agreement(images, 2).assign(source="a"), agreement(none, 2).assign(source="b")]
     )
-    meanings = {"human_rejects": "rejected"}
-    figure = precision_recall_figure(
-        {"a": images, "b": none}, SCORES, meanings, precision_and_recall, results, "title"
-    )
-    drawn, empty = figure.axes
+    figure = precision_recall_figure({"a": images, "b": none}, results, "title")
+    drawn, _, empty, _ = figure.axes
     assert len(drawn.lines) == len(SCORES) + 1 and len(empty.lines) == 1
     assert drawn.lines[-1].get_ydata()[0] == pytest.approx(images["human_rejects"].mean())
-    assert drawn.get_title("left") == f"a: {images['human_rejects'].sum()} of 300 images rejected"
+    n = images["human_rejects"].sum()
+    assert drawn.get_title("left") == f"a: {n} of 300 images rejected by people"
     expected = average_precision_score(images["human_rejects"], images["hardness"])  # no ties here
     assert drawn.get_legend().get_texts()[0].get_text() == f"hardness: {expected:.3f}"
 

@@ -17,7 +17,7 @@ from study.cli import main as cli
 from study.data.datasets.pictures import read_picture
 from study.models import export
 from study.models.export import compare_with_classifier, load_classifier_file, spread_ids
-from study.report.model_card import image_lines
+from study.report.model_card import _TEMPLATES
 from study.runs.predictions import Predictions, load_predictions, save_predictions
 
 
@@ -100,8 +100,8 @@ def test_the_lines_of_the_card_prepare_images_as_the_study_does(fit):
     content, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to the right
     photograph.save(content, "PNG", exif=exif)
-    program = "from PIL import Image, ImageOps\n" + image_lines(fit, 12, 12, "RGB")
-    program = program.replace('"image.png"', "content")
+    lines = _TEMPLATES.get_template("image.txt").render(fit=fit, height=12, width=12)
+    program = "from PIL import Image, ImageOps\n" + lines.replace('"image.png"', "content")
     names = {"content": content}
     exec(program, names)
     assert np.array_equal(

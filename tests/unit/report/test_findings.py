@@ -2,9 +2,15 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from describe_study import outcomes
 from study.data.likely_groups import likely_groups
+from study.files import write_json
 from study.report.findings import Results, main_findings
+from study.runs.metrics import run_metrics
+from study.runs.predictions import Predictions, roles_in_run
+from study.runs.run import run_of
 
 SIZES = {"v1": 100, "v2": 100, "v1+v2": 200, "official": 300}
 ACCURACY = {"v1": 0.6, "v2": 0.61, "v1+v2": 0.7, "official": 0.8}
@@ -117,6 +123,24 @@ def test_the_weakest_class_of_the_best_model_is_named():
     )
     alike = runs.assign(recall_cat=1.0, recall_dog=1.0)
     assert texts(study(runs=alike))["Classes"].endswith("all classes alike, 100 % of each.")
+
+
+@pytest.mark.parametrize(("combo", "share"), [("v1", 50), ("official", 0)])
+def test_classes_are_told_by_what_measuring_a_run_wrote(tmp_path, combo, share):
+    labels, common = np.repeat([0, 1], 4), np.array([0, 1, 4, 5])
+    logits = np.eye(2, dtype=np.float32)[labels]
+    logits[[0, 2, 3]] = logits[[0, 2, 3], ::-1]
+    # Runs on the combo official train on images of the common test, so their own test counts.
+    parts = {"test": [2, 3, 6, 7]} | ({"train": common} if combo == "official" else {})
+    metrics = run_metrics(
+        Predictions(logits, roles_in_run(8, parts)), labels, ["cat", "dog"], common
+    )
+    runs = [run_of(tmp_path, combo, model, 1) for model in "mn"]
+    for run in runs:
+        run.folder.mkdir(parents=True)
+        write_json(run.folder / "metrics.json", metrics)
+    told = texts(study(seeds=(1,), combos=(combo,), runs=outcomes(runs, {combo: 4})))
+    assert f" {share} % of the test images of cat, its weakest class" in told["Classes"]
 
 
 def test_uneven_classes_have_a_baseline_and_measures_that_suit_them_beside_it():

@@ -20,12 +20,14 @@ from study.report.start_page import (
     computed_with,
     configuration,
     data,
+    design,
     literal,
     plain,
     start_page,
     started,
     table,
 )
+from study.runs.metrics import NOT_MEASURED
 from study.runs.run import run_of
 
 
@@ -133,7 +135,7 @@ def test_the_main_figure_stands_above_the_findings_as_a_picture(tmp_path):
 
 
 def test_a_page_that_cannot_be_read_is_one_line(tmp_path):
-    with pytest.raises(StudyError, match="cannot be shown"):
+    with pytest.raises(StudyError, match="too large; delete it"):
         shown("x" * (5 << 20), ())
     (tmp_path / "overview.rst").write_bytes(b"\xff")
     with pytest.raises(StudyError, match="cannot be shown"):
@@ -166,7 +168,7 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
     partitions = {"v1": {"seed": 1, "size": 9, "class_counts": {"a": 4, "b": 5}}}
     problems, pairs = {"unusable": 4, "converted": 3}, np.array([[0, 2], [0, 5]])
     text = data(manifest, partitions, {"v1": 6}, pairs, problems, True)
-    assert "birds: 9 images of 8×8 pixels, colour, 2 classes (a, b)." in text
+    assert "birds: 9 images of 8×8 pixels, 2 classes (a, b)." in text
     assert "Nearly the same as another image: 3 images, in 2 pairs." in text
     assert "data/problems.csv, which says why: 4 unusable, 3 converted." in text
     assert "They have one role in all partitions" in text and "may train on one" not in text
@@ -175,6 +177,15 @@ def test_the_data_are_told_with_their_near_duplicates_and_unusable_files():
     partitions["v1"]["groups"] = 3
     grouped = data(manifest | {"groups": 7}, partitions, {"v1": 6}, pairs, {}, True)
     assert "7 groups of images that belong together" in grouped and "v1 9 in 3 groups" in grouped
+
+
+def test_runs_count_as_they_were_measured():
+    config = {"combos": ["v1"], "models": ["m"], "seeds": [1, 2]}
+    config |= {"split": {"train": 0.6, "val": 0.2, "test": 0.2}, "dataset": {"name": "digits"}}
+    record = {"model": "m", "status": "ok", "parameters": 9, "epochs": 1, "train_seconds": 1}
+    record |= {"recipe": {"architecture": {"name": "a"}}, "precision": "fp32"}
+    text = design(config, [record] * 2, ["no better than chance", "diverged"])
+    assert "1 of 2 runs, 1 diverged: combo v1; model m; seeds 1, 2." in text
 
 
 def test_machines_and_versions_are_told_apart():
@@ -235,7 +246,8 @@ def test_a_run_is_told_as_it_was_measured_not_as_its_training_ended(tmp_path):
     run = run_of(tmp_path, "v1", "cnn2", 42)
     run.folder.mkdir(parents=True)
     write_json(run.folder / "run.json", {"status": "ok"})
-    write_json(run.folder / "metrics.json", {"status": "no better than chance"})
+    status = {"status": "no better than chance"}
+    write_json(run.folder / "metrics.json", status | NOT_MEASURED | {"common_test": NOT_MEASURED})
     assert outcomes([run], {"v1": 70}).to_numpy().tolist() == [
         ["v1", "cnn2", 42, "no better than chance", 70]
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_script
+from conftest import assert_one_clear_line, run_script
 from scipy.spatial.distance import cdist
 
 from study.data.index import write_image_ids
@@ -84,13 +84,17 @@ def test_the_script_writes_a_row_per_seed_and_combo(tmp_path):
         roles = [(i, "train" if i < 40 else "val" if i < 50 else "test") for i in range(60)]
         write_csv(tmp_path / f"v1/seed{seed}.csv", ["image_id", "role"], roles)
         write_image_ids(tmp_path / f"common/seed{seed}.csv", np.arange(50, 60))
-    run_script(
+    command = (
         "measure_baselines.py", "--images", tmp_path / "images.npy",
         "--index", tmp_path / "index.csv", "--combos", "v1",
         "--splits", *(tmp_path / f"v1/seed{seed}.csv" for seed in (7, 42)),
         "--common-tests", *(tmp_path / f"common/seed{seed}.csv" for seed in (7, 42)),
         "--output", tmp_path / "b.csv",
     )  # fmt: skip
+    run_script(*command)
     table = pd.read_csv(tmp_path / "b.csv")
     assert table["seed"].tolist() == [7, 42] and table["n_test"].tolist() == [10, 10]
     assert (table["nearest_neighbour"] == 1).all() and (table["largest_class"] == 0.5).all()
+    (tmp_path / "images.npy").write_bytes(b"")
+    damaged = run_script(*command, check=False)
+    assert_one_clear_line(damaged.stderr, "images.npy")

@@ -22,31 +22,31 @@ _MOST_NAMED = 5
 
 def diverged(runs: pd.DataFrame) -> list[Finding]:
     """Return which runs diverged, if any did."""
-    lost = runs[runs["status"] == "diverged"]
-    if lost.empty:
-        return []
-    names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
+    n, names = _of_status(runs, "diverged")
     text = (
-        f"{len(lost)} of {counted(len(runs), 'run')} diverged ({names}). "
+        f"{n} of {counted(len(runs), 'run')} diverged ({names}). "
         "Diverged runs count in no mean and no comparison, and judge no image."
     )
-    return [Finding("Diverged runs", text, "Results")]
+    return [Finding("Diverged runs", text, "Results")] if n else []
 
 
 def no_better(runs: pd.DataFrame) -> list[Finding]:
     """Return which runs learnt nothing, if any did."""
-    lost = runs[runs["status"] == NO_BETTER]
-    if lost.empty:
-        return []
-    names = "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in lost.itertuples())
+    n, names = _of_status(runs, NO_BETTER)
     text = (
-        f"{len(lost)} of {counted(len(runs), 'run')} "
-        f"{'is' if len(lost) == 1 else 'are'} not found better than guessing, or than always "
+        f"{n} of {counted(len(runs), 'run')} "
+        f"{'is' if n == 1 else 'are'} not found better than guessing, or than always "
         f"answering the largest class ({names}). Such runs count in all means. With few images or "
         "uneven classes a good run may not be found better. Else look at how it learnt, first at "
         "its learning rate."
     )
-    return [Finding("No better than chance", text, "Results")]
+    return [Finding("No better than chance", text, "Results")] if n else []
+
+
+def _of_status(runs: pd.DataFrame, status: str) -> tuple[int, str]:
+    """Return how many runs have a status, and their names."""
+    rows = list(runs[runs["status"] == status].itertuples())
+    return len(rows), "; ".join(f"{row.model} on {row.combo}, seed {row.seed}" for row in rows)
 
 
 def no_better_than_neighbours(results: Results) -> list[Finding]:

@@ -42,16 +42,14 @@ def nearest_of_class(
         asked = np.flatnonzero(wanted == label)
         if not len(candidates):
             continue
-        n_near = min(k + 1, len(candidates))  # one more: the nearest one may be the image itself
+        n_near = min(k, len(candidates))
         for start in range(0, len(asked), _BLOCK):
             rows = asked[start : start + _BLOCK]
             apart = _squared_distances(points[image_ids[rows]], points[candidates])
-            near = candidates[smallest(apart, n_near)]
-            # Others first, itself last; the sort is stable, so the order by distance stays.
-            order = np.argsort(near == image_ids[rows, None], axis=1, kind="stable")
-            near = np.take_along_axis(near, order, axis=1)[:, :k]
-            near[near == image_ids[rows, None]] = -1
-            nearest[rows, : near.shape[1]] = near
+            apart[candidates == image_ids[rows, None]] = np.inf
+            near = smallest(apart, n_near)
+            none = np.isinf(np.take_along_axis(apart, near, axis=1))
+            nearest[rows, :n_near] = np.where(none, -1, candidates[near])
     return nearest
 
 
@@ -60,7 +58,7 @@ def what_misled(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return for each image the best run that takes it for what most do, and what is nearest there.
 
-    The best is the one with the highest validation accuracy of those that may judge the image.
+    The best is the one that `study.runs.run.best_run` names of those that may judge the image.
 
     Args:
         runs: R runs of the study; they are read one by one.
@@ -76,8 +74,13 @@ def what_misled(
     near = np.full((len(image_ids), 2, BEHIND), -1)
     row_of = np.full(answers.predicted.shape[1], -1)
     row_of[image_ids] = np.arange(len(image_ids))
+
+    def score(i: int) -> tuple[float, int]:
+        val = runs[i].metrics["val"]
+        return val[ACCURACY] or 0, val["n"]
+
     usable = [i for i in range(len(runs)) if not answers.diverged[i]]
-    for i in sorted(usable, key=lambda i: -(runs[i].metrics["val"][ACCURACY] or 0)):
+    for i in sorted(usable, key=score, reverse=True):
         look = runs[i].second_look()
         if look.behind is None:
             continue

@@ -59,24 +59,23 @@ def json_part(name: str, value: object) -> Part:
 
 
 def image_part(name: str, image: np.ndarray, quality: int | None) -> Part:
-    """Return an image, uint8 H×W×C, as a part: WebP of a quality, 0–100, or None: without loss."""
-    image = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("RGB")
+    """Return an image, uint8 H×W×3, as a part: WebP of a quality, 0–100, or None: without loss."""
     stream = io.BytesIO()
     settings = (
         {"lossless": True, "quality": _LOSSLESS_EFFORT} if quality is None else {"quality": quality}
     )
-    image.save(stream, "WEBP", **settings)
+    Image.fromarray(image).save(stream, "WEBP", **settings)
     return Part(name, "image", _base64(stream.getvalue()))
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Return images, uint8 n×H×W×C, in rows of `columns`; the rest of the last row is black."""
-    n, height, width, channels = images.shape
+    """Return images, uint8 n×H×W×3, in rows of `columns`; the rest of the last row is black."""
+    n, height, width, _ = images.shape
     rows = -(-n // columns)
-    cells = np.zeros((rows * columns, height, width, channels), np.uint8)
+    cells = np.zeros((rows * columns, height, width, 3), np.uint8)
     cells[:n] = images
-    cells = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    return cells.reshape(rows * height, columns * width, channels)
+    cells = cells.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+    return cells.reshape(rows * height, columns * width, 3)
 
 
 def quantised(values: np.ndarray) -> tuple[np.ndarray, Scale]:

@@ -63,12 +63,6 @@ def description(run: Run, repository: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def image_lines(fit: str, height: int, width: int, mode: str) -> str:
-    """Return the lines of Python that turn an image file into what the model takes."""
-    template = _TEMPLATES.get_template("image.txt")
-    return template.render(fit=fit, height=height, width=width, mode=mode)
-
-
 def model_card(
     run: Run,
     manifest: Mapping[str, Any],
@@ -96,7 +90,7 @@ def model_card(
         n_seen: images of the own test with a near-duplicate that the run trained or validated on.
     """
     record, metrics, common = run.record, run.metrics, run.metrics["common_test"]
-    height, width, channels = record["image_shape"]
+    height, width, _ = record["image_shape"]
     tests = {"own test": metrics, "common test": common}
     if not common["n"]:
         tests.pop("common test")
@@ -120,8 +114,6 @@ def model_card(
         n_seen=n_seen,
         height=height,
         width=width,
-        channels=channels,
-        mode="L" if channels == 1 else "RGB",
         fit=fit_of(manifest),
         recipe_text=yaml.safe_dump(record["recipe"], sort_keys=False).rstrip(),
         hardest=sorted(known, key=lambda pair: pair[0])[:_HARDEST],

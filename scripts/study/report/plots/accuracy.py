@@ -18,6 +18,7 @@ from study.report.plots.style import (
     percent,
     set_ticks,
     set_title,
+    write_cells,
 )
 from study.report.plots.texts import shortened, text_inches, wrapped
 from study.runs.baselines import SIDE
@@ -31,7 +32,7 @@ _BASELINES = {
 
 
 def accuracy_by_combo_figure(
-    summary: pd.DataFrame, groups: pd.DataFrame, baselines: pd.DataFrame | None = None
+    summary: pd.DataFrame, groups: pd.DataFrame, baselines: pd.DataFrame
 ) -> Figure:
     """Return accuracy by combo: a panel for the common test, one for the combos' own tests.
 
@@ -64,13 +65,11 @@ def accuracy_by_combo_figure(
         row = row[0]
         for axes, (metric, title) in zip(row, panels.items(), strict=True):
             _draw_groups(axes, summary, groups, metric, limits)
-            if baselines is not None:
-                of_panel = metric.removesuffix("_accuracy") == baselines["measured_on"]
-                _draw_baselines(axes, baselines[of_panel], combos)
+            of_panel = metric.removesuffix("_accuracy") == baselines["measured_on"]
+            _draw_baselines(axes, baselines[of_panel], combos)
             set_ticks(axes, combos, 4.5)
             axes.set_xlim(-0.6, len(combos) - 0.4)
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
+            axes.grid(True, axis="y")
             axes.set(title=title, xlabel="Combo of partitions")
         row[0].set_ylabel("Accuracy")
         row[0].yaxis.set_major_formatter(percent)
@@ -82,8 +81,7 @@ def accuracy_by_combo_figure(
         )
         if (summary.groupby(["combo", "model"])[list(panels)].count() == 1).any(axis=None):
             how += " No line where there is one seed."
-        if baselines is not None:
-            how += _reached(baselines, limits)
+        how += _reached(baselines, limits)
         legend_below(figure, row[-1].get_legend_handles_labels()[0], wrapped(how, 0.9 * size[0], 9))
         set_title(figure, _finding(groups))
     return figure
@@ -168,17 +166,14 @@ def _accuracy_limits(values: np.ndarray, groups: pd.DataFrame) -> tuple[float, f
 
 def _finding(groups: pd.DataFrame) -> str:
     """Return which combo and model has the highest mean; whether it is really best, others say."""
-    for metric, where in (
-        ("common_test_accuracy_mean", "the common test"),
-        ("test_accuracy_mean", "its own test"),
-    ):
-        if groups[metric].notna().any():
-            best = groups.loc[groups[metric].idxmax()]
-            return (
-                f"Highest mean accuracy on {where}: "
-                f"{best['model']} on {best['combo']}, {percentage(best[metric])}"
-            )
-    return "No run has an accuracy"
+    metric, where = "common_test_accuracy_mean", "the common test"
+    if groups[metric].isna().all():
+        metric, where = "test_accuracy_mean", "its own test"
+    best = groups.loc[groups[metric].idxmax()]
+    return (
+        f"Highest mean accuracy on {where}: "
+        f"{best['model']} on {best['combo']}, {percentage(best[metric])}"
+    )
 
 
 def recall_figure(recalls: pd.DataFrame) -> Figure:
@@ -200,12 +195,9 @@ def recall_figure(recalls: pd.DataFrame) -> Figure:
         figure, axes = plt.subplots(figsize=(max(width + cells, 8), height))
         image = axes.imshow(values, cmap="cividis", aspect="auto", interpolation="none")
         middle = (image.norm.vmin + image.norm.vmax) / 2
-        for (row, column), value in np.ndenumerate(values) if few else ():
-            if np.isfinite(value):
-                colour = "white" if value < middle else "black"
-                axes.text(
-                    column, row, f"{value:.0%}", ha="center", va="center", color=colour, fontsize=9
-                )
+        if few:
+            texts = recalls.map(lambda recall: f"{recall:.0%}" if np.isfinite(recall) else "")
+            write_cells(axes, texts.to_numpy(), values < middle, size=9)
         name_classes(axes, list(recalls.columns), cells, "x")
         axes.set_yticks(range(n_groups), names)
         axes.tick_params(length=0)

@@ -57,7 +57,6 @@ def _draw_reliability(axes: plt.Axes, model: str, bins: pd.DataFrame) -> None:
     text = f"{model}: calibration error {' → '.join(f'{error:.1%}' for error in errors)}"
     axes.set_title(wrapped(text, 3.2, 11))
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.grid(color="0.92")
-    axes.set_axisbelow(True)
+    axes.grid(True)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(percent)

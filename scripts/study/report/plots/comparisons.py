@@ -18,6 +18,7 @@ from study.report.plots.style import (
     percent,
     set_ticks,
     set_title,
+    write_cells,
 )
 from study.report.plots.texts import shortened, text_inches, wrapped
 from study.wording import real_differences
@@ -98,15 +99,10 @@ def _draw_panel(
         np.where(np.isnan(points), np.nan, 0.08), cmap="Greys", vmin=0, vmax=1, aspect="auto"
     )
     image = axes.imshow(decided, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
-    for cell, value in np.ndenumerate(points):
-        if not np.isnan(value):
-            text = _signed(value, 1 if most >= 1 else 2)
-            text = text if real.iat[cell] else f"({text})"
-            look = {
-                "color": "white" if real.iat[cell] and abs(value) > 0.6 * most else "black",
-                "weight": "bold" if real.iat[cell] else None,
-            }
-            axes.text(*cell[::-1], text, ha="center", va="center", **look)
+    decimals = 1 if most >= 1 else 2
+    texts = values.map(lambda difference: _signed(100 * difference, decimals))
+    texts = texts.where(real, "(" + texts + ")").where(values.notna(), "")
+    write_cells(axes, texts.to_numpy(), np.abs(decided) > 0.6 * most, real.to_numpy())
     set_ticks(axes, values.columns, 0.75 * values.shape[1])
     axes.set_yticks(range(len(values)), [shortened(name, 4.5) for name in values.index])
     axes.spines[:].set_visible(False)
@@ -182,8 +178,7 @@ def variance_figure(components: pd.DataFrame) -> Figure:
             xlabel="Standard deviation of accuracy, points "
             "(lines: 95 % intervals, cut off at the right edge)"
         )
-        axes.grid(axis="x", color="0.9")
-        axes.set_axisbelow(True)
+        axes.grid(True, axis="x")
         legend_below(figure, axes.get_legend_handles_labels()[0])
         set_title(figure, _variance_title(components))
     return figure
@@ -240,6 +235,6 @@ def scaling_figure(errors: pd.DataFrame, fits: pd.DataFrame) -> Figure:
             ylabel="Error on the common test",
         )
         set_title(figure, f"Error with twice the training images: {changes}")
-        axes.grid(color="0.9")
+        axes.grid(True)
         axes.legend(frameon=False)
     return figure

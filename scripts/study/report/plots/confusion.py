@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title
+from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title, write_cells
 from study.report.plots.texts import shortened, text_inches
 from study.wording import percentage
 
@@ -66,11 +66,12 @@ def _numbers(matrix: np.ndarray, share: np.ndarray, classes: Sequence[str]) -> F
     names = min(_NAME, max(text_inches(name, 10) for name in classes))
     figsize = (2 * size + 0.8 + names, size + 1.2 + 0.7 * names)
     figure, panels = plt.subplots(1, 2, figsize=figsize, sharey=True)
-    for axes, heading, values in zip(
-        panels, ("Images", "% of the true class"), (matrix, 100 * share), strict=True
-    ):
+    shares = ["–" if np.isnan(one) else f"{100 * one:.1f}" for one in share.flat]
+    cells = matrix.astype(str), np.reshape(shares, share.shape)
+    headings = "Images", "% of the true class"
+    for axes, heading, texts in zip(panels, headings, cells, strict=True):
         _draw_shares(axes, share)
-        _write_cells(axes, values, share)
+        write_cells(axes, texts, share > 0.5, size=9)
         name_classes(axes, classes, size)
         axes.set(xlabel="Predicted", title=heading)
     panels[0].set_ylabel("True")
@@ -105,12 +106,3 @@ def _heat_map(matrix: np.ndarray, share: np.ndarray, classes: Sequence[str]) -> 
 def _draw_shares(axes: Axes, share: np.ndarray) -> plt.cm.ScalarMappable:
     axes.spines[:].set_visible(False)
     return axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
-
-
-def _write_cells(axes: Axes, values: np.ndarray, share: np.ndarray) -> None:
-    """Write each value into its cell, in a colour that shows on the cell's."""
-    for (row, column), value in np.ndenumerate(values):
-        colour = "white" if share[row, column] > 0.5 else "black"
-        whole = np.issubdtype(values.dtype, np.integer)
-        text = str(value) if whole else "–" if np.isnan(value) else f"{value:.1f}"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)

@@ -61,8 +61,7 @@ def cost_figure(costs: pd.DataFrame, models: Sequence[str]) -> Figure:
             )  # 500m would be minutes
             axes.xaxis.set_major_formatter(engineering)
             axes.xaxis.minorticks_off()
-            axes.grid(color="0.9")
-            axes.set_axisbelow(True)
+            axes.grid(True)
         comparable = costs[costs["combo"] != OFFICIAL]
         comparable = comparable if len(comparable) else costs
         _name_best(row[0], comparable, (costs["train_seconds"].agg(["min", "max"]).prod()) ** 0.5)
@@ -149,8 +148,7 @@ def resources_figure(runs: pd.DataFrame) -> Figure:
             set_ticks(axes, combos, 4.4)
             axes.set(xlim=(-0.6, len(combos) - 0.4), xlabel="Combo of partitions", ylabel=name)
             axes.set_ylim(0, 1.08 * of_all if (of_all := runs[column].max()) > 0 else 1)
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
+            axes.grid(True, axis="y")
         legend_below(figure, row[0].get_legend_handles_labels()[0], "Model")
         total, most = runs["train_seconds"].sum(), runs["peak_memory_mb"].max()
         title = (

@@ -42,8 +42,7 @@ def learning_curves_figure(bands: pd.DataFrame, model: str) -> Figure:
             for axes, split in zip(line, splits, strict=True):
                 shown = (bands["split"] == split) & (bands["measure"] == measure)
                 _draw_combos(axes, bands[shown], list(bands["combo"].unique()))
-                axes.grid(color="0.9")
-                axes.set_axisbelow(True)
+                axes.grid(True)
                 axes.margins(x=0.02)
             line[0].set_ylabel(measure.capitalize())
         grid[1, 0].yaxis.set_major_formatter(percent)

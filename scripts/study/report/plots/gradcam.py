@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.images import in_colour, sheet
+from study.report.plots.images import sheet
 from study.report.plots.style import STYLE
 from study.report.plots.texts import wrapped
 from study.runs.gradcam_maps import GradcamMaps
@@ -30,12 +30,11 @@ def gradcam_figure(
     taller than a window.
 
     Args:
-        images: uint8 n×H×W×C, n ≥ 1; in grey unless C is 3.
+        images: uint8 n×H×W×3, n ≥ 1.
         maps: of these images.
         classes: names in label order.
         title: what is shown.
     """
-    images = in_colour(images)
     n, height, width = images.shape[:3]
     pixel = 0.95 / width  # inches
     gap, head = max(1, width // 16), round(0.45 / pixel)

@@ -84,7 +84,7 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
         axes.yaxis.set_major_formatter(percent)
         axes.set(xlabel="Runs", ylabel="Share of the whole study's list")
         set_title(figure, title)
-        axes.grid(color="0.9")
+        axes.grid(True)
         axes.legend(frameon=False)
     return figure
 

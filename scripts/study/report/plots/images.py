@@ -43,8 +43,8 @@ def image_pairs_figure(
     """Return pairs of images beside each other, not smoothed, in panels side by side.
 
     Args:
-        panels: name of each panel and its pairs: two images, uint8 H×W×C (in grey unless C is 3),
-            and what is written above them.
+        panels: name of each panel and its pairs: two images, uint8 H×W×3, and what is
+            written above them.
         title: what is shown.
     """
     across = 3  # pairs in a row of a panel
@@ -58,12 +58,9 @@ def image_pairs_figure(
             for axes in grid:
                 axes.axis("off")
             for axes, (left, right, caption) in zip(grid, pairs, strict=False):
-                gap = np.full(
-                    (len(left), max(1, left.shape[1] // 16), left.shape[2]), 255, np.uint8
-                )
+                gap = np.full((len(left), max(1, left.shape[1] // 16), 3), 255, np.uint8)
                 both = np.concatenate([left, gap, right], axis=1)
-                both = both if both.shape[2] == 3 else both.mean(axis=2)
-                axes.imshow(both, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                axes.imshow(both, interpolation="nearest")
                 axes.set_title(wrapped(caption, 1.95, 7, 4), fontsize=7, loc="left")
         set_title(figure, title)
     return figure
@@ -73,11 +70,10 @@ def captioned_images_figure(images: np.ndarray, captions: Sequence[str], title: 
     """Return images in rows of five, not smoothed, with a caption below each.
 
     Args:
-        images: uint8 n×H×W×C, n ≥ 1; in grey unless C is 3.
+        images: uint8 n×H×W×3, n ≥ 1.
         captions: n; their lines are wrapped.
         title: what is shown.
     """
-    images = in_colour(images)
     n, height, width = images.shape[:3]
     pixel = 1.2 / width  # inches
     across = 1.6  # inches that a caption may take
@@ -91,14 +87,6 @@ def captioned_images_figure(images: np.ndarray, captions: Sequence[str], title: 
         for (top, left), caption in zip(places, captions, strict=True):
             axes.text(left, top + height + 0.04 / pixel, caption, va="top", fontsize=7.5)
     return figure
-
-
-def in_colour(images: np.ndarray) -> np.ndarray:
-    """Return images, uint8 …×C, as uint8 …×3; unless C is 3 the mean of their channels, in grey."""
-    if images.shape[-1] == 3:
-        return images
-    grey = images.mean(axis=-1, keepdims=True).round().astype(np.uint8)
-    return np.repeat(grey, 3, axis=-1)
 
 
 def sheet(

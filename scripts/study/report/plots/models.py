@@ -28,7 +28,7 @@ def schedule_figure(
         ):
             axes.plot(epochs, column, color=colour, drawstyle="steps-post")
             axes.set_ylabel(name)
-            axes.grid(color="0.9")
+            axes.grid(True)
             axes.margins(x=0.01)
         rows[0].ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
         rows[1].set_xlabel("Epochs done")
@@ -79,6 +79,6 @@ def lr_find_figure(
         axes.set_ylim(low - 0.15 * (high - low) - 0.01, high + 0.25 * (high - low) + 0.01)
         axes.set(xlabel="Learning rate", ylabel="Loss")
         set_title(figure, title)
-        axes.grid(color="0.9")
+        axes.grid(True)
         axes.legend(frameon=False)
     return figure

@@ -39,8 +39,7 @@ def reproduction_figure(
             else:
                 _draw_published_points(axes, system, table[table["system"] == name])
             axes.yaxis.set_major_formatter(percent)
-            axes.grid(color="0.9")
-            axes.set_axisbelow(True)
+            axes.grid(True)
             axes.legend(
                 frameon=False,
                 loc="upper center",

@@ -118,8 +118,7 @@ def _draw_row(row: Sequence[Axes], title: str, lines: Sequence[_Line], level: fl
         if chance is not None:
             axes.plot(GRID, chance, color="0.6", linestyle=":", linewidth=1, label="by chance")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), xlabel=x, ylabel=y)
-        axes.grid(color="0.92")
-        axes.set_axisbelow(True)
+        axes.grid(True)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(percent)
     row[0].set_title(title)

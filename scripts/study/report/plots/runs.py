@@ -9,13 +9,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.plots.confusion import confusion_matrix_figure
 from study.report.plots.images import captioned_images_figure
 from study.report.plots.style import COLOURS, MARKERS, STYLE, message_figure, percent, set_title
 from study.report.plots.texts import shortened
 from study.wording import counted, percentage
 
-__all__ = ["confusion_matrix_figure", "curves_figure", "learning_finding", "mistakes_figure"]
 _LINES = ("-", "--", ":")
 
 
@@ -43,7 +41,7 @@ def curves_figure(history: pd.DataFrame, kept_epoch: int | None, name: str) -> F
             if kept_epoch is not None:
                 axes.axvline(kept_epoch, color="0.6", linewidth=1, zorder=0, label="kept epoch")
             axes.set_ylabel(label)
-            axes.grid(color="0.9")
+            axes.grid(True)
         rows[0].legend(
             frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0
         )

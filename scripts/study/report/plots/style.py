@@ -46,6 +46,8 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.axisbelow": True,  # grids lie behind bars too
+    "grid.color": "0.9",
     "text.parse_math": False,  # a class may be called $x$
     "svg.hashsalt": "study",  # same figure, same bytes
     # Letters and not outlines of letters: a third of the bytes, and text can be found.
@@ -118,6 +120,30 @@ def set_ticks(
     beside = max(text_inches(name, size) for name in names) < 0.9 * inches / len(names)
     aslant = {} if beside else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
     axes.set_xticks(places, names, fontsize=size, **aslant)
+
+
+def write_cells(
+    axes: Axes,
+    texts: np.ndarray,
+    dark: np.ndarray,
+    bold: np.ndarray | None = None,
+    size: float = 10,
+) -> None:
+    """Write a text into the middle of each cell of a heat map.
+
+    Args:
+        axes: with the heat map.
+        texts: n×m, in its rows and columns; "" for none.
+        dark: bool, n×m; cells so dark that their text is white.
+        bold: bool, n×m; default: no text is.
+        size: of the font, points.
+    """
+    for (row, column), text in np.ndenumerate(texts):
+        colour = "white" if dark[row, column] else "black"
+        weight = "bold" if bold is not None and bold[row, column] else None
+        if text:
+            look = {"color": colour, "weight": weight, "fontsize": size}
+            axes.text(column, row, text, ha="center", va="center", **look)
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title
+from study.report.plots.style import COLOURS, STYLE, percent, set_ticks, set_title, write_cells
 from study.wording import percentage
 
 
@@ -49,24 +49,17 @@ def _trials_heat_map(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     image = axes.imshow(values, cmap="Blues", aspect="auto")
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
     best = np.unravel_index(np.nanargmax(values), values.shape)
-    for place, value in np.ndenumerate(values):
-        text = "diverged" if np.isnan(value) else percentage(value)
-        colour = "white" if value > middle else "black"
-        axes.text(
-            *place[::-1],
-            text,
-            ha="center",
-            va="center",
-            color=colour,
-            weight="bold" if place == best else None,
-        )
+    bold = np.zeros(values.shape, bool)
+    bold[best] = True
+    texts = table.map(lambda value: "diverged" if np.isnan(value) else percentage(value))
+    write_cells(axes, texts.to_numpy(), values > middle, bold)
     axes.add_patch(
         plt.Rectangle(
             (best[1] - 0.5, best[0] - 0.5), 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2.5
         )
     )
-    axes.set_xticks(range(len(table.columns)), [_value_text(value) for value in table.columns])
-    axes.set_yticks(range(len(table)), [_value_text(value) for value in table.index])
+    axes.set_xticks(range(len(table.columns)), [value_text(value) for value in table.columns])
+    axes.set_yticks(range(len(table)), [value_text(value) for value in table.index])
     axes.set(xlabel=across, ylabel=down)
     axes.spines[:].set_visible(False)
     colours = figure.colorbar(image, ax=axes, label="Validation accuracy")
@@ -114,7 +107,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
             parallel.text(
                 place + 0.03,
                 height,
-                _value_text(value),
+                value_text(value),
                 va="center",
                 fontsize=9,
                 zorder=4,
@@ -133,5 +126,6 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     return figure
 
 
-def _value_text(value: object) -> str:
+def value_text(value: object) -> str:
+    """Return a setting as it is shown, a number to three digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,31 +1,28 @@
 """Figures of hardness beside people's judgements."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from study.report.plots.style import COLOURS, STYLE, percent, set_title
+from study.hardness.human_agreement import SCORES, YES_NO_TARGETS, precision_and_recall
+from study.report.plots.style import COLOURS, STYLE, percent, set_title, write_cells
 from study.report.plots.texts import wrapped
+
+# What yes means.
+_MEANINGS = dict(zip(YES_NO_TARGETS, ("rejected by people", "hard for people"), strict=True))
 
 
 def precision_recall_figure(
-    sources: Mapping[str, pd.DataFrame],
-    scores: Sequence[str],
-    targets: Mapping[str, str],
-    curve: Callable[[pd.Series, pd.Series], tuple[np.ndarray, np.ndarray]],
-    agreement: pd.DataFrame,
-    title: str,
+    sources: Mapping[str, pd.DataFrame], agreement: pd.DataFrame, title: str
 ) -> Figure:
-    """Return precision over recall of scores of hardness, for each source of votes and target.
+    """Return precision over recall of the `SCORES`, for each source of votes and target.
 
     Args:
-        sources: one row per image with the scores and the targets, by the name of the source.
-        scores: columns, larger is harder.
-        targets: columns of yes or no, and what yes means.
-        curve: gives precision and recall, from a score and a target.
+        sources: by the name of the source what `study.hardness.human_agreement.judged_images`
+            returned.
         agreement: one row per source, target, score and metric with its `value`, among them
             `average_precision`.
         title: what is shown.
@@ -36,20 +33,20 @@ def precision_recall_figure(
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
             len(sources),
-            len(targets),
-            figsize=(1 + 5 * len(targets), 0.6 + 3.8 * len(sources)),
+            len(_MEANINGS),
+            figsize=(1 + 5 * len(_MEANINGS), 0.6 + 3.8 * len(sources)),
             squeeze=False,
         )
         for line, (source, images) in zip(grid, sources.items(), strict=True):
-            for axes, (target, meaning) in zip(line, targets.items(), strict=True):
+            for axes, (target, meaning) in zip(line, _MEANINGS.items(), strict=True):
                 prevalence = highest = images[target].mean()
                 text = f"{source}: {images[target].sum()} of {len(images)} images {meaning}"
                 axes.set_title(wrapped(text, 4.4, 11))
                 for score, colour, dashes in zip(
-                    scores, COLOURS, ("-", "--", "-.", ":"), strict=False
+                    SCORES, COLOURS, ("-", "--", "-.", ":"), strict=False
                 ):
                     if prevalence:
-                        precision, recall = curve(images[score], images[target])
+                        precision, recall = precision_and_recall(images[score], images[target])
                         mean = average_precision.loc[(source, target, score), "value"]
                         axes.plot(
                             recall, precision, dashes, color=colour, label=f"{score}: {mean:.3f}"
@@ -60,7 +57,7 @@ def precision_recall_figure(
                     prevalence, color="0.5", linewidth=1, label=f"any order: {prevalence:.3f}"
                 )
                 axes.set(xlim=(0, 1), ylim=(0, min(1, 1.5 * highest) or 1), xlabel="Recall")
-                axes.grid(color="0.9")
+                axes.grid(True)
                 look = {"framealpha": 0.85, "edgecolor": "none", "loc": "upper right", "ncols": 2}
                 axes.legend(title="Average precision", **look)
             line[0].set_ylabel("Precision")
@@ -92,10 +89,8 @@ def human_error_figure(
         for (cells, axes), (source, table) in zip(grid, tables.items(), strict=True):
             share = table / table.sum()
             cells.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-            for (row, column), count in np.ndenumerate(table):
-                colour = "white" if share[row, column] > 0.5 else "black"
-                text = f"{count}\n{share[row, column]:.1%}"
-                cells.text(column, row, text, ha="center", va="center", color=colour)
+            texts = [f"{count}\n{count / table.sum():.1%}" for count in table.flat]
+            write_cells(cells, np.reshape(texts, table.shape), share > 0.5)
             cells.set_xticks(range(2), ["easy for people", f"hard for people\n({names[1]})"])
             cells.set_yticks(range(2), ["easy for\nmodels", f"hard for\nmodels\n({names[0]})"])
             cells.spines[:].set_visible(False)
@@ -113,7 +108,7 @@ def human_error_figure(
             )
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_formatter(percent)
-            axes.grid(color="0.9")
+            axes.grid(True)
             axes.legend(frameon=False, loc="upper left")
         set_title(figure, title)
     return figure

@@ -37,8 +37,10 @@ def test_an_image_of_equal_logits_is_a_neighbour_and_the_image_itself_is_not():
 def test_what_misled_is_what_the_best_run_saw_that_takes_the_image_for_what_most_do(tmp_path):
     labels, roles = np.array([0, 0, 1, 1]), np.uint8([3, 3, 1, 1])
     runs = []
-    # The better run is mistaken about image 0 alone; another diverged, another kept nothing.
-    for accuracy, wrong, kept in ((0.6, [0, 1], 2), (0.8, [0], 3), (0.9, [0, 1], None)):
+    # The better run is mistaken about image 0 alone; of equally good ones the one with more images
+    # comes first; the best one kept nothing.
+    kinds = (0.6, 9, [0, 1], 1), (0.6, 10, [0, 1], 2), (0.8, 5, [0], 3), (0.9, 5, [0, 1], None)
+    for accuracy, n_val, wrong, kept in kinds:
         said = labels.copy()
         said[wrong] = 1
         behind = np.full((len(wrong), 2, BEHIND), -1, np.int32)
@@ -48,11 +50,11 @@ def test_what_misled_is_what_the_best_run_saw_that_takes_the_image_for_what_most
         run.folder.mkdir(parents=True)
         predictions = Predictions(np.eye(2, dtype=np.float32)[said], roles)
         save_predictions(run.folder / "predictions.npz", predictions, look if kept else None)
-        write_json(run.folder / "metrics.json", {"val": {"n": 9, ACCURACY: accuracy}})
+        write_json(run.folder / "metrics.json", {"val": {"n": n_val, ACCURACY: accuracy}})
         runs.append(run)
     answers = read_answers((run.predictions() for run in runs), labels, 2)
     by, near = what_misled(runs, answers, np.array([1, 0, 2]), np.array([1, 1, 0]))
-    assert by.tolist() == [0, 1, -1]
+    assert by.tolist() == [1, 2, -1]
     assert near[:, 0, 0].tolist() == [2, 3, -1] and (near[:, 1] == -1).all()
-    answers.roles[1, 0] -= MAY_JUDGE  # as one that has seen a near-duplicate
-    assert what_misled(runs, answers, np.array([1, 0]), np.array([1, 1]))[0].tolist() == [0, 0]
+    answers.roles[2, 0] -= MAY_JUDGE  # as one that has seen a near-duplicate
+    assert what_misled(runs, answers, np.array([1, 0]), np.array([1, 1]))[0].tolist() == [1, 1]

@@ -30,9 +30,8 @@ def test_whole_numbers_stay_exact(values):
     assert (scale.low + scale.step * codes.astype(float)).tolist() == values and scale.decimals == 0
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_sheets_hold_the_images_in_rows(channels):
-    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, channels), dtype=np.uint8)
+def test_sheets_hold_the_images_in_rows():
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
     part = image_part("sheet-0", sheet(images, 3), None)
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(part.text))))
     assert pixels.shape == (8, 18, 3)

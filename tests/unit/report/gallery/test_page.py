@@ -240,7 +240,8 @@ def test_a_model_without_maps_is_passed_over(study, tmp_path):
 def test_without_validation_images_neighbours_are_of_the_first_run_that_is_finished(tmp_path):
     study = GalleryStudy(tmp_path, n=90, diverged=(("v1", "a", 1),))
     for run in study.runs:
-        write_json(study.run_folder(*run) / "metrics.json", {"val": {"overall_accuracy": None}})
+        measured = {"val": {"n": 0, "overall_accuracy": None}}
+        write_json(study.run_folder(*run) / "metrics.json", measured)
     study.build()
     assert Elements(study.page.read_text()).study()["best_run"] == 1
 
@@ -248,7 +249,7 @@ def test_without_validation_images_neighbours_are_of_the_first_run_that_is_finis
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"shape": (8, 8, 1)}, "is every image that at least one run misclassified"),
+        ({"shape": (8, 8, 3)}, "is every image that at least one run misclassified"),
         (
             {"classes": ("no", "yes"), "models": ("a",), "combos": ("v1",), "seeds": (1,)},
             "judged by 1 run<",

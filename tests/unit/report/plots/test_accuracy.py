@@ -19,6 +19,12 @@ def test_recalls_are_written_into_their_cells():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cnn2 on v1", "cnn2 on v2"]
 
 
+BASELINES = pd.DataFrame(
+    {"combo": ["v1", "v1+v2"], "measured_on": ["common_test", "test"]}
+    | {"nearest_neighbour": [0.62, 0.68], "largest_class": [0.1, 0.1]}
+)
+
+
 @pytest.fixture
 def summary():
     runs = pd.DataFrame(
@@ -41,7 +47,7 @@ def summary():
 
 
 def test_the_accuracy_figure_draws_every_run_and_states_the_finding(summary):
-    figure = accuracy_by_combo_figure(*summary)
+    figure = accuracy_by_combo_figure(*summary, BASELINES)
     common, _ = figure.axes
     drawn = sorted(y for line in common.lines for y in line.get_ydata())
     assert drawn == pytest.approx(sorted(summary[0]["common_test_accuracy"]))
@@ -54,11 +60,7 @@ def test_the_accuracy_figure_draws_every_run_and_states_the_finding(summary):
 
 
 def test_what_needs_no_network_is_drawn_where_it_was_measured_and_told_in_numbers(summary):
-    baselines = pd.DataFrame(
-        {"combo": ["v1", "v1+v2"], "measured_on": ["common_test", "test"]}
-        | {"nearest_neighbour": [0.62, 0.68], "largest_class": [0.1, 0.1]}
-    )
-    figure = accuracy_by_combo_figure(*summary, baselines)
+    figure = accuracy_by_combo_figure(*summary, BASELINES)
     for axes, (combo, reached) in zip(figure.axes, ((0, 0.62), (1, 0.68)), strict=True):
         grey = [c.get_segments()[0] for c in axes.collections if c.get_zorder() == 0]
         assert np.allclose(grey[0], [[combo - 0.42, reached], [combo + 0.42, reached]])
@@ -71,7 +73,7 @@ def test_what_needs_no_network_is_drawn_where_it_was_measured_and_told_in_number
 def test_an_interval_that_leaves_the_picture_says_so(summary):
     runs, groups = summary
     groups.loc[0, "common_test_accuracy_high"] = 0.99
-    common, _ = accuracy_by_combo_figure(runs, groups).axes
+    common, _ = accuracy_by_combo_figure(runs, groups, BASELINES).axes
     arrows = [line.get_ydata()[0] for line in common.lines if line.get_marker() in (6, 7)]
     assert arrows == [common.get_ylim()[1]]
 
@@ -81,7 +83,7 @@ def test_a_combo_without_a_common_test_is_drawn_in_the_other_panel_only(summary)
     official = runs["combo"].eq("v1+v2")
     runs.loc[official, "common_test_accuracy"] = np.nan
     groups.loc[groups["combo"].eq("v1+v2"), groups.filter(regex="^common").columns] = np.nan
-    figure = accuracy_by_combo_figure(runs, groups)
+    figure = accuracy_by_combo_figure(runs, groups, BASELINES)
     counts = [
         sum(np.isfinite(line.get_ydata()).sum() for line in axes.lines) for axes in figure.axes
     ]
@@ -89,4 +91,4 @@ def test_a_combo_without_a_common_test_is_drawn_in_the_other_panel_only(summary)
     assert figure.get_suptitle().endswith("on the common test: cnn2 on v1, 61.5%")
     groups.loc[:, groups.filter(regex="^common").columns] = np.nan
     runs["common_test_accuracy"] = np.nan
-    assert "on its own test" in accuracy_by_combo_figure(runs, groups).get_suptitle()
+    assert "on its own test" in accuracy_by_combo_figure(runs, groups, BASELINES).get_suptitle()

@@ -19,6 +19,7 @@ from study.report.plots.accuracy import (
 )
 from study.report.plots.calibration import calibration_figure
 from study.report.plots.comparisons import comparisons_figure, scaling_figure, variance_figure
+from study.report.plots.confusion import confusion_matrix_figure
 from study.report.plots.costs import cost_figure, cost_table, resources_figure
 from study.report.plots.gradcam import gradcam_figure
 from study.report.plots.hardness import confusion_pairs_figure, growth_figure, hardness_map_figure
@@ -26,7 +27,7 @@ from study.report.plots.images import image_grid_figure
 from study.report.plots.models import lr_find_figure
 from study.report.plots.near_duplicates import near_duplicates_figure
 from study.report.plots.roc import roc_figure
-from study.report.plots.runs import confusion_matrix_figure, mistakes_figure
+from study.report.plots.runs import mistakes_figure
 from study.report.plots.style import log_label, log_ticks, message_figure, save_figure
 from study.report.plots.texts import shortened, text_inches, wrapped
 from study.report.plots.tuning import trials_figure
@@ -84,7 +85,7 @@ def of_study(study):
     runs = extreme.summary(study)
     title = f"{study.models[0]} on {study.combos[-1]}, seed 2025"
     classes = list(study.classes)
-    yield "accuracy", accuracy_by_combo_figure(runs, extreme.groups(runs))
+    yield "accuracy", accuracy_by_combo_figure(runs, extreme.groups(runs), extreme.baselines(study))
     yield "classes", recall_figure(recall_table(runs))
     yield "comparisons", comparisons_figure(extreme.comparisons(study))
     yield "variance", variance_figure(extreme.components(study))
@@ -242,7 +243,8 @@ def test_colour_follows_the_verdict():
 def test_no_interval_is_beyond_0_or_100_percent():
     study = extreme.STUDIES["one combo, four models, 99.9 %"]
     runs = extreme.summary(study)
-    axes = accuracy_by_combo_figure(runs, extreme.groups(runs)).axes[0]
+    figure = accuracy_by_combo_figure(runs, extreme.groups(runs), extreme.baselines(study))
+    axes = figure.axes[0]
     ends = [
         point[1] for lines in axes.collections for part in lines.get_segments() for point in part
     ]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from made_up_run import history
 
-from study.report.plots.runs import confusion_matrix_figure, curves_figure, learning_finding
+from study.report.plots.confusion import confusion_matrix_figure
+from study.report.plots.runs import curves_figure, learning_finding
 from study.report.plots.style import save_figure
 
 CLASSES = ["cat", "dog", "frog"]
