@@ -101,15 +101,17 @@ class RunLog(logging.Handler):
             self._say(_DONE)
 
     def _left(self) -> str:
-        """Return how long the rest takes, once a job of each long rule has shown it."""
+        """Return how long the rest takes, once a job of each long rule and a short one show it."""
         measured = {rule: sum(times) / len(times) for rule, times in self._seconds.items()}
         rest = {rule: n - len(self._seconds.get(rule, ())) for rule, n in self._to_do.items()}
         unknown = {rule for rule, n in rest.items() if n > 0 and rule not in measured}
         if not any(n > 0 for n in rest.values()) or unknown & _LONG:
             return ""
+        short = [measured[rule] for rule in measured.keys() - _LONG]
+        if unknown and not short:
+            return ""
+        usual = sum(short) / max(len(short), 1)
         at_once = max(sum(map(sum, self._seconds.values())) / self._elapsed(), 1)
-        short = [measured[rule] for rule in measured.keys() - _LONG] or [min(measured.values())]
-        usual = sum(short) / len(short)
         seconds = sum(max(n, 0) * measured.get(rule, usual) for rule, n in rest.items())
         return f"; about {duration(seconds / at_once)} left"
 

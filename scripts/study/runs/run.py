@@ -232,12 +232,14 @@ def best_run(runs: Iterable[Run]) -> Run | None:
     Args:
         runs: measured ones; only their metrics.json is read.
     """
-
-    def score(run: Run) -> tuple[float, int]:
-        return run.metrics["val"][ACCURACY], run.metrics["val"]["n"]
-
     usable = [run for run in runs if run.metrics["val"][ACCURACY] is not None]
-    return max(usable, key=score, default=None)
+    return max(usable, key=validation_score, default=None)
+
+
+def validation_score(run: Run) -> tuple[float, int]:
+    """Return what a measured run is chosen by: accuracy on validation images, and their number."""
+    val = run.metrics["val"]
+    return val[ACCURACY] or 0.0, val["n"]
 
 
 def n_of(n: int, n_runs: int) -> str:

@@ -77,6 +77,20 @@ def test_jobs_that_have_not_been_tried_take_as_long_as_the_short_ones_do_on_aver
     assert lines[-1] == "   3 of 6  train, 2 minutes; about 60 seconds left"
 
 
+def test_a_long_training_says_nothing_of_the_short_jobs_after_it(monkeypatch):
+    times = iter([0, 0, 7200, 7200, 7210, 7210])
+    monkeypatch.setattr(run_log.time, "monotonic", lambda: float(next(times)))
+    lines = said(
+        record(Event.RUN_INFO, "Job stats:", stats={"train": 1, "measure": 2}),
+        job(1, "train"), record(Event.JOB_FINISHED, job_id=1),
+        job(2, "measure"), record(Event.JOB_FINISHED, job_id=2),
+    )  # fmt: skip
+    assert lines[1:] == [
+        "   1 of 3  train, 2.0 hours",
+        "   2 of 3  measure, 10 seconds; about 10 seconds left",
+    ]
+
+
 def test_why_jobs_failed_comes_last_and_once(tmp_path):
     ours, other = tmp_path / "a.log", tmp_path / "b.log"
     ours.write_text("epoch 1/5\nerror: the disk is full\n")

@@ -6,7 +6,7 @@ import numpy as np
 
 from study.data.embedding import smallest
 from study.report.gallery.answers import Answers
-from study.runs.run import ACCURACY, Run
+from study.runs.run import Run, validation_score
 from study.runs.second_looks import BEHIND
 
 _BLOCK = 1024
@@ -75,12 +75,8 @@ def what_misled(
     row_of = np.full(answers.predicted.shape[1], -1)
     row_of[image_ids] = np.arange(len(image_ids))
 
-    def score(i: int) -> tuple[float, int]:
-        val = runs[i].metrics["val"]
-        return val[ACCURACY] or 0, val["n"]
-
     usable = [i for i in range(len(runs)) if not answers.diverged[i]]
-    for i in sorted(usable, key=score, reverse=True):
+    for i in sorted(usable, key=lambda i: validation_score(runs[i]), reverse=True):
         look = runs[i].second_look()
         if look.behind is None:
             continue
