@@ -44,8 +44,13 @@ def main(arguments: argparse.Namespace) -> None:
         curves = curves_figure(read_history(arguments.history), kept_epoch, title)
     save_figure(curves, arguments.curves)
     if metrics["status"] == "diverged":
+        why = (
+            "its answers are no finite numbers"
+            if record["status"] == "ok"
+            else "the training diverged"
+        )
         for path in (arguments.confusion_matrix, arguments.mistakes, arguments.gradcam):
-            save_figure(message_figure(f"{title}: the training diverged"), path)
+            save_figure(message_figure(f"{title}: {why}"), path)
         return
     index, predictions = read_index(arguments.index), load_predictions(arguments.predictions)
     test = predictions.has_role("test")

@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_json(arguments.metrics, metrics)
     mistakes = []
     if predictions.diverged:
-        report = "The training diverged: no predictions.\n"
+        report = "The training diverged, or answers are no finite numbers: no predictions.\n"
         by_class = {"status": "diverged", "accuracy": None, "classification_report": None}
     else:
         log_probabilities = predictions.log_probabilities()

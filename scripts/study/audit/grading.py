@@ -27,6 +27,7 @@ from study.files import file_digest, read_json
 
 # What students may not change, because tasks and grades rest on it.
 _FIXED = ("dataset", "partitions", "combos", "split", "official", "seeds", "near_duplicates")
+_OF_DATASET = ("name", "test_path", "corrections")
 _DECODED = ("images.npy", "index.csv")
 # Characters of a problem that are shown; its text may be a student's.
 _SHOWN = 500
@@ -131,6 +132,8 @@ def unreadable(name: str, problem: str) -> Submission:
 def _as_asked(theirs: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Check]:
     """Yield the checks of what was not to be changed; whence images came is the student's own."""
     found, asked = what_is_asked(theirs), what_is_asked(config)
+    for one in (found, asked):  # what else is said of images, their digests answer
+        one["dataset"] = {key: one["dataset"].get(key) for key in _OF_DATASET}
     for key in _FIXED:
         same = found.get(key) == asked[key]
         problem = "" if same else f"is {found.get(key)}, asked was {asked[key]}"

@@ -4,12 +4,11 @@ import contextlib
 import logging
 import os
 import shlex
-import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from study.audit.bundles import BUNDLE
 from study.config.addresses import CREDENTIALS, check_address
@@ -208,9 +207,24 @@ class FolderStorage(Storage):
 
 
 def _copy(source: Path, target: Path) -> None:
-    # Errors of shutil.copyfile name the source where the target has no room.
-    with source.open("rb") as read, target.open("wb") as written:
-        shutil.copyfileobj(read, written, 1 << 20)
+    """Copy a file. Errors name the one of the two that they are of: those of shutil may not."""
+    with _named_in_errors(target), source.open("rb") as read, target.open("wb") as written:
+        while content := _next_part(source, read):
+            written.write(content)
+
+
+def _next_part(source: Path, read: IO[bytes]) -> bytes:
+    with _named_in_errors(source):
+        return read.read(1 << 20)
+
+
+@contextlib.contextmanager
+def _named_in_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _s3_plugin(bundle: str) -> Any:

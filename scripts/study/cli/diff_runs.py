@@ -57,6 +57,12 @@ class ComparedRun(NamedTuple):
     table: pd.DataFrame | None
 
     @property
+    def status(self) -> str:
+        """What became of it: of a run that is measured, what its answers say of it too."""
+        measured = (self.run.folder / "metrics.json").is_file()
+        return "diverged" if measured and self.run.diverged else self.run.record["status"]
+
+    @property
     def seeds(self) -> pd.DataFrame | None:
         """The runs of its combo and model that did not diverge, over seeds."""
         if self.table is None:
@@ -108,7 +114,7 @@ def compare_runs(a: ComparedRun, b: ComparedRun, *, everything: bool, output: st
     for letter, one in zip("AB", (a, b), strict=True):
         started = one.run.record["started"][:16].replace("T", " ")
         why = why_outdated(one.run)
-        status = f"outdated ({why})" if why else one.run.record["status"]
+        status = f"outdated ({why})" if why else one.status
         say(where, f"{letter}  {one.name}  {status}, trained {started}")
     _print_records(where, a.run.record, b.run.record)
     _print_metrics(where, a, b, everything)

@@ -8,16 +8,17 @@ from study.config.imports import imported_recipe
 # Where a study is kept and computed.
 _CIRCUMSTANCES = ("storage", "device")
 # Where images come from, which have digests.
-_SOURCES = ("path", "archive", "urls", "checksums")
+_SOURCES = ("path", "archive", "urls")
 # Files that a data set has or has not.
-_OPTIONAL = ("test_path", "corrections")
+_OPTIONAL = ("test_path", "corrections", "checksums")
 
 
 def what_is_asked(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration without what changes no result: those that ask the same are equal.
 
     Left out are `storage`, `device` and the places of images, of trained weights and of predictions
-    that were made elsewhere. Whether there are test images, corrections and weights stays.
+    that were made elsewhere. Whether there are test images, corrections and weights stays, and
+    whether the weights are those of the library.
 
     Args:
         config: a whole one, as the user's files or a study's record have it.
@@ -37,8 +38,8 @@ def what_is_asked(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_place(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return keys of a recipe that say that there are trained weights, but not where."""
+    """Return keys of a recipe that say whose trained weights there are, but not where they lie."""
     architecture = recipe.get("architecture", {})
-    if "weights" not in architecture:
+    if architecture.get("weights", "library") == "library":
         return recipe
-    return {**recipe, "architecture": {**architecture, "weights": True}}
+    return {**recipe, "architecture": {**architecture, "weights": "a file"}}

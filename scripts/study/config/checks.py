@@ -4,7 +4,7 @@ Every complaint is one line that names the key, what was found and what to write
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from study.config.imports import imported_models, model_names
@@ -53,8 +53,7 @@ def check_config(
         )
     _check_unique("seeds", config["seeds"])
     names = model_names(config)
-    own_name = "give each file of predictions a name of its own" if imported_models(config) else ""
-    _check_unique("models", names, own_name)
+    _check_unique("models", names, imported_models(config))
     _check_own_images(config["dataset"])
     check_partitions(config)
     check_names(config)
@@ -102,10 +101,12 @@ def _check_certified(config: Mapping[str, Any]) -> None:
                 )
 
 
-def _check_unique(key: str, values: list[Any], advice: str = "") -> None:
-    repeated = _repeated(values)
-    if repeated:
-        advice = advice or f"write {yaml_text(key, list(dict.fromkeys(values)))}"
+def _check_unique(key: str, values: list[Any], imported: Collection[str] = ()) -> None:
+    if repeated := _repeated(values):
+        advice = f"write {yaml_text(key, list(dict.fromkeys(values)))}"
+        if imported:
+            own = repeated[0] in imported
+            advice = "give each file of predictions a name of its own" if own else "name it once"
         raise StudyError(f"config: {key} has {repeated[0]!r} more than once; {advice}")
 
 

@@ -8,6 +8,7 @@ and those that are `required`.
 import ast
 import functools
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,14 +62,28 @@ def component(package: str, name: str) -> Component:
     return found
 
 
-def load(package: str, name: str) -> Any:
-    """Import a component of a package and return its class.
+def made(package: str, name: str, *arguments: Any, **options: Any) -> Any:
+    """Import a component of a package and return an object of its class.
+
+    Args:
+        package: such as "training.augment".
+        name: of the component.
+        arguments: what all components of the package are made from.
+        options: its own, as its `SCHEMA` has them.
 
     Raises:
-        StudyError: as `component`.
+        StudyError: as `component`, or its class takes other options than its `SCHEMA` says.
     """
     known = component(package, name)
-    return getattr(importlib.import_module(known.module), known.class_name)
+    maker = getattr(importlib.import_module(known.module), known.class_name)
+    try:
+        inspect.signature(maker).bind(*arguments, **options)
+    except TypeError as error:
+        raise StudyError(
+            f"{known.module}.{known.class_name}: {error}; "
+            "let its SCHEMA and the parameters of its __init__ name the same options"
+        ) from error
+    return maker(*arguments, **options)
 
 
 def _folder(package: str) -> Path:

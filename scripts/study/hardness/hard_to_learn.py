@@ -135,7 +135,7 @@ def text_report(
         n = len(left_out) + len(counts) // len(PARTS) - 1  # the last one is of all
         lines.append(
             f"Left out: {len(left_out)} of {n} models and seeds ({'; '.join(left_out)}), because a "
-            "run diverged or was not trained on images of this study."
+            "run diverged, or is not known to have trained on images of this study."
         )
     for count in counts.itertuples():
         hard = images[

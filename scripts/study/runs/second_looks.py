@@ -58,20 +58,6 @@ class SecondLook(NamedTuple):
         with np.errstate(invalid="ignore"):
             return 1 - alike / self.near_labels.sum(axis=1)
 
-    def margin(self, labels: np.ndarray) -> np.ndarray | None:
-        """Return the largest share of another label minus that of the image's label, float64 N.
-
-        Args:
-            labels: int, N.
-        """
-        if self.near_labels is None:
-            return None
-        others = self.near_labels.astype(float)
-        own = np.arange(len(labels)), labels
-        alike, others[own] = others[own], -np.inf
-        with np.errstate(invalid="ignore"):
-            return (others.max(axis=1) - alike) / self.near_labels.sum(axis=1)
-
 
 def search_by_numpy(candidates: np.ndarray) -> Callable[[np.ndarray, int], np.ndarray]:
     """Return a `Search`'s function, without torch."""

@@ -52,8 +52,8 @@ def best_trial(trials: Iterable[Trial]) -> Trial:
     complete = [trial for trial in trials if trial.state == "complete"]
     if not complete:
         raise StudyError(
-            "no trial of the search was trained to its end; "
-            "its log says why; search lower learning rates, or for longer"
+            "no trial of the search was trained to its end; results/logs/tune says why of each; "
+            "where trials diverged search lower learning rates, where all were pruned for longer"
         )
     return max(complete, key=lambda trial: (trial.accuracy, -trial.number))
 

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from cli_study import printed, write_project, write_run
 
+from study.files import read_json, write_json
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
@@ -42,6 +44,16 @@ def test_a_difference_beyond_the_noise_of_seeds_is_marked(project, tmp_path):
         "diff", tmp_path / "runs/v1/y/seed3", tmp_path / "runs/v1/y/seed3", folder=project
     )
     assert "Nothing is known of the noise of seeds" in alone
+
+
+def test_a_run_whose_answers_are_no_numbers_has_diverged(project, tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path, "v1", "x", seed, 4)
+    metrics = tmp_path / "runs/v1/x/seed2/metrics.json"
+    write_json(metrics, read_json(metrics) | {"status": "diverged"})
+    text = printed("diff", metrics.parent.with_name("seed1"), metrics.parent, folder=project)
+    words = " ".join(text.split())
+    assert "seed1 ok, trained" in words and "seed2 diverged, trained" in words
 
 
 def test_runs_are_named_by_short_paths_beside_them(project):

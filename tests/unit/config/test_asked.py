@@ -39,11 +39,15 @@ def test_a_study_that_was_moved_asks_for_the_same(moved):
         CONFIG | {"seeds": [2]},
         changed("dataset", test_path=""),
         changed("dataset", corrections=""),
+        changed("dataset", checksums=""),
         changed("dataset", image_size=64),
         changed("near_duplicates", keep_together=False),
         CONFIG | {"models": ["cnn2", CLIP | {"saw": "nothing"}]},
         CONFIG | {"models": ["cnn2", CLIP | {"predictions": "a.csv"}]},
         changed("overrides", cnn2={"epochs": 3, "architecture": {"width": 8}}),
+        changed(
+            "overrides", cnn2={"epochs": 3, "architecture": {"weights": "library", "width": 8}}
+        ),
     ],
 )
 def test_what_changes_results_is_asked_for(other):

@@ -75,6 +75,7 @@ WRONG = [
     (changed(split=CONFIG["split"] | {"folds": 1}), ["split.folds is 1", "2 or more"]),
     (changed(seeds=[42, 100, 42]), ["42 more than once", "write seeds: [42, 100]"]),
     (changed(models=["cnn2", "cnn2"]), ["'cnn2' more than once", "write models: [cnn2]"]),
+    (changed(models=["cnn2", "cnn2", CLIP]), ["'cnn2' more than once", "name it once"]),
     (changed(models=["cnn2", CLIP, CLIP | {"predictions": "b.csv"}]),
      ["'clip' more than once", "give each file of predictions a name of its own"]),
     (changed(combos=["v1", "v1+v4"]),

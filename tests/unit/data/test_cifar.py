@@ -1,6 +1,8 @@
 """CIFAR-10 and CIFAR-100: getting, verifying and decoding; what is wrong is said in one line."""
 
+import errno
 import functools
+import os
 import pickle
 import resource
 import shutil
@@ -22,6 +24,8 @@ from trap import Trap
 
 from study.data.datasets import Source, dataset
 from study.data.datasets.cifar100 import CIFAR100
+from study.data.datasets.download import read_checksums
+from study.data.datasets.verified import SourceFiles
 from study.data.index import read_index
 from study.errors import StudyError
 from study.files import read_csv, read_json
@@ -257,6 +261,22 @@ def test_sources_are_tried_in_turn_and_a_damaged_one_is_passed_over(tmp_path, ar
     assert (tmp_path / "raw" / "test_batch").read_bytes() == archive.members["test_batch"]
     assert list((tmp_path / "scratch").iterdir()) == []
     assert "CIFAR10_ARCHIVE" in result.stderr
+
+
+def test_a_good_archive_is_kept_until_its_files_are_stored(tmp_path, archive, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Server(archive.path.read_bytes()) as server:
+        checksums, scratch = read_checksums(archive.checksums), tmp_path / "scratch"
+        source = Source(urls=(server.url,), checksums=checksums, scratch=scratch)
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+            patched.setattr(SourceFiles, "store", full)
+            dataset("cifar10").fetch(tmp_path / "raw", source)
+        (kept,) = scratch.iterdir()
+        assert kept.read_bytes() == archive.path.read_bytes()
+        dataset("cifar10").fetch(tmp_path / "raw", source)
+    assert (tmp_path / "raw" / "test_batch").is_file() and list(scratch.iterdir()) == []
 
 
 def test_unreachable_addresses_end_in_one_line_that_tells_of_a_local_archive(tmp_path, archive):

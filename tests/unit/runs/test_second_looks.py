@@ -36,13 +36,6 @@ def test_neighbours_are_the_training_images_of_the_largest_cosine():
     assert np.nanmin(share) == 0 and np.nanmax(share) == 1
 
 
-def test_the_margin_is_that_of_the_best_other_label():
-    counts = np.uint8([[2, 6, 2], [6, 2, 2], [0, 5, 5]])
-    look = SecondLook(near_labels=counts)
-    assert look.margin(np.array([1, 1, 2])).tolist() == pytest.approx([-0.4, 0.4, 0])
-    assert SecondLook().margin(np.array([0])) is None
-
-
 def test_a_class_without_training_images_has_nothing_behind_a_mistake():
     labels = np.where(ROLES == 1, 0, LABELS)
     behind = with_neighbours(SecondLook(), directions(FEATURES), labels, RUN).behind

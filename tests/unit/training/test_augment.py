@@ -66,6 +66,11 @@ def test_colours_change_as_in_torchvision(ours, theirs, low, high):
     torch.testing.assert_close(ours(images, amounts), expected, atol=0.02, rtol=0)
 
 
+def test_a_schema_that_says_other_options_than_the_class_takes_is_named():
+    with pytest.raises(StudyError, match=r"random_crop.RandomCrop: .*'sides'; let its SCHEMA and"):
+        make_transforms([{"name": "random_crop", "padding": 2, "sides": 3}])
+
+
 def test_grey_is_the_luminance():
     images = pictures(4)
     torch.testing.assert_close(grey(images), reference.rgb_to_grayscale(images), atol=0.05, rtol=0)

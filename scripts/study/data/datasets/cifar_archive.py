@@ -31,15 +31,21 @@ def fetch(cifar: Cifar, raw: Path, source: Source) -> None:
         return
     from study.data.datasets.download import download
 
+    good = []
+
     def get(url: str) -> dict[str, bytes]:
         what = f"{cifar.title}, about 170 MB"
         archive = download(url, source.scratch, what=what, advice=cifar.advice)
         try:
-            return _read_archive(cifar, archive, checksums)
-        finally:
+            contents = _read_archive(cifar, archive, checksums)
+        except StudyError:
             archive.unlink()
+            raise
+        good.append(archive)
+        return contents
 
     cifar.files.store_first_good(raw, source.urls or cifar.urls, get)
+    good[0].unlink()  # not before: on a full disk the next try need not download it again
 
 
 def _path_from_environment(cifar: Cifar) -> Path | None:

@@ -51,7 +51,10 @@ def _trials_heat_map(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     best = np.unravel_index(np.nanargmax(values), values.shape)
     bold = np.zeros(values.shape, bool)
     bold[best] = True
-    texts = table.map(lambda value: "diverged" if np.isnan(value) else percentage(value))
+    states = trials.pivot(index=down, columns=across, values="state").loc[
+        table.index, table.columns
+    ]
+    texts = table.map(percentage).where(table.notna(), states)
     write_cells(axes, texts.to_numpy(), values > middle, bold)
     axes.add_patch(
         plt.Rectangle(
@@ -82,7 +85,7 @@ def _trials_lines(trials: pd.DataFrame, keys: Sequence[str]) -> Figure:
     )
     for trial in trials.loc[trials["val_accuracy"].isna(), "trial"]:
         history.axvline(trial, color="0.85", linewidth=1, zorder=0)
-    history.plot([], [], color="0.85", label="pruned or diverged")
+    history.plot([], [], color="0.85", label="pruned, diverged or failed")
     history.set(xlabel="Trial", ylabel="Validation accuracy")
     history.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     history.yaxis.set_major_formatter(percent)

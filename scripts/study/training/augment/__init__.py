@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from study.config.components import load
+from study.config.components import made
 from study.errors import StudyError
 from study.training.augment.draw import Draw, Transform, partner
 
@@ -34,7 +34,7 @@ def make_transforms(steps: Sequence[Mapping[str, Any]]) -> list[Transform]:
 
 
 def _make_transform(name: str, **options: Any) -> Transform:
-    return load("training.augment", name)(**options)
+    return made("training.augment", name, **options)
 
 
 def augmented(images: Tensor, transforms: Sequence[Transform], draw: Draw) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from study.config.components import load
+from study.config.components import made
 
 
 def make_optimizer(model: nn.Module, name: str, lr: float, **options: Any) -> torch.optim.Optimizer:
@@ -23,6 +23,6 @@ def make_optimizer(model: nn.Module, name: str, lr: float, **options: Any) -> to
         options: the optimizer's own, such as `weight_decay` and `momentum`.
 
     Raises:
-        StudyError: no such optimizer.
+        StudyError: no such optimizer, or it takes other options.
     """
-    return load("training.optimizers", name)(model, lr=lr, **options)
+    return made("training.optimizers", name, model, lr=lr, **options)

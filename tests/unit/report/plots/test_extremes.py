@@ -187,7 +187,8 @@ def many_keys():
 
 
 def trials():
-    rows = {"trial": [0, 1], "lr": [0.1, 0.01], "batch_size": 32, "val_accuracy": [0.5, 0.6]}
+    rows = {"trial": [0, 1], "lr": [0.1, 0.01], "batch_size": 32, "val_accuracy": [0.5, None]}
+    rows["state"] = ["complete", "failed"]
     return trials_figure(pd.DataFrame(rows), ["lr", "batch_size"], f"{LONG_RUN}: best of 2 trials")
 
 
