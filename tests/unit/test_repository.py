@@ -99,6 +99,12 @@ def test_no_pattern_of_a_schema_lets_a_line_break_through():
             assert "$" not in pattern, f"{path.name}: $ matches before a line break, \\Z does not"
 
 
+def test_tables_with_names_are_read_by_the_one_reader_that_keeps_them():
+    scripts = (ROOT / "scripts").rglob("*.py")
+    readers = [path for path in scripts if "pd.read_csv(" in path.read_text()]
+    assert readers == [ROOT / "scripts/study/files.py"]
+
+
 def test_nothing_generated_and_no_photograph_is_tracked():
     tracked = subprocess.run(
         ["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True

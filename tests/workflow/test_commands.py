@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from conftest import FULL, ROOT, Project, assert_one_clear_line, run_script
@@ -148,6 +149,24 @@ def test_no_test_image_of_any_run_was_trained_on_at_that_seed(finished):
         assert not ((roles[seed, "v1"] == 3) & (roles[seed, "v1+v2"] == 1)).any()
         assert not ((roles[seed, "v1+v2"] == 3) & (roles[seed, "v1"] == 1)).any()
     assert (roles["42", "v1"] != roles["7", "v1"]).any()
+
+
+def test_every_accuracy_follows_from_the_stored_logits_and_the_splits(finished):
+    results = finished.folder / "results"
+    labels = pd.read_csv(results / "data/index.csv")["label"].to_numpy()
+    for row in pd.read_csv(results / "summary.csv").itertuples():
+        splits = [
+            pd.read_csv(results / f"splits/{name}/seed{row.seed}.csv").assign(partition=name)
+            for name in ("v1", "v2", "v3")
+        ]
+        tests = pd.concat(splits).query("role == 'test'")
+        own = tests[tests["partition"].isin(row.combo.split("+"))]
+        with np.load(
+            results / f"runs/{row.combo}/{row.model}/seed{row.seed}/predictions.npz"
+        ) as run:
+            right = run["logits"].argmax(axis=1) == labels
+        for score, images in ((row.test_accuracy, own), (row.common_test_accuracy, tests)):
+            assert score == pytest.approx(right[images["image_id"]].mean(), abs=1e-6)
 
 
 def test_a_finished_study_verifies_and_what_was_changed_does_not(finished):

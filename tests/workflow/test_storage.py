@@ -12,8 +12,6 @@ from conftest import FULL, Project, assert_one_clear_line, run_script
 from study.audit.storage import open_storage
 from study.errors import StudyError
 
-pytest.importorskip("snakemake_storage_plugin_s3")
-
 pytestmark = pytest.mark.workflow
 SECRET = "nobody-may-read-this"
 DRY = ("--dry-run", "--quiet", "rules")
@@ -22,6 +20,7 @@ DRY = ("--dry-run", "--quiet", "rules")
 @pytest.fixture
 def s3(bucket, monkeypatch):
     """A client of the server; processes have a secret that nobody may read."""
+    pytest.importorskip("snakemake_storage_plugin_s3")
     monkeypatch.setenv("SNAKEMAKE_STORAGE_S3_SECRET_KEY", SECRET)
     return bucket.meta.client
 
@@ -75,9 +74,12 @@ def test_what_cannot_be_pushed_is_said_before_anything_is_made(project, s3):
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["lab"]
 
 
-def test_the_study_needs_no_plugin_and_a_push_says_which_it_needs(project, tmp_path, monkeypatch):
-    # Hides the package of this name: what is no package is no plugin.
-    (tmp_path / "snakemake_storage_plugin_s3.py").touch()
+def test_a_study_and_a_folder_need_no_plugin_and_a_push_says_which_it_needs(
+    project, here, share, tmp_path, monkeypatch
+):
+    # Hide the packages of these names: what is no package is no plugin.
+    for name in ("s3", "fs"):
+        (tmp_path / f"snakemake_storage_plugin_{name}.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     storage = ("--config", "storage=s3://lab/study")
     assert "train " in project.succeeds(*DRY, *storage)
@@ -86,6 +88,9 @@ def test_the_study_needs_no_plugin_and_a_push_says_which_it_needs(project, tmp_p
     assert_one_clear_line(
         refused.stdout + refused.stderr, "pip install snakemake-storage-plugin-s3"
     )
+    run_script("bundle.py", "--project", here, "--storage", f"fs://{share}")
+    project.succeeds("pull", "--config", f"storage=fs://{share}")
+    assert (project.folder / "results/summary.csv").read_text() == "combo,model,seed"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 What can be derived is derived again and compared: runs, partitions, splits and common tests from
 the configuration and the labels, the record's rows and the summary from the runs. Everything else
 is compared with its digest in the record. The measures are those of the code that made the study;
-`tests/unit/runs/test_metrics.py` compares them with those of scikit-learn.
+`tests/unit/runs/test_metrics.py` compares them with scikit-learn and a loop over bins.
 """
 
 from collections import Counter

@@ -248,10 +248,9 @@ def test_other_mistakes_in_a_search_are_told_by_the_schema(search, fragment):
 
 @pytest.mark.parametrize("kind", ["csv", "verdicts"])
 def test_votes_and_verdicts_may_be_about_images_of_ones_own(kind):
-    own = with_votes(kind, name="folder", path="my_images") | {"combos": ["v1"]}
-    check_config(
-        own | {"partitions": [{"name": "v1", "size": 0.5}], "combos": ["v1"]}, CONFIG_SCHEMA
-    )
+    own = with_votes(kind, name="folder", path="my_images")
+    study = {"partitions": [{"name": "v1", "size": 0.5}], "combos": ["v1"]}
+    check_config(own | study, CONFIG_SCHEMA)
 
 
 def test_shares_and_own_test_images_are_accepted():

@@ -1,11 +1,12 @@
-"""The metrics of a run: against numbers worked out by hand, and scikit-learn."""
+"""The metrics of a run: against numbers worked out by hand, scikit-learn, and a loop over bins."""
 
+import itertools
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from sklearn import metrics as skm
 from statsmodels.stats.proportion import proportion_confint
 
@@ -17,6 +18,7 @@ from study.runs.metrics import (
     METRICS,
     Answers,
     accuracy_interval,
+    calibrated_metrics,
     classification_metrics,
     report_by_class,
     run_metrics,
@@ -88,6 +90,16 @@ def test_the_log_of_the_softmax_is_scipys():
     assert (predictions_module.log_softmax(logits) == log_softmax(logits.astype(float), 1)).all()
 
 
+def gap_over_bins(p, labels, edges):
+    """Return the mean gap of accuracy and confidence, by a loop over bins with their upper ends."""
+    confidence, right, gap = p.max(axis=1), p.argmax(axis=1) == labels, 0.0
+    for low, high in itertools.pairwise(edges):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            gap += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    return gap
+
+
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 @pytest.mark.parametrize("n_with_images", [4, 3])
 def test_metrics_agree_with_scikit_learn(n_with_images):
@@ -100,6 +112,7 @@ def test_metrics_agree_with_scikit_learn(n_with_images):
     p, predicted, classes = np.exp(log_p), log_p.argmax(axis=1), range(4)
     low, high = proportion_confint((predicted == labels).sum(), 500, method="wilson")
     macro = {"average": "macro", "zero_division": 0}
+    equal, many = np.linspace(0, 1, 16), np.quantile(p.max(axis=1), np.arange(1, 15) / 15)
     theirs = {
         "overall_accuracy": skm.accuracy_score(labels, predicted),
         "accuracy_low": low,
@@ -112,10 +125,14 @@ def test_metrics_agree_with_scikit_learn(n_with_images):
         "top2_accuracy": skm.top_k_accuracy_score(labels, p, k=2, labels=classes),
         "nll": skm.log_loss(labels, p, labels=classes),
         "brier": ((p - np.eye(4)[labels]) ** 2).sum(axis=1).mean(),
+        "ece": gap_over_bins(p, labels, equal),
+        "ece_adaptive": gap_over_bins(p, labels, [0, *many, 1]),
+        "nll_scaled": skm.log_loss(labels, softmax(logits / 2, axis=1), labels=classes),
+        "ece_scaled": gap_over_bins(softmax(logits / 2, axis=1), labels, equal),
     }
     metrics = classification_metrics(log_p, labels, list("abcd"))
-    assert {name: metrics[name] for name in theirs} == pytest.approx(theirs)
-    assert set(METRICS) - set(metrics) == {"nll_scaled", "ece_scaled"}
+    metrics |= calibrated_metrics(logits, labels, 2)
+    assert {name: metrics[name] for name in METRICS} == pytest.approx(theirs)
 
 
 def predictions(*roles):

@@ -2,11 +2,15 @@
 
 import re
 
+import extreme_studies as extreme
 import numpy as np
 import pytest
 from conftest import ROOT, run_python
 from matplotlib import pyplot as plt
 
+from study.report.plots.accuracy import accuracy_by_combo_figure
+from study.report.plots.comparisons import variance_figure
+from study.report.plots.images import captioned_images_figure
 from study.report.plots.style import STYLE, font_families, save_figure
 
 
@@ -32,16 +36,24 @@ def test_class_names_of_other_scripts_are_drawn_and_latin_ones_as_ever(tmp_path)
     save_figure(figure, tmp_path / "text.png")
 
 
+STUDY = extreme.STUDIES["long names"]
+RUNS = extreme.summary(STUDY)
+PIXELS = np.arange(192, dtype=np.uint8).reshape(1, 8, 8, 3)
+
+
 @pytest.mark.parametrize("ending", ["svg", "png"])
-def test_a_figure_is_the_same_to_the_byte_each_time(tmp_path, ending):
+@pytest.mark.parametrize(
+    ("draw", "tables"),
+    [
+        (accuracy_by_combo_figure, (RUNS, extreme.groups(RUNS), extreme.baselines(STUDY))),
+        (captioned_images_figure, (PIXELS, ["a caption"], "a title")),
+        (variance_figure, (extreme.components(STUDY),)),
+    ],
+    ids=["accuracy", "images", "variance"],
+)
+def test_a_figure_is_the_same_to_the_byte_each_time(draw, tables, tmp_path, ending):
     for name in ("a", "b"):
-        figure, (left, right) = plt.subplots(ncols=2)
-        left.plot([0, 1], label="a line")
-        left.fill_between([0, 1], [0, 1], 2, label="a band")
-        left.legend()
-        right.imshow(np.arange(12).reshape(3, 4))
-        right.set_title("pixels")
-        save_figure(figure, tmp_path / f"{name}.{ending}")
+        save_figure(draw(*tables), tmp_path / f"{name}.{ending}")
     assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
 
 
