@@ -1,10 +1,11 @@
 """Pushing a study to a storage and pulling it elsewhere: S3 on loopback, and a folder."""
 
 import errno
+import io
 import os
-import shutil
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 from conftest import FULL, Project, assert_one_clear_line, run_script
@@ -150,19 +151,40 @@ def test_a_push_deletes_nothing_in_the_bucket(here, s3):
     assert len(versions["Versions"]) == 2 and "DeleteMarkers" not in versions
 
 
-def test_a_push_that_fails_leaves_what_was_pushed_before(share, tmp_path, monkeypatch):
-    def stopped(read, written, _):
-        written.write(b"half")
+class Broken(io.BytesIO):
+    """A file that fails where it is read or written, without its name, as shares and disks do."""
+
+    def read(self, *_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def write(self, *_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+
+@pytest.mark.parametrize(("broken", "named"), [("rb", "bundle"), ("wb", "study.tar.gz")])
+def test_a_push_that_fails_leaves_what_was_pushed_before(
+    share, tmp_path, monkeypatch, broken, named
+):
     (share / "study.tar.gz").write_bytes(b"before")
     (tmp_path / "bundle").write_bytes(b"after")
-    monkeypatch.setattr(shutil, "copyfileobj", stopped)
-    with pytest.raises(OSError, match="No space left") as failed:
+    whole = Path.open
+    fail = lambda path, mode: Broken() if mode == broken else whole(path, mode)  # noqa: E731
+    with monkeypatch.context() as patched, pytest.raises(OSError) as failed:
+        patched.setattr(Path, "open", fail)
         open_storage(f"fs://{share}").send(tmp_path / "bundle")
-    assert failed.value.filename == str(share / "study.tar.gz")
+    assert Path(failed.value.filename).name == named
     assert [path.name for path in share.iterdir()] == ["study.tar.gz"]
     assert (share / "study.tar.gz").read_bytes() == b"before"
+
+
+def test_a_pull_from_a_share_that_goes_away_names_it(share, tmp_path, monkeypatch):
+    (share / "study.tar.gz").write_bytes(b"there")
+    whole = Path.open
+    fail = lambda path, mode: Broken() if mode == "rb" else whole(path, mode)  # noqa: E731
+    with monkeypatch.context() as patched, pytest.raises(OSError) as failed:
+        patched.setattr(Path, "open", fail)
+        open_storage(f"fs://{share}").fetch(tmp_path / "bundle")
+    assert failed.value.filename == str(share / "study.tar.gz")
 
 
 def test_a_folder_is_never_made_and_a_pipe_in_it_not_waited_for(share):
