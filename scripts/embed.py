@@ -14,6 +14,7 @@ from study.files import atomic_path, file_digest, read_array, read_json, write_j
 from study.job import device_options, run_script
 
 
+@memory_advice()
 def main(arguments: argparse.Namespace) -> None:
     """Write the features and a record of what they depend on."""
     recipe = with_taken_weights(
@@ -36,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     model.eval().to(device)
     normalize = Normalize(**recipe["normalize"]).to(device)
     clock = time.perf_counter()
-    with memory_advice(), atomic_path(arguments.output) as temporary:
+    with atomic_path(arguments.output) as temporary:
         features = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=np.float16, shape=(len(images), size)
         )

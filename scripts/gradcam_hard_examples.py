@@ -9,7 +9,7 @@ import numpy as np
 
 from study.config.probes import NO_MAPS, is_probe
 from study.data.index import read_index
-from study.devices import take_device
+from study.devices import memory_advice, take_device
 from study.errors import StudyError
 from study.files import read_array, read_table
 from study.job import device_options, run_script
@@ -66,6 +66,7 @@ def maps_of(
     return explained(image_ids, run.predictions(), labels, explain, run.combo, run.seed)
 
 
+@memory_advice()
 def main(arguments: argparse.Namespace) -> None:
     """Write Grad-CAM's maps and a figure of them."""
     index = read_index(arguments.index)

@@ -13,6 +13,7 @@ from study.files import read_array, read_yaml, write_csv, write_json
 from study.job import device_options, run_script
 
 
+@memory_advice()
 def main(arguments: argparse.Namespace) -> None:
     """Write the losses and the suggestions."""
     if not 0 < arguments.start < arguments.end:
@@ -37,10 +38,9 @@ def main(arguments: argparse.Namespace) -> None:
     names = ("start", "end", "steps", "smoothing", "divergence")
     settings = {name: getattr(arguments, name) for name in names}
     clock = time.perf_counter()
-    with memory_advice():
-        nothing = train_set.empty()
-        trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, nothing)
-        test = range_test(trainer, **settings)
+    nothing = train_set.empty()
+    trainer = new_trainer(recipe, arguments.seed, len(index.classes), train_set, nothing)
+    test = range_test(trainer, **settings)
     seconds = time.perf_counter() - clock
     # A search may be wanted for its figure alone: a training that needs a suggestion asks for it.
     steps, failures = suggestions(test)

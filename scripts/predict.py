@@ -43,22 +43,21 @@ def answers(
     from study.models.second_looks import answers_to, search_by_torch
 
     device = next(model.parameters()).device
-    with memory_advice():
-        judged = ~np.isin(roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
-        said = answers_to(
-            *(model, normalize, images, recipe, judged),
-            views=views,
-            neighbours=neighbours,
-            bf16=trains_in_bf16(recipe.get("precision", "auto"), device),
-        )
-        if not np.isfinite(said.logits).all():
-            # As after a last step that was too large: no answer of such a model counts.
-            print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)
-            return no_predictions(roles, len(index.classes)), SecondLook()
-        predictions, look = Predictions(said.logits, roles), SecondLook(said.view_logits)
-        if said.directions is not None:
-            search = search_by_torch(device)
-            look = with_neighbours(look, said.directions, index.labels, predictions, search)
+    judged = ~np.isin(roles, [ROLE_CODES["train"], ROLE_CODES["val"]])
+    said = answers_to(
+        *(model, normalize, images, recipe, judged),
+        views=views,
+        neighbours=neighbours,
+        bf16=trains_in_bf16(recipe.get("precision", "auto"), device),
+    )
+    if not np.isfinite(said.logits).all():
+        # As after a last step that was too large: no answer of such a model counts.
+        print("the model's logits are not all finite numbers: it diverged", file=sys.stderr)
+        return no_predictions(roles, len(index.classes)), SecondLook()
+    predictions, look = Predictions(said.logits, roles), SecondLook(said.view_logits)
+    if said.directions is not None:
+        search = search_by_torch(device)
+        look = with_neighbours(look, said.directions, index.labels, predictions, search)
     return predictions, look
 
 
@@ -84,6 +83,7 @@ def maps_of_mistakes(
         return no_maps(why_none=str(error))
 
 
+@memory_advice()
 def main(arguments: argparse.Namespace) -> None:
     """Write the predictions and the maps."""
     record, index = read_json(arguments.run), index_of_splits(arguments.index, arguments.splits)

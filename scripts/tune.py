@@ -12,12 +12,13 @@ from study.config.components import component_modules
 from study.config.recipes import canonical, complete_recipe, merged, overlay
 from study.data.pixel_statistics import with_normalization
 from study.data.splits import index_of_splits, roles_of
-from study.devices import take_device
+from study.devices import memory_advice, take_device
 from study.errors import StudyError
 from study.files import read_array, write_json
 from study.job import device_options, run_script
 
 
+@memory_advice()
 def main(arguments: argparse.Namespace) -> None:
     """Run this worker's trials that are not in the journal yet, then write all its trials."""
     index = index_of_splits(arguments.index, arguments.splits)

@@ -284,23 +284,33 @@ def _make_deterministic() -> None:
 def memory_advice() -> Iterator[None]:
     """Turn torch's errors about missing memory into one line that says what to do.
 
+    It may be around `take_device`, because it imports torch after an error alone.
+
     Raises:
         StudyError: memory ran out, on the GPU or in the machine.
     """
-    import torch
-
     try:
         yield
-    except (
-        RuntimeError
-    ) as error:  # torch.OutOfMemoryError is one; for the machine's memory torch has no class
-        if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
+    except RuntimeError as error:
+        where = full_memory(error)
+        if where is None:
             raise
-        where = "GPU" if isinstance(error, torch.OutOfMemoryError) else "machine"
         raise StudyError(
             f"out of memory on the {where}; lower 'batch_size' in the recipe, run fewer jobs at "
             f"once, or use a larger {where}"
         ) from error
+
+
+def full_memory(error: BaseException) -> str | None:
+    """Return whose memory an error of torch's calls full, "GPU" or "machine"; None: no one's."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return "GPU"
+    # For the machine's memory torch has no class. The second is what it says on Linux.
+    phrases = ("not enough memory", "can't allocate memory")
+    is_full = isinstance(error, RuntimeError) and any(words in str(error) for words in phrases)
+    return "machine" if is_full else None
 
 
 def device_name(device: "torch.device") -> str:

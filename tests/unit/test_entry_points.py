@@ -1,5 +1,8 @@
 """Entry scripts by themselves, and what an installed copy holds."""
 
+import argparse
+import importlib
+import inspect
 import re
 import shutil
 import subprocess
@@ -8,9 +11,12 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from benchmarks.scale import commands
-from conftest import ROOT, run_script
+from conftest import ROOT, run_python, run_script
 from PIL import Image
+
+from study.errors import StudyError
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,37 @@ from PIL import Image
 )
 def test_every_entry_point_has_help(script):
     assert "usage:" in run_script(script.name, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "step"),
+    [
+        ("embed", "main", "read_json"),
+        ("gradcam_hard_examples", "main", "read_index"),
+        ("lr_find", "main", "index_of_splits"),
+        ("predict", "main", "read_json"),
+        ("tune", "main", "index_of_splits"),
+        ("study.cli.predict", "_predict", "take_device"),
+    ],
+)
+def test_a_full_gpu_is_said_in_one_line_wherever_it_is_met(module, function, step, monkeypatch):
+    def no_room(*given):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    # The first step that can fail stands for all: advice is around the whole of the work.
+    module = importlib.import_module(module)
+    monkeypatch.setattr(module, step, no_room)
+    names = ("index", "splits", "weights", "taken", "run", "gpus", "threads")
+    given = argparse.Namespace(recipe="{}", start=1, end=2, **dict.fromkeys(names))
+    others = [None] * (len(inspect.signature(getattr(module, function)).parameters) - 1)
+    with pytest.raises(StudyError, match="out of memory on the GPU"):
+        getattr(module, function)(given, *others)
+
+
+def test_advice_about_memory_imports_no_torch():
+    """A job chooses its GPU by the environment, which torch reads when it is imported."""
+    code = "import sys; from study.devices import memory_advice; memory_advice()(print)()"
+    run_python(f"{code}; assert 'torch' not in sys.modules")
 
 
 def test_the_benchmark_of_sizes_gives_each_script_the_options_that_it_has(tmp_path):

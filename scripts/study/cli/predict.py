@@ -28,7 +28,7 @@ from study.cli.terminal import console, say, table
 from study.cli.written import Written, check_written
 from study.config.imports import trains_network
 from study.data.image_files import find_images, fit_of, read_image
-from study.devices import take_device
+from study.devices import memory_advice, take_device
 from study.errors import StudyError
 from study.files import atomic_path, file_cell, read_json, write_text
 from study.job import device_options
@@ -162,6 +162,7 @@ def _best(results: str) -> Run:
     return best
 
 
+@memory_advice()
 def _predict(
     arguments: argparse.Namespace, runs: list[Run], paths: list[Path], images: np.ndarray
 ) -> None:

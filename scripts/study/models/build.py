@@ -84,15 +84,20 @@ def build_recipe_model(
 
 
 class _Scaled:
-    """Scales a network's input, float B×C×H×W, to a square of `size` pixels, bilinearly."""
+    """Scales a network's input to a square of `size` pixels."""
 
     def __init__(self, size: int):
         self.size = size
 
     def __call__(self, model: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        shrinks = self.size < min(given[0].shape[2:])
-        options = {"mode": "bilinear", "align_corners": False, "antialias": shrinks}
-        return F.interpolate(given[0], (self.size, self.size), **options), *given[1:]
+        return scaled(given[0], self.size), *given[1:]
+
+
+def scaled(images: Tensor, size: int) -> Tensor:
+    """Return images, float B×C×H×W, scaled to squares of `size` pixels, bilinearly."""
+    shrinks = size < min(images.shape[2:])
+    options = {"mode": "bilinear", "align_corners": False, "antialias": shrinks}
+    return F.interpolate(images, (size, size), **options)
 
 
 def _smallest_side(model: nn.Module, refused: int, channels: int) -> int | None:

@@ -71,7 +71,8 @@ class FastNet(nn.Module):
         """Set what is computed from the data and not trained; call once, before training.
 
         Args:
-            images: normalised training images, float B×C×H×W; a few thousand are enough.
+            images: training images as the network sees them, normalised and scaled, float B×C×H×W;
+                a few thousand are enough.
         """
         self.whitening.fit(images)
 

@@ -14,6 +14,7 @@ from study.models.gradcam_layers import gradcam_layers
 from study.models.inference import images_at_once
 
 _EPSILON = 1e-7
+_IMAGES_AT_ONCE = 32  # and fewer of large ones
 
 
 def grad_cam(
@@ -73,8 +74,6 @@ def gradcam_maps(
     images: np.ndarray,
     classes: np.ndarray,
     layers: Sequence[str],
-    *,
-    batch_size: int = 32,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Grad-CAM's maps of images as bytes, and the sizes of the layers' own maps.
 
@@ -84,7 +83,6 @@ def gradcam_maps(
         images: uint8 n×H×W×C, n ≥ 1.
         classes: int64 n×T.
         layers: L names.
-        batch_size: how many images at once, and fewer of large ones.
 
     Returns:
         Maps, uint8 n×L×T×H×W, and sizes, int64 L×2.
@@ -94,7 +92,7 @@ def gradcam_maps(
     """
     device = next(model.parameters()).device
     maps, sizes = [], []
-    batch_size = min(batch_size, images_at_once(model, images.shape[1]))
+    batch_size = min(_IMAGES_AT_ONCE, images_at_once(model, images.shape[1]))
     with memory_advice():
         for start in range(0, len(images), batch_size):
             batch, asked = (

@@ -31,7 +31,7 @@ from optuna.distributions import (
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from study.config.recipes import value_at
-from study.devices import memory_advice
+from study.devices import full_memory, memory_advice
 from study.errors import StudyError
 from study.seeds import stream_seed
 from study.training.trainer import Diverged, Epoch, Trainer
@@ -74,8 +74,9 @@ class Search:
         self.settings, self.seed = settings, seed
         self.is_grid = settings["method"] == "grid"
         self.keys = settings["keys"]
+        self.usual = {key: value_at(recipe, key) for key in self.keys}
         self.distributions = {
-            key: _distribution(choices, value_at(recipe, key)) for key, choices in self.keys.items()
+            key: _distribution(choices, self.usual[key]) for key, choices in self.keys.items()
         }
         self.journal = _open_journal(journal, identity)
 
@@ -103,6 +104,10 @@ class Search:
             make_trainer: returns a trainer for some settings, by recipe key.
             worker: which of the workers this is, from 0; it runs every `workers`-th trial.
             workers: how many there are.
+
+        Raises:
+            StudyError: a trainer cannot be made, but not for its settings: memory or a package
+                is missing, or that of the unchanged recipe cannot be made either.
         """
         limit = 60 * self.settings.get("minutes", math.inf)
         for number in range(worker, len(self), workers):
@@ -130,7 +135,7 @@ class Search:
         trial = study.ask(self.distributions)
         params = {key: self._value(key, value) for key, value in trial.params.items()}
         epochs: list[Epoch] = []
-        accuracy = None
+        trainer = accuracy = None
 
         def report(epoch: Epoch) -> None:
             epochs.append(epoch)
@@ -148,6 +153,8 @@ class Search:
         except Diverged:
             state = "diverged"
         except StudyError as error:  # such as too little memory: other settings may fit
+            if trainer is None:
+                self._blame_settings(error, make_trainer)
             print(error, file=sys.stderr)
             state = "failed"
         ended = Trial(
@@ -166,6 +173,18 @@ class Search:
             study.tell(trial, _WORST_ACCURACY if ended.accuracy is None else ended.accuracy)
         self.journal.add_trial(study.trials[-1])
         return ended
+
+    def _blame_settings(
+        self, error: StudyError, make_trainer: Callable[[dict[str, Any]], Trainer]
+    ) -> None:
+        """Raise StudyError if a trial's trainer failed to be made, but not for its settings.
+
+        Trials that have ended are never run again: a fault of the machine would end the search.
+        """
+        if _something_is_missing(error):
+            raise error
+        with memory_advice():
+            make_trainer(self.usual)
 
     def _study(self, number: int) -> optuna.Study:
         """Return a study in memory of the trials that have ended, from which one is asked next."""
@@ -199,6 +218,15 @@ def _distribution(choices: Any, usual: Any) -> BaseDistribution:
     if all(isinstance(value, int) for value in (low, high, usual)):
         return IntDistribution(low, high, log=log)
     return FloatDistribution(float(low), float(high), log=log)
+
+
+def _something_is_missing(error: BaseException | None) -> bool:
+    """Tell whether memory or a package is missing, by an error or one that it came from."""
+    while error is not None:
+        if isinstance(error, ImportError | MemoryError) or full_memory(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _open_journal(path: Path, identity: str) -> optuna.Study:

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from study.devices import trains_in_bf16
 from study.errors import StudyError, one_line
+from study.models.build import scaled
 from study.models.inference import Normalize
 from study.models.trained_weights import head_of
 from study.training.augment import Draw, augmented, make_transforms, partner
@@ -19,6 +20,8 @@ from study.training.ema import MovingAverage
 from study.training.frozen import freeze, speed_up_head
 from study.training.image_set import ImageSet
 from study.training.optimizers import make_optimizer
+
+_SCALED_AT_ONCE = 64
 
 
 class TrainingStep:
@@ -55,10 +58,7 @@ class TrainingStep:
         self.transforms = make_transforms(recipe["augment"])
         self.normalize = Normalize(**recipe["normalize"]).to(self.device)
         if hasattr(model, "fit_to_data"):
-            # As many pixels as 5,000 images of 32×32 have: patches of large ones fill the memory.
-            per_image = max(1, train_set.images.shape[1] // 32) ** 2
-            spread = max(1, len(train_set) * per_image // 5000)
-            model.fit_to_data(self.normalize(train_set.images[::spread]))
+            model.fit_to_data(_some_as_seen(model, self.normalize, train_set.images))
         self.forward = torch.compile(model) if recipe.get("compile") else model
         self.frozen: list[nn.Module] = []
         if recipe.get("train", "all") != "all" or "head_lr" in recipe:
@@ -161,6 +161,25 @@ class TrainingStep:
         if state["dropout_cuda"] is not None:
             torch.cuda.set_rng_state(state["dropout_cuda"].cpu(), self.device)
         self.dynamics.load_state_dict(state["dynamics"])
+
+
+def _some_as_seen(model: nn.Module, normalize: Normalize, images: Tensor) -> Tensor:
+    """Return some training images as the model sees them, float B×C×H×W.
+
+    They have about as many pixels as 5,000 images of 32×32: patches of more fill the memory.
+
+    Args:
+        model: scales its input where it has `scaled_to`.
+        normalize: makes the model's input of pixels.
+        images: uint8 N×H×W×C.
+    """
+    size = getattr(model, "scaled_to", None)
+    per_image = max(1, (size or images.shape[1]) // 32) ** 2
+    some = images[:: max(1, len(images) * per_image // 5000)]
+    if size is None:
+        return normalize(some)
+    # Large images are floats only for as long as it takes to make them small.
+    return torch.cat([scaled(normalize(few), size) for few in some.split(_SCALED_AT_ONCE)])
 
 
 def require_single_images(model: nn.Module, image_shape: Sequence[int]) -> None:

@@ -9,6 +9,7 @@ from scipy.ndimage import zoom
 from torch import nn
 
 from study.config.architectures import architectures
+from study.models import gradcam
 from study.models.build import build_model
 from study.models.gradcam import grad_cam, gradcam_maps
 from study.models.inference import Normalize
@@ -156,13 +157,14 @@ def test_hooks_are_removed_after_an_error_too(tiny, images, layers):
 
 
 @pytest.mark.parametrize("name", architectures())
-def test_every_architecture_has_layers_whose_maps_tell_places_apart(name):
+def test_every_architecture_has_layers_whose_maps_tell_places_apart(name, monkeypatch):
+    monkeypatch.setattr(gradcam, "_IMAGES_AT_ONCE", 2)
     torch.manual_seed(0)
     model = build_model(name).eval()
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     normalize = Normalize([0.5] * 3, [0.25] * 3)
     classes = np.array([[0, 1], [2, 3], [4, 5]])
-    maps, sizes = gradcam_maps(model, normalize, images, classes, model.CAM_LAYERS, batch_size=2)
+    maps, sizes = gradcam_maps(model, normalize, images, classes, model.CAM_LAYERS)
     assert maps.shape == (3, 2, 2, 32, 32) and maps.dtype == np.uint8
     assert 3 <= sizes[1].max() <= 8 and 2 * sizes[1].max() <= sizes[0].max() + 1
     assert maps.max() == 255

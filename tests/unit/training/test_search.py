@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from conftest import ROOT, clean_environment, run_script
 
@@ -172,6 +173,50 @@ def test_settings_that_no_network_can_be_made_of_are_a_failed_trial(tmp_path):
     trials = searched(tmp_path, GRID, accuracies)
     assert [trial.state for trial in trials] == ["complete", "failed"] * 2
     assert [trial.accuracies for trial in trials] == [[0.5], []] * 2
+
+
+def package_is_missing():
+    try:
+        raise ImportError("No module named 'timm'")
+    except ImportError:
+        raise StudyError("timm/x needs timm") from None
+
+
+def gpu_is_full():
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def memory_is_full():
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+
+def weights_are_gone():
+    raise StudyError("w.safetensors: No such file")
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings", "line"),
+    [
+        (package_is_missing, {9}, "needs timm"),
+        (gpu_is_full, {9}, "out of memory on the GPU"),
+        (memory_is_full, {9}, "out of memory on the machine"),
+        (weights_are_gone, {8, 9, 0.5}, "No such file"),  # with the recipe's own 0.5 too
+    ],
+)
+def test_a_fault_of_the_machine_is_no_trial(tmp_path, fault, settings, line):
+    def accuracies(params):
+        return fault() if params["architecture.filters"] in settings else [0.5]
+
+    with pytest.raises(StudyError, match=line):
+        searched(tmp_path, GRID, accuracies)
+    mended = searched(tmp_path, GRID, lambda _: [0.5])
+    assert [trial.state for trial in mended] == ["complete"] * 4
+
+
+def test_settings_whose_training_needs_too_much_memory_are_a_failed_trial(tmp_path):
+    full = torch.OutOfMemoryError("CUDA out of memory")
+    trials = searched(tmp_path, GRID, lambda _: [0.5, full])
+    assert [(trial.state, trial.accuracies) for trial in trials] == [("failed", [0.5])] * 4
 
 
 def test_ranges_of_numbers_are_whole_only_where_that_is_meant(tmp_path):

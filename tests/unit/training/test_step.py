@@ -19,7 +19,7 @@ from study.models.build import build_model
 from study.models.fastnet import FastNet
 from study.training.ema import MovingAverage
 from study.training.image_set import ImageSet
-from study.training.trainer import Trainer
+from study.training.trainer import Trainer, new_trainer
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,30 @@ def test_a_network_is_fitted_to_fewer_images_where_they_are_large(side, fitted, 
     images = torch.zeros(1, side, side, 3, dtype=torch.uint8).expand(6000, -1, -1, -1)
     trainer(ImageSet(images, torch.zeros(6000, dtype=torch.int64)), architecture="fastnet")
     assert given == [fitted]
+
+
+@pytest.mark.parametrize(("side", "seen", "fitted"), [(32, 64, 1500), (64, 32, 6000)])
+def test_a_network_is_fitted_to_images_scaled_as_it_sees_them(side, seen, fitted, monkeypatch):
+    given, whitened = [], []
+    monkeypatch.setattr(FastNet, "fit_to_data", lambda self, images: given.append(images))
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (6000, side, side, 3), dtype=torch.uint8, generator=random)
+    image_set = ImageSet(images, torch.zeros(6000, dtype=torch.int64))
+    recipe = {
+        "architecture": {"name": "fastnet", "widths": [8, 16, 16]},
+        "augment": [],
+        "batch_size": 32,
+        "epochs": 1,
+        "input_size": seen,
+        "normalize": {"mean": [0.5] * 3, "std": [0.25] * 3},
+        "optimizer": {"name": "adam", "lr": 0.01},
+        "schedule": {"name": "constant"},
+    }
+    learner = new_trainer(recipe, 1, 3, image_set, image_set.empty())
+    assert given[0].shape == (fitted, 3, seen, seen)
+    learner.model.whitening.register_forward_pre_hook(lambda _, inputs: whitened.append(inputs[0]))
+    learner.model(learner.step.normalize(images[:: 6000 // fitted][-9:]))
+    torch.testing.assert_close(given[0][-9:], whitened[0])
 
 
 def test_whitened_training_patches_are_uncorrelated(image_set):
