@@ -76,8 +76,8 @@ class ModelVotes:
         count: how many there are.
         votes: int, N×K; how many predict each class.
         rank: sum of the rank by hardness within the run, see `joint_ranks`.
-        suspicion: sum of such a rank, by the margin of log p of the best other class over that of
-            the label instead of the loss.
+        suspicion: sum of the rank within the run by the margin of log p of the best other class
+            over that of the label.
 
     Over those of them that are of about equal training size (`study.hardness.comparable`):
 
@@ -118,12 +118,11 @@ class ModelVotes:
         over_views = log_p if look.view_logits is None else log_softmax(look.view_logits)
         of_label = over_views[np.arange(len(labels)), labels]
         margin = _largest_other(over_views, labels) - of_label
-        disagreement = look.disagreement(labels)
-        rank = joint_ranks(-of_label, disagreement, may)
+        rank = joint_ranks(-of_label, look.disagreement(labels), may)
         self.count += may
         self.votes[np.flatnonzero(may), log_p.argmax(axis=1)[may]] += 1
         self.rank[may] += rank[may]
-        self.suspicion[may] += joint_ranks(margin, disagreement, may)[may]
+        self.suspicion[may] += _rank_within(margin, may)[may]
         return rank
 
     def add_comparable(

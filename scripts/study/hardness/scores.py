@@ -40,8 +40,8 @@ def hardness_table(judgements: Judgements) -> pd.DataFrame:
       that training showed, and of `neighbour_disagreement`. Without neighbours the former is all.
       `hardness_se`: standard error over models, NaN with one.
     - `neighbour_disagreement`: share of the nearest training images that have another label.
-    - `label_suspicion`: such a rank by the margin of log p, the best other class minus the label,
-      instead of the loss, and by `neighbour_disagreement`.
+    - `label_suspicion`: such a rank by the margin of log p over these views, the best other class
+      minus the label. Neighbours found fewer of the labels that were changed on purpose.
     - `p_label_mean`; `p_label_std` over runs (ddof 1).
     - `consensus`, the most frequent prediction, its `consensus_share` of runs and `consensus_p`,
       mean probability; `second`, the class with the highest mean probability besides it, and
