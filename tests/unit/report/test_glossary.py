@@ -25,7 +25,7 @@ def headings(file):
         ("claims.csv", headings("laptop/claims.csv")),
         ("leak.csv", headings("reproduction/leak.csv")),
         ("reproduction.csv", headings("reproduction/reproduction.csv")),
-        ("validation.csv", headings("label_suspicion/agreement.csv")),
+        ("validation.csv", headings("label_suspicion/uniform.csv")),
         (
             "lr_find/<combo>/<model>/seed<seed>/losses.csv",
             headings("lr_find/resnet9_official_seed42.csv"),
