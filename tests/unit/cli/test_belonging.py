@@ -55,9 +55,11 @@ def test_a_finished_study_of_other_splits_or_pixels_is_told(made):
     other = yaml.safe_load((made / "other.yaml").read_text())
     try:
         files = {"dataset": {"checksums": "a.md5", "corrections": ""}}
+        moved = {"name": "digits", "archive": "moved.tar", "checksums": "b.md5"}
         for recorded, change, key in (
             ({}, {}, ""),
-            (files, {"dataset": {"name": "digits", "archive": "moved.tar"}}, ""),
+            (files, {"dataset": moved}, ""),
+            (files, {}, "another dataset than"),
             ({"dataset": {"corrections": "a.csv"}}, {}, "another dataset than"),
             ({}, {"split": {"train": 0.5, "val": 0.25, "test": 0.25}}, "another split than"),
             (
