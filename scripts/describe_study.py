@@ -48,8 +48,7 @@ def outcomes(runs: Sequence[Run], n_train: Mapping[str, int]) -> pd.DataFrame:
     for run in runs:
         common = run.metrics["common_test"]
         judged = common if common["n"] else run.metrics
-        row = {"combo": run.combo, "model": run.model, "seed": run.seed}
-        row |= {"status": run.metrics["status"], "n_train": n_train[run.combo]}
+        row = run.named | {"status": run.metrics["status"], "n_train": n_train[run.combo]}
         # A class without images has no recall.
         row |= {
             f"recall_{name}": math.nan if recall is None else recall

@@ -55,7 +55,7 @@ def maps_of(
 
     Raises:
         NoMaps: the network is not of the kind that has maps.
-        StudyError: the weights are not the run's, or there is too little memory.
+        StudyError: the weights are not the run's.
     """
     from study.models.gradcam import gradcam_of_last_stages
     from study.models.inference import Normalize, load_model

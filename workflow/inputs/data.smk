@@ -3,11 +3,18 @@ import itertools
 import json
 
 from study.config.partition_checks import has_external_test, keeps_together
-from study.data.corrections import corrections_digest, corrections_file
-from study.data.corrections import read_corrections
+from study.data.corrections import (
+    corrections_digest,
+    corrections_file,
+    read_corrections,
+)
 from study.data.datasets import dataset_modules
-from study.data.datasets.planning import count_images, image_side
-from study.data.datasets.planning import memory_of_images, own_images
+from study.data.datasets.planning import (
+    count_images,
+    image_side,
+    memory_of_images,
+    own_images,
+)
 from study.data.folds import fold_of, shares
 from study.files import csv_rows, with_home
 

@@ -7,7 +7,7 @@ is compared with its digest in the record. The measures are those of the code th
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -153,16 +153,13 @@ class Verification:
             problem = first_difference(row, rows[run.key])
             check = held("the summary follows from the runs", tree / "summary.csv", problem)
             yield check._replace(subject=str(run.folder))
-        yield self._group_check(rows)
+        yield self._group_check([run.named | rows[run.key] for run in runs])
         yield from self._same_model_checks(of_run.answers)
         yield from self._record_checks(record, runs)
 
-    def _group_check(self, rows: Mapping[tuple, Mapping[str, Any]]) -> Check:
+    def _group_check(self, rows: Sequence[Mapping[str, Any]]) -> Check:
         path = self.tree / "summary_by_group.csv"
-        table = pd.DataFrame(
-            [dict(zip(("combo", "model"), key, strict=False)) | row for key, row in rows.items()]
-        )
-        again = group_rows(table)
+        again = group_rows(pd.DataFrame(rows))
         found = opened(read_table, path).to_dict("records")
         problem = "" if len(found) == len(again) else "does not have a row for each group"
         for row, one in zip(found, again, strict=False):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from study.devices import memory_advice
 from study.models.evaluation import evaluating
 from study.models.gradcam_layers import gradcam_layers
 from study.models.inference import images_at_once
@@ -86,21 +85,17 @@ def gradcam_maps(
 
     Returns:
         Maps, uint8 n×L×T×H×W, and sizes, int64 L×2.
-
-    Raises:
-        StudyError: there is too little memory.
     """
     device = next(model.parameters()).device
     maps, sizes = [], []
     batch_size = min(_IMAGES_AT_ONCE, images_at_once(model, images.shape[1]))
-    with memory_advice():
-        for start in range(0, len(images), batch_size):
-            batch, asked = (
-                torch.from_numpy(array[start : start + batch_size]).to(device)
-                for array in (images, classes)
-            )
-            batch_maps, sizes = grad_cam(model, normalize(batch), asked, layers)
-            maps.append((255 * batch_maps).round().byte().cpu())
+    for start in range(0, len(images), batch_size):
+        batch, asked = (
+            torch.from_numpy(array[start : start + batch_size]).to(device)
+            for array in (images, classes)
+        )
+        batch_maps, sizes = grad_cam(model, normalize(batch), asked, layers)
+        maps.append((255 * batch_maps).round().byte().cpu())
     return torch.cat(maps).numpy(), np.array(sizes, np.int64)
 
 
@@ -117,7 +112,6 @@ def gradcam_of_last_stages(
 
     Raises:
         NoMaps: the network is not of the kind that has maps.
-        StudyError: there is too little memory.
     """
     layers = gradcam_layers(model, images.shape[1:])
     return layers, *gradcam_maps(model, normalize, images, classes, layers)

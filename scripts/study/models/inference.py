@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from study.config.probes import features_of
-from study.devices import memory_advice
 from study.errors import StudyError
 from study.models.build import build_recipe_model
 
@@ -208,11 +207,11 @@ def mean_probabilities(
         device: where to compute.
 
     Raises:
-        StudyError: there is too little memory, or an answer is no finite number.
+        StudyError: an answer is no finite number.
     """
     at_once = min(images_at_once(one.model, images.shape[1]) for one in classifiers)
     batches = torch.from_numpy(images).split(at_once)
-    with torch.inference_mode(), memory_advice():
+    with torch.inference_mode():
         means = np.concatenate(
             [
                 torch.stack([classify(batch.to(device))[1].double() for classify in classifiers])

@@ -60,7 +60,7 @@ def run_table(
         recipe = flat(run.record["recipe"], RECIPE) if trained else planned[run.model]
         state = state_of_run(results, run, (recipes or {}).get(run.model))
         measured = _measured(run, state, summarized.get(run.key), since)
-        rows.append(dict(zip(KEYS, run.key, strict=True)) | measured | recipe)
+        rows.append(run.named | measured | recipe)
     table = pd.DataFrame(rows)
     first = [*KEYS, "status", "reason"]
     recipe = sorted(name for name in table if name.startswith(RECIPE))

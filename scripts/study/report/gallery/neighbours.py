@@ -74,7 +74,6 @@ def what_misled(
     near = np.full((len(image_ids), 2, BEHIND), -1)
     row_of = np.full(answers.predicted.shape[1], -1)
     row_of[image_ids] = np.arange(len(image_ids))
-
     usable = [i for i in range(len(runs)) if not answers.diverged[i]]
     for i in sorted(usable, key=lambda i: validation_score(runs[i]), reverse=True):
         look = runs[i].second_look()
