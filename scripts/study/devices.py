@@ -307,10 +307,16 @@ def full_memory(error: BaseException) -> str | None:
 
     if isinstance(error, torch.OutOfMemoryError):
         return "GPU"
-    # For the machine's memory torch has no class. The second is what it says on Linux.
+    if not isinstance(error, RuntimeError):
+        return None
+    # That class is of torch's own allocator. Where CUDA and its libraries find no room, as beside
+    # other programs, and where the machine has none, only the words tell.
+    said = str(error)
+    if "error: out of memory" in said or "STATUS_ALLOC_FAILED" in said:
+        return "GPU"
+    # The second is what torch says on Linux.
     phrases = ("not enough memory", "can't allocate memory")
-    is_full = isinstance(error, RuntimeError) and any(words in str(error) for words in phrases)
-    return "machine" if is_full else None
+    return "machine" if any(words in said for words in phrases) else None
 
 
 def device_name(device: "torch.device") -> str:

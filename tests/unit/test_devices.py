@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.devices import (
+    full_memory,
     lease_gpu,
     look_for_gpu,
     take_device,
@@ -250,3 +251,20 @@ def test_a_mac_trains_on_its_cpu(tmp_path, monkeypatch):
 def test_a_job_needs_a_thread():
     with pytest.raises(StudyError, match="--threads is 0, expected 1 or more"):
         take_device(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "where"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "GPU"),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported"), "GPU"),
+        (RuntimeError("HIP error: out of memory"), "GPU"),
+        (RuntimeError("CUDA driver error: out of memory"), "GPU"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "GPU"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "machine"),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), None),
+        (ValueError("error: out of memory"), None),
+    ],
+)
+def test_whose_memory_is_full_is_told_by_torchs_class_or_by_what_its_libraries_say(error, where):
+    assert full_memory(error) == where

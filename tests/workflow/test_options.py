@@ -5,7 +5,7 @@ import runpy
 import shlex
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, assert_one_clear_line
 
 from study.config.recipes import merged
 
@@ -40,3 +40,13 @@ def test_each_command_is_one_that_its_script_takes(project, monkeypatch):
         runpy.run_path(script.replace("$STUDY_SCRIPTS", str(ROOT / "scripts")), run_name="__main__")
     names = {script.rpartition("/")[2] for script in taken}
     assert names >= {"take_weights.py", "download.py", "decode.py", "split.py", "build_gallery.py"}
+
+
+def test_a_table_that_the_study_cannot_have_is_refused_in_one_line(project):
+    official = {"dataset": {"checksums": ""}, "combos": ["official"]}
+    for systems, fragment in ((["S4"], "add S0 or S1"), ([], "reproduce.systems is empty")):
+        change = official | {"models": ["resnet9"], "reproduce": {"systems": systems}}
+        project.configure(merged(project.study, change) | {"overrides": {}, "official": {"val": 0}})
+        refused = project.snakemake("--dry-run", "results/leak.csv")
+        assert refused.returncode == 1
+        assert_one_clear_line(refused.stdout + refused.stderr, fragment)

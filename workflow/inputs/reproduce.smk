@@ -31,9 +31,19 @@ def reproduction_inputs(wildcards):
     return files
 
 
+def require_leak():
+    """End with one line if no system is compared that split so that test images leaked."""
+    require_reproduction()
+    if not leaky_systems():
+        sys.exit(
+            "error: config: none of reproduce.systems has a split that leaks, so there is no "
+            "results/leak.csv; add S0 or S1, or ask for results/reproduction.csv"
+        )
+
+
 def leak_splits(wildcards):
     """Return the splits from which the leak is measured: the study's and those drawn afresh."""
-    require_reproduction()
+    require_leak()
     return expand(
         "results/splits/{partition}{suffix}/seed{seed}.csv",
         partition=[REPRODUCED[name]["leak"]["partition"] for name in leaky_systems()],
@@ -44,7 +54,7 @@ def leak_splits(wildcards):
 
 def leak_predictions(wildcards):
     """Return the predictions of the runs on these."""
-    require_reproduction()
+    require_leak()
     return [
         f"results/runs/{combo}{suffix}/{REPRODUCED[name]['model']}/seed{seed}/predictions.npz"
         for name, suffix, seed in itertools.product(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from study.data.datasets.planning import memory_of_images
+from study.data.datasets.planning import count_images, memory_of_images
+from study.files import write_text
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,16 @@ def test_memory_follows_from_the_number_and_size_of_images(n_images, size, megab
     training = memory_of_images(n_images, size, base=3500, least=4000)
     pairs = memory_of_images(n_images, min(size, 64), base=1000, least=2000, value_bytes=4)
     assert (training, pairs) == megabytes
+
+
+@pytest.mark.parametrize("content", ["", "\0" * 40, '{"images": [7', "[7]"])
+def test_a_damaged_manifest_stops_no_plan_as_the_command_that_mends_it_plans_too(tmp_path, content):
+    config = {
+        "dataset": {"name": "cifar10", "checksums": {}},
+        "partitions": [{"name": "v1", "size": 100}],
+    }
+    whole, damaged = tmp_path / "whole.json", tmp_path / "damaged.json"
+    write_text(whole, '{"dataset": "cifar10", "images": [7, 32, 32, 3]}')
+    write_text(damaged, content)
+    assert count_images(config, whole) == 7
+    assert count_images(config, damaged) == count_images(config, tmp_path / "none.json") == 60_000

@@ -87,8 +87,8 @@ def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
         StudyError: your own images cannot be listed.
     """
     wanted = config["dataset"]
-    if Path(manifest).is_file():
-        return json.loads(Path(manifest).read_text(encoding="utf-8"))["images"][0]
+    if decoded := _decoded(Path(manifest)):
+        return decoded["images"][0]
     if wanted["name"] in OWN:
         listing = list_images(wanted["path"], wanted["test_path"], classes=wanted.get("classes"))
         return len(listing.images)
@@ -117,12 +117,22 @@ def memory_of_images(
     return max(least, base + n_images * side**2 * 3 * value_bytes // 10**6)
 
 
-def _recorded(manifest: Path, name: str) -> OwnImages:
+def _decoded(manifest: Path) -> Mapping[str, Any]:
+    """Return what decoding wrote; nothing if it did not yet, or if the file is damaged.
+
+    The jobs that read a damaged file name it and the command that makes it again. That command
+    plans the study too, so planning must not end with the same line.
+    """
     try:
         content = json.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return OwnImages()
-    if content["dataset"] != name:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _recorded(manifest: Path, name: str) -> OwnImages:
+    content = _decoded(manifest)
+    if content.get("dataset") != name:
         return OwnImages()
     digest = content["sources"]["images"].removeprefix("sha256:")
     return OwnImages(digest, "groups" in content)
