@@ -11,6 +11,8 @@ from study.hardness.judgements import RunRanks, mean_over_models
 
 # The ranking by hardness, and beside it the one by the plain share of wrong runs.
 SCORES = ("hardness", "error_rate")
+# Halves may judge few images in common, and two lists of 10 among 12 images agree by chance.
+_IMAGES_PER_PLACE = 10
 
 
 class Reliability(NamedTuple):
@@ -20,7 +22,9 @@ class Reliability(NamedTuple):
         score: "hardness" or "error_rate".
         correlation: Spearman's, over all images that both halves judge.
         full: the correlation that two whole sets of runs would have (Spearman-Brown).
-        overlap: share of the hardest images in common, by how many these are.
+        overlap: share of the hardest images in common, by how many these are. It is the mean over
+            the repetitions whose halves judge at least `_IMAGES_PER_PLACE` times as many images in
+            common; without any, the number of images is missing.
         repetitions: of the halving.
     """
 
@@ -66,7 +70,11 @@ def split_half(
                 continue
             a, b = a[both], b[both]
             correlation = float(np.corrcoef(pd.Series(a).rank(), pd.Series(b).rank())[0, 1])
-            overlap = {top: _overlap(a, b, top, random) for top in tops if top < both.sum()}
+            overlap = {
+                top: _overlap(a, b, top, random)
+                for top in tops
+                if _IMAGES_PER_PLACE * top <= len(a)
+            }
             of_score.append((correlation, overlap))
     return [_mean(score, of_score) for score, of_score in agreements.items() if of_score]
 
@@ -74,9 +82,11 @@ def split_half(
 def _mean(score: str, agreements: list[tuple[float, dict[int, float]]]) -> Reliability:
     """Return the mean of correlations and overlaps."""
     correlation = float(np.mean([one for one, _ in agreements]))
+    # Not every repetition has every length of the lists.
+    tops = sorted({top for _, overlaps in agreements for top in overlaps})
     overlap = {
-        top: float(np.mean([overlaps[top] for _, overlaps in agreements]))
-        for top in agreements[0][1]
+        top: float(np.mean([overlaps[top] for _, overlaps in agreements if top in overlaps]))
+        for top in tops
     }
     # Two runs that rank a handful of images in opposite ways leave nothing to extrapolate.
     full = 2 * correlation / (1 + correlation) if correlation > -1 else math.nan

@@ -50,9 +50,9 @@ def test_the_rank_of_the_loss_gives_a_steadier_list_than_the_count():
         > np.corrcoef(table["error_rate"], difficulty)[0, 1]
         > 0.7
     )
-    halved = split_half(judgements.ranks, np.random.default_rng(3), tops=(300,), repetitions=5)
+    halved = split_half(judgements.ranks, np.random.default_rng(3), tops=(150,), repetitions=5)
     halves = {half.score: half for half in halved}
-    assert halves["hardness"].overlap[300] > halves["error_rate"].overlap[300] > 0.1
+    assert halves["hardness"].overlap[150] > halves["error_rate"].overlap[150] > 0.1
     assert (
         halves["hardness"].full > halves["hardness"].correlation > halves["error_rate"].correlation
     )
@@ -71,6 +71,30 @@ def test_chosen_runs_score_as_a_study_of_these_runs_alone():
     alone = hardness_table(read_judgements(kept, labels, K))
     for name in ("hardness", "error_rate"):
         assert scores[name] == pytest.approx(alone[name].to_numpy(), nan_ok=True, abs=1e-6)
+
+
+def test_halves_that_judge_few_images_in_common_say_nothing_of_the_list():
+    """One partition, two models: halves with the same seeds share ten images, others all."""
+    labels = np.random.default_rng(0).integers(0, K, 2000)
+    runs = []
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        test = random.permutation(2000)[:100]
+        roles = np.full(2000, ROLE_CODES["train"], np.uint8)
+        roles[test] = ROLE_CODES["test"]
+        runs += [
+            MadeUpRun(model, Predictions(random.normal(0, 1, (2000, K)).astype(np.float32), roles))
+            for model in ("a", "b")
+        ]
+    ranks = read_judgements(runs, labels, K).ranks
+    for seed in range(5):  # whichever halves come first
+        for half in split_half(ranks, np.random.default_rng(seed), tops=(1, 10)):
+            # The answers are chance, so lists of 10 in a hundred images and more share little.
+            assert half.repetitions == 20 and half.overlap[10] < 0.3
+    alone = [run for run in runs if run.model == "a"]
+    ranks = read_judgements(alone, labels, K).ranks
+    halves = split_half(ranks, np.random.default_rng(0), tops=(10,))
+    assert halves and all(half.overlap == {} for half in halves)
 
 
 def test_memory_does_not_grow_with_the_number_of_runs():

@@ -415,5 +415,8 @@ def test_a_study_without_halves_of_comparable_runs_says_how_far_the_list_is_reli
     whole = study().reliability
     said = " ".join(texts(study(reliability=whole[whole["score"] == "hardness"])).values())
     assert "halves of the runs share 70 %" in said and "how many runs are wrong" not in said
+    unlisted = whole.assign(overlap_top_1000=[0.7, np.nan])
+    said = " ".join(texts(study(reliability=unlisted)).values())
+    assert "halves of the runs share 70 %" in said and "how many runs are wrong" not in said
     said = " ".join(texts(study(reliability=whole[:0])).values())
     assert "too few runs or images to say how reliable" in said

@@ -29,9 +29,9 @@ def _reliability(reliability: pd.DataFrame) -> str:
     tops = [
         column
         for column in halves
-        if column.startswith("overlap_top_") and halves[column].notna().all()
+        if column.startswith("overlap_top_") and pd.notna(halves[column].get("hardness"))
     ]
-    if "hardness" not in halves.index or not tops:
+    if not tops:
         return "There are too few runs or images to say how reliable the list of hard images is."
     top = max(tops, key=lambda column: int(column.rsplit("_", 1)[1]))
     hardness = halves.loc["hardness"]
@@ -41,7 +41,7 @@ def _reliability(reliability: pd.DataFrame) -> str:
         f"correlation of {hardness['correlation']:.2f}."
     )
     # Comparable runs may be too few for halves.
-    if "error_rate" in halves.index:
+    if pd.notna(halves[top].get("error_rate")):
         count = percent(halves.loc["error_rate", top], 0)
         text += f" Ranked by how many runs are wrong, the two lists would share {count}."
     return text
