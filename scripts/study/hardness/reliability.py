@@ -81,7 +81,8 @@ def split_half(
 
 def _mean(score: str, agreements: list[tuple[float, dict[int, float]]]) -> Reliability:
     """Return the mean of correlations and overlaps."""
-    correlation = float(np.mean([one for one, _ in agreements]))
+    # Of halves that count equally many mistakes of each image none is known: NaN, which is skipped.
+    correlation = float(pd.Series([one for one, _ in agreements]).mean())
     # Not every repetition has every length of the lists.
     tops = sorted({top for _, overlaps in agreements for top in overlaps})
     overlap = {

@@ -21,7 +21,7 @@ def why_no_suspects(error_rate: np.ndarray, n_judges: np.ndarray) -> str:
     if not enough.any():
         return (
             f"No label is suspected, because no image has {JUDGES} judges of equal training size; "
-            "add seeds or models."
+            "add models, or seeds of models that are trained here."
         )
     accuracy = 1 - float(error_rate[enough].mean())
     if accuracy < LEAST_ACCURACY:

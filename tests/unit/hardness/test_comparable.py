@@ -118,6 +118,44 @@ def runs_that_train_on(*sizes: int) -> list[MadeUpRun]:
     ]
 
 
+def imported(file: str, n_train: int = 0, saw: str = "unseen") -> MadeUpRun:
+    """Return a run whose predictions come from a file, trained on the first images of 200."""
+    roles = np.where(np.arange(200) < n_train, ROLE_CODES["train"], ROLE_CODES[saw])
+    answers = Predictions(np.zeros((200, 2), np.float32), roles.astype(np.uint8), file)
+    return MadeUpRun(file, answers)
+
+
+def test_models_that_saw_nothing_are_compared_with_each_other_where_no_training_compares_images():
+    zero_shot, unknown = [imported(f"clip{i}") for i in range(4)], imported("vit", saw="unknown")
+    assert comparable_runs([*zero_shot, unknown]) == [True] * 4 + [False]
+    assert comparable_runs(zero_shot[:1]) == [True] and comparable_runs([unknown]) == [False]
+    # Runs that trained here go first, unless only the others are enough for an image.
+    trained = runs_that_train_on(*[50] * 4)
+    assert comparable_runs([*zero_shot, *trained]) == [False] * 4 + [True] * 4
+    assert comparable_runs([*zero_shot, *trained[:3]]) == [True] * 4 + [False] * 3
+    assert comparable_runs([*zero_shot[:3], *trained[:3]]) == [False] * 3 + [True] * 3
+
+
+def test_a_file_that_serves_all_seeds_is_one_judge():
+    assert comparable_runs([imported("clip")] * 5 + runs_that_train_on(50)) == [False] * 5 + [True]
+    trained = [imported("vit", 100)] * 5 + runs_that_train_on(50, 50)
+    assert comparable_runs(trained) == [False] * 5 + [True] * 2
+
+
+def test_images_have_an_error_rate_and_a_kind_by_models_that_saw_nothing():
+    labels, runs, _ = study_of(["v1"], range(3))
+    unseen = np.zeros(N, np.uint8)
+    zero_shot = [
+        MadeUpRun(f"m{i}", Predictions(run.answers.logits, unseen, f"file {i}"))
+        for i, run in enumerate(runs[:5])
+    ]
+    # As in a study of two seeds.
+    table = hardness_table(read_judgements(zero_shot * 2, labels, K))
+    assert (table["n_comparable"] == 5).all() and table["error_rate"].notna().all()
+    assert table["wrong_of_four"].notna().all() and not (table["kind"] == "few judges").any()
+    assert table["memorisation"].isna().all()
+
+
 @pytest.mark.parametrize(
     ("sizes", "comparable"),
     [

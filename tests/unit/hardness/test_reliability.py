@@ -91,6 +91,7 @@ def test_halves_that_judge_few_images_in_common_say_nothing_of_the_list():
         for half in split_half(ranks, np.random.default_rng(seed), tops=(1, 10)):
             # The answers are chance, so lists of 10 in a hundred images and more share little.
             assert half.repetitions == 20 and half.overlap[10] < 0.3
+            assert not np.isnan(half.correlation)
     alone = [run for run in runs if run.model == "a"]
     ranks = read_judgements(alone, labels, K).ranks
     halves = split_half(ranks, np.random.default_rng(0), tops=(10,))
