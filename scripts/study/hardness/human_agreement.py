@@ -8,14 +8,13 @@ those of average precision are too narrow. In a simulation with 60 positive ones
 the 95 % interval of a difference held the truth in 86 of 100 cases (AUROC's in 95).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from study.comparison.intervals import percentile_interval, t_interval
-from study.errors import StudyError
 from study.hardness.noise_ceiling import CEILING, Halves, ceiling, halves_of
 from study.hardness.rank_metrics import Ranking, rank_metrics
 from study.runs.confusion import confusion
@@ -28,7 +27,7 @@ GRADED_TARGETS = ("human_error", "human_entropy")
 YES_NO_TARGETS = ("human_rejects", "human_hard")
 # Of the images of each class alone, averaged: it says nothing of which classes are hard.
 WITHIN = "spearman_within_class"
-_COLUMNS = [
+COLUMNS = [
     "target", "score", "metric", "value", "low", "high", f"difference_to_{BASELINE}",
     "difference_low", "difference_high", "n", "n_positive",
 ]  # fmt: skip
@@ -48,25 +47,21 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
 
     Args:
         hard_examples: one row per image with `image_id`, `hardness`, `error_rate`,
-            `label_suspicion` and `p_label_mean`, empty where no run may judge it.
+            `label_suspicion` and `p_label_mean`, empty where no run may judge it, or none that
+            scores are compared by.
         targets: what `study.hardness.human_votes.human_targets` returned.
 
     Returns:
-        One row per image: `image_id`, `SCORES`, `p_label_mean` and the targets, by image_id.
-
-    Raises:
-        StudyError: there is no such image.
+        One row per image: `image_id`, `SCORES`, `p_label_mean` and the targets, by image_id. All
+        have the same scores. What none of the images has is NaN; `hardness` each has. There may be
+        no such image.
     """
     columns = ["image_id", *SCORES[:-1], "p_label_mean"]
-    scores = hard_examples[columns].dropna()
-    scores = scores.assign(**{SCORES[-1]: 1 - scores["p_label_mean"]})
-    images = scores.merge(targets, on="image_id").sort_values("image_id", ignore_index=True)
-    if images.empty:
-        raise StudyError(
-            "no image was judged both by a run and by people; "
-            "vote on images that are in the study's partitions"
-        )
-    return images
+    images = hard_examples[columns].merge(targets, on="image_id")
+    some_have = [name for name in columns if images[name].notna().any()]
+    images = images.dropna(subset=list({"hardness", *some_have}))
+    images = images.sort_values("image_id", ignore_index=True)
+    return images.assign(**{SCORES[-1]: 1 - images["p_label_mean"]})
 
 
 class _Compared(NamedTuple):
@@ -97,7 +92,7 @@ def agreement(
     """Return how well each score agrees with each target.
 
     Args:
-        images: what `judged_images` returned.
+        images: what `judged_images` returned, at least one.
         resamples: bootstrap resamples of the images.
         seed: of the resamples.
         together: int64, N; the group of each image_id. Default: each image is alone.
@@ -111,7 +106,8 @@ def agreement(
         right, and in a random order). With labels, `WITHIN` is Spearman's correlation in each
         class, its mean over classes, which weigh as they have images. Where images have several
         votes, `CEILING` stands among the scores of the human error.
-        What is undefined, because all images have the same score or target, is NaN.
+        What is undefined, because all images have the same score or target, or none has the score,
+        is NaN.
     """
     yes_no = {name: images[name].to_numpy(bool) for name in YES_NO_TARGETS}
     n, unit, image_ids = len(images), np.arange(len(images)), images["image_id"]
@@ -120,9 +116,10 @@ def agreement(
     halves = halves_of(images, seed)
     classes = [] if labels is None else _rows_of_classes(labels[image_ids])
     every, *by_class = (_compared(images, halves, rows) for rows in [np.arange(n), *classes])
+    missing = {name for name in SCORES if images[name].isna().all()}
     with np.errstate(invalid="ignore"):  # undefined is NaN
         values, *blocks = (
-            _metrics(every, by_class, yes_no, halves, weights)
+            _without(missing, _metrics(every, by_class, yes_no, halves, weights))
             for weights in [np.ones((n, 1)), *_resampled(unit, resamples, seed)]
         )
     rows = []
@@ -135,7 +132,17 @@ def agreement(
         ends = *percentile_interval(samples), difference, *percentile_interval(samples - baseline)
         n_positive = int(yes_no[target].sum()) if target in yes_no else pd.NA
         rows.append((target, score, metric, value[0], *ends, n, n_positive))
-    return pd.DataFrame(rows, columns=_COLUMNS).astype({"n_positive": "Int64"})
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"n_positive": "Int64"})
+
+
+def _without(
+    scores: Container[str], found: dict[tuple[str, str, str], np.ndarray]
+) -> dict[tuple[str, str, str], np.ndarray]:
+    """Return metrics by target, score and metric, NaN for these scores."""
+    return {
+        key: np.full_like(values, np.nan) if key[1] in scores else values
+        for key, values in found.items()
+    }
 
 
 def _rows_of_classes(labels: np.ndarray) -> list[np.ndarray]:
@@ -227,11 +234,12 @@ def finding(table: pd.DataFrame) -> str:
     By AUROC: few images suffice for its intervals.
 
     Args:
-        table: what `agreement` returned, of all sources.
+        table: what `agreement` returned, of all sources; empty where there is nothing to compare.
     """
-    rows = table[(table["score"] == "hardness") & (table["metric"] == "auroc")].dropna(
-        subset=["value"]
-    )
+    rows = table[(table["score"] == "hardness") & (table["metric"] == "auroc")]
+    rows = rows.dropna(subset=["difference_low"])
+    if rows.empty:
+        return "Too few judged images have votes to compare hardness with the plain error count"
     better, worse = (rows["difference_low"] > 0).sum(), (rows["difference_high"] < 0).sum()
     return (
         f"By AUROC, hardness agrees with people better than the plain error count in {better} of "

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import norm, spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from study.errors import StudyError
 from study.hardness.human_agreement import (
+    COLUMNS,
     SCORES,
     WITHIN,
     _resampled,
@@ -267,8 +267,30 @@ def test_only_images_that_a_run_may_judge_count():
     assert images["image_id"].tolist() == [4, 5]
     assert images["human_error"].tolist() == pytest.approx([0.9, 0.2])
     assert images[SCORES[-1]].tolist() == pytest.approx((1 - scores["p_label_mean"][4:6]).tolist())
-    with pytest.raises(StudyError, match="no image was judged both"):
-        judged_images(scores, human_targets(votes).assign(image_id=99))
+    none = judged_images(scores, human_targets(votes).assign(image_id=99))
+    assert none.empty and {*SCORES, "human_error"} <= set(none)
+
+
+def test_a_score_that_no_image_has_takes_no_image_away_and_has_empty_cells():
+    whole = judged(100)
+    scores = whole[["image_id", *SCORES[:-1], "p_label_mean"]]
+    targets = whole.drop(columns=[*SCORES, "p_label_mean"])
+    without = {"error_rate": np.nan, "p_label_mean": np.nan}
+    images = judged_images(scores.assign(**without), targets)
+    assert len(images) == 100
+    table = agreement(images, 20)
+    unknown = table["score"].isin(["error_rate", SCORES[-1]])
+    assert table.loc[unknown, ["value", "low", "high"]].isna().all(axis=None) and unknown.any()
+    known = agreement(whole, 20)[~unknown]
+    same = ["score", "metric", "value", "low", "high", "n"]
+    assert table.loc[~unknown, same].equals(known[same])
+    assert table[["difference_to_error_rate", "difference_low"]].isna().all(axis=None)
+    assert "Too few judged images have votes" in finding(table)
+    figure = precision_recall_figure({"a": images}, table.assign(source="a"), "title")
+    assert len(figure.axes[0].lines) == 3
+    # Of scores that some images have, only these images count: all scores are of the same ones.
+    scores.loc[:9, "error_rate"] = np.nan
+    assert judged_images(scores, targets)["image_id"].tolist() == list(range(10, 100))
 
 
 def test_models_and_people_are_crossed():
@@ -304,6 +326,7 @@ def test_the_finding_counts_what_is_better_worse_and_undecided():
         "better than the plain error count in 1 of 3 comparisons, worse in 1, undecided in 1"
         in finding(table)
     )
+    assert "Too few judged images have votes" in finding(pd.DataFrame(columns=COLUMNS))
 
 
 def test_the_curves_are_drawn_for_every_score_above_the_prevalence():

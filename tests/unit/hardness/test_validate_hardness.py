@@ -7,6 +7,7 @@ import torch
 from conftest import CLASSES, assert_one_clear_line, run_script
 
 from study.data.index import read_index
+from study.files import read_table
 from study.hardness.human_agreement import SCORES
 from study.hardness.noise_ceiling import CEILING
 
@@ -76,6 +77,29 @@ def test_the_comparison_is_made_from_files(study, decoded):
         and "hard for both" in page
     )
     assert all((study / "out" / name).stat().st_size > 10_000 for name in ("pr.svg", "he.svg"))
+
+
+def test_verdicts_that_the_study_was_corrected_by_leave_nothing_to_compare(study, decoded):
+    """One file serves corrections and votes: a wrong label and an image that was left out."""
+    index = pd.read_csv(decoded / "index.csv").assign(left_out="")
+    index["given"] = index["label"]
+    files, labels = index["file"], (index["label"] + 1) % 10
+    index.loc[300, ["label", "class"]] = labels[300], CLASSES[labels[300]]
+    index.loc[301, "left_out"] = "1"
+    index.to_csv(study / "index.csv", index=False)
+    (study / "verdicts.csv").write_text(
+        "image_id,file,sha256,verdict,label,who,when\n"
+        f"300,{files[300]},,wrong label,{CLASSES[labels[300]]},,\n"
+        f"301,{files[301]},,leave out,,,\n"
+    )
+    votes = {"verdicts": study / "verdicts.csv", "cifar10h": study / "counts.npy"}
+    for kinds in (["verdicts"], ["cifar10h", "verdicts"]):
+        validate(study, study, kinds, [votes[kind] for kind in kinds])
+        table = read_table(study / "out/v.csv")
+        assert set(table["source"]) == set(kinds) - {"verdicts"} and "difference_low" in table
+        page = (study / "out/v.html").read_text()
+        assert "verdicts is not compared" in page and "corrected since do not count" in page
+        assert ("Too few judged images have votes" in page) == (len(kinds) == 1)
 
 
 def test_a_wrong_file_of_votes_ends_with_one_line_and_no_output(study, decoded):

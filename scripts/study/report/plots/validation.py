@@ -45,7 +45,7 @@ def precision_recall_figure(
                 for score, colour, dashes in zip(
                     SCORES, COLOURS, ("-", "--", "-.", ":"), strict=False
                 ):
-                    if prevalence:
+                    if prevalence and images[score].notna().all():
                         precision, recall = precision_and_recall(images[score], images[target])
                         mean = average_precision.loc[(source, target, score), "value"]
                         axes.plot(
