@@ -116,6 +116,13 @@ def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery
     assert 20 < gallery.locator("[role=gridcell]").count() < 200
 
 
+def test_the_first_text_is_painted_within_two_seconds(gallery):
+    script = "performance.getEntriesByName('first-contentful-paint').map((e) => e.startTime)"
+    gallery.wait_for_function(f"{script}.length")
+    (milliseconds,) = gallery.evaluate(script)
+    assert 0 < milliseconds < 2000
+
+
 @pytest.mark.parametrize(
     ("choices", "kept"),
     [
