@@ -58,6 +58,7 @@ def judged_images(hard_examples: pd.DataFrame, targets: pd.DataFrame) -> pd.Data
     """
     columns = ["image_id", *SCORES[:-1], "p_label_mean"]
     images = hard_examples[columns].merge(targets, on="image_id")
+    # A score that none of these images has would take all of them away.
     some_have = [name for name in columns if images[name].notna().any()]
     images = images.dropna(subset=list({"hardness", *some_have}))
     images = images.sort_values("image_id", ignore_index=True)

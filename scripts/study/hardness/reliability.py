@@ -81,7 +81,7 @@ def split_half(
 
 def _mean(score: str, agreements: list[tuple[float, dict[int, float]]]) -> Reliability:
     """Return the mean of correlations and overlaps."""
-    # Of halves that count equally many mistakes of each image none is known: NaN, which is skipped.
+    # Halves whose scores are all tied have no correlation, NaN: the mean skips them.
     correlation = float(pd.Series([one for one, _ in agreements]).mean())
     # Not every repetition has every length of the lists.
     tops = sorted({top for _, overlaps in agreements for top in overlaps})
