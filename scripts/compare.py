@@ -10,7 +10,7 @@ from study.comparison.answers import read_study
 from study.comparison.roc import mean_curves
 from study.comparison.scaling import errors_by_size
 from study.comparison.tables import comparison_tables
-from study.data.index import read_index
+from study.data.index import read_duplicates, read_index
 from study.data.names import EXTERNAL
 from study.files import write_table, write_text
 from study.job import run_script
@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
     external = index.publishers_test if arguments.external_test else None
     study, outside = read_study(
         *(arguments.runs, index.labels, arguments.partitions),
-        *(index.groups, external, index.left_out),
+        *(index.groups, external, index.left_out, read_duplicates(arguments.duplicates)),
     )
     tables = comparison_tables(study, outside, index.classes, arguments.precision)
     for path in arguments.tables:
@@ -84,6 +84,9 @@ if __name__ == "__main__":
         help="list of runs, .csv; runs and common tests lie beside it",
     )
     parser.add_argument("--index", required=True, help="table of all images, .csv")
+    parser.add_argument(
+        "--duplicates", required=True, help="pairs of images that are nearly the same, .csv"
+    )
     parser.add_argument("--partitions", required=True, nargs="+", help="names of all partitions")
     parser.add_argument(
         "--external-test",

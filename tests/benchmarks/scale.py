@@ -201,7 +201,7 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
             "--page", out / "learn.html",
         ],
         "compare.py": [
-            *runs, *index, "--partitions", *PARTITIONS,
+            *runs, *index, "--duplicates", folder / "duplicates.csv", "--partitions", *PARTITIONS,
             "--tables", *(out / f"{name}.csv" for name in COMPARED),
             *itertools.chain(*((f"--{name}", out / f"compare-{name}.svg") for name in compared)),
             "--roc-figures", *(out / f"{model}.svg" for model in MODELS),

@@ -69,6 +69,7 @@ rule compare:
         metrics=of_all_runs("metrics.json"),
         records=of_all_runs("run.json"),
         common_tests=expand("results/splits/common/seed{seed}.csv", seed=SEEDS),
+        duplicates="results/data/near_duplicates.csv",
     output:
         tables=expand(
             "results/comparisons/{table}.csv",
@@ -141,6 +142,7 @@ rule compare:
         " {params.external:q}"
         " --runs {input.runs:q}"
         " --index {input.index:q}"
+        " --duplicates {input.duplicates:q}"
         " --partitions {params.partitions:q}"
         " --precision {params.precision:q}"
         " --tables {output.tables:q}"

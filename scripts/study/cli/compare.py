@@ -44,6 +44,7 @@ def answer(arguments: argparse.Namespace) -> None:
         [*arguments.files, arguments.labels],
     )
     from study.comparison.elsewhere import study_of_predictions
+    from study.comparison.pairs import holds_for, intervals_are_for
     from study.comparison.tables import BY_CLASS, comparisons
     from study.files import write_table, write_text
     from study.report.tables import html_page
@@ -74,10 +75,8 @@ def answer(arguments: argparse.Namespace) -> None:
         write_table(arguments.output, pairs, "%.6g")
     if arguments.page:
         heading = real_differences(decided, len(accuracy))
-        about = (
-            "Intervals are for other seeds and other images of the same source; with one seed a "
-            "model, for other images alone."
-        )
+        rows = accuracy.to_dict("records")
+        about = intervals_are_for((f"{row['b']} minus {row['a']}", holds_for(row)) for row in rows)
         write_text(
             arguments.page, html_page(pairs, heading, about, of="comparisons/comparisons.csv")
         )

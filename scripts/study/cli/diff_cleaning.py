@@ -7,6 +7,7 @@ import pandas as pd
 from study.cli.diff_cells import images_digest, number, signed
 from study.cli.terminal import say, table
 from study.comparison.cleaning import PARTS, changed_since, cleaning_effects
+from study.comparison.pairs import intervals_are_for
 from study.data.corrected import what_changed
 from study.data.index import Index, read_index
 from study.runs.chance import MEASURED
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _ABOUT = (
     "Accuracy on the test images that both studies have, image by image. B - A is the sum of two: "
     "labels, A's answers with B's labels instead of A's, and training, B's answers instead of A's, "
-    "both with B's labels. ± is half of the 95 % interval: what other seeds and images might give."
+    "both with B's labels. ± is half of the 95 % interval."
 )
 
 
@@ -50,8 +51,10 @@ def print_cleaning(
         keys=["combo", "model"],
     )
     where.print()
-    say(where, _ABOUT)
-    paired = effects.drop(columns=["n_seeds", "n_images"]).rename(
+    known = effects[effects["holds_for"] != ""]
+    named = zip(known["combo"] + "/" + known["model"], known["holds_for"], strict=True)
+    say(where, f"{_ABOUT} {intervals_are_for(named)}" if len(known) else _ABOUT)
+    paired = effects.drop(columns=["n_seeds", "n_images", "holds_for"]).rename(
         columns=lambda name: name if name in ("combo", "model") else f"paired_{name}"
     )
     return groups.merge(paired, on=["combo", "model"], how="left")

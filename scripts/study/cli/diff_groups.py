@@ -4,6 +4,7 @@ from pathlib import Path
 
 from study.cli.diff_cells import p_value, signed
 from study.cli.terminal import console, say, table
+from study.comparison.pairs import holds_for, intervals_are_for
 from study.errors import StudyError
 from study.files import read_table, write_table
 from study.runs.tree import ResultsTree
@@ -51,6 +52,8 @@ def compare_groups(
     pairs = pairs[pairs["a"].isin(names) & pairs["b"].isin(names)].copy()
     if pairs.empty:
         raise StudyError(f"{path} does not compare {names[0]} and {names[1]} of {within}")
+    held = map(holds_for, pairs.to_dict("records"))
+    about = intervals_are_for(zip(pairs["measure"], held, strict=True))
     other_way = pairs["a"] == names[1]
     turned = -pairs.loc[other_way, ["difference", "high", "low"]].to_numpy()
     pairs.loc[other_way, ["difference", "low", "high"]] = turned
@@ -63,9 +66,7 @@ def compare_groups(
         )  # fmt: skip
         rows.append(dict(zip(_COLUMNS, cells, strict=True)))
     where = console()
-    say(
-        where, f"A: {'/'.join(a)}, B: {'/'.join(b)}, all seeds that both have; intervals over seeds"
-    )
+    say(where, f"A: {'/'.join(a)}, B: {'/'.join(b)}, all seeds that both have. {about}")
     table(where, _COLUMNS, rows, keys=["measure"], left=["measure", "verdict"])
     if output:
         write_table(output, pairs[_WRITTEN], "%.6g")

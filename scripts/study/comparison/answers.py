@@ -54,7 +54,10 @@ class Answers(NamedTuple):
 
     @property
     def unseen(self) -> np.ndarray:
-        """Return a mask, bool N, of the images that the run neither trained nor validated on."""
+        """Return a mask, bool N, of the images that the run may judge.
+
+        It neither trained nor validated on them, nor on others nearly the same.
+        """
         return np.unpackbits(self.bits[1], count=self.n_images).view(bool)
 
     @property
@@ -126,6 +129,7 @@ def answers(
     test: np.ndarray,
     labels: np.ndarray,
     temperature: float | None,
+    duplicates: np.ndarray | None = None,
 ) -> Answers:
     """Return a run's answers.
 
@@ -135,6 +139,7 @@ def answers(
         test: int; image_ids that the run is compared by.
         labels: int, N.
         temperature: of the run, if there is one.
+        duplicates: int64, P×2; see `Predictions.may_judge`.
     """
     tested = predictions.logits[test].astype(np.float64)
     log_p = log_softmax(tested, axis=1)
@@ -146,7 +151,7 @@ def answers(
     edges = equal_width_edges()
     bins = {state: reliability(p, right[test], edges) for state, p in confidence.items()}
     values = image_values(log_p, labels[test], right[test], is_uneven(labels))
-    bits = np.packbits([right, predictions.may_judge()], axis=1)
+    bits = np.packbits([right, predictions.may_judge(duplicates)], axis=1)
     curves = curves_of(log_p, labels[test])
     return Answers(run, test, values, len(labels), bits, bins, curves, image_steps(labels[test]))
 
@@ -308,6 +313,7 @@ def read_study(
     together: np.ndarray | None = None,
     external: np.ndarray | None = None,
     left_out: np.ndarray | None = None,
+    duplicates: np.ndarray | None = None,
 ) -> tuple[Study, Study | None]:
     """Return the runs of a study with their answers on their seed's common test.
 
@@ -321,6 +327,7 @@ def read_study(
         together: int64, N; groups of images. Default: each image is alone.
         external: int64; image_ids that no run trains on. Default: there are none.
         left_out: bool, N; images that people left out. Default: there are none.
+        duplicates: int64, P×2; pairs of image_ids that are nearly the same. Default: none.
     """
     tree, tests = ResultsTree(Path(path).parent), {}
     runs, answered, outside = read_runs(path, left_out), [], []
@@ -334,7 +341,8 @@ def read_study(
             if run.seed not in tests:
                 tests[run.seed] = read_image_ids(tree.common_test(run.seed))
             test = tests[run.seed]
-        answered.append(answers(run, predictions, test, labels, run.metrics["temperature"]))
+        temperature = run.metrics["temperature"]
+        answered.append(answers(run, predictions, test, labels, temperature, duplicates))
         if external is not None:
             outside.append(answers(run, predictions, external, labels, None))
     study = Study(runs, answered, partitions, together)

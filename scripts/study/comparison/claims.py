@@ -19,6 +19,7 @@ _COLUMNS = ["case", "case_verdict", "value", "low", "high", "expected", "reason"
 _SAME = "its predictions are the same on all combos"
 _SEEDLESS = "its predictions are the same with all seeds"
 _NO_RUN = "all runs diverged or are missing"
+_AGREE = "its seeds agree exactly, which does not show how far others would differ"
 
 
 def judge_claims(
@@ -133,7 +134,7 @@ def _sd_case(row: Any, most: float, n_cases: int, n_seeds: int) -> dict[str, Any
         (row.sd, row.low, row.high),
         supported=row.high <= most,
         contradicted=adjusted > most,
-        reason=few if math.isnan(row.sd) else "",
+        reason=few if math.isnan(row.sd) else _AGREE if math.isnan(row.high) else "",
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from study.comparison.difference import difference_row
+from study.comparison.pairs import holds_for
 from study.data.index import Index, read_image_ids
 from study.data.names import OFFICIAL
 from study.runs.run import Run
@@ -45,7 +46,8 @@ def cleaning_effects(
         One row per combo and model that has runs with the same seed in both, those together first:
         `combo`, `model`, `n_seeds`, `n_images`, `accuracy_before`, `accuracy_after`, and for each
         of `PARTS` its value and ends of its 95 % interval, see `study.comparison.pairs.compare`; 0
-        and no interval where it changed no answer.
+        and no interval where it changed no answer. `holds_for` says what the intervals are for, ""
+        where there are none.
     """
     groups: dict[tuple[str, str], _Gaps] = defaultdict(dict)
     accuracies: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
@@ -109,6 +111,7 @@ def _rows(
             "n_images": len(np.unique(np.concatenate(tested))),
             "accuracy_before": means[0],
             "accuracy_after": means[1],
+            "holds_for": "",
         }
         for part, name in enumerate(PARTS):
             of_part = [gaps[part] for gaps, _ in by_seed.values()]
@@ -116,6 +119,7 @@ def _rows(
             # Where not one answer is another, what it rests on is the same, and nothing is unsure.
             if np.any([gaps.any() for gaps in of_part]):
                 found = difference_row(of_part, units)
+                row["holds_for"] = holds_for(found)
             row |= {name: found["difference"]}
             row |= {f"{name}_{end}": found[end] for end in ("low", "high")}
         yield row

@@ -36,7 +36,7 @@ def agreement_table(study: Study) -> pd.DataFrame:
     """Return how far models, and seeds, fail on the same images.
 
     All combos of partitions are looked at on the same images: those that no run of the two seeds
-    trained or validated on. Those of the combo official are its own.
+    trained or validated on, nor on one nearly the same. Those of the combo official are its own.
     """
     rows = []
     for combo in study.combos:
@@ -60,7 +60,7 @@ def _known(study: Study, combo: str, model: str) -> dict[int, Answers]:
 
 
 def _unseen(study: Study, *, official: bool) -> dict[int, np.ndarray]:
-    """Return by seed a mask, bool N, of the images that no run of it trained or validated on."""
+    """Return by seed a mask, bool N, of the images that all its runs may judge."""
     unseen: dict[int, np.ndarray] = {}
     for combo, model in study.groups:
         if (combo == OFFICIAL) == official:

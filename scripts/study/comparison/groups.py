@@ -15,12 +15,8 @@ from study.runs.summary import QUALITY
 _METRICS = ["common_test_accuracy", "test_accuracy", "out_of_sample_accuracy", *QUALITY]
 # Where there are such images.
 _EXTERNAL = f"{EXTERNAL}_accuracy"
-# Shares, and of how many images.
-_SHARES = {
-    "common_test_accuracy": "n_common_test",
-    "test_accuracy": "n_test",
-    _EXTERNAL: f"n_{EXTERNAL}",
-}
+# Shares of test images, of which each run has Wilson's interval.
+_SHARES = ("common_test_accuracy", "test_accuracy", _EXTERNAL)
 
 
 def group_row(runs: pd.DataFrame) -> dict[str, float]:
@@ -28,7 +24,7 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
 
     Intervals are cut off where the metric ends: at 0, and except for losses at 1. Those of
     accuracies on a test are at least as wide as Wilson's over all its answers, because a few seeds
-    may agree by luck.
+    may agree by luck. It counts images, or groups of them, as the intervals of the runs do.
 
     Args:
         runs: one row per run, with its `status`; those that diverged do not count.
@@ -43,16 +39,27 @@ def group_row(runs: pd.DataFrame) -> dict[str, float]:
         interval = t_interval(ok[metric].dropna().to_list() if metric in ok else [])
         most = math.inf if metric.startswith(("nll", "brier")) else 1.0
         low, high = interval.low, interval.high
-        if interval.n > 1 and _SHARES.get(metric) in ok:
-            counts = ok[_SHARES[metric]]
+        if interval.n > 1 and metric in _SHARES and f"{metric}_low" in ok:
             once = official or metric == _EXTERNAL  # all seeds test the same images
-            n = counts.max() if once else counts.sum()
+            n = _as_many_images(ok, metric) * (1 if once else interval.n)
             least_low, least_high = wilson_interval(interval.mean, n, NORMAL)
             low, high = min(low, least_low), max(high, least_high)
         ends = {"low": np.clip(low, 0, most), "high": np.clip(high, 0, most)}
         numbers = {"mean": interval.mean, "sd": interval.sd} | ends
         row |= {f"{metric}_{part}": number for part, number in numbers.items()}
     return row
+
+
+def _as_many_images(runs: pd.DataFrame, metric: str) -> float:
+    """Return as how many single images the test of a run counts, the harmonic mean of all runs.
+
+    Wilson's interval of a share depends on quantile² / n alone. So the interval of a run, which
+    counts groups where images belong together, says as how many images it counts.
+    """
+    share, half = runs[metric], (runs[f"{metric}_high"] - runs[f"{metric}_low"]) / 2
+    beside = share * (1 - share) - 2 * half**2
+    ratio = 2 * half**2 / (beside + np.sqrt(beside**2 + (1 - 4 * half**2) * half**2))
+    return NORMAL**2 / ratio.mean()
 
 
 def group_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """All pairs of the groups of a study compared, and letters for those that were not told apart."""
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,11 @@ import pandas as pd
 from study.comparison.difference import difference_row
 from study.comparison.intervals import CONFIDENCE, holm
 from study.comparison.spread import UNKNOWN, Spread
+
+# What an interval of a difference may be for.
+OF_IMAGES = "other test images, for these trained models"
+OF_SEEDS = "other seeds, on these images"
+OF_BOTH = "other seeds and other images of the same source"
 
 
 def compare(
@@ -62,6 +69,34 @@ def compare(
             of_pair = {f"mean_{side}": means[i, shared].mean() for side, i in (("a", a), ("b", b))}
             rows.append({"a": names[a], "b": names[b]} | of_pair | row)
     return pd.DataFrame(rows)
+
+
+def holds_for(pair: Mapping[str, Any]) -> str:
+    """Return what the interval `low` to `high` is for: `OF_IMAGES`, `OF_SEEDS` or `OF_BOTH`.
+
+    Args:
+        pair: a row that `compare` returned, also of comparisons.csv.
+    """
+    if math.isnan(pair["seed_sd"]):
+        return OF_IMAGES
+    # Where each image is tested equally often, the two intervals are one.
+    same = all(pair[end] == pair[f"new_images_{end}"] for end in ("low", "high"))
+    return OF_BOTH if same else OF_SEEDS
+
+
+def intervals_are_for(named: Iterable[tuple[str, str]]) -> str:
+    """Return a sentence on what intervals are for.
+
+    Args:
+        named: of each interval a name and what `holds_for` returned. Names are given for the
+            intervals that are for something else than most.
+    """
+    names: dict[str, list[str]] = {}
+    for name, what in named:
+        names.setdefault(what, []).append(name)
+    *few, most = sorted(names, key=lambda what: len(names[what]))
+    others = "".join(f"; those of {', '.join(names[what])} for {what}" for what in few)
+    return f"Intervals are for {most}{others}."
 
 
 def with_verdicts(pairs: pd.DataFrame, smaller_is_better: bool) -> pd.DataFrame:

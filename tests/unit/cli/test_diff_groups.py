@@ -6,10 +6,10 @@ from study.cli.main import main
 from study.files import write_csv, write_text
 
 COMPARISONS = """\
-measure,compared,within,a,b,difference,low,high,p_holm,verdict
-accuracy,combos,m,v1,v2,0.05,0.01,0.09,0.02,v2
-accuracy,combos,n,v1,v2,0.5,0.1,0.9,0.02,v2
-accuracy,models,v1,m,n,0.03,-0.01,0.07,0.4,undecided
+measure,compared,within,a,b,difference,low,high,p_holm,verdict,new_images_low,new_images_high,seed_sd
+accuracy,combos,m,v1,v2,0.05,0.01,0.09,0.02,v2,0,0.1,0.02
+accuracy,combos,n,v1,v2,0.5,0.1,0.9,0.02,v2,0.1,0.9,0.02
+accuracy,models,v1,m,n,0.03,-0.01,0.07,0.4,undecided,-0.01,0.07,
 """
 
 
@@ -33,6 +33,21 @@ def test_groups_are_compared_over_all_seeds_as_the_study_did(results, asked, sai
     main(["diff", *asked, "--results", str(results)])
     row = capsys.readouterr().out.splitlines()[-1].split()
     assert row == ["accuracy", *said]
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        (("v1/m", "v2/m"), "other seeds, on these images."),
+        (("v2/m", "v1/m"), "other seeds, on these images."),
+        (("v2/n", "v1/n"), "other seeds and other images of the same source."),
+        (("v1/m", "v1/n"), "other test images, for these trained models."),
+    ],
+)
+def test_it_says_what_the_intervals_are_for(results, asked, what, capsys):
+    main(["diff", *asked, "--results", str(results)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"all seeds that both have. Intervals are for {what}" in said
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_of_a_cleaned_study_it_says_what_that_changed(tmp_path):
     moved.to_csv(b / "data/corrected.csv", index=False)
     text = diff(a, b, "--csv", "groups.csv", folder=tmp_path)
     assert "From A to B: 1 label corrected (dog → cat 1), 0 images left out." in text
+    assert "Intervals are for other seeds and other images of the same source." in text
     (row,) = pd.read_csv(tmp_path / "groups.csv").to_dict("records")
     assert row["paired_difference"] == row["paired_labels"] == pytest.approx(1 / 20)
     assert row["paired_training"] == row["paired_training_high"] == 0

@@ -132,6 +132,7 @@ def test_a_case_without_an_interval_says_why(claim, reason):
         (VARIANCE[:0], "no model was trained on one partition alone"),
         (VARIANCE[:1], "the same with all seeds"),
         (VARIANCE[1:2].assign(sd=math.nan, low=math.nan, high=math.nan), "one seed has no spread"),
+        (VARIANCE[1:2].assign(sd=0.0, low=math.nan, high=math.nan), "how far others would differ"),
     ],
 )
 def test_a_spread_that_is_unknown_says_why(variance, reason):

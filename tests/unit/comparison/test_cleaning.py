@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from study.comparison.cleaning import changed_since, cleaning_effects
+from study.comparison.pairs import OF_BOTH, OF_IMAGES
 from study.data.index import Index, write_image_ids
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 from study.runs.run import run_of
@@ -48,6 +49,7 @@ def test_the_difference_is_what_labels_and_what_training_changed(tmp_path):
     effects = cleaning_effects(before, after, images).set_index("model")
     assert effects.index.tolist() == ["all", "a", "b"]
     assert effects["n_images"].tolist() == [9, 9, 9] and effects["n_seeds"].tolist() == [2, 2, 1]
+    assert effects["holds_for"].tolist() == [OF_BOTH, OF_BOTH, OF_IMAGES]
     a, b = effects.loc["a"], effects.loc["b"]
     assert (a["accuracy_before"], a["accuracy_after"]) == pytest.approx((7 / 9, 8 / 9))
     assert (a["labels"], a["training"]) == pytest.approx((0, 1 / 9))

@@ -1,6 +1,7 @@
 """Predictions from elsewhere: compared as runs of a study are, or refused in one line."""
 
 import shutil
+import time
 
 import numpy as np
 import pandas as pd
@@ -130,6 +131,26 @@ def test_the_command_prints_letters_and_verdicts_and_writes_the_tables(files, ca
     assert set(pd.read_csv(folder / "o.csv")["measure"]) == {"accuracy", "nll", "brier"}
 
 
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (("a_1", "a_2", "b"), "other test images, for these trained models."),
+        # A model of one seed takes the noise of those of several.
+        (("a_1", "a_2", "c_1", "c_2", "b"), "other seeds and other images of the same source."),
+    ],
+)
+def test_the_page_says_what_its_intervals_are_for(files, names, what):
+    folder, _ = files
+    for seed in (1, 2):
+        table = pd.read_csv(folder / f"a_{seed}.csv")
+        swapped = table.assign(cat=table["dog"], dog=table["cat"])
+        swapped.to_csv(folder / f"c_{seed}.csv", index=False)
+    given = [str(folder / f"{name}.csv") for name in names]
+    page = folder / "o.html"
+    main(["compare", *given, "--labels", str(folder / "labels.csv"), "--page", str(page)])
+    assert f"Intervals are for {what}" in page.read_text()
+
+
 def test_archives_say_the_same_as_tables_and_may_stand_beside_them(files, capsys):
     folder, _ = files
     printed = []
@@ -143,6 +164,21 @@ def test_archives_say_the_same_as_tables_and_may_stand_beside_them(files, capsys
         main(["compare", *names, "--labels", str(folder / "labels.csv")])
         printed.append(capsys.readouterr().out)
     assert "b is better" in printed[0] and len(set(printed)) == 1
+
+
+def test_hundreds_of_thousands_of_images_take_seconds(tmp_path, capsys):
+    random, n = np.random.default_rng(0), 300_000
+    true = random.integers(3, size=n)
+    table = pd.DataFrame({"image_id": np.arange(n), "label": CLASSES[true]})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    names = [str(tmp_path / f"{name}.npz") for name in "ab"]
+    for name, strength in zip(names, (1.0, 1.1), strict=True):
+        logits = (random.normal(size=(n, 3)) + strength * np.eye(3)[true]).astype(np.float32)
+        np.savez(name, logits=logits, classes=CLASSES, image_id=table["image_id"])
+    started = time.process_time()
+    main(["compare", *names, "--labels", str(tmp_path / "labels.csv")])
+    assert time.process_time() - started < 60  # some two seconds; pairs of images would take days
+    assert "b is better" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("role", ["train", "val"])

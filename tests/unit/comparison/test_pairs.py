@@ -17,7 +17,16 @@ from statsmodels.stats.multitest import multipletests
 from study.comparison.answers import image_steps, image_values
 from study.comparison.difference import difference_row
 from study.comparison.intervals import holm
-from study.comparison.pairs import compare, letters, with_verdicts
+from study.comparison.pairs import (
+    OF_BOTH,
+    OF_IMAGES,
+    OF_SEEDS,
+    compare,
+    holds_for,
+    intervals_are_for,
+    letters,
+    with_verdicts,
+)
 
 STUDIES = 100
 
@@ -46,6 +55,32 @@ def test_a_missing_run_is_left_out_with_its_seed():
     assert table.loc[("a", "b"), "n_seeds"] == 2 and table.loc[("a", "c"), "n_seeds"] == 3
     shared = np.mean([v[:, 1].mean() - v[:, 0].mean() for v in values[1:]])
     assert table.loc[("a", "b"), "difference"] == pytest.approx(shared)
+
+
+@pytest.mark.parametrize(
+    ("first_images", "what"),
+    [
+        ([0], OF_IMAGES),
+        ([0, 20], OF_SEEDS),  # splits of the same images again: some are tested twice
+        ([0, 0], OF_BOTH),  # official
+        ([0, 50], OF_BOTH),  # folds
+        ([0, 50, 0, 50], OF_BOTH),
+        ([0, 50, 0], OF_SEEDS),  # a round and a half
+    ],
+)
+def test_what_an_interval_is_for_follows_from_how_often_images_are_tested(first_images, what):
+    random = np.random.default_rng(3)
+    units = [np.arange(first, first + 50) for first in first_images]
+    values = [random.integers(0, 2, (50, 2)).astype(float) for _ in units]
+    [pair] = compare(["a", "b"], values, units).to_dict("records")
+    assert holds_for(pair) == what
+
+
+def test_what_intervals_are_for_is_said_once_with_the_names_of_others():
+    assert intervals_are_for([("v1/m", OF_SEEDS)] * 2) == f"Intervals are for {OF_SEEDS}."
+    named = [("official/m", OF_BOTH), *((f"v{i}/m", OF_SEEDS) for i in (1, 2))]
+    said = f"Intervals are for {OF_SEEDS}; those of official/m for {OF_BOTH}."
+    assert intervals_are_for(named) == said
 
 
 @pytest.mark.parametrize(

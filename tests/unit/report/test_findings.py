@@ -57,9 +57,13 @@ def comparisons(seeds, combos, partitions, models) -> pd.DataFrame:
     if len(models) > 1:
         pairs += [("models", c, "n", "m", -0.05, -0.08, -0.02, "n") for c in combos]
     pairs = table("compared within a b difference low high verdict", pairs)
+    # Only where all seeds test the same images, or there is one, both intervals are the same.
+    wider = 0.01 * ((pairs["within"] != "official") & (len(seeds) > 1))
     return pairs.assign(
-        measure="accuracy", p_holm=0.01, n_tests=900 * len(seeds), n_seeds=len(seeds), seed_sd=0.02
-    )
+        measure="accuracy", p_holm=0.01, n_tests=900 * len(seeds), n_seeds=len(seeds),
+        seed_sd=0.02 if len(seeds) > 1 else np.nan,
+        new_images_low=pairs["low"] - wider, new_images_high=pairs["high"] + wider,
+    )  # fmt: skip
 
 
 def spread(many_seeds: bool, many_combos: bool, models) -> dict[str, pd.DataFrame]:
@@ -318,6 +322,42 @@ def test_an_interval_without_zero_of_an_undecided_difference_is_explained():
     close = study()
     close.comparisons.loc[close.comparisons["compared"] == "models", "verdict"] = "undecided"
     assert "An interval looks at its difference alone" in texts(close)["Differences"]
+
+
+def test_verdicts_are_said_to_be_about_these_images_only_where_splits_draw_them_again():
+    here, everywhere = "about these images and partitions", "hold for other seeds and other images"
+    for changes, said in (
+        ({}, here),
+        ({"combos": ("v1", "v2", "official")}, here),
+        ({"combos": ("official",)}, everywhere),
+        ({"seeds": (1,)}, "for these trained models on other test images"),
+    ):
+        text = texts(study(**changes))["Differences"]
+        assert [words for words in (here, everywhere) if words in text] == (
+            [said] if said in (here, everywhere) else []
+        )
+        assert said in text
+    folds = study()
+    ends = folds.comparisons[["low", "high"]].to_numpy()
+    folds.comparisons[["new_images_low", "new_images_high"]] = ends
+    text = texts(folds)["Differences"]
+    assert everywhere in text and here not in text and "new_images_low" not in text
+
+
+def test_the_largest_difference_on_your_own_test_images_is_said_to_be_picked():
+    whole = study()
+    external = whole.comparisons.assign(measure="external_test_accuracy")
+    for rows, said in (
+        (
+            external,
+            "The largest real one: v1+v2 minus v1 with m, +10.0 points",
+        ),
+        (external.iloc[:1].assign(verdict="undecided"), "It is v2 minus v1 with m, +1.0 points"),
+    ):
+        both = pd.concat([whole.comparisons, rows], ignore_index=True)
+        text = texts(study(comparisons=both))["Differences on your test images"]
+        assert said in text and "other seeds and other images of the same source." in text
+        assert ("It was picked as the largest" in text) == (len(rows) > 1)
 
 
 def test_one_seed_is_said_to_tell_nothing_of_others():

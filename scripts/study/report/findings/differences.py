@@ -9,6 +9,7 @@ from scipy.special import fdtrc
 
 from study.comparison.claims import VERDICTS
 from study.comparison.intervals import CONFIDENCE
+from study.comparison.pairs import OF_BOTH, OF_SEEDS, holds_for
 from study.comparison.spread import SAME_SIZE
 from study.data.names import EXTERNAL, OFFICIAL
 from study.report.findings.finding import (
@@ -69,34 +70,40 @@ def differences(results: Results) -> list[Finding]:
         f"{percent(1 - CONFIDENCE, 0)}, adjusted for all of them (Holm); "
         f"{int(undecided.sum())} undecided."
     )
+    about = set(map(holds_for, rows.to_dict("records")))
     if results.runs["seed"].nunique() == 1:
         text += (
             " With one seed this holds for these trained models on other test images; whether "
             "other seeds would show the same is not known."
         )
-    elif (rows["within"] != OFFICIAL).any():
+    elif OF_SEEDS in about:
         text += (
             " The verdicts are about these images and partitions, and hold for other seeds. "
             "Intervals for other images of the same source, each pair by itself, are in the "
             "columns new_images_low and new_images_high."
         )
+    elif OF_BOTH in about:
+        text += f" Each image is tested equally often, so the verdicts hold for {OF_BOTH}."
     if (undecided & ((rows["low"] > 0) | (rows["high"] < 0))).any():
         text += (
             " An interval looks at its difference alone, the verdict at all of them. So an "
             "interval may leave out 0 where the verdict is undecided."
         )
+    first = Finding("Differences", f"{text} {_largest(rows, results)}", "Comparisons")
+    return [first, *_external(results), *_most_data(results), *_models(results)]
+
+
+def _largest(rows: pd.DataFrame, results: Results) -> str:
+    """Return sentences on the largest difference, of real ones if there are any."""
     largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
     kind = "with" if largest.within in set(results.runs["model"]) else "on"
     said = f"{largest.better} minus {largest.worse} {kind} {largest.within}, {largest.text()}."
     if len(rows) == 1:
-        text += f" It is {said}"
-    else:
-        text += (
-            f" The largest{' real one' if largest.real else ''}: {said} It was picked as the "
-            "largest, so it is likely a little too large."
-        )
-    first = Finding("Differences", text, "Comparisons")
-    return [first, *_external(results), *_most_data(results), *_models(results)]
+        return f"It is {said}"
+    return (
+        f"The largest{' real one' if largest.real else ''}: {said} It was picked as the "
+        "largest, so it is likely a little too large."
+    )
 
 
 def _external(results: Results) -> list[Finding]:
@@ -105,17 +112,14 @@ def _external(results: Results) -> list[Finding]:
     rows = rows.dropna(subset=["difference"])
     if rows.empty:
         return []
-    largest = max(_pairs(rows), key=lambda pair: (pair.real, pair.difference))
     holds = (
-        "With one seed it holds for these trained models on other images of their source."
+        "With one seed this holds for these trained models on other images of their source."
         if results.runs["seed"].nunique() == 1
-        else "All seeds test the same images, so it holds for other seeds and other images of "
-        "their source."
+        else f"All seeds test the same images, so this holds for {OF_BOTH}."
     )
     text = (
         f"{real_differences(int((rows['verdict'] != 'undecided').sum()), len(rows))}, adjusted for "
-        f"all of them (Holm). The largest: {largest.better} minus {largest.worse} of "
-        f"{largest.within}, {largest.text()}. {holds}"
+        f"all of them (Holm). {holds} {_largest(rows, results)}"
     )
     return [Finding("Differences on your test images", text, "Comparisons")]
 
