@@ -61,6 +61,7 @@ def test_a_missing_run_is_left_out_with_its_seed():
         Design((1, 1), seeds=20, pool=1000, noise=(0.01,)),
         Design((1, 1), seeds=5, pool=600, folds=5),
         Design((1, 1), seeds=10, pool=600, folds=2, noise=(0.0,)),
+        Design((1, 1), seeds=10, pool=600, folds=2, noise=(0.0,), lost=((0, 0, 0),)),
         Design(OFFICIAL, 2, 1, 60, noise=(0,), gap=0.1, accuracy=1.1),
         Design(OFFICIAL, 2, 3, 150, noise=(0.01,), gap=0.1, accuracy=1.2),
         Design((1,), 2, 2, 60, noise=(0.01,), gap=0.2, accuracy=1.1),

@@ -220,8 +220,8 @@ def _seeds_needed(rows: pd.DataFrame) -> Iterator[str]:
         yield f"By this noise intervals of at most {width} take {needed}."
     if names := ", ".join(rows.loc[unknown, "within"]):
         yield (
-            f"How many seeds intervals of {width} take with {names} cannot be said: too few seeds "
-            "show the noise."
+            f"How many seeds intervals of {width} take with {names} cannot be said: too few seeds, "
+            "or only one round of folds, show the noise."
         )
     if names := ", ".join(rows.loc[infinite, "within"]):
         yield f"With {names} not even 10,000 seeds are enough for {width} on these images."
