@@ -272,7 +272,7 @@ def test_a_run_is_told_as_it_was_measured_not_as_its_training_ended(tmp_path):
     status = {"status": "no better than chance"}
     write_json(run.folder / "metrics.json", status | NOT_MEASURED | {"common_test": NOT_MEASURED})
     assert outcomes([run], {"v1": 70}).to_numpy().tolist() == [
-        ["v1", "cnn2", 42, "no better than chance", 70]
+        ["v1", "cnn2", 42, "no better than chance", 70, None]
     ]
 
 
