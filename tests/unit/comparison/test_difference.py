@@ -11,7 +11,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
 
-from study.comparison.difference import design_of, difference, difference_row, images_of
+from study.comparison.difference import difference, difference_row, images_of
 from study.comparison.power import power_row
 from study.comparison.spread import Spread
 
@@ -74,21 +74,6 @@ def test_what_more_seeds_would_leave_is_unknown_where_no_image_is_tested_twice(n
     row = difference_row([gaps[ids] for ids in units], units)
     assert math.isnan(row["fixed_error"])
     assert math.isnan(power_row(pd.DataFrame([row]), 1, 0.005)["seeds_needed"])
-
-
-def test_a_run_that_is_lost_from_rounds_of_folds_does_not_change_what_the_interval_is_about():
-    """Of images that differ, and nothing else, one seed less of ten leaves what more would."""
-    random = np.random.default_rng(7)
-    of_image, units = random.normal(0.2, 1, 600), []
-    for _ in range(5):
-        order = random.permutation(600)
-        units += [order[:300], order[300:]]
-    gaps, study = [of_image[ids] for ids in units], design_of(units)
-    whole, lost = difference(gaps, units), difference(gaps[1:], units[1:], design=study)
-    assert study.equally and not study.same and not design_of(units[1:]).equally
-    assert lost.main == lost.new_images and lost.least == lost.images.once
-    assert lost.main.half_width == pytest.approx(whole.main.half_width, rel=0.05)
-    assert lost.fixed == pytest.approx(whole.fixed, rel=0.05)
 
 
 def test_few_seeds_take_the_noise_of_pairs_alike_also_a_pair_with_one_seed():

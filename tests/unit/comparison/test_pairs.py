@@ -48,6 +48,22 @@ def test_a_missing_run_is_left_out_with_its_seed():
     assert table.loc[("a", "b"), "difference"] == pytest.approx(shared)
 
 
+def test_a_run_that_is_lost_from_rounds_of_folds_leaves_the_interval_about_other_images():
+    """Of images that differ, and nothing else: without its round it was half as wide."""
+    random = np.random.default_rng(7)
+    of_image, units = random.normal(0.2, 1, 600), []
+    for _ in range(5):
+        order = random.permutation(600)
+        units += [order[:300], order[300:]]
+    values = [np.stack([0 * of_image[ids], of_image[ids]], axis=1) for ids in units]
+    whole = compare(["a", "b"], values, units).iloc[0]
+    values[0][:, 1] = np.nan
+    lost = compare(["a", "b"], values, units).iloc[0]
+    assert lost["high"] - lost["low"] == pytest.approx(whole["high"] - whole["low"], rel=0.05)
+    assert (lost["low"], lost["high"]) == (lost["new_images_low"], lost["new_images_high"])
+    assert lost["fixed_error"] == pytest.approx(whole["fixed_error"], rel=0.05)
+
+
 @pytest.mark.parametrize(
     "design",
     [
