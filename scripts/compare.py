@@ -28,7 +28,7 @@ _ABOUT = (
     "seeds the noise is that of all pairs of the same kind: combos of these sizes, or these models "
     "on combos of this size. Where seeds split the same images again, low and high say nothing of "
     "other images; new_images_low and new_images_high do. Where each image is tested equally often "
-    "(on official, and with folds), both are the same. "
+    "(on official, and with whole rounds of folds), both are the same. "
 )
 _GROUPED = "Images belong together in groups; intervals over images are over groups. "
 _ONE_SEED = (

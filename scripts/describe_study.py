@@ -39,16 +39,18 @@ _OF_PAIRS = ["image_id", "other_id", "pixel_distance", "labels_differ"]
 
 
 def outcomes(runs: Sequence[Run], n_train: Mapping[str, int]) -> pd.DataFrame:
-    """Return one row per run: the status that measuring it came to, and `recall_<class>`.
+    """Return one row per run: the status that measuring it came to, and what it reached.
 
     A training that ended well may still have learnt nothing, which its own record does not know.
-    Recalls are those on the common test where there is one, as in summary.csv.
+    `accuracy` and `recall_<class>` are those on the common test where there is one, as in
+    summary.csv.
     """
     rows = []
     for run in runs:
         common = run.metrics["common_test"]
         judged = common if common["n"] else run.metrics
         row = run.named | {"status": run.metrics["status"], "n_train": n_train[run.combo]}
+        row["accuracy"] = judged["overall_accuracy"]
         # A class without images has no recall.
         row |= {
             f"recall_{name}": math.nan if recall is None else recall

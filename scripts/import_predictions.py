@@ -45,6 +45,8 @@ def imported(arguments: argparse.Namespace) -> tuple[Predictions, str]:
     tested = ids["test"]
     if arguments.combo != OFFICIAL:
         tested = np.union1d(tested, read_image_ids(arguments.common_test))
+    if arguments.external_test:
+        tested = np.union1d(tested, index.publishers_test)
     if answers.roles is not None:
         seen = tested[np.isin(answers.roles[tested], ["train", "val"])]
         if len(seen):
@@ -99,6 +101,11 @@ if __name__ == "__main__":
         "--splits", required=True, nargs="+", help="splits of the combo's partitions, .csv"
     )
     parser.add_argument("--common-test", required=True, help="common test of the seed, .csv")
+    parser.add_argument(
+        "--external-test",
+        action="store_true",
+        help="the run is tested on the publisher's test images too",
+    )
     parser.add_argument("--recipe", required=True, help="what stands for the recipe, .yaml")
     parser.add_argument("--combo", required=True, help="combo of the run")
     parser.add_argument("--seed", required=True, type=int, help="seed of the run")

@@ -23,12 +23,12 @@ OUTPUTS = ("weights", "history", "dynamics", "run", "predictions", "maps")
 def made(tmp_path):
     """Return what imports a table of predictions, and the folder of what this wrote."""
     labels = np.arange(N) % 2
-    write_index(tmp_path / "i.csv", labels, CLASSES)
+    write_index(tmp_path / "i.csv", labels, CLASSES, tested=[3])
     write_split(tmp_path / "s.csv", IDS)
     write_image_ids(tmp_path / "c.csv", np.array([5, 6, 7]))
     write_json(tmp_path / "d.json", {"images": [N, 32, 32, 3]})
 
-    def run(table, saw="unknown", **options):
+    def run(table, saw="unknown", flags=(), **options):
         recipe = f"architecture: {{name: predictions, saw: {saw}, varies_with: []}}\n"
         write_text(tmp_path / "r.yaml", recipe)
         table.to_csv(tmp_path / "p.csv", index=False)
@@ -39,7 +39,7 @@ def made(tmp_path):
             *(word for name in OUTPUTS for word in (f"--{name}", tmp_path / f"out/{name}.npz")),
         ]
         (tmp_path / "out").mkdir(exist_ok=True)
-        return run_script("import_predictions.py", *words, **options), tmp_path / "out"
+        return run_script("import_predictions.py", *words, *flags, **options), tmp_path / "out"
 
     return run
 
@@ -76,3 +76,11 @@ def test_what_does_not_fit_the_study_is_refused_and_leaves_nothing(made, changed
     result, out = made(changed, check=False)
     assert result.returncode == 1 and not list(out.iterdir())
     assert_one_clear_line(result.stderr, fragment)
+
+
+def test_a_model_that_was_trained_on_test_images_of_their_own_is_refused(made):
+    """Image 3 is one of these where the study has them, and an image like others where not."""
+    stated = table(role=["unseen"] * 3 + ["val"] + ["unseen"] * 4)
+    made(stated)
+    result, _ = made(stated, flags=["--external-test"], check=False)
+    assert_one_clear_line(result.stderr, "trained or chosen on 1 images that v1 with seed 1")

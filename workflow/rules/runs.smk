@@ -180,6 +180,7 @@ rule import_predictions:
     params:
         code=code("import_predictions.py"),
         sha256=digest_of_predictions,
+        external=EXTERNAL_TEST,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/import_predictions.py"'
         " --code {params.code:q}"
@@ -188,6 +189,7 @@ rule import_predictions:
         " --index {input.index:q}"
         " --splits {input.splits:q}"
         " --common-test {input.common_test:q}"
+        " {params.external:q}"
         " --recipe {input.recipe:q}"
         " --combo {wildcards.combo:q}"
         " --seed {wildcards.seed:q}"

@@ -245,6 +245,6 @@ def _print_groups(
     else:
         say(
             where,
-            f"{measured}; 95 % intervals by Student's t over seeds with the noise of all combos "
-            "of the model in both studies, p adjusted by Holm.",
+            f"{measured}; 95 % intervals by Student's t over seeds, p adjusted by Holm. With fewer "
+            "than five seeds the noise is that of all combos of about this size.",
         )

@@ -15,6 +15,9 @@ Where all seeds test the same images, `shared` is their interaction's alone. Tha
 (MS_image + MS_seed - MS_residual)/(n·S). Where no image is tested twice, `shared` equals `images`.
 That leaves the variance between seeds. Folds of several rounds lie between the two.
 
+What an image says with all seeds stays however many seeds are added, where these test the same
+images. Only images that two seeds tested show it.
+
 Nearly perfect models differ on few images, maybe on none, and then the images that were drawn show
 too little variance. So `images` counts three images more on which the groups differ, as Bonett and
 Price count two. With three, the interval of a difference of shares holds the truth in 95 % of all
@@ -47,15 +50,47 @@ class Images(NamedTuple):
         once: images that several seeds test counted once.
         by_seed: the same variance, as if no image were tested by two seeds.
         n: distinct units, images or groups of them.
-        times: in how many seeds each is tested, if all are in equally many; else 0.
+        lasting: the part of the variance that stays however many seeds test these units; NaN where
+            no unit is tested by two seeds.
         single: whether each unit is one image.
     """
 
     once: Spread
     by_seed: Spread
     n: int
-    times: int
+    lasting: float
     single: bool
+
+
+class Design(NamedTuple):
+    """How the seeds of a study test images.
+
+    Attributes:
+        equally: each image is tested by equally many seeds, as with whole rounds of folds.
+        same: all seeds test the same images, so that no variance over seeds is of images.
+    """
+
+    equally: bool
+    same: bool
+
+
+def design_of(units: Sequence[np.ndarray]) -> Design:
+    """Return how seeds test images.
+
+    Args:
+        units: for each of all seeds of a study, as for `images_of`; also of those that a pair of
+            groups lost.
+    """
+    tested = _tests_by_unit(units).astype(bool).sum(axis=0)
+    tested = tested[tested > 0]
+    equally = bool((tested == tested[0]).all())
+    return Design(equally, equally and 1 < len(units) == tested[0])
+
+
+def _tests_by_unit(units: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how many images of each unit each seed tests, int S×U."""
+    size = max(int(unit.max()) for unit in units) + 1
+    return np.array([np.bincount(unit, minlength=size) for unit in units])
 
 
 def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray], step: float = 0.0) -> Images:
@@ -67,23 +102,24 @@ def images_of(gaps: Sequence[np.ndarray], units: Sequence[np.ndarray], step: flo
         step: by what the gap of an image changes that one more group gets wrong. 0 adds nothing for
             images that were not drawn.
     """
-    size = max(int(unit.max()) for unit in units) + 1
-    counts = np.array([np.bincount(unit, minlength=size) for unit in units])
+    counts = _tests_by_unit(units)
     tested = (counts > 0).sum(axis=0)
     n, by_unit = np.count_nonzero(tested), counts.sum(axis=0)
-    times = int(tested.max()) if (tested[tested > 0] == tested.max()).all() else 0
-    deviations = np.zeros((len(gaps), size))
+    deviations = np.zeros(counts.shape)
     for seed, (gap, unit) in enumerate(zip(gaps, units, strict=True)):
         of_images = (gap - gap.mean()) / (len(gap) * len(gaps))
         deviations[seed] = jackknife_factors(counts[seed]) * np.bincount(
-            unit, of_images, minlength=size
+            unit, of_images, minlength=counts.shape[1]
         )
     # Units of unequal sizes say as much as fewer ones of equal sizes do (Kish, 1965).
     freedom = max(float(by_unit.sum()) ** 2 / float(by_unit @ by_unit) - 1, 1.0)
     once = _variance(deviations.sum(axis=0), step / n)
     by_seed = _variance(deviations, step / tested.sum())
+    # A test of a unit shares with `again` others what this unit says with all seeds.
+    again = float(tested @ (tested - 1)) / tested.sum()
+    lasting = max(once - by_seed, 0.0) * tested.sum() / (n * again) if again else math.nan
     return Images(
-        Spread(once, freedom), Spread(by_seed, freedom), n, times, bool(counts.max() == 1)
+        Spread(once, freedom), Spread(by_seed, freedom), n, lasting, bool(counts.max() == 1)
     )
 
 
@@ -102,7 +138,7 @@ class Difference(NamedTuple):
         new_images: variance of what other seeds and other images of the same source would give.
         images: variance that the images cause.
         seeds: variance over seeds of a single seed's gap; unknown with one seed.
-        fixed: the part of `main` that more seeds would not reduce.
+        fixed: the part of `main` that more seeds would not reduce; NaN where it is unknown.
     """
 
     value: float
@@ -119,7 +155,7 @@ def difference(
     units: Sequence[np.ndarray],
     alike: Spread = UNKNOWN,
     step: float = 0.0,
-    same_images: bool = False,
+    design: Design | None = None,
 ) -> Difference:
     """Return a mean gap and its uncertainty.
 
@@ -129,10 +165,9 @@ def difference(
         alike: the variance over seeds of the gap as pairs of its kind have it; it counts with few
             seeds.
         step: what one image changes.
-        same_images: whether all seeds of the study test the same images, so that no variance over
-            seeds is of images.
+        design: of the study, whose seeds may be more than these. Default: that of these.
     """
-    images, n_seeds = images_of(gaps, units, step), len(gaps)
+    images, n_seeds, design = images_of(gaps, units, step), len(gaps), design or design_of(units)
     by_seed = np.array([gap.mean() for gap in gaps])
     seeds = alike
     if n_seeds >= ENOUGH_SEEDS or (n_seeds > 1 and not alike):
@@ -141,20 +176,18 @@ def difference(
         seeds = Spread(0.0, seeds.freedom)
     value = float(by_seed.mean())
     if not seeds:
-        return Difference(value, images.once, images.once, images.once, images, seeds, 0)
+        once = images.once
+        return Difference(value, once, once, once, images, seeds, images.lasting)
     over_seeds = Spread(seeds.variance / n_seeds, seeds.freedom)
-    if n_seeds == 1 and same_images:
-        both = safely_summed([images.once, over_seeds])
-        fixed = images.once.variance
-        return Difference(value, both, images.once, both, images, seeds, fixed)
     repeated = images.once.variance - images.by_seed.variance
     shared = max(images.by_seed.variance - repeated / max(n_seeds - 1, 1), 0.0)
+    if design.same and n_seeds == 1:
+        shared = 0.0
     beside = Spread(max(images.once.variance - shared, 0.0), images.once.freedom)
     new_images = safely_summed([beside, over_seeds])
-    if not images.times or n_seeds == 1:
-        return Difference(value, over_seeds, images.by_seed, new_images, images, seeds, 0)
-    fixed = max(repeated, 0) * images.times / (images.times - 1) if images.times > 1 else 0
-    return Difference(value, new_images, images.once, new_images, images, seeds, fixed)
+    if not design.equally:
+        return Difference(value, over_seeds, images.by_seed, new_images, images, seeds, 0.0)
+    return Difference(value, new_images, images.once, new_images, images, seeds, images.lasting)
 
 
 def wider(total: Spread, least: Spread) -> Spread:
@@ -170,10 +203,11 @@ def difference_row(
     units: Sequence[np.ndarray],
     alike: Spread = UNKNOWN,
     step: float = 1.0,
-    same_images: bool = False,
+    design: Design | None = None,
 ) -> dict[str, Any]:
     """Return what `study.comparison.pairs.compare` says of one pair; see there."""
-    found = difference(gaps, units, alike, step, same_images)
+    design = design or design_of(units)
+    found = difference(gaps, units, alike, step, design)
     main = wider(found.main, found.least)
     p = max(
         t_p_value(found.value, math.sqrt(part.variance), part.freedom)
@@ -199,7 +233,7 @@ def difference_row(
         "n_seeds": len(gaps),
         "n_images": found.images.n,
         "n_tests": sum(map(len, gaps)),
-        "method": _method(found, main, len(gaps)),
+        "method": _method(found, main, len(gaps), design),
     }
 
 
@@ -227,13 +261,13 @@ def _ends(name: str, value: float, part: Spread) -> dict[str, float]:
     return {f"{name}low": value - part.half_width, f"{name}high": value + part.half_width}
 
 
-def _method(found: Difference, main: Spread, n_seeds: int) -> str:
+def _method(found: Difference, main: Spread, n_seeds: int, design: Design) -> str:
     if not found.seeds:
         return "images alone: one seed, so nothing is known of other seeds"
     if main == found.least:
         what = "images" if found.images.single else "groups of images"
         return f"t over {found.images.n} {what}, wider than over seeds"
-    of = "seeds and images" if found.images.times and n_seeds > 1 else "seeds"
+    of = "seeds and images" if design.equally else "seeds"
     alone = n_seeds >= ENOUGH_SEEDS or found.seeds.freedom <= n_seeds - 1
     pooled = "" if alone else ", with pairs alike"
     degrees = "1 degree" if main.freedom == 1 else f"{main.freedom:.3g} degrees"

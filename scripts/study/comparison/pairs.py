@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.comparison.difference import difference_row
+from study.comparison.difference import design_of, difference_row
 from study.comparison.intervals import CONFIDENCE, holm
 from study.comparison.spread import UNKNOWN, Spread
 
@@ -31,7 +31,8 @@ def compare(
         names: of G groups.
         values: for each of S seeds, float n_s×G: a value of each test image; NaN for a group
             without a run of this seed.
-        units: for each seed int, n_s: see `study.comparison.difference.images_of`.
+        units: for each seed int, n_s: see `study.comparison.difference.images_of`. Those of all
+            seeds say what intervals are about, also of a pair that lost runs.
         alike: returns of the positions of two groups the variance over seeds of their difference,
             as pairs of their kind have it; see `study.comparison.spread`.
         step: how much the value of an image changes that is answered wrongly.
@@ -41,9 +42,9 @@ def compare(
         b - a, and its 95 % intervals:
 
         - `low`, `high`: what other seeds might give. Where each seed splits the same images again,
-          it holds for these images; where all seeds test the same images, for other images of their
-          source too. Never narrower than what the test images alone leave open. With one
-          seed in the study nothing is known of seeds: they are the interval over images.
+          it holds for these images; where each image is tested by equally many seeds, for other
+          images of their source too. Never narrower than what the test images alone leave open.
+          With one seed in the study nothing is known of seeds: they are the interval over images.
         - `seeds_low`, `seeds_high`: Student's t over the pair's own differences, one per seed.
         - `images_low`, `images_high`: other images of the same source, for these trained models.
         - `new_images_low`, `new_images_high`: other seeds and other images of the same source.
@@ -52,20 +53,20 @@ def compare(
           `error` and degrees of `freedom` of that interval.
         - `seed_sd`, of the difference of a single seed, and the difference over it, `effect`.
         - `b_higher`, the predicted probability that one more seed gives b the higher value.
-        - `fixed_error`, the part of the error that more seeds would not reduce.
+        - `fixed_error`, the part of the error that more seeds would not reduce; NaN where it is
+          unknown, because no image is tested by two seeds.
         - `n_seeds`, `n_images` (distinct ones), `n_tests` (answers compared) and `method`.
 
         There are no rows where no pair has a seed in common.
     """
     means = np.array([of_seed.mean(axis=0) for of_seed in values]).T
-    same_images = len(units) > 1 and all(np.array_equal(units[0], other) for other in units)
-    rows = []
+    design, rows = design_of(units), []
     for a, b in itertools.combinations(range(len(names)), 2):
         shared = np.flatnonzero(~np.isnan(means[a] - means[b]))
         if len(shared):
             gaps = [values[seed][:, b] - values[seed][:, a] for seed in shared]
             of_shared = [units[seed] for seed in shared]
-            row = difference_row(gaps, of_shared, alike(a, b), step, same_images)
+            row = difference_row(gaps, of_shared, alike(a, b), step, design)
             of_pair = {f"mean_{side}": means[i, shared].mean() for side, i in (("a", a), ("b", b))}
             rows.append({"a": names[a], "b": names[b]} | of_pair | row)
     return pd.DataFrame(rows)

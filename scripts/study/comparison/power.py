@@ -61,17 +61,17 @@ def seeds_needed(
     Args:
         seed_sd: standard deviation over seeds of the difference of a single one, less what
             `fixed_error` holds.
-        fixed_error: standard error that more seeds do not lessen, because all test the same
+        fixed_error: standard error that more seeds do not lessen, because they test the same
             images.
         freedom: of `seed_sd`.
         n_seeds: of this study.
         half_width: wanted, in the measure's unit, above 0.
 
     Returns:
-        NaN where the noise is unknown or has fewer than 3 degrees of freedom; infinity where
-        10,000 seeds do not suffice.
+        NaN where the noise or `fixed_error` is unknown, or the noise has fewer than 3 degrees of
+        freedom; infinity where 10,000 seeds do not suffice.
     """
-    if not freedom or n_seeds < 2 or math.isnan(seed_sd):
+    if not freedom or n_seeds < 2 or math.isnan(seed_sd + fixed_error):
         return math.nan
     if t_half_width(fixed_error, math.inf) >= half_width:
         return math.inf
@@ -117,11 +117,7 @@ def power_row(pairs: pd.DataFrame, n_pairs: int, precision: float | None = None)
     }
     if precision is None:
         return row
-    noise = math.sqrt(max(pair["error"] ** 2 - pair["fixed_error"] ** 2, 0) * pair["n_seeds"])
-    one_seed = math.isnan(pair["seed_sd"])
-    needed = (
-        math.nan
-        if one_seed
-        else seeds_needed(noise, pair["fixed_error"], pair["freedom"], pair["n_seeds"], precision)
-    )
+    fixed = pair["fixed_error"]
+    noise = np.sqrt(np.maximum(pair["error"] ** 2 - fixed**2, 0) * pair["n_seeds"])
+    needed = seeds_needed(noise, fixed, pair["freedom"], pair["n_seeds"], precision)
     return row | {"precision": precision, "seeds_needed": needed}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from study.comparison.alike import alike
 from study.comparison.answers import Family, Study
-from study.comparison.difference import Images, difference, wider
+from study.comparison.difference import Images, design_of, difference, wider
 from study.comparison.error_consistency import agreement_table
 from study.comparison.intervals import t_half_width, t_interval
 from study.comparison.pairs import compare, letters, with_verdicts
@@ -124,7 +124,7 @@ def pairs_by(study: Study, families: Sequence[Family], measure: str) -> pd.DataF
     """Return all pairs of a study by one measure, with verdicts."""
     tables = []
     for family in families:
-        units = [study.units(test) for test in study.tests(family.apart).values()]
+        units = _units(study, family.apart)
         values = study.values(family, measure)
         noise, step = alike(study, family, measure), study.step(family, measure)
         pairs = compare(family.names, values, units, noise, step)
@@ -133,7 +133,14 @@ def pairs_by(study: Study, families: Sequence[Family], measure: str) -> pd.DataF
         first = {"compared": family.kind, "within": family.shared, "measure": measure}
         tables.append(pd.concat([pd.DataFrame([first] * len(pairs)), pairs], axis=1))
     pairs = pd.concat(tables, ignore_index=True)
-    return with_verdicts(pairs, MEASURES[measure]) if len(pairs) else pairs
+    if pairs.empty:  # no two groups of a family have a seed in common
+        return pd.DataFrame(columns=_PAIR_COLUMNS)
+    return with_verdicts(pairs, MEASURES[measure])
+
+
+def _units(study: Study, apart: bool) -> list[np.ndarray]:
+    """Return what was drawn with each test image, for each tested seed; see `Study.tests`."""
+    return [study.units(test) for test in study.tests(apart).values()]
 
 
 def _letters(study: Study, family: Family, pairs: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -166,7 +173,8 @@ def _accuracy_of_group(study: Study, combo: str, model: str) -> dict[str, Any]:
     if not answers:
         return {"n_seeds": 0}
     right = [one.values["accuracy"].astype(float) for one in answers]
-    found = difference(right, [study.units(one.test) for one in answers])
+    units = [study.units(one.test) for one in answers]
+    found = difference(right, units, design=design_of(_units(study, study.apart(combo))))
     images, seeds = found.images, t_interval([of_seed.mean() for of_seed in right])
     n_images = len(np.unique(np.concatenate([one.test for one in answers])))
     low, high = _wilson(found.value, images, images.once, n_images)

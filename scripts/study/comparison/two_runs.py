@@ -16,7 +16,8 @@ from study.comparison.intervals import (
     t_half_width,
     t_p_value,
 )
-from study.comparison.spread import residual
+from study.comparison.spread import ENOUGH_SEEDS, residual, size_classes
+from study.data.names import OFFICIAL
 from study.runs.predictions import Predictions
 
 _NOTHING = "–"
@@ -169,7 +170,7 @@ def groups_of_studies(
     """Compare the combos and models that two studies have in common, seed by seed.
 
     Args:
-        a: one row per run: combo, model, seed and the measure.
+        a: one row per run: combo, model, seed, n_train and the measure.
         b: likewise.
         measure: whose means are compared.
         same: `Run.key` of the runs that have the same weights, bit for bit, in both studies.
@@ -179,8 +180,10 @@ def groups_of_studies(
 
         - `mean_a`, `mean_b` over the `n_seeds` that both have; `n_same` of these are the same runs;
         - `difference` b - a;
-        - `low`, `high`: its 95 % interval, by Student's t. The noise is that of all combos of the
-          model in both studies (the residual of groups × seeds, of additive effects);
+        - `low`, `high`: its 95 % interval, by Student's t. With fewer than five seeds the noise is
+          that of all combos of the model of about this size, in both studies (the residual of
+          groups × seeds, of additive effects). `official` stands apart, because it has test images
+          of its own. Where these are too few, all combos of the model count;
         - `p_holm`, adjusted by Holm over the rows;
         - `verdict`: "same runs" where all are, else "a higher", "b higher" or "undecided".
 
@@ -191,13 +194,13 @@ def groups_of_studies(
         study.pivot_table(index=["model", "combo"], columns="seed", values=measure, sort=False)
         for study in (a, b)
     ]
-    rows = []
+    kinds, rows = _kinds(pd.concat([a, b])), []
     for model in dict.fromkeys(tables[0].index.get_level_values("model")):
         of_model = [
             table[table.index.get_level_values("model") == model].droplevel("model")
             for table in tables
         ]
-        rows += _groups_of_model(model, *of_model, same)
+        rows += _groups_of_model(model, *of_model, kinds, same)
     groups = pd.DataFrame(rows, columns=_GROUP_COLUMNS)
     known = groups["p"].notna().to_numpy()
     adjusted = np.full(len(groups), math.nan)
@@ -209,8 +212,22 @@ def groups_of_studies(
     return groups.drop(columns="p")
 
 
+def _kinds(runs: pd.DataFrame) -> dict[str, int]:
+    """Return by combo the number of its class of size, the larger of both studies'.
+
+    `official` is a class by itself. Sizes that nobody knows are one class.
+    """
+    sizes = runs.reindex(columns=["combo", "n_train"]).astype({"n_train": float})
+    sizes = sizes[sizes["combo"] != OFFICIAL].groupby("combo")["n_train"].max().fillna(0)
+    return dict(zip(sizes.index, size_classes(sizes.to_list()), strict=True)) | {OFFICIAL: -1}
+
+
 def _groups_of_model(
-    model: str, a: pd.DataFrame, b: pd.DataFrame, same: Container[tuple]
+    model: str,
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    kinds: Mapping[str, int],
+    same: Container[tuple],
 ) -> Iterator[tuple]:
     """Yield a row of `_GROUP_COLUMNS` for each combo of both tables, combos × seeds."""
     both = pd.concat([a, b], keys=["a", "b"])
@@ -219,7 +236,8 @@ def _groups_of_model(
     for combo, seed in itertools.product(b.index, b.columns):
         if (combo, model, seed) in same:
             once.loc[("b", combo), seed] = math.nan
-    noise = residual(once.to_numpy(float))
+    runs, of_rows = once.to_numpy(float), once.index.get_level_values("combo").map(kinds).to_numpy()
+    noises = {kind: residual(runs[of_rows == kind]) or residual(runs) for kind in set(of_rows)}
     for combo in a.index[a.index.isin(b.index)]:
         pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1)
         n = len(pair.columns)
@@ -228,6 +246,8 @@ def _groups_of_model(
         n_same = sum((combo, model, seed) in same for seed in pair.columns)
         mean_a, mean_b = pair.mean(axis=1).to_numpy()
         value, half, p = float(mean_b - mean_a), math.nan, math.nan
+        enough = n >= ENOUGH_SEEDS
+        noise = residual(pair.to_numpy(float)) if enough else noises[kinds[combo]]
         # Differences that agree exactly do not show how far those of other seeds would be apart.
         if n > max(1, n_same) and noise.freedom and (noise.variance or not value):
             error = math.sqrt(2 * noise.variance / n)

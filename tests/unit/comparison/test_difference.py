@@ -12,6 +12,7 @@ from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
 
 from study.comparison.difference import difference, difference_row, images_of
+from study.comparison.power import power_row
 from study.comparison.spread import Spread
 
 IDS = np.arange(30)
@@ -58,12 +59,21 @@ def test_two_rounds_of_folds_count_each_image_once():
     round_ = [np.arange(60)[fold::3] for fold in range(3)]
     units = [*round_, *(np.random.default_rng(5).permutation(60).reshape(3, 20))]
     found = difference([of_image[ids] for ids in units], units)
-    assert found.main == found.new_images and found.images.times == 2
+    assert found.main == found.new_images
     assert found.images.once.variance == pytest.approx(of_image.var() / 60, rel=0.1)
     assert found.fixed == pytest.approx(found.images.once.variance, rel=0.15)
     once = difference([of_image[ids] for ids in round_], round_)
-    assert once.images.times == 1 and once.fixed == 0
     assert once.main.variance == pytest.approx(once.seeds.variance / 3)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 3, 5])
+def test_what_more_seeds_would_leave_is_unknown_where_no_image_is_tested_twice(n_seeds):
+    """With one round of folds a second one tests the same images, which may be all the noise."""
+    gaps = np.random.default_rng(6).normal(0.2, 1, 60)
+    units = [np.arange(60)[fold::n_seeds] for fold in range(n_seeds)]
+    row = difference_row([gaps[ids] for ids in units], units)
+    assert math.isnan(row["fixed_error"])
+    assert math.isnan(power_row(pd.DataFrame([row]), 1, 0.005)["seeds_needed"])
 
 
 def test_few_seeds_take_the_noise_of_pairs_alike_also_a_pair_with_one_seed():

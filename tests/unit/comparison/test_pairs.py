@@ -57,6 +57,22 @@ def test_a_missing_run_is_left_out_with_its_seed():
     assert table.loc[("a", "b"), "difference"] == pytest.approx(shared)
 
 
+def test_a_run_that_is_lost_from_rounds_of_folds_leaves_the_interval_about_other_images():
+    """Of images that differ, and nothing else: without its round it was half as wide."""
+    random = np.random.default_rng(7)
+    of_image, units = random.normal(0.2, 1, 600), []
+    for _ in range(5):
+        order = random.permutation(600)
+        units += [order[:300], order[300:]]
+    values = [np.stack([0 * of_image[ids], of_image[ids]], axis=1) for ids in units]
+    whole = compare(["a", "b"], values, units).iloc[0]
+    values[0][:, 1] = np.nan
+    lost = compare(["a", "b"], values, units).iloc[0]
+    assert lost["high"] - lost["low"] == pytest.approx(whole["high"] - whole["low"], rel=0.05)
+    assert (lost["low"], lost["high"]) == (lost["new_images_low"], lost["new_images_high"])
+    assert lost["fixed_error"] == pytest.approx(whole["fixed_error"], rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("first_images", "what"),
     [
@@ -96,6 +112,7 @@ def test_what_intervals_are_for_is_said_once_with_the_names_of_others():
         Design((1, 1), seeds=20, pool=1000, noise=(0.01,)),
         Design((1, 1), seeds=5, pool=600, folds=5),
         Design((1, 1), seeds=10, pool=600, folds=2, noise=(0.0,)),
+        Design((1, 1), seeds=10, pool=600, folds=2, noise=(0.0,), lost=((0, 0, 0),)),
         Design(OFFICIAL, 2, 1, 60, noise=(0,), gap=0.1, accuracy=1.1),
         Design(OFFICIAL, 2, 3, 150, noise=(0.01,), gap=0.1, accuracy=1.2),
         Design((1,), 2, 2, 60, noise=(0.01,), gap=0.2, accuracy=1.1),

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from study.comparison.answers import answers
+from study.comparison.claims import judge_claims
 from study.comparison.tables import comparisons
 from study.runs.calibration import equal_width_edges, reliability
 from study.runs.predictions import Predictions, load_predictions
@@ -78,6 +79,7 @@ def test_a_study_is_compared_over_all_its_families(whole):
         and 2 <= variance.loc[("a", "seed"), "freedom"] <= 6
     )
     power = tables["power"]
+    assert set(power["n_pairs"]) == {len(accuracy)}  # of both families: all are adjusted for
     assert (power.loc[power["measure"] == "accuracy", "seeds_needed"] >= 2).all()
 
 
@@ -199,3 +201,24 @@ def test_a_study_in_which_everything_diverged_says_so(tmp_path):
 def test_a_study_without_pairs_has_a_table_of_the_same_columns(whole, tmp_path):
     alone = compared(MadeUpStudy(tmp_path, ["v1"], ["a"], [1]))["comparisons"]
     assert alone.empty and list(alone) == list(compared(whole)["comparisons"])
+
+
+@pytest.mark.parametrize(
+    ("combos", "models", "diverged"),
+    [
+        (["v1", "v2"], ["a"], [("v1", "a", 1), ("v2", "a", 2)]),
+        (["official"], ["a", "b"], [("official", "a", 1), ("official", "b", 2)]),
+    ],
+)
+def test_groups_without_a_seed_in_common_are_no_pair(tmp_path, whole, combos, models, diverged):
+    tables = compared(MadeUpStudy(tmp_path, combos, models, [1, 2], diverged=diverged))
+    assert tables["comparisons"].empty and tables["power"].empty
+    assert list(tables["comparisons"]) == list(compared(whole)["comparisons"])
+    groups = tables["groups"]
+    assert (groups["n_seeds"] == 1).all() and groups["letters_of_combos"].isna().all()
+    claim = {"claim": "One is better", "better": "v2", "than": "v1"}
+    if "v1" in combos:
+        (row,) = judge_claims([claim], tables["comparisons"], groups, tables["variance"]).to_dict(
+            "records"
+        )
+        assert row["verdict"] == "undecided" and row["reason"] == "no seed has runs of both"

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from study.comparison.two_runs import differing, groups_of_studies, paired_answers, seed_noise
 from study.runs.predictions import Predictions, no_predictions
@@ -20,6 +21,55 @@ def test_groups_are_compared_over_the_seeds_that_both_studies_have():
     assert row["verdict"] == "b higher"
     single = groups_of_studies(a[:1], b[:1], "x")
     assert math.isnan(single["low"][0]) and single["verdict"][0] == "undecided"
+
+
+SIZES = {"v1": 90, "v2": 90, "v3": 91, "v1+v2": 180, "v1+v2+v3": 271, "official": 300}
+SD = {"v1": 0.045, "v2": 0.045, "v3": 0.045, "v1+v2": 0.015, "v1+v2+v3": 0.015, "official": 0.1}
+
+
+def made_up(random: np.random.Generator, n_seeds: int) -> pd.DataFrame:
+    """Return a study whose small combos vary three times as much as its large ones."""
+    rows = [
+        (combo, "m", seed, SIZES[combo], random.normal(0.7, SD[combo]))
+        for combo in SIZES
+        for seed in range(n_seeds)
+    ]
+    return pd.DataFrame(rows, columns=["combo", "model", "seed", "n_train", "x"])
+
+
+def test_with_few_seeds_the_noise_is_that_of_combos_of_one_size():
+    """Pooled over all, 95 % intervals of small combos held the truth in 90 %."""
+    a, b = (made_up(np.random.default_rng(seed), 3) for seed in (0, 1))
+    whole = groups_of_studies(a, b, "x").set_index("combo")
+    for alike in (["v1", "v2", "v3"], ["v1+v2", "v1+v2+v3"], ["official"]):
+        alone = groups_of_studies(*(one[one["combo"].isin(alike)] for one in (a, b)), "x")
+        half = (alone["high"] - alone["difference"]).to_numpy()
+        assert (whole["high"] - whole["difference"])[alike].to_numpy() == pytest.approx(half)
+    # Of one combo it is the paired t-test's.
+    pair = [one.loc[one["combo"] == "official", "x"].to_numpy() for one in (b, a)]
+    ends = stats.ttest_rel(*pair).confidence_interval(0.95)
+    assert tuple(whole.loc["official", ["low", "high"]]) == pytest.approx((ends.low, ends.high))
+    # Without sizes, as in a table that somebody shortened, all combos of partitions are alike.
+    bare = groups_of_studies(*(one.drop(columns="n_train") for one in (a, b)), "x")
+    half = (bare["high"] - bare["difference"]).round(9)
+    assert half[bare["combo"] != "official"].nunique() == 1 and half.nunique() == 2
+
+
+def test_from_five_seeds_on_a_combo_is_judged_by_its_own_differences():
+    a, b = (made_up(np.random.default_rng(seed), 5) for seed in (0, 1))
+    table = groups_of_studies(a, b, "x").set_index("combo")
+    for combo in SIZES:
+        pair = [one.loc[one["combo"] == combo, "x"].to_numpy() for one in (b, a)]
+        ends = stats.ttest_rel(*pair).confidence_interval(0.95)
+        assert tuple(table.loc[combo, ["low", "high"]]) == pytest.approx((ends.low, ends.high))
+
+
+def test_where_no_combo_of_its_size_shows_noise_all_combos_of_the_model_do():
+    """Two of its three runs are in both studies, so one seed differs, which has no spread."""
+    a, b = (made_up(np.random.default_rng(seed), 3) for seed in (0, 1))
+    a, b = (one[one["combo"].isin(["v1", "v1+v2+v3"])] for one in (a, b))
+    table = groups_of_studies(a, b, "x", {("v1+v2+v3", "m", seed) for seed in (0, 1)})
+    assert table["low"].notna().all()
 
 
 def test_a_run_that_is_in_both_studies_shows_its_noise_once():

@@ -1,5 +1,7 @@
 """What is said of a study: numbers, intervals and what cannot be known."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from describe_study import outcomes
 from study.data.likely_groups import likely_groups
 from study.files import write_json
 from study.report.findings import Results, main_findings
+from study.report.findings.differences import unequal_noise
 from study.runs.metrics import run_metrics
 from study.runs.predictions import Predictions, roles_in_run
 from study.runs.run import run_of
@@ -25,8 +28,8 @@ def study(
 ) -> Results:
     """A study: n is 5 points better than m, v1+v2 10 points better than v1, and v2 about as v1."""
     runs = table(
-        "combo model seed status n_train",
-        [(c, m, s, status, SIZES[c]) for c in combos for m in models for s in seeds],
+        "combo model seed status n_train accuracy",
+        [(c, m, s, status, SIZES[c], ACCURACY[c]) for c in combos for m in models for s in seeds],
     )
     groups = table(
         "combo model accuracy n_seeds",
@@ -202,9 +205,10 @@ def test_the_findings_say_what_is_best_real_and_reliable_with_numbers_and_interv
     assert found["What this study can find"] == (
         "This study has 2 seeds, and is adjusted for 9 pairs. For the pair of combos in the "
         "middle, four of five such studies find a true difference of 3.0 points with m (2.0 to "
-        "8.0), 3.0 points with n (2.0 to 8.0). The noise is itself an estimate, which gives the "
-        "range in brackets. The pair that is hardest to decide takes 7.0 with m, 7.0 with n. By "
-        "this noise intervals of at most ± 0.5 points take 40 seeds with m, 40 seeds with n."
+        "8.0), 3.0 points with n (2.0 to 8.0). The pair of combos that is hardest to decide takes "
+        "7.0 with m, 7.0 with n. The noise is itself an estimate, which gives the ranges in "
+        "brackets. By this noise intervals of at most ± 0.5 points take 40 seeds with m, 40 seeds "
+        "with n."
     )
     assert (
         "not found to differ" in found["Partitions"]
@@ -228,11 +232,29 @@ def test_a_model_with_which_nothing_can_be_found_has_its_own_sentence():
     noisy.power.loc[0, ["detectable", "detectable_most"]] = 1.4, 2.0
     found = texts(noisy)["What this study can find"]
     assert "true difference of 3.0 points with n (2.0 to 8.0)." in found
-    assert "With m not even the largest possible difference would be found reliably." in found
-    assert found.endswith("not even 10,000 seeds are enough for ± 0.5 points on these images.")
+    assert "Not even the largest possible difference would be found reliably with m." in found
+    assert found.endswith("not even 10,000 seeds are enough for ± 0.5 points with m.")
     noisy.power.loc[1, ["detectable", "detectable_most"]] = 1.4, 2.0
     found = texts(noisy)["What this study can find"]
-    assert "With m, n not even" in found and "in brackets" not in found
+    assert "found reliably with m, with n." in found and "in brackets" not in found
+
+
+def of_models(combo: str) -> pd.DataFrame:
+    """Return what can be found of the models on a combo, where the images limit it."""
+    changes = {"compared": "models", "within": combo, "seeds_needed": np.inf}
+    return study().power.head(1).assign(**changes)
+
+
+def test_what_can_be_found_of_models_is_told_where_there_are_no_combos_and_on_official():
+    alone = texts(study(power=of_models("v1")))["What this study can find"]
+    assert "For the pair of models in the middle" in alone and "3.0 points on v1 (2.0" in alone
+    assert "The pair of models that is hardest to decide takes 7.0 on v1." in alone
+    assert alone.endswith("not even 10,000 seeds are enough for ± 0.5 points on v1.")
+    several = [study().power, of_models("v1"), of_models("official")]
+    both = texts(study(power=pd.concat(several)))["What this study can find"]
+    assert "pair of combos in the middle" in both and "pair of models in the middle" in both
+    assert "are enough for ± 0.5 points on official." in both and "on v1" not in both
+    assert both.count("in brackets") == 1 and "take 40 seeds with m, 40 seeds with n." in both
 
 
 def test_where_few_seeds_show_the_noise_no_number_of_seeds_is_named():
@@ -243,11 +265,16 @@ def test_where_few_seeds_show_the_noise_no_number_of_seeds_is_named():
     assert "± 0.5 points take with m cannot be said" in found
 
 
-def test_unequal_noise_is_told_where_it_is_more_than_chance():
-    for seeds, told in (((1, 2), False), (range(12), True)):
-        noisy = study(seeds=tuple(seeds))
-        noisy.comparisons.loc[0, "seed_sd"] = 0.1
-        assert ("Unequal noise" in texts(noisy)) == told
+def test_runs_that_vary_much_more_than_others_are_named():
+    assert "Unequal noise" not in texts(study())
+    small = study(seeds=tuple(range(12)), combos=("v1", "v2"), models=("m",)).runs
+    large = small.assign(combo=small["combo"] + "+v3", n_train=200)
+    runs = pd.concat([small, large], ignore_index=True)
+    sd = np.where(runs["n_train"] == 100, 0.05, 0.01)
+    runs["accuracy"] = 0.7 + sd * np.random.default_rng(0).normal(size=len(runs))
+    (found,) = unequal_noise(runs)
+    of = r"\d\.\d points with m on "
+    assert re.search(rf"are {of}v1, v2 against {of}v1\+v3, v2\+v3\. Each verdict", found.text)
 
 
 def test_more_training_images_may_be_said_to_add_error():

@@ -188,6 +188,29 @@ def test_runs_count_as_they_were_measured():
     assert "1 of 2 runs, 1 diverged: combo v1; model m; seeds 1, 2." in text
 
 
+@pytest.mark.parametrize(
+    ("combos", "dataset", "told"),
+    [
+        (["v1", "official"], {"name": "digits"}, "and not compared with combos of partitions."),
+        (
+            ["v1", "official"],
+            {"name": "folder", "test_path": "test"},
+            "compared with other combos by external_test_accuracy alone.",
+        ),
+        (["official"], {"name": "digits"}, None),
+        (["v1"], {"name": "digits"}, None),
+    ],
+)
+def test_where_official_stands_beside_partitions_it_says_what_is_compared(combos, dataset, told):
+    config = {"combos": combos, "models": ["m"], "seeds": [1], "dataset": dataset}
+    config["split"] = {"train": 0.6, "val": 0.2, "test": 0.2}
+    recipe = {"architecture": {"varies_with": []}}
+    record = {"model": "m", "imported": {"saw": "unknown"}, "recipe": recipe}
+    text = design(config, [record], ["ok"]).replace("\n", " ")
+    assert (told in text) if told else ("official divides" not in text)
+    assert ("official trains on all images but" in text) == ("external" in (told or ""))
+
+
 def test_machines_and_versions_are_told_apart():
     record = {"device": "cpu", "threads": 1, "total_seconds": 3600, "peak_memory_mb": 10}
     record |= {"machine": {"cpu": "A", "cpus": 2, "system": "Linux", "architecture": "x86_64"}}
@@ -249,7 +272,7 @@ def test_a_run_is_told_as_it_was_measured_not_as_its_training_ended(tmp_path):
     status = {"status": "no better than chance"}
     write_json(run.folder / "metrics.json", status | NOT_MEASURED | {"common_test": NOT_MEASURED})
     assert outcomes([run], {"v1": 70}).to_numpy().tolist() == [
-        ["v1", "cnn2", 42, "no better than chance", 70]
+        ["v1", "cnn2", 42, "no better than chance", 70, None]
     ]
 
 

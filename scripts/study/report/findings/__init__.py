@@ -44,7 +44,7 @@ def main_findings(results: Results) -> list[Finding]:
         *differences(results),
         *little_to_go_by(results),
         *power(results.power),
-        *unequal_noise(results.comparisons),
+        *unequal_noise(results.runs),
         *more_data(results.scaling),
         *partitions(results),
         *seeds(results),

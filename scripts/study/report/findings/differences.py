@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
-from scipy.special import fdtrc
 
 from study.comparison.claims import VERDICTS
 from study.comparison.intervals import CONFIDENCE
 from study.comparison.pairs import OF_BOTH, OF_SEEDS, holds_for
 from study.comparison.spread import SAME_SIZE
+from study.comparison.unequal_noise import unequal
 from study.data.names import EXTERNAL, OFFICIAL
 from study.report.findings.finding import (
     Finding,
@@ -23,7 +23,6 @@ from study.report.findings.finding import (
 from study.wording import counted, real_differences
 
 _FEW_TEST_IMAGES = 500
-_UNEQUAL = 2.0
 
 
 class _Pair(NamedTuple):
@@ -171,97 +170,105 @@ def _models(results: Results) -> list[Finding]:
 
 
 def power(table: pd.DataFrame) -> list[Finding]:
-    """Return what differences between combos this study would find, and what seeds others take."""
-    rows = of_accuracy(table, "combos").dropna(subset=["detectable"])
+    """Return what differences this study would find, and what seeds narrower intervals take.
+
+    Of combos and, where there are none, of models. On the combo official it is always of models.
+    """
+    rows = of_accuracy(table).dropna(subset=["detectable"])
+    combos = rows["compared"] == "combos"
+    if combos.any():
+        rows = rows[combos | (rows["within"] == OFFICIAL)]
     if rows.empty:
         return []
     n_seeds, n_pairs = (int(rows[name].max()) for name in ("n_seeds", "n_pairs"))
     sentences = [
         f"This study has {counted(n_seeds, 'seed')}, and is adjusted for "
         f"{counted(n_pairs, 'pair')}.",
-        *_what_is_found(rows),
-        *_seeds_needed(rows.dropna(subset=["precision"])),
+        *(said for kind, of_kind in rows.groupby("compared") for said in _found(kind, of_kind)),
     ]
+    if (rows["detectable"] < 1).any():
+        sentences.append("The noise is itself an estimate, which gives the ranges in brackets.")
+    sentences += _seeds_needed(rows.dropna(subset=["precision"]))
     return [Finding("What this study can find", " ".join(sentences), "Comparisons")]
 
 
-def _what_is_found(rows: pd.DataFrame) -> Iterator[str]:
+def _where(row: Any) -> str:
+    """Return of which model's combos, or on which combo of models, a row is."""
+    return f"{'with' if row.compared == 'combos' else 'on'} {row.within}"
+
+
+def _everywhere(rows: pd.DataFrame) -> str:
+    return ", ".join(_where(row) for row in rows.itertuples())
+
+
+def _found(kind: str, rows: pd.DataFrame) -> Iterator[str]:
     """Yield sentences on the differences that are found; one above 100 points can never be."""
-    possible = rows[rows["detectable"] < 1]
-    none = ", ".join(rows.loc[rows["detectable"] >= 1, "within"])
+    possible, impossible = rows[rows["detectable"] < 1], rows[rows["detectable"] >= 1]
     if len(possible):
         found = ", ".join(
-            f"{100 * row.detectable:.1f} points with {row.within} "
+            f"{100 * row.detectable:.1f} points {_where(row)} "
             f"({interval(row.detectable_low, min(row.detectable_high, 1.0))})"
             for row in possible.itertuples()
         )
         yield (
-            "For the pair of combos in the middle, four of five such studies find a true "
-            f"difference of {found}. The noise is itself an estimate, which gives the range in "
-            "brackets."
+            f"For the pair of {kind} in the middle, four of five such studies find a true "
+            f"difference of {found}."
         )
-    if none:
-        yield f"With {none} not even the largest possible difference would be found reliably."
+    if len(impossible):
+        yield (
+            "Not even the largest possible difference would be found reliably "
+            f"{_everywhere(impossible)}."
+        )
     if len(possible):
         hardest = ", ".join(
-            f"{100 * row.detectable_most:.1f} with {row.within}"
+            f"{100 * row.detectable_most:.1f} {_where(row)}"
             if row.detectable_most < 1
-            else f"more than any accuracy with {row.within}"
+            else f"more than any accuracy {_where(row)}"
             for row in possible.itertuples()
         )
-        yield f"The pair that is hardest to decide takes {hardest}."
+        yield f"The pair of {kind} that is hardest to decide takes {hardest}."
 
 
 def _seeds_needed(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield sentences on the seeds that narrow intervals take, for each model in one of them."""
+    """Yield sentences on the seeds that narrow intervals take, each family in one of them."""
     width = f"± {100 * rows['precision'].max():.1f} points"
     unknown, infinite = rows["seeds_needed"].isna(), rows["seeds_needed"].map(math.isinf)
     needed = ", ".join(
-        f"{row.seeds_needed:.0f} seeds with {row.within}"
+        f"{row.seeds_needed:.0f} seeds {_where(row)}"
         for row in rows[~unknown & ~infinite].itertuples()
     )
     if needed:
         yield f"By this noise intervals of at most {width} take {needed}."
-    if names := ", ".join(rows.loc[unknown, "within"]):
+    if unknown.any():
         yield (
-            f"How many seeds intervals of {width} take with {names} cannot be said: too few seeds "
-            "show the noise."
+            f"How many seeds intervals of {width} take {_everywhere(rows[unknown])} cannot be "
+            "said: too few seeds, or only one round of folds, show the noise."
         )
-    if names := ", ".join(rows.loc[infinite, "within"]):
-        yield f"With {names} not even 10,000 seeds are enough for {width} on these images."
+    if infinite.any():
+        yield (
+            f"On these images, not even 10,000 seeds are enough for {width} "
+            f"{_everywhere(rows[infinite])}."
+        )
 
 
-def unequal_noise(comparisons: pd.DataFrame) -> list[Finding]:
-    """Return whose differences vary much more from seed to seed than others of their family."""
-    rows = of_accuracy(comparisons).dropna(subset=["seed_sd"])
-    parts = []
-    for within, family in rows.groupby("within", sort=False):
-        sd = family["seed_sd"]
-        most, least = family.loc[sd.idxmax()], family.loc[sd.idxmin()]
-        if most["seed_sd"] > _UNEQUAL * least["seed_sd"] > 0 and _beyond_chance(
-            most, least, sd.nunique()
-        ):
-            parts.append(
-                f"{most['a']} and {most['b']} by {100 * most['seed_sd']:.1f} points, {least['a']} "
-                f"and {least['b']} by {100 * least['seed_sd']:.1f} ({within})"
-            )
+def unequal_noise(runs: pd.DataFrame) -> list[Finding]:
+    """Return which runs vary much more from seed to seed than others."""
+    parts = [
+        " against ".join(
+            f"{100 * math.sqrt(kind.noise.variance):.1f} points with {kind.model} on "
+            f"{', '.join(kind.combos)}"
+            for kind in pair
+        )
+        for pair in unequal(runs)
+    ]
     if not parts:
         return []
     text = (
-        f"From seed to seed some differences vary much more than others: {'; '.join(parts)}. Each "
-        "verdict uses the noise of pairs of its own kind."
+        "From seed to seed the accuracies of some runs vary much more than those of others. Their "
+        f"standard deviations are {'; '.join(parts)}. Each verdict uses the noise of pairs of its "
+        "own kind."
     )
     return [Finding("Unequal noise", text, "Comparisons")]
-
-
-def _beyond_chance(most: pd.Series, least: pd.Series, n: int) -> bool:
-    """Tell whether two variances differ by more than chance, the extremes of n different ones.
-
-    By the F-test of their ratio, times the number of ordered pairs (Bonferroni).
-    """
-    degrees = (max(1, row["n_seeds"] - 1) for row in (most, least))
-    p = fdtrc(*degrees, (most["seed_sd"] / least["seed_sd"]) ** 2)
-    return bool(n * (n - 1) * p <= 1 - CONFIDENCE)
 
 
 def little_to_go_by(results: Results) -> list[Finding]:

@@ -28,7 +28,8 @@ class Results(NamedTuple):
     """The tables that the findings are read from, as the workflow writes them.
 
     Attributes:
-        runs: one row per run: `combo`, `model`, `seed`, `status`, `n_train`, `recall_<class>`.
+        runs: one row per run: `combo`, `model`, `seed`, `status`, `n_train`, `accuracy`,
+            `recall_<class>`.
         baselines: of `study.runs.baselines`, one row per seed and combo.
         groups: of `study.comparison`, as are comparisons, power, variance and scaling.
         reliability: of `study.hardness`, as are confusions.
