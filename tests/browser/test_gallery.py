@@ -185,9 +185,28 @@ def test_search_finds_numbers_and_says_which_are_not_there(gallery, study):
     assert (
         gallery.locator("#count").inner_text() == f"2 found by number; not in the gallery: {absent}"
     )
-    gallery.locator("[name=find]").fill(f"{absent}")
+    gallery.locator("[name=find]").fill("12345")  # it is in no file's name either
     settled(gallery)
     assert "No such image here" in gallery.locator("#grid").inner_text()
+
+
+def test_search_finds_files_that_are_called_by_a_number(tmp_path, open_page):
+    study = GalleryStudy(tmp_path / "numbers", n=120, seeds=(1,), models=("a",))
+    for name in ("index.csv", "hard_examples.csv"):
+        path = study.folder / name
+        text = re.sub(r"<(\d+)>.png", lambda of: f"v.1/{int(of[1]) + 7:06}.jpg", path.read_text())
+        path.write_text(text)
+    study.build()
+    page, ids = open_page(study.page), study.listed()["image_id"].tolist()
+    absent = next(i for i in range(120) if i not in ids)
+    for find, found, said in (
+        (f"{ids[0] + 7:06}, {ids[1]}", ids[:2], "2 found by number"),
+        (f"{ids[0] + 7:05}", ids[:1], "images by a part of their file's name; not in the gallery"),
+        (f"{absent + 7:06}", [], f"; not in the gallery: {absent + 7:06}"),
+    ):
+        page.locator("[name=find]").fill(find)
+        assert first_ids(page, 9) == found
+        assert said in page.locator("#count").inner_text()
 
 
 def test_search_finds_parts_of_file_names_within_the_filters(gallery, study):
