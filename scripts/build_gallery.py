@@ -85,7 +85,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         near = nearest_training_images(
             best.predictions(), index.labels, image_ids, confused, _NEIGHBOURS, features
         )
-    misled_by, misleading = what_misled(runs, answers, image_ids, confused)
+    misled_by, misleading = what_misled(runs, answers, index.labels, image_ids, confused)
     near_label, near_confused = (
         np.where(misled_by[:, None] < 0, plain, misleading[:, place, :_NEIGHBOURS])
         for place, plain in ((1, near[0]), (0, near[1]))
