@@ -2,6 +2,7 @@
 """Make the page on which every misclassified image can be found, with what each run says of it."""
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 from study.data.embedding import read_relations
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
-from study.files import read_array, read_csv, read_table, write_text
+from study.files import read_array, read_csv, read_json, read_table, write_text
 from study.hardness.suspects import why_no_suspects
 from study.job import run_script
 from study.report.gallery.answers import read_answers
@@ -62,6 +63,18 @@ def read_maps(path: str, runs: Sequence[Run]) -> Maps | None:
     return Maps(positions[0], maps.image_ids, maps.layers.tolist(), maps.maps)
 
 
+def data_digest(path: str) -> str:
+    """Return a digest of the images and their table as decoded, from their manifest."""
+    digests = read_json(path)["sha256"]
+    return hashlib.sha256("".join(sorted(digests.values())).encode()).hexdigest()[:16]
+
+
+def given_labels(index: Index) -> list[tuple[int, str]]:
+    """Return the image_id of each image with a corrected label, and its label before."""
+    given = index.as_given().labels
+    return [(int(i), index.classes[given[i]]) for i in np.flatnonzero(given != index.labels)]
+
+
 def read_gallery(arguments: argparse.Namespace) -> GalleryData:
     """Return what the gallery shows."""
     index = read_index(arguments.index)
@@ -85,7 +98,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         near = nearest_training_images(
             best.predictions(), index.labels, image_ids, confused, _NEIGHBOURS, features
         )
-    misled_by, misleading = what_misled(runs, answers, image_ids, confused)
+    misled_by, misleading = what_misled(runs, answers, index.labels, image_ids, confused)
     near_label, near_confused = (
         np.where(misled_by[:, None] < 0, plain, misleading[:, place, :_NEIGHBOURS])
         for place, plain in ((1, near[0]), (0, near[1]))
@@ -96,6 +109,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         runs,
         answers,
         read_array(arguments.images),
+        data_digest(arguments.manifest),
         runs.index(best) if best else None,
         near_label,
         near_confused,
@@ -105,7 +119,8 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
         maps,
         why_no_suspects(ranking["error_rate"].to_numpy(), ranking["n_comparable"].to_numpy()),
         Path(file).name.removesuffix(".neighbours.npz") if file else "",
-        read_csv(arguments.corrections) if arguments.corrections else [],
+        read_csv(arguments.verdicts) if arguments.verdicts else [],
+        given_labels(index),
     )
 
 
@@ -130,6 +145,7 @@ if __name__ == "__main__":
     parser.add_argument("--runs", required=True, help="list of runs, .csv, beside the folder runs")
     parser.add_argument("--index", required=True, help="table of all images, .csv")
     parser.add_argument("--images", required=True, help="array of all images, .npy")
+    parser.add_argument("--manifest", required=True, help="digests of both as decoded, .json")
     parser.add_argument(
         "--duplicates", required=True, help="pairs of images that are nearly the same, .csv"
     )
@@ -142,7 +158,7 @@ if __name__ == "__main__":
         help="what features say of the images, <recipe>.neighbours.npz; default: logits say it",
     )
     parser.add_argument(
-        "--corrections",
+        "--verdicts",
         default="",
         help="verdicts that the study was corrected by, .csv; default: none",
     )

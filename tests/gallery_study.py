@@ -10,7 +10,7 @@ from conftest import run_script
 
 from study.data.embedding import directions
 from study.data.index import read_index
-from study.files import write_csv, write_json
+from study.files import file_digest, read_csv, write_csv, write_json
 from study.runs.predictions import (
     Predictions,
     load_predictions,
@@ -41,7 +41,7 @@ class GalleryStudy:
         strength: float = 1.5,
         features: np.ndarray | None = None,
     ):
-        self.folder, self.neighbours = folder, []
+        self.folder, self.neighbours, self.index = folder, [], folder / "index.csv"
         folder.mkdir(exist_ok=True)
         random = np.random.default_rng(0)
         self.labels = np.arange(n) % len(classes)
@@ -80,7 +80,22 @@ class GalleryStudy:
             for i, label in enumerate(self.labels)
         ]
         names = ["image_id", "label", "class", "source_split", "file"]
-        write_csv(self.folder / "index.csv", names, rows)
+        write_csv(self.index, names, rows)
+        files = (self.folder / "images.npy", self.index)
+        digests = {path.name: file_digest(path) for path in files}
+        write_json(self.folder / "manifest.json", {"sha256": digests})
+
+    def correct(self, labels: dict[int, int]) -> None:
+        """Correct the labels of images; no run predicts again."""
+        rows, classes = read_csv(self.index), read_index(self.index).classes
+        for row in rows:
+            row |= {"given": row["label"], "left_out": ""}
+        for image_id, label in labels.items():
+            rows[image_id] |= {"label": f"{label}", "class": classes[label]}
+            self.labels[image_id] = label
+        self.index = self.folder / "corrected.csv"
+        write_csv(self.index, list(rows[0]), (row.values() for row in rows))
+        self._rank()
 
     def _write_splits(self, seeds: tuple[int, ...]) -> dict:
         """Write the partitions, and return the split of each for each seed."""
@@ -154,7 +169,7 @@ class GalleryStudy:
 
     def _common(self) -> list:
         return [
-            "--runs", self.folder / "runs.csv", "--index", self.folder / "index.csv",
+            "--runs", self.folder / "runs.csv", "--index", self.index,
             "--duplicates", self.folder / "duplicates.csv",
         ]  # fmt: skip
 
@@ -166,7 +181,7 @@ class GalleryStudy:
         """Make the gallery, as the workflow does it."""
         return run_script(
             "build_gallery.py", *self._common(), *self.neighbours,
-            "--images", self.folder / "images.npy",
+            "--images", self.folder / "images.npy", "--manifest", self.folder / "manifest.json",
             "--table", self.folder / "hard_examples.csv", "--top-table", self.folder / "top.csv",
             "--output", self.page, *more, check=check,
         )  # fmt: skip
@@ -196,7 +211,7 @@ class GalleryStudy:
         table = pd.read_csv(
             self.folder / "hard_examples.csv", keep_default_na=False, na_values=[""]
         )
-        index = read_index(self.folder / "index.csv")
+        index = read_index(self.index)
         assert (table["class"] == np.array(index.classes)[index.labels[table["image_id"]]]).all()
         top = pd.read_csv(self.folder / "top.csv")["image_id"]
         mask = self.wrong()

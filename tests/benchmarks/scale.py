@@ -207,8 +207,9 @@ def commands(folder: Path, input_size: int) -> dict[str, list[str]]:
             "--roc-figures", *(out / f"{model}.svg" for model in MODELS),
         ],
         "build_gallery.py": [
-            *runs, *index, *images, "--table", out / "output.csv", "--top-table",
-            out / "top-table.csv", "--output", out / "gallery.html",
+            *runs, *index, *images, "--manifest", out / "manifest.json",
+            "--table", out / "output.csv", "--top-table", out / "top-table.csv",
+            "--output", out / "gallery.html",
         ],
         "measure_baselines.py": [
             *pixels, *index, "--combos", *COMBOS,

@@ -16,6 +16,7 @@ from study.data.datasets.planning import (
     own_images,
 )
 from study.data.folds import fold_of, shares
+from study.data.verdicts import verdicts_digest
 from study.files import csv_rows, with_home
 
 # Of a user's images. Their digest, "" for other data, is a parameter of the job that reads them, so
@@ -27,9 +28,14 @@ with end_in_one_line():
 
     # What people said of images changes, by file, where the study is told of it.
     CORRECTIONS = corrections_file(
-        DATASET, "results/data/corrections.csv", "results/scratch/corrections.csv"
+        DATASET,
+        "results/data/verdicts.csv",
+        "results/data/corrections.csv",
+        spare="results/scratch/corrections.csv",
     )
     CORRECTED = read_corrections(CORRECTIONS) if CORRECTIONS else {}
+    # And all that they said, which the gallery goes on from.
+    VERDICTS = verdicts_digest(CORRECTIONS) if CORRECTIONS else ""
 
     N_IMAGES = count_images(config, "results/data/manifest.json")
     IMAGE_SIDE = image_side(DATASET)

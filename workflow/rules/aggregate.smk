@@ -599,7 +599,8 @@ rule build_gallery:
         top="results/hard_examples_top.csv",
         gradcam=expand("results/hard_examples/gradcam/{model}.npz", model=MADE_HERE),
         neighbours=neighbours,
-        corrections=["results/data/corrections.csv"] if CORRECTIONS else [],
+        manifest="results/data/manifest.json",
+        verdicts=["results/data/verdicts.csv"] if CORRECTIONS else [],
     output:
         page="results/gallery.html",
     log:
@@ -623,7 +624,8 @@ rule build_gallery:
         " --duplicates {input.duplicates:q}"
         " --table {input.table:q}"
         " --top-table {input.top:q}"
-        " --corrections={input.corrections:q}"
+        " --manifest {input.manifest:q}"
+        " --verdicts={input.verdicts:q}"
         " --gradcam {input.gradcam:q}"
         " --output {output.page:q}"
         " > {log:q} 2>&1"

@@ -84,8 +84,9 @@ rule decode:
 
 
 # What people said of labels and images. It is known by what it changes; a touched or moved file,
-# another order of lines and other verdicts change nothing. What is measured and shown reads its
-# table of images. Trainings do not: a correction of an image concerns them by their split alone.
+# another order of lines and other verdicts change nothing here. What is measured and shown reads
+# its table of images. Trainings do not: a correction of an image concerns them by their split
+# alone.
 rule correct:
     input:
         images="results/data/images.npy",
@@ -116,6 +117,8 @@ rule correct:
         " > {log:q} 2>&1"
 
 
+# All verdicts are kept here for the gallery, also those that change nothing: a line more makes this
+# and the gallery again, and no other table of images.
 rule list_corrections:
     input:
         images="results/data/images.npy",
@@ -128,6 +131,7 @@ rule list_corrections:
             category=chapter("Data"),
             labels={"item": "corrected labels and images left out, table"},
         ),
+        verdicts="results/data/verdicts.csv",
     log:
         "results/logs/list_corrections.log",
     conda:
@@ -136,15 +140,19 @@ rule list_corrections:
     resources:
         mem_mb=1000,
         runtime=10,
+        corrections=CORRECTIONS,
     params:
         code=code("list_corrections.py"),
+        verdicts=VERDICTS,
     shell:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/list_corrections.py"'
         " --code {params.code:q}"
         " --images {input.images:q}"
         " --index {input.index:q}"
         " --table {input.table:q}"
+        " --corrections {resources.corrections:q}"
         " --page {output.page:q}"
+        " --verdicts {output.verdicts:q}"
         " > {log:q} 2>&1"
 
 

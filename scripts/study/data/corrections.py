@@ -19,16 +19,17 @@ Corrections = Sequence[Mapping[str, str]]
 
 
 def corrections_file(
-    dataset: Mapping[str, Any], applied: str | Path, spare: str | Path = ""
+    dataset: Mapping[str, Any], *applied: str | Path, spare: str | Path = ""
 ) -> str:
     """Return the path of the corrections of a study, "" for none.
 
     Args:
         dataset: that part of a checked configuration.
-        applied: the table of those that the study was made with. It stands in for the user's file
-            where that is gone, as in a study that was bundled elsewhere.
-        spare: where a copy of that table is kept. It is made by the job that reads the corrections,
-            and what a job is to make Snakemake removes before it. Default: nowhere.
+        applied: tables of those that the study was made with, the one with the most lines first.
+            The first that is there stands in for the user's file where that is gone, as in a study
+            that was bundled elsewhere.
+        spare: where a copy of the first table is kept. It is made by the job that reads the
+            corrections, and what a job is to make Snakemake removes before it. Default: nowhere.
 
     Raises:
         StudyError: there is no such file.
@@ -41,8 +42,8 @@ def corrections_file(
     if spare:
         with contextlib.suppress(OSError):  # as where results may only be read
             Path(spare).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(applied, spare)
-    for path in map(Path, filter(None, (spare, applied))):
+            shutil.copy2(applied[0], spare)
+    for path in map(Path, filter(None, (spare, *applied))):
         if path.is_file():
             print(
                 f"note: {named} is not here; going on with the corrections that the study was made "

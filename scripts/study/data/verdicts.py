@@ -1,5 +1,6 @@
 """What people who looked at the gallery say of images: the table that it saves, verdicts.csv."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,6 +51,16 @@ def verdict_rows(path: str | Path) -> list[dict[str, str]]:
             )
         rows.append({**row, "where": where})
     return rows
+
+
+def verdicts_digest(path: str | Path) -> str:
+    """Return a digest of what all lines of a table of verdicts say, in any order.
+
+    Raises:
+        StudyError: the table is not such a one.
+    """
+    lines = {repr([row[name] for name in COLUMNS]) for row in verdict_rows(path)}
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
 def images_by_file(index: "Index") -> dict[str, list[int]]:

@@ -59,6 +59,14 @@ def test_the_table_is_a_parquet_file_where_pyarrow_is_installed(project, monkeyp
     assert (project / "exports/images.parquet").is_file()
 
 
+def test_the_parquet_file_has_the_types_of_the_table(project):
+    pytest.importorskip("pyarrow")
+    printed("export", "v1/cnn3/2", "--format", "parquet", folder=project)
+    table = pd.read_parquet(project / "exports/images.parquet")
+    assert table["image_id"].tolist() == list(range(N)) and table["may_judge"].dtype == bool
+    assert table["label"].tolist() == ["cat", "dog"] * 20 and table["hardness"][20] == 0.5
+
+
 def test_a_model_needs_the_name_of_its_run(project):
     result = study("export", "--format", "onnx", folder=project)
     assert_one_clear_line(result.stdout + result.stderr, "name the run, such as v1/cnn2/42")

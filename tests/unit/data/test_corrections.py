@@ -95,6 +95,10 @@ def test_what_was_applied_stands_in_for_a_file_that_is_gone(tmp_path):
         corrections_file(dataset, applied)
     applied.touch()
     assert corrections_file(dataset, applied) == str(applied)
+    more = tmp_path / "all_verdicts.csv"
+    assert corrections_file(dataset, more, applied) == str(applied)
+    more.touch()
+    assert corrections_file(dataset, more, applied) == str(more)
     mine.touch()
     assert corrections_file(dataset, applied) == str(mine) and corrections_file({}, applied) == ""
 
@@ -105,8 +109,8 @@ def test_the_corrections_that_a_study_was_made_with_outlast_the_job_that_makes_t
     applied, spare = tmp_path / "corrections.csv", tmp_path / "scratch/corrections.csv"
     applied.write_text("file,verdict\n")
     dataset = {"corrections": str(tmp_path / "mistyped.csv")}
-    assert corrections_file(dataset, applied, spare) == str(spare)
+    assert corrections_file(dataset, applied, spare=spare) == str(spare)
     assert "mistyped.csv is not here; going on with the corrections" in capsys.readouterr().err
     applied.unlink()  # as Snakemake does before the job that writes it
-    assert corrections_file(dataset, applied, spare) == str(spare)
+    assert corrections_file(dataset, applied, spare=spare) == str(spare)
     assert spare.read_text() == "file,verdict\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from study.data.index import Index
-from study.data.verdicts import Verdict, read_verdicts
+from study.data.verdicts import Verdict, read_verdicts, verdicts_digest
 from study.errors import StudyError
 
 INDEX = Index(np.array([0, 1, 2, 1]), ["cat", "dog", "fox"], list("abcd"), np.array(["train"] * 4))
@@ -64,3 +64,12 @@ def test_what_cannot_be_meant_is_refused_with_its_line(tmp_path, lines, message)
 def test_another_table_is_refused_with_the_column_that_it_lacks(tmp_path):
     with pytest.raises(StudyError, match="no 'sha256'"):
         verdicts(tmp_path, "0,a", head="image_id,file\n")
+
+
+def test_the_digest_of_a_table_counts_all_lines_in_any_order(tmp_path):
+    path, digests = tmp_path / "verdicts.csv", []
+    lines = ["0,a,,fine,,me,", "3,d,,wrong label,fox,me,"]
+    for some in (lines, [*lines[::-1], lines[0]], lines[1:]):
+        path.write_text(HEAD + "\n".join(some) + "\n")
+        digests.append(verdicts_digest(path))
+    assert digests[0] == digests[1] != digests[2]

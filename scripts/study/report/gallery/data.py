@@ -38,9 +38,12 @@ class GalleryData(NamedTuple):
         runs: all runs of the study.
         answers: of the R runs on all N images.
         images: uint8, N×H×W×C.
+        data_digest: of the images and their table before any correction. By it the browser tells
+            verdicts on these images from those on others.
         best_run: position of the run whose nearest images are shown of an image that misled none;
             None if there is none.
-        near_label: int64, n×k; nearest training images of the label, -1 for none.
+        near_label: int64, n×k; nearest training images of the label, -1 for none. Those of the
+            run in `misled_by` are left out where the label was corrected after the run.
         near_confused: int64, n×k; those of the class in `confused`.
         confused: int64, n; the class that the image is taken for most often, -1 for none.
         misled_by: int64, n; position of the run that was misled, whose nearest images these are;
@@ -49,7 +52,8 @@ class GalleryData(NamedTuple):
         maps: of some images.
         no_suspects: why no label is suspected, "" where some may be.
         features_of: the recipe whose features say what is near, "" where logits do.
-        corrections: rows of the verdicts that the study was corrected by.
+        verdicts: rows of the table that the study was corrected by, also those that change nothing.
+        given: image_id of each image with a corrected label, and the label that it was given.
     """
 
     table: pd.DataFrame
@@ -57,6 +61,7 @@ class GalleryData(NamedTuple):
     runs: Sequence[Run]
     answers: Answers
     images: np.ndarray
+    data_digest: str
     best_run: int | None
     near_label: np.ndarray
     near_confused: np.ndarray
@@ -66,7 +71,8 @@ class GalleryData(NamedTuple):
     maps: Sequence[Maps] = ()
     no_suspects: str = ""
     features_of: str = ""
-    corrections: Sequence[Mapping[str, str]] = ()
+    verdicts: Sequence[Mapping[str, str]] = ()
+    given: Sequence[tuple[int, str]] = ()
 
     def first(self, n: int) -> "GalleryData":
         """Return the gallery of the n hardest images."""

@@ -120,6 +120,7 @@ async function nearest(row) {
   const who = misledRun ? ", the best run that takes it for this" : "";
   const note = `By ${by}${run.model} on ${run.combo}, seed ${run.seed}${who}, nearest first. A training image of high suspicion may have a wrong label. Underlined numbers lead to images of this gallery.`;
   const taken = study.classes[confused[row]];
+  const unknown = misledRun && given.has(imageIds[row]) ? "Not known: the label was corrected after this run made its predictions." : "There is none.";
   const strips = [
     [`Nearest training images of its label, ${labelOf(row)}${misledRun ? "" : ", that are classified right"}`, labelOf(row), start],
     [`Nearest training images of what it is taken for, ${taken}`, taken, start + study.k],
@@ -127,7 +128,7 @@ async function nearest(row) {
     const found = Array.from(all.slice(from, from + study.k)).filter((position) => position !== 2 ** 32 - 1);
     const strip = element("div", "", "strip");
     strip.append(...found.map((position) => neighbour(position, name, scoresOfOne(position))));
-    return section(title, found.length ? "" : "There is none.", strip);
+    return section(title, found.length ? "" : from === start ? unknown : "There is none.", strip);
   });
   return [...strips, element("p", note, "note")];
 }
@@ -246,6 +247,7 @@ async function factsOf(row) {
   ];
   if (columns.get("source_split").values.length > 1) facts.splice(6, 0, ["Publisher's split", await category("source_split")]);
   if (columns.has("human_top") && (await category("human_top"))) facts.splice(2, 0, ["Most people say", await category("human_top")]);
+  if (given.has(imageIds[row])) facts.splice(1, 0, ["Label as given", givenOf(row)]);
   for (const [name, text] of facts) list.append(element("dt", name), element("dd", text || "–"));
   return list;
 }

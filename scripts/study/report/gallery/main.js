@@ -54,11 +54,10 @@ async function update() {
   if (turn !== latest) return; // a later choice overtook this one
   await showRows(found);
   await drawMap(found);
-  const ids = wantedIds();
-  const absent = ids.filter((id) => !rowOf.has(id));
-  count.textContent = ids.length
-    ? `${found.length} found by number` + (absent.length ? `; not in the gallery: ${absent.join(", ")}` : "")
-    : `${found.length.toLocaleString("en")} of ${study.n.toLocaleString("en")} images`;
+  const { found: byNumber, absent } = await named();
+  const byName = absent.length && found.length ? " by a part of their file's name" : "";
+  const shownOf = byNumber.length ? `${found.length} found by number` : `${found.length.toLocaleString("en")} of ${study.n.toLocaleString("en")} images${byName}`;
+  count.textContent = shownOf + (absent.length ? `; not in the gallery: ${absent.join(", ")}` : "");
   if (!found.length) grid.replaceChildren(emptyRow(absent.length ? "No such image here: the gallery has only images that some run misclassified, and the hardest." : "No image is like that. Loosen a filter."));
   grid.ariaBusy = "false";
 }

@@ -54,7 +54,11 @@ def nearest_of_class(
 
 
 def what_misled(
-    runs: Sequence[Run], answers: Answers, image_ids: np.ndarray, confused: np.ndarray
+    runs: Sequence[Run],
+    answers: Answers,
+    labels: np.ndarray,
+    image_ids: np.ndarray,
+    confused: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return for each image the best run that takes it for what most do, and what is nearest there.
 
@@ -63,12 +67,14 @@ def what_misled(
     Args:
         runs: R runs of the study; they are read one by one.
         answers: of these runs.
+        labels: int, N; those that count now.
         image_ids: int, n.
         confused: int, n; the class that each image is taken for.
 
     Returns:
         int64, n: position of the run, -1 where none says what is nearest. And int64, n×2×k:
-        training images of the run, see `study.runs.second_looks.SecondLook.behind`.
+        training images of the run, see `study.runs.second_looks.SecondLook.behind`. The second row
+        is -1 for an image whose label was corrected after the run looked at it.
     """
     by = np.full(len(image_ids), -1)
     near = np.full((len(image_ids), 2, BEHIND), -1)
@@ -83,6 +89,8 @@ def what_misled(
         wanted = (rows >= 0) & (by[rows] < 0) & answers.judges[i][asked]
         wanted &= answers.predicted[i][asked] == confused[rows]
         by[rows[wanted]], near[rows[wanted]] = i, look.behind[wanted]
+    # A run that did not have the image itself does not train again when its label is corrected.
+    near[:, 1][labels[near[:, 1]] != labels[image_ids][:, None]] = -1
     return by, near
 
 

@@ -165,9 +165,9 @@ def _study(
     parts.append(array_part("misled", misled.astype(nobody)))
     scores = pd.DataFrame(data.scores[extras]).round(4).astype(object)
     parts.append(json_part("extra-scores", scores.where(scores.notna(), None).to_numpy().tolist()))
-    digests = [content_of(picked(data.images, i)) for i in ids]
-    parts.append(json_part("sha256", digests))
-    parts.append(json_part("corrections", list(data.corrections)))
+    parts.append(json_part("sha256", [content_of(picked(data.images, i)) for i in ids]))
+    said = json_part("verdict-lines", list(data.verdicts))
+    parts += [said, json_part("given", list(data.given))]
     for i, start in enumerate(range(0, len(ids), block)):
         rows = slice(start, start + block)
         parts += [
@@ -201,8 +201,8 @@ def _study(
         "probability_steps": PROBABILITY_STEPS,
         "maps": maps,
         "no_suspects": data.no_suspects,
-        # By which the browser tells the verdicts on one gallery from those on another.
-        "digest": hashlib.sha256("".join(digests).encode()).hexdigest()[:16],
+        "data_digest": data.data_digest,
+        "verdicts_digest": hashlib.sha256(said.text.encode()).hexdigest()[:16],
     }
     return study, parts + map_parts
 

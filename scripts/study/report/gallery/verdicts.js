@@ -2,13 +2,17 @@
 const VERDICTS = { fine: "✓ fine", "wrong label": "✗ wrong label", ambiguous: "? ambiguous", "leave out": "− leave out" };
 const VERDICT_KEYS = { f: "fine", w: "wrong label", a: "ambiguous", x: "leave out", u: "" };
 const VERDICT_COLUMNS = ["image_id", "file", "sha256", "verdict", "label", "who", "when"];
-const STORED = `verdicts ${study.digest}`;
+const STORED = `verdicts ${study.data_digest}`;
 const who = document.getElementById("who");
 const verdictBar = document.getElementById("verdicts");
+// The labels that images were given, of those whose label was corrected. A verdict is about that label,
+// which it corrects; what is shown and pressed is about the label that the image has now.
+const given = new Map(await unpack("given"));
+// By image_id; `who` is missing where a mark was made before a name was typed.
 const verdicts = new Map();
 // Lines on images that are not listed here, such as those left out before, and of further people on
 // images that are; they are saved again.
-let elsewhere = [];
+const elsewhere = new Map();
 
 // A page from disk may have no store; then verdicts last until it is closed.
 function stored(change) {
@@ -19,22 +23,52 @@ function stored(change) {
   }
 }
 
-function keepVerdicts() {
-  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, verdicts: [...verdicts], elsewhere })));
-  const others = elsewhere.length ? `, and ${elsewhere.length} that are not shown here` : "";
+async function keepVerdicts() {
+  const others = elsewhere.size ? `, and ${elsewhere.size} that are not shown here` : "";
   document.getElementById("n-verdicts").textContent = `${verdicts.size} marked${others}`;
-  document.getElementById("save").disabled = !verdicts.size && !elsewhere.length;
+  document.getElementById("save").disabled = !verdicts.size && !elsewhere.size;
+  const lines = await verdictLines();
+  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, lines, taken: study.verdicts_digest })));
 }
 
-function setVerdict(row, verdict, label = "") {
-  if (verdict) verdicts.set(imageIds[row], { verdict, label: verdict === "wrong label" ? label : "", when: new Date().toISOString().slice(0, 19) + "Z" });
-  else verdicts.delete(imageIds[row]);
+// The reader's name, as it is saved: nothing that a spreadsheet computes.
+function myName() {
+  return who.value.trim().replace(/^[=+\-@\t]/, "'$&");
+}
+
+// What tells the lines of `elsewhere` apart: a person says one thing of an image.
+function keyOf({ file, image_id: id, who: person }, listed) {
+  return JSON.stringify([listed ?? [file, id], person ?? myName()]);
+}
+
+const givenOf = (row) => given.get(imageIds[row]) ?? labelOf(row);
+
+// A verdict on one label of an image in words on another: "wrong label" of one may be "fine" of the other.
+function restated({ verdict, label }, from, to) {
+  if (verdict !== "fine" && verdict !== "wrong label") return { verdict, label: "" };
+  const right = verdict === "fine" ? from : label;
+  return right === to ? { verdict: "fine", label: "" } : { verdict: "wrong label", label: right };
+}
+
+function setVerdict(row, verdict, label) {
+  const [id, name] = [imageIds[row], myName()];
+  const said = restated({ verdict, label }, labelOf(row), givenOf(row));
+  if (verdict) verdicts.set(id, { ...said, who: name || undefined, when: new Date().toISOString().slice(0, 19) + "Z" });
+  else verdicts.delete(id);
+  elsewhere.delete(keyOf({ who: name }, id));
   keepVerdicts();
   markCell(row);
 }
 
-function markOf(row) {
+// What is said of the label that an image has now; undefined for nothing.
+function saidNow(row) {
   const said = verdicts.get(imageIds[row]);
+  return said && restated(said, givenOf(row), labelOf(row));
+}
+
+function markOf(row) {
+  const said = saidNow(row);
+  if (said?.verdict === "fine" && given.has(imageIds[row])) return `✓ is ${labelOf(row)}`;
   return said ? (said.label ? `✗ is ${said.label}` : VERDICTS[said.verdict]) : "";
 }
 
@@ -65,9 +99,8 @@ async function verdictByKey(row, key) {
 async function verdictOf(row) {
   const [choice, right] = [element("select"), element("select")];
   choice.append(new Option("–", ""), ...Object.entries(VERDICTS).map(([value, text]) => new Option(text, value)));
-  const said = verdicts.get(imageIds[row]);
-  // A label that was corrected already is what the verdict says.
-  right.append(...study.classes.filter((name) => name !== labelOf(row) || name === said?.label).map((name) => new Option(name, name)));
+  const said = saidNow(row);
+  right.append(...study.classes.filter((name) => name !== labelOf(row)).map((name) => new Option(name, name)));
   [choice.ariaLabel, right.ariaLabel] = ["Your verdict", "The right label"];
   choice.value = said?.verdict ?? "";
   right.value = said?.label || (await likelyLabel(row));
@@ -85,14 +118,18 @@ function csvCell(text) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-async function saveVerdicts() {
+// Resolves to the lines of verdicts.csv; those of a reader without a name have no `who`.
+async function verdictLines() {
   const [files, digests] = await Promise.all([unpack("files"), unpack("sha256")]);
-  const name = who.value.trim().replace(/^[=+\-@\t]/, "'$&"); // nothing that a spreadsheet computes
-  const lines = [...verdicts].sort(([a], [b]) => a - b).map(([id, { verdict, label, person, when }]) => {
+  const marked = [...verdicts].sort(([a], [b]) => a - b).map(([id, said]) => {
     const row = rowOf.get(id);
-    return [`${id}`, files[row], digests[row], verdict, label, person ?? name, when];
+    return { image_id: `${id}`, file: files[row], sha256: digests[row], ...said };
   });
-  lines.push(...elsewhere.map((line) => VERDICT_COLUMNS.map((key) => line[key] ?? "")));
+  return [...marked, ...elsewhere.values()];
+}
+
+async function saveVerdicts() {
+  const lines = (await verdictLines()).map((line) => VERDICT_COLUMNS.map((key) => line[key] ?? (key === "who" ? myName() : "")));
   const text = [VERDICT_COLUMNS, ...lines].map((cells) => cells.map(csvCell).join(",") + "\r\n").join("");
   const link = element("a");
   link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
@@ -115,7 +152,7 @@ function parsedCsv(text) {
 
 async function loadVerdicts(file) {
   const [head = [], ...lines] = parsedCsv(await file.text());
-  const strange = await takeLines(lines.map((cells) => Object.fromEntries(head.map((key, i) => [key, cells[i] ?? ""]))));
+  const strange = await takeLines(lines.map((cells) => Object.fromEntries(VERDICT_COLUMNS.map((key) => [key, cells[head.indexOf(key)] ?? ""]))));
   keepVerdicts();
   layOut();
   document.getElementById("n-verdicts").textContent += strange ? `; lines without a verdict or class of this study: ${strange}` : "";
@@ -135,31 +172,36 @@ async function rowOfLine() {
   };
 }
 
-// Takes in lines of a table of verdicts; resolves to how many make no sense here. What the first person says of an image is shown.
+// Takes in lines of a table of verdicts; resolves to how many make no sense here. What the first person says of an image is shown,
+// and nothing that another person says replaces it. Of two lines of one person the newer counts.
 async function takeLines(lines) {
   const find = await rowOfLine();
-  const firstOf = new Map();
   let strange = 0;
   for (const line of lines) {
-    const { file, verdict, label = "", who: person = "", when } = line;
-    const row = find(line);
+    const { file, verdict, label, who: person, when } = line;
+    const id = imageIds[find(line)];
     const isLabel = verdict === "wrong label";
-    who.value ||= person;
-    if (!file || !Object.hasOwn(VERDICTS, verdict) || (isLabel && !study.classes.includes(label))) strange++;
-    else if (row !== undefined && (firstOf.get(row) ?? person) === person) {
-      firstOf.set(row, person);
-      verdicts.set(imageIds[row], { verdict, label: isLabel ? label : "", person: person === who.value ? undefined : person, when });
-    } else elsewhere = [...elsewhere.filter((other) => other.file !== file || other.image_id !== line.image_id || other.who !== line.who), line];
+    if (!file || !Object.hasOwn(VERDICTS, verdict) || (isLabel && !study.classes.includes(label))) {
+      strange++;
+      continue;
+    }
+    const shown = verdicts.get(id);
+    const another = id === undefined || (shown && (shown.who ?? myName()) !== (person ?? myName()));
+    const before = another ? elsewhere.get(keyOf(line, id)) : shown;
+    if (when && before?.when > when) continue;
+    if (another) elsewhere.set(keyOf(line, id), line);
+    else verdicts.set(id, { verdict, label: isLabel ? label : "", who: person, when });
   }
   return strange;
 }
 
 async function startVerdicts() {
   const kept = JSON.parse(stored((store) => store.getItem(STORED)) ?? "null");
-  for (const [id, said] of kept?.verdicts ?? []) if (rowOf.has(id)) verdicts.set(id, said);
-  elsewhere = kept?.elsewhere ?? [];
   who.value = kept?.who ?? "";
-  if (!kept) await takeLines(await unpack("corrections")); // whoever goes on corrects the rest
+  // Whoever goes on marks the rest. A table is taken in once, so that what is unmarked here stays so.
+  const table = kept?.taken === study.verdicts_digest ? [] : await unpack("verdict-lines");
+  const lines = [...(kept?.lines ?? []), ...table];
+  if (lines.length) await takeLines(lines);
   keepVerdicts();
   verdictBar.hidden = false;
   who.addEventListener("input", keepVerdicts);

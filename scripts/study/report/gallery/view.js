@@ -17,9 +17,17 @@ function writeAddress() {
   if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
 
-// What is no number is part of a file's name.
-function wantedIds() {
-  return /[^0-9\s,;]/.test(state.find) ? [] : [...new Set(state.find.split(/[^0-9]+/).filter(Boolean).map(Number))];
+// Resolves to the rows that numbers name, and the numbers that name none. A number is an image_id, or a file without its
+// folders and ending. What is no number is part of a file's name.
+async function named() {
+  if (/[^0-9\s,;]/.test(state.find)) return { found: [], absent: [] };
+  const stems = (await unpack("files")).map((file) => file.replace(/^.*\//, "").replace(/\.[^.]*$/, ""));
+  const each = [...new Set(state.find.split(/[^0-9]+/).filter(Boolean))].map((number) => {
+    const rows = [...stems.keys()].filter((row) => stems[row] === number || `${imageIds[row]}` === number);
+    return [number, rows];
+  });
+  const absent = each.filter(([, rows]) => !rows.length).map(([number]) => number);
+  return { found: [...new Set(each.flatMap(([, rows]) => rows))], absent };
 }
 
 // Marks the images that some run gets wrong which may judge them: of the model, on the combo, as the class asked for.
@@ -47,7 +55,8 @@ async function misclassified() {
 
 // Resolves to the rows to show. The rows are stored hardest first, which decides between equal values.
 async function selected() {
-  if (wantedIds().length) return wantedIds().filter((id) => rowOf.has(id)).map((id) => rowOf.get(id));
+  const { found } = await named();
+  if (found.length) return found;
   let rows = Array.from({ length: study.n }, (_, row) => row);
   if (state.find) {
     const [files, text] = [await unpack("files"), state.find.toLowerCase()];

@@ -53,8 +53,25 @@ def test_what_misled_is_what_the_best_run_saw_that_takes_the_image_for_what_most
         write_json(run.folder / "metrics.json", {"val": {"n": n_val, ACCURACY: accuracy}})
         runs.append(run)
     answers = read_answers((run.predictions() for run in runs), labels, 2)
-    by, near = what_misled(runs, answers, np.array([1, 0, 2]), np.array([1, 1, 0]))
+    by, near = what_misled(runs, answers, labels, np.array([1, 0, 2]), np.array([1, 1, 0]))
     assert by.tolist() == [1, 2, -1]
     assert near[:, 0, 0].tolist() == [2, 3, -1] and (near[:, 1] == -1).all()
     answers.roles[2, 0] -= MAY_JUDGE  # as one that has seen a near-duplicate
-    assert what_misled(runs, answers, np.array([1, 0]), np.array([1, 1]))[0].tolist() == [1, 1]
+    by, _ = what_misled(runs, answers, labels, np.array([1, 0]), np.array([1, 1]))
+    assert by.tolist() == [1, 1]
+
+
+def test_what_is_nearest_of_a_label_is_not_shown_once_the_label_is_corrected(tmp_path):
+    labels, roles = np.array([0, 0, 0, 1, 2]), np.uint8([3, 3, 1, 1, 1])
+    behind = np.full((2, 2, BEHIND), -1, np.int32)
+    behind[:, :, 0] = [3, 2]  # of the class that the run says, and of the label
+    look = SecondLook(None, np.zeros((5, 3), np.uint8), np.array([0, 1], np.int32), behind)
+    run = Run("v1", "m", 1, tmp_path / "v1/m/seed1")
+    run.folder.mkdir(parents=True)
+    said = Predictions(np.eye(3, dtype=np.float32)[[1, 1, 0, 1, 2]], roles)
+    save_predictions(run.folder / "predictions.npz", said, look)
+    write_json(run.folder / "metrics.json", {"val": {"n": 0, ACCURACY: None}})
+    labels[1] = 2
+    answers = read_answers([said], labels, 3)
+    by, near = what_misled([run], answers, labels, np.array([0, 1]), np.array([1, 1]))
+    assert by.tolist() == [0, 0] and near[:, :, 0].tolist() == [[3, 2], [3, -1]]

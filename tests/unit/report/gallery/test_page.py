@@ -189,6 +189,8 @@ def test_a_limit_first_costs_quality_and_then_the_easiest_images(study, tmp_path
         c["low"] for c in facts["columns"] if c["name"] == "image_id"
     )
     assert ids.tolist() == listed["image_id"][: facts["n"]].tolist()
+    # By this the browser keeps verdicts, whichever images are listed.
+    assert facts["data_digest"] == study.elements.study()["data_digest"]
     assert (
         f"{facts['n_left_out']:,} least hard images of the list are left out"
         in (tmp_path / "small.html").read_text()
