@@ -90,3 +90,26 @@ def digests(*paths):
     return [
         hashlib.sha256(unix_text(path)).hexdigest() for path in files if path.is_file()
     ]
+
+
+def handlers_of_a_module():
+    """Let this workflow's handlers run after those of a workflow that it is a module of.
+
+    Snakemake takes those of the main Snakefile alone. It reads a module once for each `use rule`.
+    """
+    if workflow.modifier.is_main_snakefile():
+        return
+
+    def added(name):
+        before, ours = getattr(workflow, f"_{name}"), globals()[name]
+        before = getattr(before, "without_module", before)
+
+        def both(log):
+            before(log)
+            ours()
+
+        both.without_module = before
+        return both
+
+    for name in ("onstart", "onsuccess", "onerror"):
+        setattr(workflow, f"_{name}", added(name))
