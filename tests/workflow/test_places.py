@@ -163,7 +163,9 @@ def test_it_is_deployed_from_a_repository(project, tmp_path):
 def test_results_of_a_module_are_protected(project, tmp_path):
     snakefile = repr(str(project.folder / "workflow/Snakefile"))
     study = deployed(tmp_path / "study", PART_OF_ANOTHER, snakefile)
-    assert "its own handler" in snakemake(FIRST, folder=study)
+    said = snakemake(FIRST, folder=study)
+    assert "its own handler" in said
+    assert "localrules directive specifies" not in said  # what stays on the login node is known
     made = (study / FIRST).read_text()
     with (project.folder / "scripts/resolve_recipe.py").open("a") as stream:
         stream.write("raise RuntimeError('the reason')\n")
