@@ -92,6 +92,20 @@ def digests(*paths):
     ]
 
 
+def may_overwrite():
+    """Tell whether results of another study may be replaced; take what asks it out of `config`.
+
+    No part of a study either is what pages of the report take from `config`. It is there where a
+    module is read again, for a further `use rule`. What is typed is in the configuration of the
+    main Snakefile.
+    """
+    for name in ("meaning", "start_page"):
+        config.pop(name, None)
+    typed = workflow.config_settings.overwrite_config.get("overwrite", False)
+    asked = config.pop("overwrite", typed) in (True, "true")
+    return asked or start.runs_nothing(sys.argv)
+
+
 def handlers_of_a_module():
     """Let this workflow's handlers run after those of a workflow that it is a module of.
 
