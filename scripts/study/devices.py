@@ -9,11 +9,12 @@ import platform
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from study.errors import StudyError
+from study.usable_gpu import why_unusable
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +28,12 @@ _PLACES = {
     "cuda": ("proc/driver/nvidia/gpus/*", "dev/nvidia[0-9]*", "usr/lib/wsl/lib/libcuda.so*"),
     "hip": ("sys/class/kfd/kfd/topology/nodes/*/gpu_id",),
 }
+# Variables that hide cards from torch, and the system's files that say which driver there is and
+# since when. With them it says otherwise whether it can use a card.
+_HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+_DRIVER = (
+    "proc/driver/nvidia/version", "sys/module/amdgpu/version", "proc/sys/kernel/random/boot_id",
+)  # fmt: skip
 _held: list[int] = []  # open lock files of this process; the kernel frees them however it ends
 
 
@@ -55,32 +62,42 @@ def look_for_gpu(
     environment: Mapping[str, str] = os.environ,
     root: Path = Path("/"),
     built_for: str | None = "",
+    why_unusable: Callable[[tuple[str, ...]], str] = why_unusable,
 ) -> Sight:
-    """Look for a GPU that this process may use and torch is built for.
+    """Look for a GPU that this process may use and torch can.
 
-    Cards are found by what their drivers leave in the system, because torch takes seconds to ask.
+    Cards are found by what their drivers leave in the system. Only where there is one that torch is
+    built for, torch is asked: that takes seconds.
 
     Args:
         environment: where the variables that hide cards are looked up.
         root: where the system's files are looked for.
         built_for: "cuda", "hip" (AMD's) or "cpu", or None where that is not known; by default that
             of the torch that is installed.
+        why_unusable: see `study.usable_gpu`.
     """
-    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+    for name in _HIDING:
         if environment.get(name, "all").strip() in _HIDDEN:
             return Sight(False, f"no GPU, because {name} hides all")
     built_for = torch_is_built_for() if built_for == "" else built_for
-    for kind in _PLACES:
-        cards = _cards(kind, root)
-        if cards and built_for in (kind, None):
-            return Sight(True, f"a GPU ({_NAMES[kind]}, {cards[0]})")
-        if cards:
-            return Sight(
-                False, f"no GPU, because torch is built for {_NAMES[built_for]} but {cards[0]} is "
-                f"there, {_NAMES[kind]}; install the other torch"
-            )  # fmt: skip
-    looked = ", ".join(f"/{pattern}" for patterns in _PLACES.values() for pattern in patterns)
-    return Sight(False, f"no GPU found (looked at {looked})")
+    seen = {kind: cards for kind in _PLACES if (cards := _cards(kind, root))}
+    if not seen:
+        looked = ", ".join(f"/{pattern}" for patterns in _PLACES.values() for pattern in patterns)
+        return Sight(False, f"no GPU found (looked at {looked})")
+    kind = built_for if built_for in seen else next(iter(seen))
+    card = f"a GPU ({_NAMES[kind]}, {seen[kind][0]})"
+    if built_for is None:
+        return Sight(True, card)
+    if built_for != kind:
+        return Sight(
+            False, f"no GPU, because torch is built for {_NAMES[built_for]} but {seen[kind][0]} is "
+            f"there, {_NAMES[kind]}; install the other torch"
+        )  # fmt: skip
+    hiding = [environment.get(name, "") for name in _HIDING]
+    driver = [system_text(root / place) for place in _DRIVER]
+    facts = (platform.node(), _torch_version(), *hiding, *driver, *map(str, seen[kind]))
+    why = why_unusable(facts)
+    return Sight(not why, f"{card} is there but torch cannot use it ({why})" if why else card)
 
 
 def _cards(kind: str, root: Path) -> list[Path]:
@@ -93,12 +110,16 @@ def _cards(kind: str, root: Path) -> list[Path]:
 
 def torch_is_built_for() -> str | None:
     """Return "cuda", "hip" or "cpu", by the files of torch; None where it is not installed."""
-    found = importlib.util.find_spec("torch")
-    if not found or not found.origin:
-        return None
-    versions = system_text(Path(found.origin).with_name("version.py"))
+    versions = _torch_version()
     built = re.findall(r"^(cuda|hip)\b[^=\n]*= *['\"]", versions, re.MULTILINE)
     return built[0] if built else "cpu" if versions else None
+
+
+def _torch_version() -> str:
+    """Return the file that says which torch is installed; "" where none is."""
+    found = importlib.util.find_spec("torch")
+    path = found and found.origin and Path(found.origin).with_name("version.py")
+    return system_text(path) if path else ""
 
 
 def visible_gpus(

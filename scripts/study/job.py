@@ -59,6 +59,16 @@ class StartAnew(Exception):
 
 
 @contextlib.contextmanager
+def starting_anew() -> Iterator[None]:
+    """Start this process again, by its own command, where `StartAnew` is raised within."""
+    try:
+        yield
+    except StartAnew as again:
+        print(f"note: {again}", file=sys.stderr, flush=True)
+        os.execve(sys.executable, sys.orig_argv, os.environ | again.variables)
+
+
+@contextlib.contextmanager
 def end_in_one_line() -> Iterator[None]:
     """Turn failures within that a user can fix into one line on stderr and exit 1."""
     try:
@@ -137,11 +147,8 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         _check_inputs(arguments)
         if arguments.job:
             stop_with_ancestors()
-        try:
+        with starting_anew():
             main(arguments)
-        except StartAnew as again:
-            print(f"note: {again}", file=sys.stderr, flush=True)
-            os.execve(sys.executable, sys.orig_argv, os.environ | again.variables)
     gc.freeze()
 
 

@@ -17,6 +17,7 @@ from conftest import ROOT, clean_environment, wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from study import devices
 from study.devices import (
     full_memory,
     lease_gpu,
@@ -26,6 +27,7 @@ from study.devices import (
     trains_in_bf16,
     visible_gpus,
     wants_gpu,
+    where_trainings_run,
 )
 from study.errors import StudyError
 
@@ -46,7 +48,7 @@ sys.stdin.read()
 
 def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
     def sees(built_for="cuda", **environment):
-        return look_for_gpu(environment, tmp_path, built_for).found
+        return look_for_gpu(environment, tmp_path, built_for, lambda facts: "").found
 
     assert not sees()
     (tmp_path / "proc/driver/nvidia/gpus/0000:01:00.0").mkdir(parents=True)
@@ -66,6 +68,8 @@ def test_a_gpu_is_asked_for_only_where_one_will_be_used(tmp_path):
         ({"nodes/0/gpu_id": "0\n"}, "hip", False, "no GPU found"),
         ({"nodes/1/gpu_id": "4312\n"}, "cuda", False, "built for NVIDIA.*install the other torch"),
         ({"dev/nvidia0": ""}, "cpu", False, "built for the CPU"),
+        ({"dev/nvidia0": "", "nodes/1/gpu_id": "4312\n"}, "hip", True, "AMD"),
+        ({"dev/nvidia0": "", "nodes/1/gpu_id": "4312\n"}, "cuda", True, "NVIDIA"),
     ],
 )
 def test_gpus_are_found_where_people_have_them(tmp_path, files, built_for, found, words):
@@ -73,8 +77,38 @@ def test_gpus_are_found_where_people_have_them(tmp_path, files, built_for, found
         path = tmp_path / name.replace("nodes/", "sys/class/kfd/kfd/topology/nodes/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    sight = look_for_gpu({}, tmp_path, built_for)
+    sight = look_for_gpu({}, tmp_path, built_for, lambda facts: "")
     assert sight.found is found and re.search(words, sight.words)
+
+
+def test_a_gpu_that_torch_cannot_use_is_not_asked_for(tmp_path, monkeypatch):
+    asked = []
+
+    def why_unusable(facts):
+        asked.append(facts)
+        return "the driver is too old" if "470" in "".join(facts) else ""
+
+    def look(built_for="cuda"):
+        return look_for_gpu({}, tmp_path, built_for, why_unusable)
+
+    assert not look().found and not asked  # on a machine without a card nothing is started
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/nvidia0").touch()
+    assert not look("cpu").found and look(None).found and not asked
+    version = tmp_path / "proc/driver/nvidia/version"
+    version.parent.mkdir(parents=True)
+    version.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.1\n")
+    sight = look()
+    assert not sight.found and sight.words == (
+        f"a GPU (NVIDIA, {tmp_path}/dev/nvidia0) is there but torch cannot use it "
+        "(the driver is too old)"
+    )
+    monkeypatch.setattr(devices, "look_for_gpu", lambda: sight)
+    assert not wants_gpu("auto") and where_trainings_run("auto", 4) == (
+        f"{sight.words}; on 4 CPU cores"
+    )
+    version.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.1\n")
+    assert look().found and len(set(asked)) == 2
 
 
 def test_what_torch_is_built_for_is_told_without_importing_it():

@@ -11,7 +11,7 @@ from study.code import imported_files
 
 SCRIPTS = ROOT / "scripts"
 STUDY = SCRIPTS / "study"
-GROUND = {"errors", "files", "seeds", "wording", "code", "devices", "job"}
+GROUND = {"errors", "files", "seeds", "wording", "code", "usable_gpu", "devices", "job"}
 ROOMS = {
     "data": set(),
     "config": {"data"},

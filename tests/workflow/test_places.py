@@ -1,13 +1,16 @@
 """Where the workflow may lie and be called from, and which Python and library its jobs run with."""
 
+import json
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, clean_environment
+from conftest import ROOT, Project, clean_environment
 
 from study.config.recipes import merged
 
@@ -28,13 +31,13 @@ TINY = {
 FIRST, SECOND = "results/recipes/cnn2.yaml", "results/runs.csv"
 
 
-def snakemake(*words: object, folder: Path, **environment: str) -> str:
-    """Run Snakemake in a folder, which must succeed, and return what it prints."""
+def snakemake(*words: object, folder: Path, status: int = 0, **environment: str) -> str:
+    """Run Snakemake in a folder as a user does, to this exit status; return what it prints."""
     done = subprocess.run(
         [Path(sys.executable).parent / "snakemake", "--cores", "1", *map(str, words)],
         cwd=folder, capture_output=True, text=True, env=clean_environment() | environment,
     )  # fmt: skip
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert done.returncode == status, (done.stdout + done.stderr)[-3000:]
     return done.stdout + done.stderr
 
 
@@ -100,37 +103,50 @@ def test_a_study_in_a_folder_of_its_own_is_bundled_with_its_configuration(projec
     assert "Nothing to be done" in snakemake(*targets, *words[1:], folder=project.folder)
 
 
+# As `snakedeploy` writes it.
 DEPLOYED = """
 configfile: "config/config.yaml"
 module partition_study:
     snakefile: {snakefile}
-    config: {config}
-use rule * from partition_study{names}
+    config: config
+use rule * from partition_study
+"""
+# A module is read again for each further `use rule`.
+PART_OF_ANOTHER = """
+configfile: "config/another.yaml"
+onstart:
+    print("its own handler")
+module partition_study:
+    snakefile: {snakefile}
+    config: config["study"]
+use rule * from partition_study as study_*
+use rule resolve_recipe from partition_study as study_resolve_recipe with:
+    threads: 1
 """
 
 
-@pytest.mark.parametrize("source", ["a folder", "a repository"])
-def test_it_is_a_module_of_another_workflow(project, tmp_path, source):
-    """From a repository as `snakedeploy` writes it; github.com is a folder here."""
+def deployed(folder: Path, text: str, snakefile: str) -> Path:
+    """Return the folder of a workflow with that text; its module is that expression."""
+    for name, content in {
+        "workflow/Snakefile": text.format(snakefile=snakefile),
+        "config/config.yaml": yaml.safe_dump(TINY),
+        "config/another.yaml": yaml.safe_dump({"study": TINY}),
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    return folder
+
+
+def test_it_is_deployed_from_a_repository(project, tmp_path):
+    """github.com is a folder here."""
     git = ["git", "-C", project.folder, "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"], ["tag", "v1"]):
         subprocess.run([*git, *command], check=True)
     hosted = tmp_path / "host/owner/name"
     hosted.parent.mkdir(parents=True)
     project.folder.rename(hosted)
-    study = tmp_path / "study"
-    (study / "workflow").mkdir(parents=True)
-    (study / "config").mkdir()
-    remote = source == "a repository"
     snakefile = "github('owner/name', path='workflow/Snakefile', tag='v1')"
-    text = DEPLOYED.format(
-        snakefile=snakefile if remote else repr(str(hosted / "workflow/Snakefile")),
-        config="config" if remote else "config['study']",
-        names="" if remote else " as study_*",
-    )
-    (study / "workflow/Snakefile").write_text(text)
-    config = yaml.safe_dump(TINY if remote else {"study": TINY})
-    (study / "config/config.yaml").write_text(config)
+    study = deployed(tmp_path / "study", DEPLOYED, snakefile)
     variables = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.file://{tmp_path}/host/.insteadOf",
@@ -138,17 +154,64 @@ def test_it_is_a_module_of_another_workflow(project, tmp_path, source):
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
     snakemake(FIRST, folder=study, **variables)
-    assert (study / ".snakemake/sources").exists() is remote
+    assert list((study / ".snakemake/sources").iterdir())
     assert (study / FIRST).is_file() and not (hosted / FIRST).exists()
+    # What the handlers of the main Snakefile note.
+    assert (study / "results/scratch/started.json").is_file()
+
+
+def test_results_of_a_module_are_protected(project, tmp_path):
+    snakefile = repr(str(project.folder / "workflow/Snakefile"))
+    study = deployed(tmp_path / "study", PART_OF_ANOTHER, snakefile)
+    said = snakemake(FIRST, folder=study)
+    assert "its own handler" in said
+    assert "localrules directive specifies" not in said  # what stays on the login node is known
+    made = (study / FIRST).read_text()
+    with (project.folder / "scripts/resolve_recipe.py").open("a") as stream:
+        stream.write("raise RuntimeError('the reason')\n")
+    assert "Error in rule study_resolve_recipe" in snakemake(FIRST, folder=study, status=1)
+    assert (study / FIRST).read_text() == made  # a job that fails leaves what was there
+    # Results of another data set, made by these files before they changed.
+    (study / "results/data").mkdir()
+    manifest = {"dataset": "cifar10", "images": [300, 32, 32, 3], "classes": []}
+    (study / "results/data/manifest.json").write_text(json.dumps(manifest))
+    refused = snakemake("-n", FIRST, folder=study, status=1)
+    assert "results/ holds a study of cifar10, made with" in refused
+    snakemake("-n", FIRST, "--config", "overwrite=true", folder=study)
+
+
+def test_reports_of_studies_elsewhere_begin_with_what_was_found(project, tmp_path, archive):
+    snakefile = str(project.folder / "workflow/Snakefile")
+    shutil.copy2(ROOT / "config/config.yaml", project.folder / "config")
+    folder = deployed(tmp_path / "study", PART_OF_ANOTHER, repr(snakefile))
+    study = Project.there(folder, archive)
+    study.succeeds("--cores", "2", "study_all")
+    page = study.folder / "report.html"
+    for elsewhere in ((), ("--snakefile", snakefile, "--directory", ".")):
+        page.unlink(missing_ok=True)
+        study.succeeds(*elsewhere, "--report")
+        assert "Best on the common test" in page.read_text(), elsewhere
+
+
+def test_what_is_printed_is_the_plan_the_device_and_a_line_a_job(project):
+    project.configure(merged(project.study, TINY))
+    run = "results/runs/v1/cnn2/seed1/run.json"
+    lines = snakemake(run, folder=project.folder).splitlines()
+    jobs = [line for line in lines if re.match(r" +\d+ of \d+  \w+", line)]
+    assert len(jobs) >= 6 and f"{len(jobs)} of {len(jobs)}  train v1/cnn2/seed1" in jobs[-1], lines
+    device = next(line for line in lines if line.startswith("1 training: `device: cpu`; on 1 CPU"))
+    assert "; about " in device and device.endswith(" in all")
+    # The rest is the plan: a line a rule, here of one job each, and its frame.
+    assert len(lines) - len(jobs) - 1 <= len(jobs) + 5, lines
+    assert not [line for line in lines if "eligible for caching" in line or "scripts/" in line]
 
 
 def test_a_job_that_fails_says_why_last(project):
     project.configure(merged(project.study, TINY))
     with (project.folder / "scripts/resolve_recipe.py").open("a") as stream:
         stream.write("raise RuntimeError('the reason')\n")
-    done = project.snakemake("--quiet", "rules", "--cores", "1", FIRST)
-    assert done.returncode == 1
-    assert (done.stdout + done.stderr).splitlines()[-1] == "RuntimeError: the reason"
+    said = snakemake(FIRST, folder=project.folder, status=1)
+    assert said.splitlines()[-1] == "RuntimeError: the reason"
 
 
 WITHOUT_LIBRARIES = """

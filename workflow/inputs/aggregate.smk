@@ -170,7 +170,8 @@ def start_page():
     config["meaning"] = meaning_of_column
     if not Path("results/overview.rst").exists():
         return "report/workflow.rst"
-    config["start_page"] = shown_start_page
+    # The page takes it from the configuration of the main Snakefile, which may be another one.
+    workflow.modifier_stack[0].globals["config"]["start_page"] = shown_start_page
     return "report/start_page.rst"
 
 

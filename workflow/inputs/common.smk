@@ -90,3 +90,40 @@ def digests(*paths):
     return [
         hashlib.sha256(unix_text(path)).hexdigest() for path in files if path.is_file()
     ]
+
+
+def may_overwrite():
+    """Tell whether results of another study may be replaced; take what asks it out of `config`.
+
+    No part of a study either is what pages of the report take from `config`. It is there where a
+    module is read again, for a further `use rule`. What is typed is in the configuration of the
+    main Snakefile.
+    """
+    for name in ("meaning", "start_page"):
+        config.pop(name, None)
+    typed = workflow.config_settings.overwrite_config.get("overwrite", False)
+    asked = config.pop("overwrite", typed) in (True, "true")
+    return asked or start.runs_nothing(sys.argv)
+
+
+def handlers_of_a_module():
+    """Let this workflow's handlers run after those of a workflow that it is a module of.
+
+    Snakemake takes those of the main Snakefile alone. It reads a module once for each `use rule`.
+    """
+    if workflow.modifier.is_main_snakefile():
+        return
+
+    def added(name):
+        before, ours = getattr(workflow, f"_{name}"), globals()[name]
+        before = getattr(before, "without_module", before)
+
+        def both(log):
+            before(log)
+            ours()
+
+        both.without_module = before
+        return both
+
+    for name in ("onstart", "onsuccess", "onerror"):
+        setattr(workflow, f"_{name}", added(name))

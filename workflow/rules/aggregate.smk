@@ -6,6 +6,7 @@ rule list_runs:
         runs="results/runs.csv",
     log:
         "results/logs/list_runs.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -567,6 +568,7 @@ rule check_claims:
         judged="results/claims.csv",
     log:
         "results/logs/check_claims.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1

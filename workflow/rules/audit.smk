@@ -149,6 +149,7 @@ use rule bundle as push with:
         storage=storage_to_push,
     log:
         "results/logs/push.log",
+    localrule: True
     conda:
         "../../envs/storage.yaml"
     params:
@@ -162,6 +163,7 @@ rule pull:
         storage=storage_to_pull,
     log:
         "results/logs/pull.log",
+    localrule: True
     conda:
         "../../envs/storage.yaml"
     threads: 1
@@ -175,9 +177,3 @@ rule pull:
         '"$STUDY_PYTHON" "$STUDY_SCRIPTS/unbundle.py"'
         " --code {params.code:q} {params.storage:q}"
         " 2>&1 | tee {log:q}"
-
-
-# They need the network, which computing nodes often lack.
-localrules:
-    push,
-    pull,

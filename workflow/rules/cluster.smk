@@ -10,14 +10,6 @@ resource_scopes:
     gpu="local",
 
 
-# These run where Snakemake runs: they need the network, which computing nodes often lack, or take
-# less time than a job waits.
-localrules:
-    download,
-    take_weights,
-    resolve_recipe,
-    partition,
-    split,
-    common_test,
-    list_runs,
-    check_claims,
+# Rules with `localrule: True` run where Snakemake runs: they need the network, which computing
+# nodes often lack, or take less time than a job waits. The directive `localrules` would not know
+# them by the names that they have as rules of a module.

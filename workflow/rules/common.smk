@@ -31,9 +31,7 @@ with end_in_one_line():
     # Snakemake takes the last of two equal keys.
     for path in workflow.configfiles:
         read_yaml(path)
-    # No part of a study: that its results may replace those of another one.
-    overwrite = config.pop("overwrite", False) in (True, "true")
-    overwrite |= start.runs_nothing(sys.argv)
+    overwrite = may_overwrite()
     # What a study in a folder of its own, or a module's, does not say is as in the project's.
     # The same object: the report's start page looks for it where a deployment keeps it.
     config.update(merged(read_yaml(PROJECT / "config" / "config.yaml"), config))

@@ -11,6 +11,7 @@ rule download:
     log:
         "results/logs/download.log",
     cache: True
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -170,6 +171,7 @@ rule partition:
         record="results/partitions/{partition}.json",
     log:
         "results/logs/partition/{partition}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -212,6 +214,7 @@ rule split:
         development="results/splits/{part}/seed{seed}.development.csv",
     log:
         "results/logs/split/{part}/seed{seed}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -250,6 +253,7 @@ rule common_test:
         image_ids="results/splits/common/seed{seed}.csv",
     log:
         "results/logs/common_test/seed{seed}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1

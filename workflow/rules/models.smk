@@ -12,6 +12,7 @@ rule take_weights:
     wildcard_constraints:
         model=STARTED,
     priority: 1
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -125,6 +126,7 @@ rule resolve_recipe:
         recipe="results/recipes/{model}.yaml",
     log:
         "results/logs/resolve_recipe/{model}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1

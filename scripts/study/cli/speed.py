@@ -14,9 +14,9 @@ from typing import Any
 
 from study.code import PROJECT
 from study.config.recipes import without
-from study.devices import take_device
+from study.devices import memory_advice, take_device
 from study.errors import StudyError
-from study.job import KEEP_MEMORY, end_in_one_line
+from study.job import KEEP_MEMORY, end_in_one_line, starting_anew
 
 # Seconds to measure in, all models together; more processes at once would say no more.
 SECONDS, _PROCESSES = 4.0, 8
@@ -77,5 +77,5 @@ def main(asked: dict[str, Any]) -> dict[str, tuple[float, int]]:
 
 
 if __name__ == "__main__":
-    with end_in_one_line():
+    with end_in_one_line(), memory_advice(), starting_anew():
         print(json.dumps(main(json.loads(sys.argv[1]))))

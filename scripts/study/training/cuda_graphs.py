@@ -7,6 +7,7 @@ Source: "CUDA semantics: CUDA Graphs" in PyTorch's documentation.
 
 import copy
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from study.devices import full_memory
 from study.errors import one_line
 from study.training.step import TrainingStep
 
@@ -26,6 +28,8 @@ WARM_UP = 3
 VARIABLE = "STUDY_CUDA_GRAPH"
 # Relative difference between a batch's loss by the first replay and by the same step taken eagerly.
 _TOLERANCE = 0.02
+# What torch says where kernels or libraries of a GPU fail, NVIDIA's and AMD's.
+_OF_THE_GPU = re.compile(r"\b(CUDA|cuDNN|HIP|MIOpen)( driver)? error", re.IGNORECASE)
 
 
 class GraphFailed(RuntimeError):
@@ -97,7 +101,7 @@ def _failing(what: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if what == "warming up" and isinstance(error, torch.OutOfMemoryError):
+        if what == "warming up" and full_memory(error):
             raise
         raise GraphFailed(f"{what} the CUDA graph failed ({one_line(error)})") from error
 
@@ -136,6 +140,7 @@ class GraphedStep:
         self._positions = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self._epoch = torch.zeros((), dtype=torch.int64, device=device)
         self._rates = [torch.zeros((), device=device) for _ in groups]
+        self._tried = False
         self._obstacle: str | None = None
         self._warm_ups = 0
         self._replay: Callable[[], None] | None = None
@@ -146,6 +151,18 @@ class GraphedStep:
     def recorded(self) -> bool:
         """Whether steps are launched as a recording by now."""
         return self._replay is not None
+
+    def may_cause(self, error: RuntimeError) -> bool:
+        """Tell whether an error of the training, raised here or elsewhere, may be the graph's.
+
+        Kernels run after they are launched, so what waits for them later raises their errors. A
+        recording, and the copies that check it, take memory that all else may then lack.
+        """
+        if isinstance(error, GraphFailed):
+            return True
+        if full_memory(error) == "GPU":
+            return self._tried
+        return _OF_THE_GPU.search(str(error)) is not None
 
     def __call__(self, positions: Tensor, epoch: int) -> Tensor:
         """Take one step; for arguments and result see `TrainingStep.__call__`.
@@ -169,6 +186,7 @@ class GraphedStep:
         return self._replayed()
 
     def _first_replay(self, positions: Tensor, epoch: int) -> Tensor:
+        self._tried = True
         before = copy.deepcopy(self._step.state_dict())
         expected = self._eager(positions, epoch).clone()
         self._step.load_state_dict(copy.deepcopy(before))

@@ -33,6 +33,9 @@ def measure(
         num_classes: number of logits.
         device: to train on.
         seconds: to spend, roughly; the first batch is taken whatever it costs.
+
+    Raises:
+        StartAnew: a CUDA graph failed; it is measured without one.
     """
     recipe = {**recipe, "compile": False}  # compiling takes minutes, and saves no more than a share
     if searches_rate(recipe):
@@ -52,7 +55,8 @@ def measure(
     def train(batch: int) -> None:
         take_step(torch.randperm(count, generator=random)[:batch].to(device), 1).tolist()
 
-    return _rate(train, recipe["batch_size"], seconds, now), trainer.n_parameters
+    with trainer.without_graph_after_a_failure(take_step):
+        return _rate(train, recipe["batch_size"], seconds, now), trainer.n_parameters
 
 
 def _rate(

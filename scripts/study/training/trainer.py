@@ -17,13 +17,7 @@ from study.models.build import build_recipe_model, count_parameters
 from study.models.inference import evaluate
 from study.models.trained_weights import Taken, head_of, read_weights, take
 from study.seeds import stream_seed
-from study.training.cuda_graphs import (
-    VARIABLE,
-    CudaRecorder,
-    GraphedStep,
-    GraphFailed,
-    Recorder,
-)
+from study.training.cuda_graphs import VARIABLE, CudaRecorder, GraphedStep, Recorder
 from study.training.epoch import Epoch, weights_digest
 from study.training.image_set import ImageSet
 from study.training.schedules import changes_momentum, make_schedule
@@ -249,32 +243,37 @@ class Trainer:
         """
         saved = time.monotonic()
         take_step = self.stepper()
-        while not self.finished():
-            with self._without_graph_after_a_failure(take_step):
+        with self.without_graph_after_a_failure(take_step):
+            while not self.finished():
                 for _ in self.steps(take_step):
                     if time.monotonic() - saved > save_every:
                         save(self.state_dict())
                         saved = time.monotonic()
-            self.recorded = isinstance(take_step, GraphedStep) and take_step.recorded
-            self.history.append(self._finished_epoch())
-            if self.keep_best or self.patience:
-                self._remember_best()
-            save(self.state_dict())
-            saved = time.monotonic()
-            on_epoch(self.history[-1])
+                self.recorded = isinstance(take_step, GraphedStep) and take_step.recorded
+                self.history.append(self._finished_epoch())
+                if self.keep_best or self.patience:
+                    self._remember_best()
+                save(self.state_dict())
+                saved = time.monotonic()
+                on_epoch(self.history[-1])
         if self.keep_best:
             self.evaluated.load_state_dict(self.best["weights"])
         return self.history
 
     @contextmanager
-    def _without_graph_after_a_failure(self, take_step: Callable) -> Iterator[None]:
-        """Start the job again where a graph failed, at once or when its kernels ran."""
+    def without_graph_after_a_failure(self, take_step: Callable) -> Iterator[None]:
+        """Start the job again without a CUDA graph where an error within may come of one.
+
+        Args:
+            take_step: what `stepper` returned.
+
+        Raises:
+            StartAnew: the error may not occur without the graph.
+        """
         try:
             yield
         except RuntimeError as error:
-            if not isinstance(take_step, GraphedStep) or isinstance(error, torch.OutOfMemoryError):
-                raise
-            if not isinstance(error, GraphFailed) and "CUDA error" not in str(error):
+            if not isinstance(take_step, GraphedStep) or not take_step.may_cause(error):
                 raise
             reason = f"{one_line(error)}; training starts again without a CUDA graph"
             raise StartAnew(reason, **{VARIABLE: "0"}) from error

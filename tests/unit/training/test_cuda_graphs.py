@@ -6,6 +6,7 @@ with the numbers and on the memory of the recording.
 
 import copy
 import math
+from types import SimpleNamespace
 
 import pytest
 import small_trainings
@@ -215,16 +216,61 @@ def test_a_training_starts_again_without_a_graph_that_fails(place, kind):
         assert "not permitted more" in str(raised.value)
 
 
-@pytest.mark.parametrize("message", ["CUDA error: an illegal memory access", "of another kind"])
-def test_kernels_that_fail_later_are_told_from_other_errors(message):
+OF_THE_GRAPH = [
+    "CUDA error: an illegal memory access", "HIP error: an illegal memory access",
+    "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "CUDA driver error: unknown error",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("message", [*OF_THE_GRAPH, "of another kind"])
+@pytest.mark.parametrize("place", ["a save within an epoch", "the end of an epoch"])
+def test_kernels_that_fail_later_are_told_from_other_errors(message, place, monkeypatch):
     failing = trainer("adam")
     failing.recorder = TapeRecorder()
 
-    def save(state):
+    def fail(*arguments):
         raise RuntimeError(message)
 
-    with pytest.raises(StartAnew if "CUDA" in message else RuntimeError, match=message):
-        train(failing, save=save, save_every=0)
+    if place == "the end of an epoch":  # the totals are the first that waits for the kernels
+        monkeypatch.setattr(failing, "_finished_epoch", fail)
+    with pytest.raises(StartAnew if message in OF_THE_GRAPH else RuntimeError, match=message):
+        train(failing, save=fail, save_every=0 if "save" in place else 60)
+
+
+@pytest.mark.parametrize(
+    ("place", "tried"),
+    [
+        ("the copies", True),
+        ("a short batch", True),
+        ("a short batch", False),
+        ("the evaluation", True),
+        ("the evaluation", False),
+    ],
+)
+def test_memory_that_a_recording_takes_is_given_back(place, tried, monkeypatch):
+    failing = trainer("adam")
+    # Where warming up finds an obstacle no recording takes memory.
+    failing.recorder = TapeRecorder(obstacle=None if tried else "…")
+    learn, evaluation = failing.step.learn, failing._evaluation
+
+    def full(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    def learn_full_batches(positions, epoch):
+        # The first epoch warms up, and the second one records.
+        return (full if len(positions) < 32 and epoch > 1 else learn)(positions, epoch)
+
+    def evaluate_once(*sets):
+        return (full if failing.history else evaluation)(*sets)
+
+    if place == "the copies":
+        monkeypatch.setattr(cuda_graphs, "copy", SimpleNamespace(deepcopy=full))
+    elif place == "a short batch":
+        monkeypatch.setattr(failing.step, "learn", learn_full_batches)
+    else:
+        monkeypatch.setattr(failing, "_evaluation", evaluate_once)
+    with pytest.raises(StartAnew if tried else torch.OutOfMemoryError, match="Tried to allocate"):
+        train(failing)
 
 
 def test_a_recording_that_computes_something_else_is_not_used(capsys):
