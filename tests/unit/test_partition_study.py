@@ -111,18 +111,3 @@ def test_set_up_for_cpus_alone_takes_the_locked_versions_without_gpu_libraries(
     assert not set_up_with_uv() and len(set_up_with_uv("TORCH=cpu")) > 2
     with pytest.raises(subprocess.CalledProcessError):
         set_up_with_uv("TORCH=rocm")
-
-
-def test_the_demo_replaces_no_study_of_other_data(tmp_path):
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    manifest = tmp_path / "results/data/manifest.json"
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text('{"dataset": "cifar10"}')
-    # Where it is not refused, there is no Python to set anything up with.
-    words = ["make", "demo", "PYTHON=false"]
-    refused = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
-    assert refused.returncode != 0 and "Setting up" not in refused.stdout
-    assert_one_clear_line(refused.stderr, "results/ holds a study of other data", "move it away")
-    for again in ('{"dataset": "digits"}', None):
-        manifest.unlink() if again is None else manifest.write_text(again)
-        assert subprocess.run(["make", "spare"], cwd=tmp_path).returncode == 0

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 
-from study.audit import replaced, start
+from study.audit import replaced, same_study, start
 from study.code import code_digest
 from study.config.architectures import architecture_modules
 from study.config.components import component_modules
@@ -22,7 +22,7 @@ from study.job import KEEP_MEMORY, end_in_one_line, require_one_option
 gc.set_threshold(50_000, 20, 100)
 
 
-CONFIGFILES = start.given_configfiles(workflow.configfiles)
+CONFIGFILES = same_study.given_configfiles(workflow.configfiles)
 
 # A wrong configuration ends here, before any job, with one line that says what to write instead.
 with end_in_one_line():

@@ -1,7 +1,5 @@
 """What is looked at in results/ before the workflow is planned."""
 
-import contextlib
-import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,16 +9,9 @@ from typing import Any
 from study.audit import replaced
 from study.audit.clock import date_back, date_by_recipe
 from study.audit.provenance import machine, other_libraries
+from study.audit.same_study import require_same_study
 from study.code import PROJECT
-from study.config.asked import what_is_asked
-from study.config.recipes import CONFIG
-from study.errors import StudyError
-from study.files import read_json, write_json
 from study.runs.tree import ResultsTree
-
-_TREE = ResultsTree(Path("results"))
-# With which configuration the last command made something here, finished or not.
-_STARTED = _TREE / "scratch" / "started.json"
 
 # Of Snakemake's, with which it runs no job and replaces nothing.
 _RUN_NOTHING = {"--lint", "--list-rules", "--list", "-l", "--list-target-rules", "--lt", "--unlock"}
@@ -40,12 +31,6 @@ def own_cores(cores: int | None) -> int | None:
     return cores and min(cores, machine()["cpus"])
 
 
-def given_configfiles(configfiles: Sequence[str]) -> list[str]:
-    """Return which of Snakemake's configuration files were given, as seen from here."""
-    files = [os.path.relpath(path) for path in configfiles]
-    return [path for path in dict.fromkeys(files) if path != CONFIG]
-
-
 def look_at_results(
     config: Mapping[str, Any],
     configfiles: Sequence[str],
@@ -58,19 +43,20 @@ def look_at_results(
 
     Args:
         config: the whole configuration.
-        configfiles: that were given with --configfile.
+        configfiles: see `study.audit.same_study.given_configfiles`.
         recipes: the resolved recipe of each model.
         overwrite: results of another study may be replaced.
 
     Raises:
         StudyError: results/ holds another study, which this one would replace.
     """
-    # A command that was killed could not put back what its jobs were to replace. While Snakemake
-    # holds the folder it plans nothing new.
+    # A command that was killed could not put back what its jobs were to replace. One that runs may
+    # still need it.
     if not replaced.locked():
         replaced.put_back()
-        if not overwrite:
-            require_same_study(config, configfiles)
+    # Also where the folder is locked: --nolock is no leave to replace another study.
+    if not overwrite:
+        require_same_study(config, configfiles)
     if others := other_libraries(PROJECT):
         print(
             f"note: other libraries than those of requirements.lock: {', '.join(others)}; what is "
@@ -84,58 +70,7 @@ def look_at_results(
             "dated back, they are compared by content",
             file=sys.stderr,
         )
-    date_by_recipe(_TREE, recipes)
-
-
-def require_same_study(config: Mapping[str, Any], configfiles: Sequence[str]) -> None:
-    """Insist that results/ hold no study of other data or of another configuration file.
-
-    A configuration that has changed is the same study, and so is one that says the same by another
-    name or that adds files to those of before.
-
-    Raises:
-        StudyError: they do.
-    """
-    if not _TREE.data_manifest.is_file():
-        return
-    made_of = _recorded(_TREE.data_manifest).get("dataset", config["dataset"]["name"])
-    files, given = _known_configfiles(config), list(configfiles)
-    same_files = files is None or files == given or bool(files and set(files) <= set(given))
-    if made_of == config["dataset"]["name"] and same_files:
-        return
-    made = "with another configuration; give the --configfile that it is made with"
-    if files == given:
-        made = "with this configuration before it changed; change it back, or move results/ away"
-    elif files is not None:
-        option = f" --configfile {shlex.join(files)}" if files else ""
-        made = f"with{option}" if files else "without --configfile"
-        made += f"; for that one type `snakemake{option}`"
-    raise StudyError(
-        f"results/ holds a study of {made_of}, made {made}; to replace it on purpose, "
-        "add `--config overwrite=true`"
-    )
-
-
-def remember(config: Mapping[str, Any], configfiles: Sequence[str]) -> None:
-    """Note with which configuration results are being made from here on."""
-    with contextlib.suppress(OSError):  # the first job says better that nothing can be written
-        write_json(_STARTED, {"configfiles": list(configfiles), "config": config})
-
-
-def _known_configfiles(config: Mapping[str, Any]) -> list[str] | None:
-    """Return with which files results/ was made; None where it says none or the same by others."""
-    record = _recorded(_STARTED) or _recorded(_TREE.study)
-    if "config" in record and what_is_asked(record["config"]) == what_is_asked(config):
-        return None
-    return record.get("configfiles")
-
-
-def _recorded(path: Path) -> dict[str, Any]:
-    """Return a record; an empty one where it is not there or cannot be read."""
-    try:
-        return read_json(path)
-    except (OSError, StudyError):
-        return {}
+    date_by_recipe(ResultsTree(Path("results")), recipes)
 
 
 def say_if_killed() -> str:

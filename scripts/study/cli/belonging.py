@@ -1,11 +1,12 @@
 """Whether what lies in results/ was made with the configuration that is asked about."""
 
 import os
-from typing import Any
+import shlex
 
 from study.cli.project import Project
 from study.config.asked import what_is_asked
 from study.files import read_json
+from study.runs.made_with import made_with
 from study.runs.outdated import recipe_changes
 from study.runs.run import Run, read_runs, runs_on_disk
 from study.runs.tree import ResultsTree
@@ -75,13 +76,12 @@ def _has_recipe(project: Project, run: Run) -> bool:
 
 
 def _made_with(tree: ResultsTree, project: Project) -> str:
-    """Return the end of the line: with which --configfile the study in results/ was finished."""
-    record: dict[str, Any] = read_json(tree.study) if tree.study.is_file() else {}
-    files = record.get("configfiles")
+    """Return the end of the line: with which --configfile the study in results/ is made."""
+    files = made_with(tree).get("configfiles")
     if files is None:
         return "; give the --configfile that they are made with"
     if files == [os.path.relpath(path) for path in project.configfiles]:
         return "; this one has changed since"
     if not files:
         return ", made without --configfile"
-    return f", made with --configfile {' '.join(files)}: give that"
+    return f", made with --configfile {shlex.join(files)}: give that"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.audit.bundles import abandoned_bundles
 from study.audit.replaced import locked
+from study.audit.same_study import given_configfiles, what_other_study
 from study.cli.belonging import note_on_other_runs
 from study.cli.project import Project, configuration_options, find_project, outputs
 from study.cli.terminal import console, say, table
@@ -58,11 +59,9 @@ def answer(arguments: argparse.Namespace) -> None:
             "or type `snakemake --unlock` if it does not run"
         )
     delete = arguments.delete or arguments.yes
-    if note := note_on_other_runs(project, all_of_them=True):
+    if note := _why_not(project):
         if delete:
-            raise StudyError(
-                f"nothing was deleted: {note}; if you mean it, delete results/ by hand"
-            )
+            raise StudyError(f"nothing was deleted: {note}")
         print(f"note: {note}", file=sys.stderr)
     outdated, unknown = _of_runs_taken_out(project, arguments.keep)
     _list(where, "No longer part of the study", outdated)
@@ -75,6 +74,15 @@ def answer(arguments: argparse.Namespace) -> None:
         say(where, f"Deleted: {total}.")
     else:
         say(where, f"Nothing was deleted. To delete {total}, type the command again with --delete.")
+
+
+def _why_not(project: Project) -> str:
+    """Return why results/ are not this configuration's to clean; "" if they are."""
+    given = given_configfiles(project.configfiles)
+    if other := what_other_study(project.config, given, "study clean"):
+        return f"{other}; to go on with this one, first run it with `--config overwrite=true`"
+    others = note_on_other_runs(project, all_of_them=True)
+    return f"{others}; if you mean it, delete results/ by hand" if others else ""
 
 
 def _agreed(total: str) -> bool:

@@ -68,7 +68,7 @@ def answer(arguments: argparse.Namespace) -> None:
         runs = run_table(Path(arguments.results))
     else:
         project = find_project(arguments.configfile)
-        runs = run_table(project.results, project.runs, project.study.recipes)
+        runs = run_table(project.results, project.runs, project.study.recipes, project.config)
         if note := note_on_other_runs(project):
             print(f"note: {note}", file=sys.stderr)
     total = len(runs)

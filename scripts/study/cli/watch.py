@@ -97,7 +97,7 @@ def _view(project: Project, now: float) -> "Group":
     trainings, to_train, failures, stopped = [], [], [], []
     for run in [*asked, *others]:
         recipe = project.study.recipes.get(run.model)
-        state, reason = state_of_run(project.results, run, recipe)
+        state, reason = state_of_run(project.results, run, recipe, project.config)
         if run in processes or state == "training":
             state = "running"
             trainings.append(_training(project, run, processes.get(run), now))

@@ -15,7 +15,10 @@ _JOBS = ("train", "predict", "measure")
 
 
 def state_of_run(
-    results: str | Path, run: Run, recipe: Mapping[str, Any] | None = None
+    results: str | Path,
+    run: Run,
+    recipe: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> tuple[str, str]:
     """Return how far a run is, and why if it diverged, failed or was interrupted.
 
@@ -23,6 +26,7 @@ def state_of_run(
         results: folder of all results.
         run: of this study.
         recipe: that the configuration has for its model. Default: the one in results/recipes/.
+        config: the whole configuration. Default: it is not asked whether it wants other images.
 
     Returns:
         The status, and the reason or "". The status is one of:
@@ -36,7 +40,7 @@ def state_of_run(
     """
     tree = ResultsTree(Path(results))
     if (run.folder / "run.json").exists():
-        outdated = why_outdated(run, recipe)
+        outdated = why_outdated(run, recipe, config)
         return ("outdated", outdated) if outdated else _state_when_trained(tree, run)
     log, checkpoint = tree.log("train", *run.key), tree.checkpoint(*run.key)
     kept = "goes on from its checkpoint" if checkpoint.exists() else "starts again"

@@ -20,7 +20,10 @@ RECIPE = "recipe."
 
 
 def run_table(
-    results: Path, runs: Iterable[Run] = (), recipes: Mapping[str, Mapping[str, Any]] | None = None
+    results: Path,
+    runs: Iterable[Run] = (),
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> "pd.DataFrame":
     """Return one row per run, whatever became of it.
 
@@ -29,6 +32,7 @@ def run_table(
             without one, are read from their own folders.
         runs: that the study asks for. Default: those in runs.csv or summary.csv.
         recipes: that it has for its models. Default: those in results/recipes/.
+        config: of the study, see `state_of_run`.
 
     Returns:
         combo, model, seed, `status`, `reason` (see `state_of_run`), the columns of the summary,
@@ -58,7 +62,7 @@ def run_table(
     for run in asked:
         trained = (run.folder / "run.json").is_file()
         recipe = flat(run.record["recipe"], RECIPE) if trained else planned[run.model]
-        state = state_of_run(results, run, (recipes or {}).get(run.model))
+        state = state_of_run(results, run, (recipes or {}).get(run.model), config)
         measured = _measured(run, state, summarized.get(run.key), since)
         rows.append(run.named | measured | recipe)
     table = pd.DataFrame(rows)

@@ -8,9 +8,10 @@ import pytest
 from cli_study import write_project
 from conftest import assert_one_clear_line, files_below
 
+from study.audit.same_study import remember
 from study.cli import clean
 from study.cli.main import main
-from study.cli.project import Output
+from study.cli.project import Output, find_project
 
 
 def made(combo: str, model: str = "cnn2", seed: str = "seed1") -> list[str]:
@@ -77,6 +78,24 @@ def test_in_a_terminal_it_asks_before_it_deletes(smaller, monkeypatch, words, sa
     assert smaller.exists() != deleted and len(asked) == (said is not None)
     assert all("[y/N]" in question for question in asked)
     assert smaller.with_name("seed1").exists()
+
+
+def test_what_another_configuration_has_made_is_not_deleted_for_a_run_in_common(smaller, capsys):
+    Path("results/data/manifest.json").write_text('{"dataset": "cifar10"}')
+    whole = find_project(["study.yaml", "fewer.yaml"])
+    remember(whole.config | {"seeds": [1, 2, 3]}, ["study.yaml"])
+    before = files_below(Path())
+    for words in (["--yes"], ["--delete"]):
+        with pytest.raises(SystemExit):
+            main(["clean", "--configfile", "fewer.yaml", *words])
+        said = capsys.readouterr().err
+        assert_one_clear_line(said, "nothing was deleted", "made with --configfile study.yaml")
+        assert "type `study clean --configfile study.yaml`" in said and "overwrite=true" in said
+    main(["clean", "--configfile", "fewer.yaml"])
+    assert "note: results/ holds a study of cifar10" in capsys.readouterr().err
+    assert files_below(Path()) == before
+    main(["clean", "--yes", "--configfile", "study.yaml", "fewer.yaml"])
+    assert not smaller.exists()
 
 
 def test_where_all_is_of_another_configuration_it_deletes_nothing(smaller, capsys):

@@ -1,8 +1,8 @@
-"""Which configurations ask for the same."""
+"""Which configurations ask for the same, and for the same images."""
 
 import pytest
 
-from study.config.asked import what_is_asked
+from study.config.asked import asked_of_images, what_is_asked
 
 CLIP = {"name": "clip", "predictions": "a/{seed}.csv"}
 CONFIG = {
@@ -52,3 +52,56 @@ def test_a_study_that_was_moved_asks_for_the_same(moved):
 )
 def test_what_changes_results_is_asked_for(other):
     assert what_is_asked(other) != what_is_asked(CONFIG)
+
+
+STUDY = CONFIG | {
+    "partitions": [{"name": "v1", "size": 9}, {"name": "v2", "size": 0.5}],
+    "partition_seed": 42, "split": {"train": 0.7, "val": 0.15, "test": 0.15},
+    "official": {"val": 0.1}, "seeds": [1, 2], "combos": ["v1", "v1+v2", "official"],
+}  # fmt: skip
+FOLDS = {"train": 0.7, "val": 0.3, "folds": 2}
+
+
+def of_runs(config):
+    runs = [(combo, seed) for combo in STUDY["combos"] for seed in STUDY["seeds"]]
+    return {run: asked_of_images(config, *run) for run in runs}
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "concerned"),
+    [
+        ({"partition_seed": 7}, "partition_seed", ["v1", "v1+v2"]),
+        ({"split": {"train": 0.6, "val": 0.2, "test": 0.2}}, "split", ["v1", "v1+v2"]),
+        ({"split": FOLDS}, "split", ["v1", "v1+v2"]),
+        ({"official": {"val": 0.2}}, "official", ["official"]),
+        ({"near_duplicates": {"threshold": 0.2}}, "near_duplicates", ["v1", "v1+v2"]),
+        ({"partitions": [{"name": "v1", "size": 9}, {"name": "v2", "size": 3}]}, "partitions",
+            ["v1+v2"]),
+        ({"dataset": CONFIG["dataset"] | {"image_size": 64}}, "dataset",
+            ["v1", "v1+v2", "official"]),
+        ({"dataset": CONFIG["dataset"] | {"corrections": "", "path": "b"}}, "dataset", []),
+        ({"partitions": [*STUDY["partitions"], {"name": "v3", "size": 3}]}, "partitions", []),
+        ({"seeds": [1, 2, 3], "models": ["cnn3"]}, "seeds", []),
+    ],
+)  # fmt: skip
+def test_another_configuration_concerns_the_runs_whose_images_it_decides(change, key, concerned):
+    before, now = of_runs(STUDY), of_runs(STUDY | change)
+    differ = [run for run in before if before[run] != now[run]]
+    assert differ == [(combo, seed) for combo in concerned for seed in STUDY["seeds"]]
+    for run in differ:
+        assert [name for name in before[run] if before[run][name] != now[run][name]] == [key]
+
+
+def test_what_a_study_has_not_asked_for_is_not_known():
+    assert asked_of_images(STUDY, "v1+v9", 1) == asked_of_images(STUDY, "v1", 9) == {}
+
+
+def test_the_size_of_images_is_asked_of_ones_own_alone():
+    configs = [STUDY | {"dataset": {"name": "cifar10", "image_size": size}} for size in (32, 64)]
+    assert of_runs(configs[0]) == of_runs(configs[1])
+
+
+def test_under_folds_the_order_of_seeds_decides():
+    folded = STUDY | {"split": FOLDS}
+    assert of_runs(folded) != of_runs(folded | {"seeds": [2, 1]})
+    assert of_runs(STUDY) == of_runs(STUDY | {"seeds": [2, 1]})

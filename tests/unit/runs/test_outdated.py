@@ -1,10 +1,14 @@
 """A trained run of another recipe or of other splits is outdated, never ok."""
 
+import json
+import os
+
 import pytest
 import yaml
 from cli_study import printed, write_project, write_run
 
-from study.files import file_digest
+from study.config.recipes import merged
+from study.files import file_digest, read_yaml
 from study.runs.outdated import recipe_changes, why_outdated
 from study.runs.run import run_of
 
@@ -62,6 +66,74 @@ def test_show_watch_and_diff_say_that_a_run_is_outdated(tmp_path):
     recipe.write_text("epochs: 30\n")
     diff = printed("diff", "v1/cnn2/1", "v1/cnn3/1", folder=folder)
     assert "outdated (another recipe: " in diff
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A project with four runs and, made after them, the record of the study."""
+    folder = write_project(tmp_path / "project")
+    results = folder / "results"
+    config = merged(read_yaml(folder / "config/config.yaml"), read_yaml(folder / "study.yaml"))
+    digests = {"images.npy": "a", "index.csv": "b"}
+    (results / "data/manifest.json").write_text(
+        json.dumps({"dataset": "cifar10", "sha256": digests})
+    )
+    files = {f"results/data/{name}": digest for name, digest in digests.items()}
+    (results / "study.json").write_text(json.dumps({"config": config, "files": files}))
+    return folder
+
+
+def shown(folder, *configfiles) -> list[str]:
+    """Return the lines of the four runs that were trained."""
+    words = ("show", "--csv", "--columns", "combo", "model", "seed", "status", "reason")
+    lines = printed(*words, "--configfile", "study.yaml", *configfiles, folder=folder).splitlines()
+    return [line for line in lines if ",1," in line or ",2," in line]
+
+
+def test_other_partitions_splits_or_images_than_the_studys_make_runs_outdated(finished):
+    assert all(",ok," in line for line in shown(finished))
+    (finished / "other.yaml").write_text("partition_seed: 7\n")
+    lines = shown(finished, "other.yaml")
+    assert len(lines) == 4
+    for line in lines:
+        assert "outdated,other data: partition_seed changed since it was trained" in line
+    watched = printed(
+        "watch", "--once", "--configfile", "study.yaml", "other.yaml", folder=finished
+    )
+    assert "0 of 6 runs trained" in watched and "4 outdated" in watched
+    manifest = {"dataset": "cifar10", "sha256": {"images.npy": "other", "index.csv": "b"}}
+    (finished / "results/data/manifest.json").write_text(json.dumps(manifest))
+    assert all("data/images.npy has changed since it was trained" in x for x in shown(finished))
+
+
+def test_a_run_that_was_trained_since_is_of_the_last_command(finished):
+    config = json.loads((finished / "results/study.json").read_text())["config"]
+    (finished / "results/scratch").mkdir()
+    record = {"config": config | {"partition_seed": 7}, "configfiles": []}
+    (finished / "results/scratch/started.json").write_text(json.dumps(record))
+    (finished / "results/data/manifest.json").write_text(
+        '{"dataset": "cifar10", "sha256": {"images.npy": "other"}}'
+    )
+    (finished / "other.yaml").write_text("partition_seed: 7\n")
+    run = finished / "results/runs/v1/cnn2/seed1/run.json"
+    later = (finished / "results/study.json").stat().st_mtime + 5
+    os.utime(run, (later, later))
+    assert [",ok," in line for line in shown(finished, "other.yaml")] == [True, False, False, False]
+    (finished / "results/study.json").unlink()  # a first command, which has not ended
+    assert all(",ok," in line for line in shown(finished, "other.yaml"))
+    assert all("other data: partition_seed" in line for line in shown(finished))
+
+
+def test_predictions_of_others_do_not_depend_on_pixels(finished):
+    results = finished / "results"
+    recipe = {"architecture": {"name": "predictions", "saw": "nothing", "varies_with": []}}
+    write_run(results, "v1", "theirs", 1, 9, recipe=recipe)
+    run = run_of(results, "v1", "theirs", 1)
+    os.utime(run.folder / "run.json", (1, 1))
+    for digests, why in (({"images.npy": "other"}, ""), ({"index.csv": "other"}, "index.csv has")):
+        (results / "data/manifest.json").write_text(json.dumps({"sha256": digests}))
+        os.utime(results / "data/manifest.json", ns=(len(why), len(why)))
+        assert why in why_outdated(run) and bool(why) == bool(why_outdated(run))
 
 
 def test_what_jobs_take_of_weights_and_images_makes_no_run_outdated():

@@ -1,0 +1,145 @@
+"""Whether results/ holds another study than the one that is asked for: one folder holds one."""
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study.config.asked import what_is_asked
+from study.config.recipes import CONFIG
+from study.data.datasets.digest import digest_of_images
+from study.data.datasets.listing import list_images
+from study.data.names import OWN
+from study.errors import StudyError
+from study.files import with_home, write_json
+from study.runs.made_with import made_with, recorded, started
+from study.runs.tree import ResultsTree
+
+_TREE = ResultsTree(Path("results"))
+# A file in one of these took time to make. A first command that fails at once leaves none.
+_WORK = ("data", "runs", "lr_find", "tune", "features", "study.json")
+
+
+def given_configfiles(configfiles: Sequence[str]) -> list[str]:
+    """Return which configuration files were given beside the default one, as seen from here."""
+    files = [os.path.relpath(path) for path in configfiles]
+    return [path for path in dict.fromkeys(files) if path != CONFIG]
+
+
+def remember(config: Mapping[str, Any], configfiles: Sequence[str]) -> None:
+    """Note with which configuration results are being made from here on."""
+    with contextlib.suppress(OSError):  # the first job says better that nothing can be written
+        write_json(started(_TREE), {"configfiles": list(configfiles), "config": config})
+
+
+def require_same_study(config: Mapping[str, Any], configfiles: Sequence[str]) -> None:
+    """Insist that results/ hold no other study, see `what_other_study`.
+
+    Raises:
+        StudyError: they do.
+    """
+    if other := what_other_study(config, configfiles):
+        raise StudyError(f"{other}; to replace it on purpose, add `--config overwrite=true`")
+
+
+def what_other_study(
+    config: Mapping[str, Any], configfiles: Sequence[str], command: str = "snakemake"
+) -> str:
+    """Return which other study results/ holds, and what to type for it; "" if it holds none.
+
+    A configuration that has changed is the same study. So is one that says the same by another
+    name, or that adds files to those of before. Images that were moved, or that have changed in
+    their place, are those of the same study.
+
+    Args:
+        config: the whole configuration that is asked for.
+        configfiles: see `given_configfiles`.
+        command: what the user types.
+
+    Raises:
+        StudyError: the images of the configuration cannot be listed.
+    """
+    record, manifest = made_with(_TREE), recorded(_TREE.data_manifest)
+    made: Mapping[str, Any] = record.get("config", {})
+    images = made.get("dataset", {})
+    name = manifest.get("dataset", images.get("name"))
+    if name is None or not _has_work():
+        return ""
+    files, given = record.get("configfiles"), list(configfiles)
+    by_these = files is None or files == given or bool(files and set(files) <= set(given))
+    is_asked = by_these or (bool(made) and what_is_asked(made) == what_is_asked(config))
+    asked = config["dataset"]
+    if name == asked["name"] and is_asked and not _moved_and_differ(asked, images, manifest):
+        return ""
+    what = f"the images in {images['path']}" if name in OWN and images.get("path") else name
+    return f"results/ holds a study of {what}, made {_how_made(files, given, command)}"
+
+
+def _has_work() -> bool:
+    """Tell whether results/ hold what took time to make."""
+    places = [_TREE / name for name in _WORK]
+    return any(one.is_file() for place in places for one in (place, *place.rglob("*")))
+
+
+def _moved_and_differ(
+    asked: Mapping[str, Any], made: Mapping[str, Any], manifest: Mapping[str, Any]
+) -> bool:
+    """Tell whether the images lie elsewhere than those of results/, and are others.
+
+    Args:
+        asked: the configuration's `dataset`.
+        made: the same of the configuration that results/ are made with; {} if it is not known.
+        manifest: what decoding wrote of the images of results/; {} if it has not.
+    """
+    key = "path" if asked["name"] in OWN else "checksums"
+    here, there = asked.get(key), made.get(key)
+    if not (here and there) or with_home(here).resolve() == with_home(there).resolve():
+        return False
+    # Where nothing is, a study goes on with the images that were decoded, or says what is missing.
+    if not with_home(here).exists():
+        return False
+    before = manifest.get("sources", {})
+    return not before or not before.items() <= _sources(asked).items()
+
+
+def _sources(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of a configuration's images as decoding records them."""
+    if asked["name"] not in OWN:
+        # Here, because it loads what downloads, and each command would wait for that.
+        from study.data.datasets.download import read_checksums
+
+        md5s = read_checksums(with_home(asked["checksums"])) or {}
+        return {name: f"md5:{md5}" for name, md5 in md5s.items()}
+    listing = list_images(
+        asked["path"], asked.get("test_path", ""), asked.get("group", ""), asked.get("classes")
+    )
+    # Not by the memory of digests: a command that is refused changes nothing in results/.
+    return {"images": f"sha256:{digest_of_images(listing)}"}
+
+
+def _how_made(files: Sequence[str] | None, given: Sequence[str], command: str) -> str:
+    """Return with which configuration files results/ are made, and what to type for them."""
+    if files is None:
+        return "with another configuration; give the --configfile that it is made with"
+    if files == given:
+        return "with this configuration before it changed; change it back, or move results/ away"
+    here, typed_in = Path.cwd(), _typed_in()
+    seen = [os.path.relpath(here / path, typed_in) for path in files]
+    option = f" --configfile {shlex.join(seen)}" if files else ""
+    apart = os.path.relpath(here, typed_in)
+    place = "" if apart == "." else f" --directory {shlex.quote(apart)}"
+    made = f"with{option}" if files else "without --configfile"
+    return f"{made}; for that one type `{command}{place}{option}`"
+
+
+def _typed_in() -> Path:
+    """Return the folder in which the user types: Snakemake itself has gone to its --directory.
+
+    The shell's own word for it is believed if the command names from there the folder that this is.
+    """
+    here, shell = Path.cwd(), os.path.realpath(os.environ.get("PWD", "."))
+    named = (Path(shell, word.rpartition("=")[2]) for word in sys.argv[1:])
+    return Path(shell) if str(here) in map(os.path.realpath, named) else here
