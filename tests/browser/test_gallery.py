@@ -521,6 +521,16 @@ def test_names_of_classes_never_become_elements(gallery, study):
     ]
 
 
+def test_a_verdict_given_while_its_image_is_opened_is_the_one_that_is_shown(gallery):
+    gallery.locator("[role=gridcell]").first.focus()
+    gallery.evaluate("""for (const key of ["w", "Enter"])
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))""")
+    gallery.locator("dialog[open]").wait_for()
+    gallery.locator("#n-verdicts", has_text="1 marked").wait_for()
+    assert gallery.get_by_label("Your verdict", exact=True).input_value() == "wrong label"
+    assert gallery.get_by_label("The right label").is_visible()
+
+
 def test_verdicts_are_given_by_key_kept_saved_and_loaded(gallery, study, open_page, tmp_path):
     listed = study.listed().set_index("image_id")
     ids = first_ids(gallery, 4)

@@ -36,8 +36,8 @@ def require_leak():
     require_reproduction()
     if not leaky_systems():
         sys.exit(
-            "error: config: none of reproduce.systems has a split that leaks, so there is no "
-            "results/leak.csv; add S0 or S1, or ask for results/reproduction.csv"
+            "error: config: none of reproduce.systems has a split that leaks, so there is "
+            "no results/leak.csv; add S0 or S1, or ask for results/reproduction.csv"
         )
 
 

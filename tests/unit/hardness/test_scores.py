@@ -137,14 +137,18 @@ def test_an_image_that_no_run_may_judge_has_no_scores(study):
     )
 
 
-def test_without_comparable_runs_no_class_comes_next():
-    """Imported models that trained on no image of the study judge all, and compare none."""
-    logits = np.eye(K, dtype=np.float32)[[0, 1, 2]]
-    answers = Predictions(logits, np.zeros(3, np.uint8), "elsewhere.csv")
-    table = scores_of([MadeUpRun("m", answers)], np.array([0, 0, 2]))
-    assert list(table["n_eligible"]) == [1] * 3 and list(table["n_comparable"]) == [0] * 3
-    assert list(table["consensus"]) == [0, 1, 2] and list(table["second"]) == [-1] * 3
-    assert table[["consensus_p", "second_p"]].isna().all(axis=None)
+def test_where_no_comparable_run_judges_no_class_comes_next():
+    """The run of the other size is the only one that may judge the last image."""
+    small, large = np.zeros((2, 6), np.uint8)
+    small[5], large[:4] = ROLE_CODES["train"], ROLE_CODES["train"]
+    logits = np.eye(K, dtype=np.float32)[[0, 1, 2, 0, 1, 2]]
+    runs = [MadeUpRun("m", Predictions(logits, roles)) for roles in (small, large)]
+    table = scores_of(runs, np.array([0, 0, 2, 0, 1, 0]))
+    assert list(table["n_eligible"]) == [1, 1, 1, 1, 2, 1]
+    assert list(table["n_comparable"]) == [1, 1, 1, 1, 1, 0]
+    last = table.iloc[5]
+    assert last["consensus"] == 2 and last["second"] == -1
+    assert last[["consensus_p", "second_p"]].isna().all()
 
 
 def test_a_run_may_not_judge_an_image_whose_near_duplicate_it_has_seen(study):

@@ -259,7 +259,8 @@ async function openDossier(row) {
   const other = rowBeside(row);
   const shownRows = other === undefined ? [row] : [other, row];
   const first = other === undefined ? [enlarged(row, 288), await factsOf(row)] : [await sidesOf(shownRows)];
-  const [runs, near, maps, scores, verdict] = await Promise.all([runsTable(row), nearest(row), mapsOf(row), scoresOf(shownRows), verdictOf(row)]);
+  const [runs, near, maps, scores] = await Promise.all([runsTable(row), nearest(row), mapsOf(row), scoresOf(shownRows)]);
+  const verdict = await verdictOf(row); // last, for it may be given meanwhile
   if (openRow !== row) return; // another one was asked for meanwhile
   const top = element("div", "", "top");
   const beside = element("div", "", "near");

@@ -97,13 +97,14 @@ async function verdictByKey(row, key) {
 }
 
 async function verdictOf(row) {
+  const likely = await likelyLabel(row);
   const [choice, right] = [element("select"), element("select")];
   choice.append(new Option("–", ""), ...Object.entries(VERDICTS).map(([value, text]) => new Option(text, value)));
   const said = saidNow(row);
   right.append(...study.classes.filter((name) => name !== labelOf(row)).map((name) => new Option(name, name)));
   [choice.ariaLabel, right.ariaLabel] = ["Your verdict", "The right label"];
   choice.value = said?.verdict ?? "";
-  right.value = said?.label || (await likelyLabel(row));
+  right.value = said?.label || likely;
   right.hidden = choice.value !== "wrong label";
   const line = element("p", "Your verdict ", "verdict");
   line.append(choice, " ", right);
@@ -216,7 +217,9 @@ async function startVerdicts() {
       event.preventDefault();
       const marked = row();
       await verdictByKey(marked, event.key);
-      if (openRow === marked) body.querySelector(".verdict").replaceWith(await verdictOf(marked));
+      const made = await verdictOf(marked);
+      // Where the image is still being opened there is no line yet; it will be the one of this verdict.
+      if (openRow === marked) body.querySelector(".verdict")?.replaceWith(made);
     });
   }
 }
