@@ -133,7 +133,7 @@ def clean_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without what leads to the user's data or GPUs."""
     hidden = {
         "CIFAR10_ARCHIVE", "SNAKEMAKE_PROFILE", "GLIBC_TUNABLES", "PYTHONDONTWRITEBYTECODE",
-        "PYTHONUNBUFFERED", "MPLBACKEND", "MATPLOTLIBRC",
+        "PYTHONUNBUFFERED", "MPLBACKEND", "MATPLOTLIBRC", "PWD",
     }  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"

@@ -95,8 +95,8 @@ def look_for_gpu(
         )  # fmt: skip
     hiding = [environment.get(name, "") for name in _HIDING]
     driver = [system_text(root / place) for place in _DRIVER]
-    facts = (platform.node(), _torch_version(), *hiding, *driver, *map(str, seen[kind]))
-    why = why_unusable(facts)
+    machine = (platform.node(), _container(root), _torch_version())
+    why = why_unusable((*machine, *hiding, *driver, *map(str, seen[kind])))
     return Sight(not why, f"{card} is there but torch cannot use it ({why})" if why else card)
 
 
@@ -113,6 +113,16 @@ def torch_is_built_for() -> str | None:
     versions = _torch_version()
     built = re.findall(r"^(cuda|hip)\b[^=\n]*= *['\"]", versions, re.MULTILINE)
     return built[0] if built else "cpu" if versions else None
+
+
+def _container(root: Path) -> str:
+    """Return a name of the files that this process sees: in a container others than outside.
+
+    It may see the host's cards there and have none of the driver's libraries.
+    """
+    with contextlib.suppress(OSError):
+        return str((root / "proc/self/ns/mnt").readlink())
+    return ""
 
 
 def _torch_version() -> str:

@@ -1,6 +1,7 @@
 """Whether torch can use a GPU that is there: asked in a process of its own, and remembered.
 
-Torch takes seconds to ask, and the workflow asks at every start.
+Torch takes seconds to ask, and the workflow asks at every start. Only a yes is remembered: not
+every way to mend a no changes what is known of the machine.
 """
 
 import contextlib
@@ -10,17 +11,14 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from study.files import atomic_path
 
 _MEMORY = Path(__file__).parent / "__pycache__" / "usable_gpus.json"
-# Answers; with more, the memory begins again.
+# Machines; the latest.
 _MOST_REMEMBERED = 100
-# Seconds for which a no is believed: not every way to mend it changes what is known of the machine.
-_A_NO_HOLDS = 600
 # Seconds for an answer.
 _PATIENCE = 60
 # Prints why a GPU cannot be used, and nothing where it can. One that is full or taken at the moment
@@ -61,27 +59,23 @@ def why_unusable(
     facts: tuple[str, ...],
     ask: Callable[[], str | None] = ask_torch,
     memory: Path = _MEMORY,
-    now: Callable[[], float] = time.time,
 ) -> str:
     """Return in words why torch cannot use a GPU that is there; "" if it can or does not answer.
 
     Args:
         facts: what the answer rests on, such as torch's version and the driver's. Others ask again.
         ask: returns the answer, None if there is none.
-        memory: file of earlier answers.
-        now: seconds since some moment in the past.
+        memory: file of the facts under which it could.
     """
     key = hashlib.sha256(json.dumps([_QUESTION, *facts]).encode()).hexdigest()[:16]
-    answers: dict[str, tuple[str, float]] = {}
+    known: list[str] = []
     with contextlib.suppress(OSError, ValueError, TypeError):
-        answers = dict(json.loads(memory.read_text()))
-        why, when = answers.get(key, (None, 0))
-        if why == "" or (why and 0 <= now() - when < _A_NO_HOLDS):
-            return why
+        known = list(json.loads(memory.read_text()))
+    if key in known:
+        return ""
     why = ask()
-    if why is not None and not sys.dont_write_bytecode:
-        answers = answers if len(answers) < _MOST_REMEMBERED else {}
+    if why == "" and not sys.dont_write_bytecode:
         # A library may lie where nothing can be written.
         with contextlib.suppress(OSError), atomic_path(memory, lasting=False) as temporary:
-            temporary.write_text(json.dumps(answers | {key: (why, now())}))
+            temporary.write_text(json.dumps([*known[1 - _MOST_REMEMBERED :], key]))
     return why or ""

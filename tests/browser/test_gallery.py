@@ -523,8 +523,8 @@ def test_names_of_classes_never_become_elements(gallery, study):
 
 def test_a_verdict_given_while_its_image_is_opened_is_the_one_that_is_shown(gallery):
     gallery.locator("[role=gridcell]").first.focus()
-    gallery.evaluate("""for (const key of ["w", "Enter"])
-        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))""")
+    gallery.evaluate("""for (const key of ["w", "Enter"]) document.activeElement.dispatchEvent(
+        new KeyboardEvent("keydown", { key, bubbles: true }))""")
     gallery.locator("dialog[open]").wait_for()
     gallery.locator("#n-verdicts", has_text="1 marked").wait_for()
     assert gallery.get_by_label("Your verdict", exact=True).input_value() == "wrong label"

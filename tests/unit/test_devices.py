@@ -109,6 +109,10 @@ def test_a_gpu_that_torch_cannot_use_is_not_asked_for(tmp_path, monkeypatch):
     )
     version.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.1\n")
     assert look().found and len(set(asked)) == 2
+    space = tmp_path / "proc/self/ns/mnt"  # of a container on this machine
+    space.parent.mkdir(parents=True)
+    space.symlink_to("mnt:[4026531841]")
+    assert look().found and len(set(asked)) == 3
 
 
 def test_what_torch_is_built_for_is_told_without_importing_it():

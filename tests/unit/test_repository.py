@@ -113,6 +113,16 @@ def test_nothing_generated_and_no_photograph_is_tracked():
         assert name == Path("results/README.md") or Path("results/reference") in name.parents
 
 
+def test_what_needs_the_network_or_takes_no_time_stays_on_the_login_node():
+    text = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    rules = re.findall(r"^( *)rule (\w+):\n((?:\1    .*\n|\n)*)", text, re.MULTILINE)
+    assert len(rules) > 30
+    assert {name for _, name, body in rules if "    localrule: True\n" in body} == {
+        "download", "take_weights", "push", "pull",
+        "check_claims", "common_test", "list_runs", "partition", "resolve_recipe", "split",
+    }  # fmt: skip
+
+
 def test_the_workflow_starts_without_the_libraries_that_take_long_to_load():
     rules = [path.read_text() for path in sorted((ROOT / "workflow").rglob("*.smk"))]
     imports = re.findall(r"^(?:import|from) (?:.+\([^)]+\)|.+)$", "\n".join(rules), re.MULTILINE)

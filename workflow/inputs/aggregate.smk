@@ -166,7 +166,9 @@ def start_page():
     Its template is the project's own and takes the page as data, because a page that came in a
     bundle is somebody else's.
     """
-    # For the templates of pages and captions alone; no job runs again for them.
+    # Templates take functions from the configuration, with which scripts of jobs cannot be called.
+    if not any(word.startswith("--report") for word in sys.argv):
+        return "report/workflow.rst"
     config["meaning"] = meaning_of_column
     if not Path("results/overview.rst").exists():
         return "report/workflow.rst"

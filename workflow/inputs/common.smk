@@ -106,6 +106,11 @@ def may_overwrite():
     return asked or start.runs_nothing(sys.argv)
 
 
+def is_ours(job):
+    """Tell whether a job is of this workflow, and not of one that it is a module of."""
+    return job.rule.module_globals.get("PROJECT") == PROJECT
+
+
 def handlers_of_a_module():
     """Let this workflow's handlers run after those of a workflow that it is a module of.
 

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.code import PROJECT
 from study.config.asked import what_is_asked
 from study.config.recipes import CONFIG
 from study.data.datasets.digest import digest_of_images
@@ -19,6 +19,8 @@ from study.runs.made_with import made_with, recorded, started
 from study.runs.tree import ResultsTree
 
 _TREE = ResultsTree(Path("results"))
+# Where Snakemake looks for the rules of the folder in which it is called.
+_SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
 # A file in one of these took time to make. A first command that fails at once leaves none.
 _WORK = ("data", "runs", "lr_find", "tune", "features", "study.json")
 
@@ -66,7 +68,7 @@ def what_other_study(
     made: Mapping[str, Any] = record.get("config", {})
     images = made.get("dataset", {})
     name = manifest.get("dataset", images.get("name"))
-    if name is None or not _has_work():
+    if name is None or not _has_work(*_WORK):
         return ""
     files, given = record.get("configfiles"), list(configfiles)
     by_these = files is None or files == given or bool(files and set(files) <= set(given))
@@ -78,9 +80,9 @@ def what_other_study(
     return f"results/ holds a study of {what}, made {_how_made(files, given, command)}"
 
 
-def _has_work() -> bool:
-    """Tell whether results/ hold what took time to make."""
-    places = [_TREE / name for name in _WORK]
+def _has_work(*names: str) -> bool:
+    """Tell whether files or folders of these names in results/ hold what took time to make."""
+    places = [_TREE / name for name in names]
     return any(one.is_file() for place in places for one in (place, *place.rglob("*")))
 
 
@@ -101,8 +103,10 @@ def _moved_and_differ(
     # Where nothing is, a study goes on with the images that were decoded, or says what is missing.
     if not with_home(here).exists():
         return False
-    before = manifest.get("sources", {})
-    return not before or not before.items() <= _sources(asked).items()
+    if before := manifest.get("sources"):
+        return not before.items() <= _sources(asked).items()
+    # Nothing was decoded, as where images of one's own are damaged, or that was deleted since.
+    return asked["name"] not in OWN or _has_work(*set(_WORK) - {"data"})
 
 
 def _sources(asked: Mapping[str, Any]) -> dict[str, str]:
@@ -126,20 +130,15 @@ def _how_made(files: Sequence[str] | None, given: Sequence[str], command: str) -
         return "with another configuration; give the --configfile that it is made with"
     if files == given:
         return "with this configuration before it changed; change it back, or move results/ away"
-    here, typed_in = Path.cwd(), _typed_in()
-    seen = [os.path.relpath(here / path, typed_in) for path in files]
-    option = f" --configfile {shlex.join(seen)}" if files else ""
-    apart = os.path.relpath(here, typed_in)
-    place = "" if apart == "." else f" --directory {shlex.quote(apart)}"
-    made = f"with{option}" if files else "without --configfile"
-    return f"{made}; for that one type `{command}{place}{option}`"
-
-
-def _typed_in() -> Path:
-    """Return the folder in which the user types: Snakemake itself has gone to its --directory.
-
-    The shell's own word for it is believed if the command names from there the folder that this is.
-    """
-    here, shell = Path.cwd(), os.path.realpath(os.environ.get("PWD", "."))
-    named = (Path(shell, word.rpartition("=")[2]) for word in sys.argv[1:])
-    return Path(shell) if str(here) in map(os.path.realpath, named) else here
+    made = f"with --configfile {shlex.join(files)}" if files else "without --configfile"
+    # Snakemake has gone to its --directory; the shell knows where the user types.
+    here, typed_in = Path.cwd(), Path(os.environ.get("PWD", ".")).resolve()
+    words, is_snakemake = command.split(), command == "snakemake"
+    if is_snakemake and not any((typed_in / path).is_file() for path in _SNAKEFILES):
+        words += ["--snakefile", str(PROJECT / "workflow/Snakefile")]
+    if is_snakemake and typed_in != here:
+        # Whole paths, which are right wherever they are typed.
+        words += ["--directory", str(here)]
+        files = [os.path.normpath(here / path) for path in files]
+    words += ["--configfile", *files] if files else []
+    return f"{made}; for that one type `{shlex.join(words)}`"

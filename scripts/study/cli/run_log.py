@@ -161,7 +161,13 @@ def for_a_reader(record: logging.LogRecord) -> bool:
 
 
 def show_run(logger: logging.Logger) -> RunLog | None:
-    """Let a logger of Snakemake's print a study's course as `RunLog` does, and return that."""
+    """Let a logger of Snakemake's print a study's course as `RunLog` does, and return that.
+
+    A workflow that takes the study as a module may read it several times; the log is one.
+    """
+    for log in logger.handlers:
+        if isinstance(log, RunLog):
+            return log
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler":
             handler.addFilter(for_a_reader)

@@ -28,7 +28,7 @@ def corrections_file(
         applied: tables of those that the study was made with, the one with the most lines first.
             The first that is there stands in for the user's file where that is gone, as in a study
             that was bundled elsewhere.
-        spare: where a copy of the first table is kept. It is made by the job that reads the
+        spare: where a copy of that is kept. It is made by the job that reads the
             corrections, and what a job is to make Snakemake removes before it. Default: nowhere.
 
     Raises:
@@ -39,10 +39,11 @@ def corrections_file(
     named = with_home(dataset["corrections"])
     if named.is_file():
         return str(named)
-    if spare:
+    there = next((path for path in applied if Path(path).is_file()), None)
+    if spare and there:
         with contextlib.suppress(OSError):  # as where results may only be read
             Path(spare).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(applied[0], spare)
+            shutil.copy2(there, spare)
     for path in map(Path, filter(None, (spare, *applied))):
         if path.is_file():
             print(

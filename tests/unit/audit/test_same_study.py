@@ -3,13 +3,13 @@
 import json
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from study.audit import start
 from study.audit.same_study import given_configfiles, remember, require_same_study
+from study.code import PROJECT
 from study.data.datasets.digest import digest_of_images
 from study.data.datasets.listing import list_images
 from study.errors import StudyError
@@ -21,6 +21,8 @@ MANIFEST, STARTED = Path("results/data/manifest.json"), Path("results/scratch/st
 def results(tmp_path, monkeypatch):
     """A folder of results with digits, made with mine.yaml."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", str(tmp_path))
+    Path("Snakefile").touch()
     for path in (MANIFEST, STARTED):
         path.parent.mkdir(parents=True)
     MANIFEST.write_text('{"dataset": "digits"}')
@@ -102,9 +104,17 @@ def test_other_images_of_ones_own_are_another_study(images):
     assert "overwrite=true" in line
     assert "before it changed" in refused(own("b"), "a.yaml")
     MANIFEST.unlink()
+    Path("results/runs").mkdir()
+    Path("results/runs/run.json").touch()
+    assert "the images in a" in refused(own("b"), "b.yaml")
+
+
+def test_images_of_ones_own_that_were_never_decoded_may_be_put_elsewhere(images):
+    """As where some were damaged and the good ones were copied."""
+    MANIFEST.unlink()
     Path("results/data/raw").mkdir()
     Path("results/data/raw/images.npy").touch()
-    assert "the images in a" in refused(own("b"), "b.yaml")
+    require_same_study(own("b"), ["a.yaml"])
 
 
 def test_images_that_were_moved_or_change_in_their_place_are_the_same_study(images):
@@ -160,24 +170,23 @@ def test_without_results_or_with_a_damaged_record_nothing_stops():
     require_same_study(config("cifar10"), [])
 
 
-@pytest.mark.parametrize("option", ["--directory lap/top", "--directory=lap/top", "-d lap/top"])
 @pytest.mark.parametrize("files", [["config/one.yaml", "lap/two words.yaml"], []])
-def test_what_to_type_is_said_from_where_the_user_types(tmp_path, monkeypatch, option, files):
-    for path in ("lap/top/results/data", "config"):
+def test_what_to_type_is_right_where_the_user_types(tmp_path, monkeypatch, files):
+    for path in ("lap/top/results/data", "config", "workflow"):
         (tmp_path / path).mkdir(parents=True)
-    for path in files:
+    for path in ("workflow/Snakefile", *files):
         (tmp_path / path).touch()
-    monkeypatch.chdir(tmp_path / "lap/top")
+    monkeypatch.chdir(tmp_path / "lap/top")  # where Snakemake has gone
     monkeypatch.setenv("PWD", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["snakemake", "--cores", "2", *option.split()])
     MANIFEST.write_text('{"dataset": "digits"}')
     remember(config(), given_configfiles([str(tmp_path / path) for path in files]))
-    line = refused(config(seeds=[1]), "other.yaml")
-    words = shlex.split(line.split("`")[1])
-    assert words[:2] == ["snakemake", "--directory"]
-    assert (tmp_path / words[2]).resolve() == Path.cwd()
-    assert [(tmp_path / path).resolve() for path in words[4:]] == [tmp_path / x for x in files]
-    assert all((tmp_path / path).is_file() for path in words[4:])
-    monkeypatch.chdir(tmp_path)  # the shell's word may be of another command
-    monkeypatch.setenv("PWD", "/")
-    assert "--directory" not in refused(config(seeds=[1]), "other.yaml")
+    words = shlex.split(refused(config(seeds=[1]), "other.yaml").split("`")[1])
+    option = ["--configfile", *(str(tmp_path / path) for path in files)] if files else []
+    assert words == ["snakemake", "--directory", str(Path.cwd()), *option]
+
+
+def test_what_to_type_names_the_workflow_where_its_folder_is_another():
+    line = f"`snakemake --snakefile {PROJECT}/workflow/Snakefile --configfile mine.yaml`"
+    assert line not in refused(config(seeds=[1]), "other.yaml")  # one that has this as a module
+    Path("Snakefile").unlink()
+    assert line in refused(config(seeds=[1]), "other.yaml")

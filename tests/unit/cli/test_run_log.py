@@ -7,7 +7,7 @@ from enum import Enum
 import pytest
 
 from study.cli import run_log
-from study.cli.run_log import RunLog, for_a_reader
+from study.cli.run_log import RunLog, for_a_reader, show_run
 
 Event = Enum("Event", "RUN_INFO JOB_INFO JOB_FINISHED JOB_ERROR PROGRESS ERROR")
 
@@ -135,3 +135,13 @@ def test_a_second_kind_of_job_is_waited_for_without_a_time(rule):
     lines = said(*records)[1:]
     assert [line.split(",")[0] for line in lines] == ["   1 of 4  a", "   2 of 4  a"]
     assert not any("left" in line for line in lines)
+
+
+def test_a_workflow_that_reads_the_study_twice_prints_its_course_once():
+    logger = logging.Logger("snakemake")
+    stream = io.StringIO()
+    default = logging.StreamHandler(stream)
+    default.name = "DefaultStreamHandler"
+    logger.addHandler(default)
+    assert show_run(logger) is show_run(logger)
+    assert logger.handlers[1:] == [show_run(logger)] and len(default.filters) == 1

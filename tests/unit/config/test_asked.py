@@ -80,6 +80,7 @@ def of_runs(config):
         ({"dataset": CONFIG["dataset"] | {"image_size": 64}}, "dataset",
             ["v1", "v1+v2", "official"]),
         ({"dataset": CONFIG["dataset"] | {"corrections": "", "path": "b"}}, "dataset", []),
+        ({"dataset": CONFIG["dataset"] | {"skip_broken": True}}, "dataset", []),
         ({"partitions": [*STUDY["partitions"], {"name": "v3", "size": 3}]}, "partitions", []),
         ({"seeds": [1, 2, 3], "models": ["cnn3"]}, "seeds", []),
     ],

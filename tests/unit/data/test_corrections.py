@@ -103,14 +103,17 @@ def test_what_was_applied_stands_in_for_a_file_that_is_gone(tmp_path):
     assert corrections_file(dataset, applied) == str(mine) and corrections_file({}, applied) == ""
 
 
+@pytest.mark.parametrize("more_lines", [(), ("verdicts.csv",)])
 def test_the_corrections_that_a_study_was_made_with_outlast_the_job_that_makes_them_again(
-    tmp_path, capsys
+    tmp_path, capsys, more_lines
 ):
+    """A study that was made before there was a table of all lines has none."""
     applied, spare = tmp_path / "corrections.csv", tmp_path / "scratch/corrections.csv"
     applied.write_text("file,verdict\n")
     dataset = {"corrections": str(tmp_path / "mistyped.csv")}
-    assert corrections_file(dataset, applied, spare=spare) == str(spare)
+    tables = [*(tmp_path / name for name in more_lines), applied]
+    assert corrections_file(dataset, *tables, spare=spare) == str(spare)
     assert "mistyped.csv is not here; going on with the corrections" in capsys.readouterr().err
     applied.unlink()  # as Snakemake does before the job that writes it
-    assert corrections_file(dataset, applied, spare=spare) == str(spare)
+    assert corrections_file(dataset, *tables, spare=spare) == str(spare)
     assert spare.read_text() == "file,verdict\n"
