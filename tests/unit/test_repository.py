@@ -115,7 +115,8 @@ def test_nothing_generated_and_no_photograph_is_tracked():
 
 def test_what_needs_the_network_or_takes_no_time_stays_on_the_login_node():
     text = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    rules = re.findall(r"^( *)rule (\w+):\n((?:\1    .*\n|\n)*)", text, re.MULTILINE)
+    head = r"^( *)(?:use rule \w+ as|rule) (\w+)(?: with)?:\n"
+    rules = re.findall(head + r"((?:\1    .*\n|\n)*)", text, re.MULTILINE)
     assert len(rules) > 30
     assert {name for _, name, body in rules if "    localrule: True\n" in body} == {
         "download", "take_weights", "push", "pull",

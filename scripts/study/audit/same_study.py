@@ -105,7 +105,7 @@ def _moved_and_differ(
         return False
     if before := manifest.get("sources"):
         return not before.items() <= _sources(asked).items()
-    # Nothing was decoded, as where images of one's own are damaged, or that was deleted since.
+    # Nothing was decoded, as where your own images are damaged, or it was deleted since.
     return asked["name"] not in OWN or _has_work(*set(_WORK) - {"data"})
 
 
