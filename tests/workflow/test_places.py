@@ -116,6 +116,9 @@ PART_OF_ANOTHER = """
 configfile: "config/another.yaml"
 onstart:
     print("its own handler")
+rule its_own:
+    output: "theirs.txt"
+    shell: "exit 1"
 module partition_study:
     snakefile: {snakefile}
     config: config["study"]
@@ -170,6 +173,9 @@ def test_results_of_a_module_are_protected(project, tmp_path):
         stream.write("raise RuntimeError('the reason')\n")
     assert "Error in rule study_resolve_recipe" in snakemake(FIRST, folder=study, status=1)
     assert (study / FIRST).read_text() == made  # a job that fails leaves what was there
+    (study / "theirs.txt").write_text("of before")
+    snakemake("--force", "theirs.txt", folder=study, status=1)
+    assert not (study / "theirs.txt").exists()  # what is not ours is as Snakemake leaves it
     # Results of another data set, made by these files before they changed.
     (study / "results/data").mkdir()
     manifest = {"dataset": "cifar10", "images": [300, 32, 32, 3], "classes": []}
