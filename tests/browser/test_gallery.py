@@ -116,13 +116,6 @@ def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery
     assert 20 < gallery.locator("[role=gridcell]").count() < 200
 
 
-def test_the_first_text_is_painted_within_two_seconds(gallery):
-    script = "performance.getEntriesByName('first-contentful-paint').map((e) => e.startTime)"
-    gallery.wait_for_function(f"{script}.length")
-    (milliseconds,) = gallery.evaluate(script)
-    assert 0 < milliseconds < 2000
-
-
 @pytest.mark.parametrize(
     ("choices", "kept"),
     [
@@ -523,8 +516,10 @@ def test_names_of_classes_never_become_elements(gallery, study):
 
 def test_a_verdict_given_while_its_image_is_opened_is_the_one_that_is_shown(gallery):
     gallery.locator("[role=gridcell]").first.focus()
-    gallery.evaluate("""for (const key of ["w", "Enter"])
-        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))""")
+    gallery.evaluate("""for (const key of ["w", "Enter"]) {
+      const pressed = new KeyboardEvent("keydown", { key, bubbles: true });
+      document.activeElement.dispatchEvent(pressed);
+    }""")
     gallery.locator("dialog[open]").wait_for()
     gallery.locator("#n-verdicts", has_text="1 marked").wait_for()
     assert gallery.get_by_label("Your verdict", exact=True).input_value() == "wrong label"
