@@ -116,13 +116,6 @@ def test_the_first_view_has_the_hardest_images_and_only_what_is_in_sight(gallery
     assert 20 < gallery.locator("[role=gridcell]").count() < 200
 
 
-def test_the_first_text_is_painted_within_two_seconds(gallery):
-    script = "performance.getEntriesByName('first-contentful-paint').map((e) => e.startTime)"
-    gallery.wait_for_function(f"{script}.length")
-    (milliseconds,) = gallery.evaluate(script)
-    assert 0 < milliseconds < 2000
-
-
 @pytest.mark.parametrize(
     ("choices", "kept"),
     [
@@ -523,8 +516,10 @@ def test_names_of_classes_never_become_elements(gallery, study):
 
 def test_a_verdict_given_while_its_image_is_opened_is_the_one_that_is_shown(gallery):
     gallery.locator("[role=gridcell]").first.focus()
-    gallery.evaluate("""for (const key of ["w", "Enter"]) document.activeElement.dispatchEvent(
-        new KeyboardEvent("keydown", { key, bubbles: true }))""")
+    gallery.evaluate("""for (const key of ["w", "Enter"]) {
+      const pressed = new KeyboardEvent("keydown", { key, bubbles: true });
+      document.activeElement.dispatchEvent(pressed);
+    }""")
     gallery.locator("dialog[open]").wait_for()
     gallery.locator("#n-verdicts", has_text="1 marked").wait_for()
     assert gallery.get_by_label("Your verdict", exact=True).input_value() == "wrong label"
@@ -715,6 +710,68 @@ def test_what_two_people_say_stays_what_each_of_them_said(gallery, tmp_path):
     gallery.locator(f"[aria-label^='Image {third}:'][aria-label$='fine']").wait_for()
     gallery.locator("[name=find]").fill(f"{first}")
     gallery.locator(f"[aria-label^='Image {first}:'][aria-label$='fine']").wait_for()
+
+
+def nothing_marked(page) -> None:
+    """Wait until a page has no line of anybody."""
+    page.locator("#n-verdicts", has_text=re.compile("^0 marked$")).wait_for(timeout=5000)
+
+
+def test_no_verdict_is_none_of_anybody(gallery, tmp_path):
+    image = first_ids(gallery, 1)[0]
+    lines = (f"{image},fine,,bob,", f"{image},leave out,,carol,", f"{image},ambiguous,,,")
+    gallery.locator("#load").set_input_files(verdict_table(tmp_path / "theirs.csv", *lines))
+    gallery.locator("#n-verdicts", has_text="1 marked, and 2 that").wait_for()
+    press(gallery, image, "u")
+    nothing_marked(gallery)
+    gallery.reload()
+    nothing_marked(gallery)
+
+
+@pytest.mark.parametrize("holds", ["bob", "carol", "nobody"])
+def test_a_line_that_was_removed_from_the_file_does_not_come_back(tmp_path, open_page, holds):
+    study = GalleryStudy(tmp_path / "removed", n=120, seeds=(1,), models=("a",))
+    study.build()
+    page, table = open_page(study.page), study.folder / "verdicts.csv"
+    image, other = first_ids(page, 2)
+    page.locator("#who").fill("bob")
+    press(page, image, "f")
+    hers = verdict_table(table, f"{image},leave out,,carol,2030")
+    page.locator("#load").set_input_files(hers)
+    page.locator("#n-verdicts", has_text="1 marked, and 1 that").wait_for()
+    said = saved_verdicts(page)
+    assert said["who"].tolist() == ["bob", "carol"]
+    press(page, other, "a")  # of this no file knows
+    page.locator("#n-verdicts", has_text="2 marked, and 1 that").wait_for()
+    page.close()
+    if holds == "nobody":  # as the file would be where the name was typed after it was saved
+        said = said.replace({"who": {"bob": ""}})
+    said[said["who"] == holds.replace("nobody", "")].to_csv(table, index=False)
+    study.build("--verdicts", table)
+    said = saved_verdicts(open_page(study.page)).set_index("image_id")["who"]
+    assert said.to_dict() == {image: holds.replace("nobody", ""), other: "bob"}
+    assert len(said) == 2
+
+
+def test_a_correction_that_was_undone_stays_so_after_the_gallery_before_it(tmp_path, open_page):
+    study = GalleryStudy(tmp_path / "undone", n=120, seeds=(1,), models=("a",))
+    study.build()
+    before = study.page.rename(study.folder / "before.html")
+    image = study.listed()["image_id"].iloc[0]
+    table = verdict_table(study.folder / "verdicts.csv", f"{image},ambiguous,,me,")
+    study.build("--verdicts", table)
+    page = open_page(study.page)
+    press(page, image, "u")
+    nothing_marked(page)
+    page.evaluate("""for (const [key, text] of Object.entries(localStorage)) {
+      const kept = JSON.parse(text);
+      localStorage[key] = JSON.stringify({ ...kept, taken: `${kept.taken}` }); // as it once was
+    }""")
+    page.reload()
+    nothing_marked(page)
+    for path in (before, study.page):
+        page.goto(path.as_uri())
+        nothing_marked(page)
 
 
 def test_marks_outlast_a_gallery_of_other_images_and_another_order(tmp_path, open_page):

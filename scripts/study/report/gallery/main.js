@@ -50,13 +50,12 @@ function readControls() {
 async function update() {
   const turn = ++latest;
   grid.ariaBusy = "true";
-  const found = await selected();
+  const { found, byNumber, absent } = await selected();
   if (turn !== latest) return; // a later choice overtook this one
   await showRows(found);
   await drawMap(found);
-  const { found: byNumber, absent } = await named();
   const byName = absent.length && found.length ? " by a part of their file's name" : "";
-  const shownOf = byNumber.length ? `${found.length} found by number` : `${found.length.toLocaleString("en")} of ${study.n.toLocaleString("en")} images${byName}`;
+  const shownOf = byNumber ? `${found.length} found by number` : `${found.length.toLocaleString("en")} of ${study.n.toLocaleString("en")} images${byName}`;
   count.textContent = shownOf + (absent.length ? `; not in the gallery: ${absent.join(", ")}` : "");
   if (!found.length) grid.replaceChildren(emptyRow(absent.length ? "No such image here: the gallery has only images that some run misclassified, and the hardest." : "No image is like that. Loosen a filter."));
   grid.ariaBusy = "false";

@@ -8,11 +8,13 @@ const verdictBar = document.getElementById("verdicts");
 // The labels that images were given, of those whose label was corrected. A verdict is about that label,
 // which it corrects; what is shown and pressed is about the label that the image has now.
 const given = new Map(await unpack("given"));
-// By image_id; `who` is missing where a mark was made before a name was typed.
+// By image_id; `who` is missing where a mark was made before a name was typed. `saved` is true of what a file has.
 const verdicts = new Map();
 // Lines on images that are not listed here, such as those left out before, and of further people on
 // images that are; they are saved again.
 const elsewhere = new Map();
+// Digests of the tables that were taken in, of this gallery and of others of the same images.
+const taken = new Set();
 
 // A page from disk may have no store; then verdicts last until it is closed.
 function stored(change) {
@@ -28,7 +30,7 @@ async function keepVerdicts() {
   document.getElementById("n-verdicts").textContent = `${verdicts.size} marked${others}`;
   document.getElementById("save").disabled = !verdicts.size && !elsewhere.size;
   const lines = await verdictLines();
-  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, lines, taken: study.verdicts_digest })));
+  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, lines, taken: [...taken] })));
 }
 
 // The reader's name, as it is saved: nothing that a spreadsheet computes.
@@ -53,9 +55,14 @@ function restated({ verdict, label }, from, to) {
 function setVerdict(row, verdict, label) {
   const [id, name] = [imageIds[row], myName()];
   const said = restated({ verdict, label }, labelOf(row), givenOf(row));
-  if (verdict) verdicts.set(id, { ...said, who: name || undefined, when: new Date().toISOString().slice(0, 19) + "Z" });
-  else verdicts.delete(id);
-  elsewhere.delete(keyOf({ who: name }, id));
+  if (verdict) {
+    verdicts.set(id, { ...said, who: name || undefined, when: new Date().toISOString().slice(0, 19) + "Z" });
+    elsewhere.delete(keyOf({ who: name }, id));
+  } else {
+    // Nothing is to be said of the image: there is no other way to remove another person's line.
+    verdicts.delete(id);
+    for (const key of elsewhere.keys()) if (JSON.parse(key)[0] === id) elsewhere.delete(key);
+  }
   keepVerdicts();
   markCell(row);
 }
@@ -137,6 +144,8 @@ async function saveVerdicts() {
   link.download = "verdicts.csv";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  for (const said of [...verdicts.values(), ...elsewhere.values()]) said.saved = true;
+  keepVerdicts();
 }
 
 // The rows of a table, with or without quotes. Some spreadsheets separate by semicolons or tabs; the header tells.
@@ -179,7 +188,7 @@ async function takeLines(lines) {
   const find = await rowOfLine();
   let strange = 0;
   for (const line of lines) {
-    const { file, verdict, label, who: person, when } = line;
+    const { file, verdict, label, who: person, when, saved } = line;
     const id = imageIds[find(line)];
     const isLabel = verdict === "wrong label";
     if (!file || !Object.hasOwn(VERDICTS, verdict) || (isLabel && !study.classes.includes(label))) {
@@ -191,17 +200,31 @@ async function takeLines(lines) {
     const before = another ? elsewhere.get(keyOf(line, id)) : shown;
     if (when && before?.when > when) continue;
     if (another) elsewhere.set(keyOf(line, id), line);
-    else verdicts.set(id, { verdict, label: isLabel ? label : "", who: person, when });
+    else verdicts.set(id, { verdict, label: isLabel ? label : "", who: person, when, saved });
   }
   return strange;
+}
+
+// Resolves to the kept lines without those that somebody took out of the file. They were saved, and the new table lacks
+// them, though it has lines on their images.
+async function withoutRemoved(lines, table) {
+  const find = await rowOfLine();
+  const key = (line, person = line.who) => keyOf({ ...line, who: person }, imageIds[find(line)]);
+  const there = new Set(table.map((line) => key(line)));
+  const images = new Set(table.map((line) => key(line, "")));
+  return lines.filter((line) => !line.saved || there.has(key(line)) || !images.has(key(line, "")));
 }
 
 async function startVerdicts() {
   const kept = JSON.parse(stored((store) => store.getItem(STORED)) ?? "null");
   who.value = kept?.who ?? "";
+  // Galleries of before kept one digest, as a text.
+  for (const digest of [kept?.taken ?? []].flat()) taken.add(digest);
   // Whoever goes on marks the rest. A table is taken in once, so that what is unmarked here stays so.
-  const table = kept?.taken === study.verdicts_digest ? [] : await unpack("verdict-lines");
-  const lines = [...(kept?.lines ?? []), ...table];
+  const isNew = !taken.has(study.verdicts_digest);
+  const table = isNew ? (await unpack("verdict-lines")).map((line) => ({ ...line, saved: true })) : [];
+  taken.add(study.verdicts_digest);
+  const lines = [...(await withoutRemoved(kept?.lines ?? [], table)), ...table];
   if (lines.length) await takeLines(lines);
   keepVerdicts();
   verdictBar.hidden = false;

@@ -20,7 +20,7 @@ function writeAddress() {
 // Resolves to the rows that numbers name, and the numbers that name none. A number is an image_id, or a file without its
 // folders and ending. What is no number is part of a file's name.
 async function named() {
-  if (/[^0-9\s,;]/.test(state.find)) return { found: [], absent: [] };
+  if (!/^[\d\s,;]*\d[\d\s,;]*$/.test(state.find)) return { found: [], absent: [] };
   const stems = (await unpack("files")).map((file) => file.replace(/^.*\//, "").replace(/\.[^.]*$/, ""));
   const each = [...new Set(state.find.split(/[^0-9]+/).filter(Boolean))].map((number) => {
     const rows = [...stems.keys()].filter((row) => stems[row] === number || `${imageIds[row]}` === number);
@@ -53,10 +53,14 @@ async function misclassified() {
   return marks;
 }
 
-// Resolves to the rows to show. The rows are stored hardest first, which decides between equal values.
+// Resolves to the rows to show, whether numbers name them, and the numbers that name none.
 async function selected() {
-  const { found } = await named();
-  if (found.length) return found;
+  const { found, absent } = await named();
+  return found.length ? { found, byNumber: true, absent } : { found: await filtered(), byNumber: false, absent };
+}
+
+// Resolves to the rows that the filters keep. The rows are stored hardest first, which decides between equal values.
+async function filtered() {
   let rows = Array.from({ length: study.n }, (_, row) => row);
   if (state.find) {
     const [files, text] = [await unpack("files"), state.find.toLowerCase()];
