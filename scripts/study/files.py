@@ -38,7 +38,7 @@ _MOST_COLUMNS, _LONGEST_LINE = 50_000, 1 << 22
 # or words that can be neither.
 WORDS = (
     "a", "b", "between", "case", "case_verdict", "chain", "claim", "class", "combo", "compared",
-    "consensus", "device", "expected", "file", "group", "judged", "kind", "label",
+    "consensus", "device", "expected", "file", "group", "holds_for", "judged", "kind", "label",
     "letters_of_combos", "letters_of_models", "measure", "measured_on", "method", "metric", "model",
     "name", "note", "other_class", "other_source_split", "partition", "pred", "reason",
     "role", "score", "second", "shape", "source", "source_split", "split", "state", "status",

@@ -211,3 +211,22 @@ def test_broken_images_stop_a_study_with_a_list_that_stays(tmp_path, archive):
         and len(errors) == 1
         and "does not exist; expected a folder" in errors[0]
     )
+
+
+def test_a_model_that_saw_a_test_image_is_imported_once_the_image_is_left_out(own):
+    project = own.copied(own.folder.with_name("corrected"))
+    index = pd.read_csv(project.folder / "results/data/index.csv", dtype={"class": str})
+    seen = index[(index["source_split"] == "test") & (index["class"] == "007")].iloc[0]
+    roles = np.where(index["image_id"] == seen["image_id"], "train", "unseen")
+    table = pd.DataFrame(0.25, index=index.index, columns=[*COLOURS])
+    table.assign(image_id=index["image_id"], role=roles).to_csv(
+        project.folder / "clip.csv", index=False
+    )
+    (project.folder / "verdicts.csv").write_text(
+        "image_id,file,sha256,verdict,label,who,when\n"
+        f"{seen['image_id']},{seen['file']},,leave out,,,\n"
+    )
+    models = [{"name": "clip", "predictions": "clip.csv"}]
+    dataset = project.study["dataset"] | {"corrections": "verdicts.csv"}
+    project.configure(project.study | {"models": models, "dataset": dataset})
+    project.succeeds("results/runs/v1/clip/seed7/run.json")

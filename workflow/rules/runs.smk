@@ -154,7 +154,8 @@ rule probe:
 rule import_predictions:
     input:
         data=ancient("results/data/manifest.json"),
-        index="results/data/index.csv",
+        # Corrections may leave out a user's test image; they say nothing of other imports.
+        index=INDEX if EXTERNAL_TEST else "results/data/index.csv",
         splits=combo_splits,
         common_test="results/splits/common/seed{seed}.csv",
         recipe="results/recipes/{model}.yaml",

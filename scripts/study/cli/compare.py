@@ -44,7 +44,7 @@ def answer(arguments: argparse.Namespace) -> None:
         [*arguments.files, arguments.labels],
     )
     from study.comparison.elsewhere import study_of_predictions
-    from study.comparison.pairs import holds_for, intervals_are_for
+    from study.comparison.pairs import intervals_are_for
     from study.comparison.tables import BY_CLASS, comparisons
     from study.files import write_table, write_text
     from study.report.tables import html_page
@@ -75,8 +75,8 @@ def answer(arguments: argparse.Namespace) -> None:
         write_table(arguments.output, pairs, "%.6g")
     if arguments.page:
         heading = real_differences(decided, len(accuracy))
-        rows = accuracy.to_dict("records")
-        about = intervals_are_for((f"{row['b']} minus {row['a']}", holds_for(row)) for row in rows)
+        named = zip(accuracy["b"] + " minus " + accuracy["a"], accuracy["holds_for"], strict=True)
+        about = intervals_are_for(named)
         write_text(
             arguments.page, html_page(pairs, heading, about, of="comparisons/comparisons.csv")
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from study.cli.diff_cells import p_value, signed
 from study.cli.terminal import console, say, table
-from study.comparison.pairs import holds_for, intervals_are_for
+from study.comparison.pairs import intervals_are_for
 from study.errors import StudyError
 from study.files import read_table, write_table
 from study.runs.tree import ResultsTree
@@ -48,12 +48,16 @@ def compare_groups(
     if not path.is_file():
         raise StudyError(f"{path} is not there yet; `snakemake {path}` makes it")
     pairs = read_table(path)
+    if "holds_for" not in pairs:
+        raise StudyError(
+            f"{path} was made by an earlier version, without the column holds_for; "
+            f"`snakemake {path}` makes it again"
+        )
     pairs = pairs[(pairs["compared"] == compared) & (pairs["within"] == within)]
     pairs = pairs[pairs["a"].isin(names) & pairs["b"].isin(names)].copy()
     if pairs.empty:
         raise StudyError(f"{path} does not compare {names[0]} and {names[1]} of {within}")
-    held = map(holds_for, pairs.to_dict("records"))
-    about = intervals_are_for(zip(pairs["measure"], held, strict=True))
+    about = intervals_are_for(zip(pairs["measure"], pairs["holds_for"], strict=True))
     other_way = pairs["a"] == names[1]
     turned = -pairs.loc[other_way, ["difference", "high", "low"]].to_numpy()
     pairs.loc[other_way, ["difference", "low", "high"]] = turned

@@ -19,7 +19,7 @@ from study.cli.diff_cells import (
 )
 from study.cli.diff_cleaning import print_cleaning
 from study.cli.terminal import console, say, table
-from study.comparison.two_runs import differing, groups_of_studies
+from study.comparison.two_runs import DECIMALS, differing, groups_of_studies
 from study.config.recipes import flat
 from study.errors import StudyError
 from study.files import read_json, write_table
@@ -172,7 +172,7 @@ def _groups(
             accuracy = runs["common_test_accuracy"].fillna(runs["test_accuracy"])
             runs = runs.assign(common_test_accuracy=accuracy)
         # As summary.csv has it, where a study is read from its runs because it has none.
-        tables.append(runs.round({measure: 6}))
+        tables.append(runs.round({measure: DECIMALS}))
     groups = groups_of_studies(*tables, measure, {run.key for run in same})
     unknown = None
     if len({images_digest(one.results) for one in (a, b)} - {None}) > 1:
@@ -245,6 +245,7 @@ def _print_groups(
     else:
         say(
             where,
-            f"{measured}; 95 % intervals by Student's t over seeds, p adjusted by Holm. With fewer "
-            "than five seeds the noise is that of all combos of about this size.",
+            f"{measured}; 95 % intervals by Student's t over seeds, p adjusted by Holm. Where the "
+            "runs of fewer than five seeds differ, the noise is that of all combos of about this "
+            "size.",
         )

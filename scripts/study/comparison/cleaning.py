@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from study.comparison.difference import difference_row
-from study.comparison.pairs import holds_for
 from study.data.index import Index, read_image_ids
 from study.data.names import OFFICIAL
 from study.runs.run import Run
@@ -119,7 +118,7 @@ def _rows(
             # Where not one answer is another, what it rests on is the same, and nothing is unsure.
             if np.any([gaps.any() for gaps in of_part]):
                 found = difference_row(of_part, units)
-                row["holds_for"] = holds_for(found)
+                row["holds_for"] = found["holds_for"]
             row |= {name: found["difference"]}
             row |= {f"{name}_{end}": found[end] for end in ("low", "high")}
         yield row

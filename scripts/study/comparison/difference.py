@@ -39,6 +39,11 @@ from study.comparison.intervals import mcnemar_p_value, t_interval, t_p_value
 from study.comparison.spread import ENOUGH_SEEDS, UNKNOWN, Spread, safely_summed
 from study.runs.clusters import jackknife_factors
 
+# What the interval `low` to `high` of a difference may be for.
+OF_IMAGES = "other test images, for these trained models"
+OF_SEEDS = "other seeds, on these images"
+OF_BOTH = "other seeds and other images of the same source"
+
 # Below it a variance over seeds is that of rounding alone: no seed changes these answers.
 _ROUNDED = 1e-24
 
@@ -233,6 +238,7 @@ def difference_row(
         "n_seeds": len(gaps),
         "n_images": found.images.n,
         "n_tests": sum(map(len, gaps)),
+        "holds_for": _holds_for(found, design),
         "method": _method(found, main, len(gaps), design),
     }
 
@@ -259,6 +265,13 @@ def _relative_to_seeds(found: Difference) -> float:
 
 def _ends(name: str, value: float, part: Spread) -> dict[str, float]:
     return {f"{name}low": value - part.half_width, f"{name}high": value + part.half_width}
+
+
+def _holds_for(found: Difference, design: Design) -> str:
+    """Return what `main` is about. Widths do not tell: two intervals may be equal by luck."""
+    if not found.seeds:
+        return OF_IMAGES
+    return OF_BOTH if design.equally else OF_SEEDS
 
 
 def _method(found: Difference, main: Spread, n_seeds: int, design: Design) -> str:

@@ -1,9 +1,7 @@
 """All pairs of the groups of a study compared, and letters for those that were not told apart."""
 
 import itertools
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,11 +9,6 @@ import pandas as pd
 from study.comparison.difference import design_of, difference_row
 from study.comparison.intervals import CONFIDENCE, holm
 from study.comparison.spread import UNKNOWN, Spread
-
-# What an interval of a difference may be for.
-OF_IMAGES = "other test images, for these trained models"
-OF_SEEDS = "other seeds, on these images"
-OF_BOTH = "other seeds and other images of the same source"
 
 
 def compare(
@@ -56,6 +49,8 @@ def compare(
         - `fixed_error`, the part of the error that more seeds would not reduce; NaN where it is
           unknown, because no image is tested by two seeds.
         - `n_seeds`, `n_images` (distinct ones), `n_tests` (answers compared) and `method`.
+        - `holds_for`, what the first interval is for: one of `OF_IMAGES`, `OF_SEEDS` and `OF_BOTH`
+          of `study.comparison.difference`.
 
         There are no rows where no pair has a seed in common.
     """
@@ -72,24 +67,11 @@ def compare(
     return pd.DataFrame(rows)
 
 
-def holds_for(pair: Mapping[str, Any]) -> str:
-    """Return what the interval `low` to `high` is for: `OF_IMAGES`, `OF_SEEDS` or `OF_BOTH`.
-
-    Args:
-        pair: a row that `compare` returned, also of comparisons.csv.
-    """
-    if math.isnan(pair["seed_sd"]):
-        return OF_IMAGES
-    # Where each image is tested equally often, the two intervals are one.
-    same = all(pair[end] == pair[f"new_images_{end}"] for end in ("low", "high"))
-    return OF_BOTH if same else OF_SEEDS
-
-
 def intervals_are_for(named: Iterable[tuple[str, str]]) -> str:
     """Return a sentence on what intervals are for.
 
     Args:
-        named: of each interval a name and what `holds_for` returned. Names are given for the
+        named: of each interval a name and its `holds_for`, see `compare`. Names are given for the
             intervals that are for something else than most.
     """
     names: dict[str, list[str]] = {}

@@ -34,7 +34,7 @@ _PAIR_COLUMNS = [
     "compared", "within", "measure", "a", "b", "mean_a", "mean_b", "difference", "low", "high", "p",
     "p_holm", "verdict", "seeds_low", "seeds_high", "images_low", "images_high", "new_images_low",
     "new_images_high", "error", "freedom", "seed_sd", "effect", "b_higher", "fixed_error",
-    "n_seeds", "n_images", "n_tests", "method",
+    "n_seeds", "n_images", "n_tests", "holds_for", "method",
 ]  # fmt: skip
 _GROUP_COLUMNS = [
     "combo", "model", "letters_of_combos", "letters_of_models", "accuracy", "n_seeds", "seeds_low",
@@ -174,11 +174,12 @@ def _accuracy_of_group(study: Study, combo: str, model: str) -> dict[str, Any]:
         return {"n_seeds": 0}
     right = [one.values["accuracy"].astype(float) for one in answers]
     units = [study.units(one.test) for one in answers]
-    found = difference(right, units, design=design_of(_units(study, study.apart(combo))))
+    design = design_of(_units(study, study.apart(combo)))
+    found = difference(right, units, design=design)
     images, seeds = found.images, t_interval([of_seed.mean() for of_seed in right])
     n_images = len(np.unique(np.concatenate([one.test for one in answers])))
     low, high = _wilson(found.value, images, images.once, n_images)
-    n_tests = n_images if found.least == images.once else sum(map(len, right))
+    n_tests = n_images if design.equally else sum(map(len, right))
     least_low, least_high = _wilson(found.value, images, found.least, n_tests)
     halves = [wider(found.new_images, images.once).half_width, images.once.half_width]
     beside = math.sqrt(max(halves[0] ** 2 - halves[1] ** 2, 0))

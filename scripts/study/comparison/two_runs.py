@@ -16,10 +16,12 @@ from study.comparison.intervals import (
     t_half_width,
     t_p_value,
 )
-from study.comparison.spread import ENOUGH_SEEDS, residual, size_classes
+from study.comparison.spread import ENOUGH_SEEDS, Spread, residual, size_classes
 from study.data.names import OFFICIAL
 from study.runs.predictions import Predictions
 
+# Decimals of the measures of runs in summary.csv.
+DECIMALS = 6
 _NOTHING = "–"
 _GROUP_COLUMNS = [
     "combo", "model", "n_seeds", "n_same", "mean_a", "mean_b", "difference", "low", "high", "p",
@@ -180,10 +182,11 @@ def groups_of_studies(
 
         - `mean_a`, `mean_b` over the `n_seeds` that both have; `n_same` of these are the same runs;
         - `difference` b - a;
-        - `low`, `high`: its 95 % interval, by Student's t. With fewer than five seeds the noise is
-          that of all combos of the model of about this size, in both studies (the residual of
-          groups × seeds, of additive effects). `official` stands apart, because it has test images
-          of its own. Where these are too few, all combos of the model count;
+        - `low`, `high`: its 95 % interval, by Student's t. The noise is that of the seeds whose
+          runs differ. Where these are fewer than five, it is that of all combos of the model of
+          about this size, in both studies (the residual of groups × seeds, of additive effects).
+          `official` stands apart, because it has test images of its own. Where these are too few,
+          all combos of the model count;
         - `p_holm`, adjusted by Holm over the rows;
         - `verdict`: "same runs" where all are, else "a higher", "b higher" or "undecided".
 
@@ -237,7 +240,7 @@ def _groups_of_model(
         if (combo, model, seed) in same:
             once.loc[("b", combo), seed] = math.nan
     runs, of_rows = once.to_numpy(float), once.index.get_level_values("combo").map(kinds).to_numpy()
-    noises = {kind: residual(runs[of_rows == kind]) or residual(runs) for kind in set(of_rows)}
+    noises = {kind: _noise(runs[of_rows == kind]) or _noise(runs) for kind in set(of_rows)}
     for combo in a.index[a.index.isin(b.index)]:
         pair = both.loc[[("a", combo), ("b", combo)]].dropna(axis=1)
         n = len(pair.columns)
@@ -246,10 +249,17 @@ def _groups_of_model(
         n_same = sum((combo, model, seed) in same for seed in pair.columns)
         mean_a, mean_b = pair.mean(axis=1).to_numpy()
         value, half, p = float(mean_b - mean_a), math.nan, math.nan
-        enough = n >= ENOUGH_SEEDS
-        noise = residual(pair.to_numpy(float)) if enough else noises[kinds[combo]]
+        enough = n - n_same >= ENOUGH_SEEDS
+        own = once.loc[pair.index, pair.columns].to_numpy(float)
+        noise = _noise(own) if enough else noises[kinds[combo]]
         # Differences that agree exactly do not show how far those of other seeds would be apart.
         if n > max(1, n_same) and noise.freedom and (noise.variance or not value):
             error = math.sqrt(2 * noise.variance / n)
             half, p = t_half_width(error, noise.freedom), t_p_value(value, error, noise.freedom)
         yield combo, model, n, n_same, mean_a, mean_b, value, value - half, value + half, p
+
+
+def _noise(runs: np.ndarray) -> Spread:
+    """Return `residual`; what `DECIMALS` leave of differences that are equal is 0."""
+    noise = residual(runs)
+    return Spread(0.0, noise.freedom) if noise.variance < 10 ** (-2 * DECIMALS) else noise

@@ -237,8 +237,10 @@ def finding(table: pd.DataFrame) -> str:
     Args:
         table: what `agreement` returned, of all sources; empty where there is nothing to compare.
     """
-    rows = table[(table["score"] == "hardness") & (table["metric"] == "auroc")]
-    rows = rows.dropna(subset=["difference_low"])
+    known = table[table["metric"] == "auroc"].dropna(subset=["value"])
+    rows = known[known["score"] == "hardness"].dropna(subset=["difference_low"])
+    if rows.empty and "hardness" in set(known["score"]) and BASELINE not in set(known["score"]):
+        return f"No image with votes has an {BASELINE} to compare hardness with"
     if rows.empty:
         return "Too few judged images have votes to compare hardness with the plain error count"
     better, worse = (rows["difference_low"] > 0).sum(), (rows["difference_high"] < 0).sum()

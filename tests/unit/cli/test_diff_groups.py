@@ -1,15 +1,16 @@
 """`study diff` of two groups: what the study computed of them, turned as they are asked for."""
 
 import pytest
+from conftest import assert_one_clear_line
 
 from study.cli.main import main
 from study.files import write_csv, write_text
 
 COMPARISONS = """\
-measure,compared,within,a,b,difference,low,high,p_holm,verdict,new_images_low,new_images_high,seed_sd
-accuracy,combos,m,v1,v2,0.05,0.01,0.09,0.02,v2,0,0.1,0.02
-accuracy,combos,n,v1,v2,0.5,0.1,0.9,0.02,v2,0.1,0.9,0.02
-accuracy,models,v1,m,n,0.03,-0.01,0.07,0.4,undecided,-0.01,0.07,
+measure,compared,within,a,b,difference,low,high,p_holm,verdict,holds_for
+accuracy,combos,m,v1,v2,0.05,0.01,0.09,0.02,v2,"other seeds, on these images"
+accuracy,combos,n,v1,v2,0.5,0.1,0.9,0.02,v2,other seeds and other images of the same source
+accuracy,models,v1,m,n,0.03,-0.01,0.07,0.4,undecided,"other test images, for these trained models"
 """
 
 
@@ -48,6 +49,14 @@ def test_it_says_what_the_intervals_are_for(results, asked, what, capsys):
     main(["diff", *asked, "--results", str(results)])
     said = " ".join(capsys.readouterr().out.split())
     assert f"all seeds that both have. Intervals are for {what}" in said
+
+
+def test_comparisons_of_an_earlier_version_are_refused_in_one_line(results, capsys):
+    path = results / "comparisons/comparisons.csv"
+    path.write_text(path.read_text().replace("holds_for", "other"))
+    with pytest.raises(SystemExit):
+        main(["diff", "v1/m", "v2/m", "--results", str(results)])
+    assert_one_clear_line(capsys.readouterr().err, "comparisons.csv", "earlier version")
 
 
 @pytest.mark.parametrize(

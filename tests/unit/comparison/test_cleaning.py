@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from study.comparison.cleaning import changed_since, cleaning_effects
-from study.comparison.pairs import OF_BOTH, OF_IMAGES
+from study.comparison.difference import OF_BOTH, OF_IMAGES
 from study.data.index import Index, write_image_ids
 from study.runs.predictions import Predictions, roles_in_run, save_predictions
 from study.runs.run import run_of

@@ -15,18 +15,9 @@ from scipy.special import log_softmax
 from statsmodels.stats.multitest import multipletests
 
 from study.comparison.answers import image_steps, image_values
-from study.comparison.difference import difference_row
+from study.comparison.difference import OF_BOTH, OF_IMAGES, OF_SEEDS, difference_row
 from study.comparison.intervals import holm
-from study.comparison.pairs import (
-    OF_BOTH,
-    OF_IMAGES,
-    OF_SEEDS,
-    compare,
-    holds_for,
-    intervals_are_for,
-    letters,
-    with_verdicts,
-)
+from study.comparison.pairs import compare, intervals_are_for, letters, with_verdicts
 
 STUDIES = 100
 
@@ -89,7 +80,18 @@ def test_what_an_interval_is_for_follows_from_how_often_images_are_tested(first_
     units = [np.arange(first, first + 50) for first in first_images]
     values = [random.integers(0, 2, (50, 2)).astype(float) for _ in units]
     [pair] = compare(["a", "b"], values, units).to_dict("records")
-    assert holds_for(pair) == what
+    assert pair["holds_for"] == what
+
+
+def test_intervals_that_are_equal_by_luck_are_no_intervals_for_other_images():
+    """Images that two seeds test are right with one and wrong with the other."""
+    units = [np.arange(50), np.arange(20, 70)]
+    luck = np.resize([1.0, -1.0], 30)
+    gaps = [np.concatenate([np.zeros(20), luck]), np.concatenate([-luck, np.ones(20)])]
+    values = [np.stack([0 * gap, gap], axis=1) for gap in gaps]
+    [pair] = compare(["a", "b"], values, units).to_dict("records")
+    assert pair["low"] == pytest.approx(pair["new_images_low"])
+    assert pair["holds_for"] == OF_SEEDS
 
 
 def test_what_intervals_are_for_is_said_once_with_the_names_of_others():

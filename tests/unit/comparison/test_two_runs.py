@@ -64,6 +64,31 @@ def test_from_five_seeds_on_a_combo_is_judged_by_its_own_differences():
         assert tuple(table.loc[combo, ["low", "high"]]) == pytest.approx((ends.low, ends.high))
 
 
+def test_runs_that_are_the_same_are_no_seeds_that_show_noise():
+    """Differences of exactly 0 beside two of -0.2 would look like noise."""
+    a, b = (made_up(np.random.default_rng(seed), 5) for seed in (0, 1))
+    for one in (a, b):
+        one.loc[one["combo"] == "v1", "x"] = 0.7
+    b.loc[(b["combo"] == "v1") & (b["seed"] > 2), "x"] = 0.5
+    few = groups_of_studies(a, b, "x", {("v1", "m", seed) for seed in (0, 1, 2)})
+    assert few.set_index("combo").loc["v1", "verdict"] == "a higher"
+    a, b = (made_up(np.random.default_rng(seed), 8) for seed in (0, 1))
+    b.loc[b["seed"] > 4, "x"] = a.loc[a["seed"] > 4, "x"]
+    same = {(combo, "m", seed) for combo in SIZES for seed in (5, 6, 7)}
+    table = groups_of_studies(a, b, "x", same).set_index("combo")
+    for combo, half in (table["high"] - table["difference"]).items():
+        x, y = (one.loc[(one["combo"] == combo) & (one["seed"] < 5), "x"] for one in (a, b))
+        sd = np.std(y.to_numpy() - x.to_numpy(), ddof=1)
+        assert half == pytest.approx(stats.t.ppf(0.975, 4) * sd / math.sqrt(8))
+
+
+def test_equal_differences_that_are_rounded_show_no_noise():
+    a = pd.DataFrame({"combo": "v1", "model": "m", "seed": range(5), "x": 0.1})
+    b = a.assign(x=a["x"] + [0.333333, 0.333334, 0.333333, 0.333334, 0.333333])
+    (row,) = groups_of_studies(a, b, "x").to_dict("records")
+    assert math.isnan(row["p_holm"]) and row["verdict"] == "undecided"
+
+
 def test_where_no_combo_of_its_size_shows_noise_all_combos_of_the_model_do():
     """Two of its three runs are in both studies, so one seed differs, which has no spread."""
     a, b = (made_up(np.random.default_rng(seed), 3) for seed in (0, 1))

@@ -285,7 +285,9 @@ def test_a_score_that_no_image_has_takes_no_image_away_and_has_empty_cells():
     same = ["score", "metric", "value", "low", "high", "n"]
     assert table.loc[~unknown, same].equals(known[same])
     assert table[["difference_to_error_rate", "difference_low"]].isna().all(axis=None)
-    assert "Too few judged images have votes" in finding(table)
+    assert finding(table) == "No image with votes has an error_rate to compare hardness with"
+    undefined = agreement(whole.assign(human_rejects=False, human_hard=False), 20)
+    assert "Too few judged images have votes" in finding(undefined)
     figure = precision_recall_figure({"a": images}, table.assign(source="a"), "title")
     assert len(figure.axes[0].lines) == 3
     # Of scores that some images have, only these images count: all scores are of the same ones.

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from describe_study import outcomes
+from study.comparison.difference import OF_BOTH, OF_IMAGES, OF_SEEDS
 from study.data.likely_groups import likely_groups
 from study.files import write_json
 from study.report.findings import Results, main_findings
@@ -60,12 +61,10 @@ def comparisons(seeds, combos, partitions, models) -> pd.DataFrame:
     if len(models) > 1:
         pairs += [("models", c, "n", "m", -0.05, -0.08, -0.02, "n") for c in combos]
     pairs = table("compared within a b difference low high verdict", pairs)
-    # Only where all seeds test the same images, or there is one, both intervals are the same.
-    wider = 0.01 * ((pairs["within"] != "official") & (len(seeds) > 1))
+    of_many = np.where(pairs["within"] == "official", OF_BOTH, OF_SEEDS)
     return pairs.assign(
         measure="accuracy", p_holm=0.01, n_tests=900 * len(seeds), n_seeds=len(seeds),
-        seed_sd=0.02 if len(seeds) > 1 else np.nan,
-        new_images_low=pairs["low"] - wider, new_images_high=pairs["high"] + wider,
+        holds_for=of_many if len(seeds) > 1 else OF_IMAGES,
     )  # fmt: skip
 
 
@@ -365,8 +364,7 @@ def test_verdicts_are_said_to_be_about_these_images_only_where_splits_draw_them_
         )
         assert said in text
     folds = study()
-    ends = folds.comparisons[["low", "high"]].to_numpy()
-    folds.comparisons[["new_images_low", "new_images_high"]] = ends
+    folds.comparisons["holds_for"] = OF_BOTH
     text = texts(folds)["Differences"]
     assert everywhere in text and here not in text and "new_images_low" not in text
 

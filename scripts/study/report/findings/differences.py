@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from study.comparison.claims import VERDICTS
+from study.comparison.difference import OF_BOTH, OF_SEEDS
 from study.comparison.intervals import CONFIDENCE
-from study.comparison.pairs import OF_BOTH, OF_SEEDS, holds_for
 from study.comparison.spread import SAME_SIZE
 from study.comparison.unequal_noise import unequal
 from study.data.names import EXTERNAL, OFFICIAL
@@ -69,7 +69,7 @@ def differences(results: Results) -> list[Finding]:
         f"{percent(1 - CONFIDENCE, 0)}, adjusted for all of them (Holm); "
         f"{int(undecided.sum())} undecided."
     )
-    about = set(map(holds_for, rows.to_dict("records")))
+    about = set(rows["holds_for"])
     if results.runs["seed"].nunique() == 1:
         text += (
             " With one seed this holds for these trained models on other test images; whether "
