@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from benchmarks.verdicts_of_tables import N_TRAIN as SIZES
+from benchmarks.verdicts_of_tables import scaling_rates
 from scipy import stats
 
 from study.comparison.scaling import fit_scaling
-
-SIZES = np.array([14_000, 14_000, 14_000, 28_000, 42_000])
 
 
 def test_the_scaling_fit_finds_the_exponent():
@@ -47,10 +47,4 @@ def test_seeds_that_agree_exactly_give_no_interval():
 
 
 def test_the_interval_of_the_exponent_holds_it_though_seeds_shift_all_combos():
-    random, hits = np.random.default_rng(16), []
-    for _ in range(400):
-        log_error = np.log(3) - 0.25 * np.log(SIZES[:, None])
-        log_error = log_error + random.normal(0, 0.05, (1, 3)) + random.normal(0, 0.02, (5, 3))
-        fit = fit_scaling(SIZES, 1 - np.exp(log_error))
-        hits.append(fit.low <= 0.25 <= fit.high)
-    assert np.mean(hits) == pytest.approx(0.95, abs=0.025)
+    assert scaling_rates(3, 0.02, 400)["coverage"] == pytest.approx(0.95, abs=0.025)

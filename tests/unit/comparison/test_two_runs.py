@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.verdicts_of_tables import SIZES, diff_rates, runs_of_study
 from scipy import stats
 
 from study.comparison.two_runs import differing, groups_of_studies, paired_answers, seed_noise
@@ -23,23 +24,15 @@ def test_groups_are_compared_over_the_seeds_that_both_studies_have():
     assert math.isnan(single["low"][0]) and single["verdict"][0] == "undecided"
 
 
-SIZES = {"v1": 90, "v2": 90, "v3": 91, "v1+v2": 180, "v1+v2+v3": 271, "official": 300}
-SD = {"v1": 0.045, "v2": 0.045, "v3": 0.045, "v1+v2": 0.015, "v1+v2+v3": 0.015, "official": 0.1}
-
-
-def made_up(random: np.random.Generator, n_seeds: int) -> pd.DataFrame:
-    """Return a study whose small combos vary three times as much as its large ones."""
-    rows = [
-        (combo, "m", seed, SIZES[combo], random.normal(0.7, SD[combo]))
-        for combo in SIZES
-        for seed in range(n_seeds)
-    ]
-    return pd.DataFrame(rows, columns=["combo", "model", "seed", "n_train", "x"])
+@pytest.mark.parametrize("n_seeds", [2, 5])
+def test_intervals_of_two_studies_hold_that_nothing_differs(n_seeds):
+    rates = diff_rates(n_seeds, 100)
+    assert rates["coverage"] >= 0.92 and rates["wrong"] <= 0.1
 
 
 def test_with_few_seeds_the_noise_is_that_of_combos_of_one_size():
     """Pooled over all, 95 % intervals of small combos held the truth in 90 %."""
-    a, b = (made_up(np.random.default_rng(seed), 3) for seed in (0, 1))
+    a, b = (runs_of_study(np.random.default_rng(seed), 3) for seed in (0, 1))
     whole = groups_of_studies(a, b, "x").set_index("combo")
     for alike in (["v1", "v2", "v3"], ["v1+v2", "v1+v2+v3"], ["official"]):
         alone = groups_of_studies(*(one[one["combo"].isin(alike)] for one in (a, b)), "x")
@@ -56,7 +49,7 @@ def test_with_few_seeds_the_noise_is_that_of_combos_of_one_size():
 
 
 def test_from_five_seeds_on_a_combo_is_judged_by_its_own_differences():
-    a, b = (made_up(np.random.default_rng(seed), 5) for seed in (0, 1))
+    a, b = (runs_of_study(np.random.default_rng(seed), 5) for seed in (0, 1))
     table = groups_of_studies(a, b, "x").set_index("combo")
     for combo in SIZES:
         pair = [one.loc[one["combo"] == combo, "x"].to_numpy() for one in (b, a)]
@@ -66,13 +59,13 @@ def test_from_five_seeds_on_a_combo_is_judged_by_its_own_differences():
 
 def test_runs_that_are_the_same_are_no_seeds_that_show_noise():
     """Differences of exactly 0 beside two of -0.2 would look like noise."""
-    a, b = (made_up(np.random.default_rng(seed), 5) for seed in (0, 1))
+    a, b = (runs_of_study(np.random.default_rng(seed), 5) for seed in (0, 1))
     for one in (a, b):
         one.loc[one["combo"] == "v1", "x"] = 0.7
     b.loc[(b["combo"] == "v1") & (b["seed"] > 2), "x"] = 0.5
     few = groups_of_studies(a, b, "x", {("v1", "m", seed) for seed in (0, 1, 2)})
     assert few.set_index("combo").loc["v1", "verdict"] == "a higher"
-    a, b = (made_up(np.random.default_rng(seed), 8) for seed in (0, 1))
+    a, b = (runs_of_study(np.random.default_rng(seed), 8) for seed in (0, 1))
     b.loc[b["seed"] > 4, "x"] = a.loc[a["seed"] > 4, "x"]
     same = {(combo, "m", seed) for combo in SIZES for seed in (5, 6, 7)}
     table = groups_of_studies(a, b, "x", same).set_index("combo")
@@ -91,7 +84,7 @@ def test_equal_differences_that_are_rounded_show_no_noise():
 
 def test_where_no_combo_of_its_size_shows_noise_all_combos_of_the_model_do():
     """Two of its three runs are in both studies, so one seed differs, which has no spread."""
-    a, b = (made_up(np.random.default_rng(seed), 3) for seed in (0, 1))
+    a, b = (runs_of_study(np.random.default_rng(seed), 3) for seed in (0, 1))
     a, b = (one[one["combo"].isin(["v1", "v1+v2+v3"])] for one in (a, b))
     table = groups_of_studies(a, b, "x", {("v1+v2+v3", "m", seed) for seed in (0, 1)})
     assert table["low"].notna().all()

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.verdicts import Design, simulate
+from benchmarks.verdicts_of_tables import variance_rates
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
@@ -45,18 +46,9 @@ def test_seeds_that_agree_by_chance_show_no_certainty(apart):
 @pytest.mark.parametrize("shared", [0, 0.02])
 def test_intervals_of_variance_components_cover_and_partitions_are_told_apart_as_said(shared):
     """Also where all partitions of a seed go up and down together."""
-    random = np.random.default_rng(13)
-    hits, rejected = {"partition": [], "seed": []}, []
-    seed_sd = math.hypot(shared, 0.01)
-    for _ in range(600):
-        noise = random.normal(0, shared, (1, 4)) + random.normal(0, 0.01, (4, 4))
-        rows = variance_components(0.7 + random.normal(0, 0.02, (4, 1)) + noise, 3000, [])
-        for row in rows[:2]:
-            true = {"partition": 0.02, "seed": seed_sd}[row["source"]]
-            hits[row["source"]].append(row["low"] <= true <= row["high"])
-        rejected.append(variance_components(0.7 + noise, 3000, [])[0]["p"] <= 0.05)
-    assert 0.92 <= np.mean(hits["seed"]) <= 0.98 and 0.92 <= np.mean(hits["partition"]) <= 0.985
-    assert np.mean(rejected) == pytest.approx(0.05, abs=0.025)
+    rates = variance_rates(4, 4, shared, 600)
+    assert 0.92 <= rates["worst"] <= rates["coverage"] <= 0.98
+    assert rates["wrong"] == pytest.approx(0.05, abs=0.025)
 
 
 def test_independent_errors_predict_the_spread_over_seeds():
