@@ -29,7 +29,11 @@ class Difference(NamedTuple):
 def difference(
     ours: Sequence[float], published: Sequence[float], n_test: int | None, confidence: float = 0.95
 ) -> Difference:
-    """Return mean(ours) - mean(published) with Welch's interval over runs.
+    """Return mean(ours) - mean(published) with its interval over runs.
+
+    Half its width is √(Σ t² · variance), with t of each side's own degrees of freedom. Welch's has
+    too many where the side with fewer runs varies little by luck: of ten runs and two, its 95 %
+    interval holds the difference in 89 %.
 
     Where one side is a single run its variance is unknown, and the binomial variance of an
     accuracy on `n_test` images stands for it: p(1 - p)/n_test, with n_test - 1 degrees of freedom.
@@ -40,23 +44,21 @@ def difference(
         published: the published ones.
         n_test: images behind a published accuracy.
         confidence: of the interval.
+
+    Source: S. K. Banerjee, "Approximate Confidence Interval for Linear Functions of Means of k
+    Populations when the Population Variances are not Equal", 1960.
     """
     value = float(np.mean(ours) - np.mean(published))
     if n_test is None:
         return Difference(value, math.nan, math.nan)
-    variances, freedoms = [], []
+    squares = 0.0
     for values in (ours, published):
         if len(values) > 1:
-            variances.append(float(np.var(values, ddof=1)) / len(values))
-            freedoms.append(len(values) - 1)
+            variance, freedom = float(np.var(values, ddof=1)) / len(values), len(values) - 1
         else:
-            variances.append(float(values[0] * (1 - values[0])) / n_test)
-            freedoms.append(n_test - 1)
-    variance = sum(variances)
-    if variance == 0:
-        return Difference(value, value, value)
-    freedom = variance**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
+            variance, freedom = float(values[0] * (1 - values[0])) / n_test, n_test - 1
+        squares += float(stdtrit(freedom, (1 + confidence) / 2)) ** 2 * variance
+    half = math.sqrt(squares)
     return Difference(value, value - half, value + half)
 
 
