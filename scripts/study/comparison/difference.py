@@ -144,6 +144,7 @@ class Difference(NamedTuple):
         images: variance that the images cause.
         seeds: variance over seeds of a single seed's gap; unknown with one seed.
         fixed: the part of `main` that more seeds would not reduce; NaN where it is unknown.
+        parts: the independent variances that `main` is the sum of.
     """
 
     value: float
@@ -153,6 +154,7 @@ class Difference(NamedTuple):
     images: Images
     seeds: Spread
     fixed: float
+    parts: tuple[Spread, ...]
 
 
 def difference(
@@ -182,17 +184,20 @@ def difference(
     value = float(by_seed.mean())
     if not seeds:
         once = images.once
-        return Difference(value, once, once, once, images, seeds, images.lasting)
+        return Difference(value, once, once, once, images, seeds, images.lasting, (once,))
     over_seeds = Spread(seeds.variance / n_seeds, seeds.freedom)
     repeated = images.once.variance - images.by_seed.variance
     shared = max(images.by_seed.variance - repeated / max(n_seeds - 1, 1), 0.0)
     if design.same and n_seeds == 1:
         shared = 0.0
     beside = Spread(max(images.once.variance - shared, 0.0), images.once.freedom)
-    new_images = safely_summed([beside, over_seeds])
-    if not design.equally:
-        return Difference(value, over_seeds, images.by_seed, new_images, images, seeds, 0.0)
-    return Difference(value, new_images, images.once, new_images, images, seeds, images.lasting)
+    both = beside, over_seeds
+    new_images = safely_summed(both)
+    if design.equally:
+        main, least, fixed, parts = new_images, images.once, images.lasting, both
+    else:
+        main, least, fixed, parts = over_seeds, images.by_seed, 0.0, (over_seeds,)
+    return Difference(value, main, least, new_images, images, seeds, fixed, parts)
 
 
 def wider(total: Spread, least: Spread) -> Spread:
@@ -229,6 +234,7 @@ def difference_row(
         **dict(zip(("seeds_low", "seeds_high"), t_interval(by_seed)[-2:], strict=True)),
         **_ends("images_", found.value, found.images.once),
         **_ends("new_images_", found.value, new_images),
+        "parts": (found.parts, (found.least,)),
         "error": math.sqrt(main.variance),
         "freedom": main.freedom,
         "seed_sd": math.sqrt(found.seeds.variance),

@@ -43,7 +43,8 @@ def compare(
         - `new_images_low`, `new_images_high`: other seeds and other images of the same source.
 
         - `p`, two-sided, of the first interval (exact McNemar's with one seed); the standard
-          `error` and degrees of `freedom` of that interval.
+          `error` and degrees of `freedom` of that interval. `parts` are the variances of
+          `Difference.main` and of its `least`, each as a sum: p is the larger of what both give.
         - `seed_sd`, of the difference of a single seed, and the difference over it, `effect`.
         - `b_higher`, the predicted probability that one more seed gives b the higher value.
         - `fixed_error`, the part of the error that more seeds would not reduce; NaN where it is

@@ -29,7 +29,7 @@ MEASURES = {"accuracy": False, "nll": True, "brier": True} | dict.fromkeys(BY_CL
 # Measures whose differences may exceed 1.
 _UNBOUNDED = ("nll", "brier")
 
-# Of tables without rows.
+# Of the tables, also without rows.
 _PAIR_COLUMNS = [
     "compared", "within", "measure", "a", "b", "mean_a", "mean_b", "difference", "low", "high", "p",
     "p_holm", "verdict", "seeds_low", "seeds_high", "images_low", "images_high", "new_images_low",
@@ -114,7 +114,9 @@ def comparisons(
         for combo, model in itertools.product(study.combos, study.models)
     ]
     return (
-        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=_PAIR_COLUMNS),
+        pd.concat(tables, ignore_index=True)[_PAIR_COLUMNS]
+        if tables
+        else pd.DataFrame(columns=_PAIR_COLUMNS),
         pd.DataFrame(groups, columns=_GROUP_COLUMNS),
         pd.DataFrame(powers, columns=_POWER_COLUMNS),
     )

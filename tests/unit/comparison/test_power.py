@@ -9,12 +9,13 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from study.comparison.power import POWER, detectable, power_row, seeds_needed
+from study.comparison.spread import Spread
 
 
 @pytest.mark.parametrize(("freedom", "n_pairs"), [(2, 1), (2, 25), (8, 25), (100, 1)])
 def test_a_detectable_difference_is_found_in_four_of_five_studies(freedom, n_pairs):
     """By the test that is reported, at 5 % over the pairs, also with few degrees of freedom."""
-    gap, low, high = detectable(1.0, freedom, n_pairs)
+    gap, low, high = detectable([Spread(1.0, freedom)], n_pairs)
     random = np.random.default_rng(10)
     noise = np.sqrt(random.chisquare(freedom, 20_000) / freedom)
     t = (random.normal(gap, 1, 20_000)) / noise
@@ -24,9 +25,32 @@ def test_a_detectable_difference_is_found_in_four_of_five_studies(freedom, n_pai
     assert high / gap == pytest.approx(math.sqrt(freedom / stats.chi2.ppf(0.025, freedom)))
 
 
+def test_the_range_holds_what_is_detectable_also_where_seeds_agree_by_luck():
+    """In one study of eight the images' own error is the wider; it knew nothing of seeds."""
+    random, held = np.random.default_rng(12), []
+    rest = {"error": 0, "freedom": 0, "seed_sd": 0, "fixed_error": 0, "n_seeds": 5}
+    truth, of_images, least = detectable([Spread(1.0, 4)], 9)[0], (Spread(0.6, 400),), []
+    for chi in random.chisquare(4, 1000):
+        row = power_row(pd.DataFrame([rest | {"parts": ((Spread(chi / 4, 4),), of_images)}]), 9)
+        held.append(row["detectable_low"] <= truth <= row["detectable_high"])
+        least.append(row["detectable"])
+    assert np.mean(held) == pytest.approx(0.95, abs=0.02)
+    assert min(least) == detectable(of_images, 9)[0]
+
+
+def test_the_range_of_seeds_and_images_together_holds_what_is_detectable():
+    """As on the official test: with the degrees of freedom of the sum, 89 % of ranges held it."""
+    random, images, held = np.random.default_rng(13), Spread(0.4, 400), []
+    truth, *_ = detectable([images, Spread(0.6, 2)], 1)
+    for chi in random.chisquare(2, 2000):
+        _, low, high = detectable([images, Spread(0.6 * chi / 2, 2)], 1)
+        held.append(low <= truth <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.02)
+
+
 def test_the_detectable_difference_is_that_of_statsmodels():
     effect = TTestPower().solve_power(nobs=10, alpha=0.05, power=POWER)
-    assert detectable(1 / math.sqrt(10), 9, 1)[0] == pytest.approx(effect, rel=1e-3)
+    assert detectable([Spread(1 / 10, 9)], 1)[0] == pytest.approx(effect, rel=1e-3)
 
 
 def test_seeds_needed_give_the_precision_in_four_of_five_studies():
@@ -64,6 +88,7 @@ def test_a_family_is_told_by_the_pair_in_its_middle_and_its_hardest_one():
         [(0.01, 4, 0.02, 0.0, 3), (0.02, 4, 0.03, 0.0, 3), (0.03, 4, 0.05, 0.0, 3)],
         columns=["error", "freedom", "seed_sd", "fixed_error", "n_seeds"],
     )
+    pairs["parts"] = [([Spread(error**2, 4)], [Spread(1e-5, 400)]) for error in pairs["error"]]
     row = power_row(pairs, 25, 0.005)
-    assert row["detectable"] == detectable(0.02, 4, 25)[0] < row["detectable_most"]
+    assert row["detectable"] == detectable([Spread(0.02**2, 4)], 25)[0] < row["detectable_most"]
     assert row["sd"] == pytest.approx(0.03 / math.sqrt(2)) and row["seeds_needed"] > 3
