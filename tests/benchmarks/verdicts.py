@@ -1,25 +1,39 @@
 #!/usr/bin/env python
 """Simulate studies whose truth is known: do intervals hold it, and how often is "real" wrong?
 
-    PYTHONPATH=scripts python tests/benchmarks/verdicts.py --studies 1000 --output verdicts.csv
+    PYTHONPATH=scripts:tests python tests/benchmarks/verdicts.py --studies 1000 --output out.csv
 
 Each row of the table is a design. `coverage` is the share of the pairs' intervals that hold the
 true difference (the worst pair's is `worst`). `wrong` is the share of studies with at least one
 "real" where the pair does not differ. `power` is the share of true differences that were found.
+Row 3 is about the difference that power.csv states: `power` is the share found of exactly this
+one, `coverage` that of the stated ranges that hold it. Rows 7, 8 and 10 are of other tables; their
+columns are explained in verdicts_of_tables.py.
 """
 
 import argparse
+import functools
 import itertools
 import math
+import operator
 import time
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from benchmarks.verdicts_of_tables import (
+    TOLERANCE,
+    diff_rates,
+    reproduction_rates,
+    scaling_rates,
+    variance_rates,
+)
 from scipy.special import ndtri
 
 from study.comparison.answers import Answers, Study
+from study.comparison.power import power_row
 from study.comparison.tables import pairs_by
 
 EASE, TASTE = 0.15, 0.2
@@ -142,7 +156,11 @@ def judged(design: Design, random: np.random.Generator, intervals: str = "") -> 
 def rates(design: Design, studies: int, intervals: str = "", seed: int = 0) -> dict[str, float]:
     """Return coverage, its worst, wrong and power of a design; see the head of this file."""
     random = np.random.default_rng(seed)
-    tables = [judged(design, random, intervals) for _ in range(studies)]
+    return _shares([judged(design, random, intervals) for _ in range(studies)])
+
+
+def _shares(tables: Sequence[pd.DataFrame]) -> dict[str, float]:
+    """Return the shares of `rates` of what `judged` returned for studies of one design."""
     held = np.array([table["held"] for table in tables])
     real = np.array([table["real"] for table in tables])
     differ = tables[0]["true"].abs().to_numpy() > 1e-9
@@ -152,6 +170,30 @@ def rates(design: Design, studies: int, intervals: str = "", seed: int = 0) -> d
         "wrong": real[:, ~differ].any(axis=1).mean() if (~differ).any() else np.nan,
         "power": real[:, differ].mean() if differ.any() else np.nan,
     }
+
+
+def rates_of_stated(design: Design, studies: int, seed: int = 0) -> dict[str, float]:
+    """Return how often the difference that power.csv states is found, and its range holds it.
+
+    The table states an estimate, here of the first pair that differs. The difference looked at is
+    the root of its mean square over the studies: a variance is right on average.
+
+    Args:
+        design: whose pairs that differ do so equally. Its gap is where to begin.
+        studies: how many. A first half of them finds the gap.
+        seed: of the simulation.
+    """
+    random = np.random.default_rng(seed)
+    for n in (studies // 4, studies // 4, studies):
+        tables = [judged(design, random) for _ in range(n)]
+        true = tables[0]["true"].abs().max()
+        first = tables[0].index[tables[0]["true"].abs() > 1e-9][:1]
+        stated = pd.DataFrame([power_row(table.loc[first], len(table)) for table in tables])
+        detectable = math.sqrt((stated["detectable"] ** 2).mean())
+        if n < studies:
+            design = design._replace(gap=design.gap * detectable / true)
+    held = (stated["detectable_low"] <= true) & (true <= stated["detectable_high"])
+    return _shares(tables) | {"coverage": held.mean(), "worst": held.mean()}
 
 
 LAPTOP, SEVEN, FIFTEEN = (
@@ -206,16 +248,54 @@ DESIGNS = [
         for s, size in ((1, "official"), (2, "official"), (2, 1), (3, "official"), (3, 1))
     ),
 ]  # fmt: skip
+# The same, with a function of how many studies.
+OTHERS = [
+    *(
+        (3, f"the detectable difference of {what}, {s} seeds",
+         functools.partial(rates_of_stated, Design(sizes, models, s, gap=0.1)))
+        for what, sizes, models, seeds in (
+            ("2 models on 3 combos", (1, 1, 1), 2, (3, 5, 10)),
+            ("5 combos, one twice as large", (1, 1, 1, 1, 2), 1, (3, 5)),
+            ("2 models, official", OFFICIAL, 2, (3, 5)),
+        )
+        for s in seeds
+    ),
+    *(
+        (7, f"3 partitions, {s} seeds that move {how}",
+         functools.partial(variance_rates, 3, s, shared))
+        for s in (2, 3, 5, 10)
+        for how, shared in (("each run", 0), ("all runs alike", 0.02))
+    ),
+    *(
+        (8, f"exponent of 5 combos, {s} seeds{unequal}",
+         functools.partial(scaling_rates, s, small))
+        for s in (2, 3, 5, 10)
+        for unequal, small in (("", 0.02), (", unequal noise", 0.06))
+    ),
+    *(
+        (10, f"{n} and {m} runs, sd {100 * sd:g} and {100 * other:g} points, {what}",
+         functools.partial(reproduction_rates, (n, sd), (m, other), apart))
+        for n, m in ((2, 2), (3, 3), (3, 2), (10, 2), (10, 3))
+        for sd, other in ((0.005, 0.005), (0.002, 0.006))
+        for what, apart in (("nothing differs", 0), ("apart by the tolerance", TOLERANCE))
+    ),
+    *((10, f"study diff, {s} seeds, nothing differs", functools.partial(diff_rates, s))
+      for s in (2, 3, 5, 10)),
+]  # fmt: skip
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Print the table and write it."""
     rows = []
-    for fault, what, design, intervals in DESIGNS:
+    simulations = OTHERS + [
+        (fault, what, functools.partial(rates, design, intervals=intervals))
+        for fault, what, design, intervals in DESIGNS
+    ]
+    for fault, what, simulation in sorted(simulations, key=operator.itemgetter(0)):
         if arguments.rows and fault not in arguments.rows:
             continue
         start = time.perf_counter()
-        found = rates(design, arguments.studies, intervals)
+        found = simulation(studies=arguments.studies)
         rows.append({"row": fault, "design": what, "studies": arguments.studies} | found)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in found.items())
         print(f"{fault:2}  {what:55} {shown}  {time.perf_counter() - start:.0f} s", flush=True)
