@@ -185,7 +185,7 @@ def difference(
     if not seeds:
         once = images.once
         return Difference(value, once, once, once, images, seeds, images.lasting, (once,))
-    over_seeds = Spread(seeds.variance / n_seeds, seeds.freedom)
+    over_seeds = seeds.over(n_seeds)
     repeated = images.once.variance - images.by_seed.variance
     shared = max(images.by_seed.variance - repeated / max(n_seeds - 1, 1), 0.0)
     if design.same and n_seeds == 1:

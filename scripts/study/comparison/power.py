@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtri, fdtri, nctdtrinc, stdtrit
+from scipy.special import fdtri, nctdtrinc, stdtrit
 
 from study.comparison.intervals import CONFIDENCE, t_half_width
 from study.comparison.spread import ENOUGH_SEEDS, Spread, safely_summed
@@ -45,11 +45,12 @@ def detectable(parts: Sequence[Spread], n_pairs: int) -> tuple[float, float, flo
         n_pairs: pairs that are adjusted for.
     """
     tails = (1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2
-    ends = [[Spread(v * f / chdtri(f, 1 - tail), f) for v, f in parts] for tail in tails]
+    ends = [[part.at(tail) for part in parts] for tail in tails]
     totals = [safely_summed(of_end) for of_end in (parts, *ends)]
     smallest, low, high = (
-        math.sqrt(variance) * detectable_errors(round(freedom, 1), (1 - CONFIDENCE) / n_pairs)
-        for variance, freedom in totals
+        math.sqrt(one.variance)
+        * detectable_errors(round(one.freedom, 1), (1 - CONFIDENCE) / n_pairs)
+        for one in totals
     )
     return smallest, low, high
 

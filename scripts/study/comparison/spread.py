@@ -22,10 +22,17 @@ ROUNDING = 1e-20
 
 
 class Spread(NamedTuple):
-    """A variance with its degrees of freedom; NaN and 0 where nothing is known."""
+    """A variance with its degrees of freedom; NaN and 0 where nothing is known.
+
+    Attributes:
+        variance: estimate.
+        freedom: its degrees of freedom.
+        parts: the independent variances that it is the sum of, if it is one.
+    """
 
     variance: float
     freedom: float
+    parts: tuple["Spread", ...] = ()
 
     def __bool__(self) -> bool:
         return self.freedom > 0
@@ -34,6 +41,19 @@ class Spread(NamedTuple):
     def half_width(self) -> float:
         """Half the width of the 95 % interval of an estimate with this variance."""
         return t_half_width(math.sqrt(self.variance), self.freedom)
+
+    def over(self, n: int) -> "Spread":
+        """Return the variance of a mean of n."""
+        return Spread(self.variance / n, self.freedom, tuple(part.over(n) for part in self.parts))
+
+    def at(self, tail: float) -> "Spread":
+        """Return what it would be with each part at this end of its chi-square interval.
+
+        A sum has other degrees of freedom there: they are few where a part of few is large.
+        """
+        if self.parts:
+            return summed([part.at(tail) for part in self.parts])
+        return Spread(self.variance * self.freedom / chdtri(self.freedom, 1 - tail), self.freedom)
 
 
 UNKNOWN = Spread(math.nan, 0)
@@ -47,7 +67,8 @@ def summed(parts: Sequence[Spread]) -> Spread:
     """
     total = sum(part.variance for part in parts)
     weights = sum(part.variance**2 / part.freedom for part in parts)
-    return Spread(total, total**2 / weights if total > 0 else parts[0].freedom)
+    freedom = total**2 / weights if total > 0 else parts[0].freedom
+    return Spread(total, freedom, tuple(parts))
 
 
 def safely_summed(parts: Sequence[Spread]) -> Spread:

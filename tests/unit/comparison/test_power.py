@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from study.comparison.power import POWER, detectable, power_row, seeds_needed
-from study.comparison.spread import Spread
+from study.comparison.spread import Spread, summed
 
 
 @pytest.mark.parametrize(("freedom", "n_pairs"), [(2, 1), (2, 25), (8, 25), (100, 1)])
@@ -46,6 +46,19 @@ def test_the_range_of_seeds_and_images_together_holds_what_is_detectable():
         _, low, high = detectable([images, Spread(0.6 * chi / 2, 2)], 1)
         held.append(low <= truth <= high)
     assert np.mean(held) == pytest.approx(0.95, abs=0.02)
+
+
+def test_the_range_of_noise_that_two_kinds_of_combos_show_holds_what_is_detectable():
+    """Of four combos of one size and one of another, three seeds; 69 % of ranges held it."""
+
+    def stated(of_means: float, around: float) -> tuple[float, float, float]:
+        return detectable([summed([Spread(1.25 * of_means, 2), Spread(0.75 * around, 6)])], 10)
+
+    random, (truth, *_), held = np.random.default_rng(14), stated(1, 1), []
+    for few, many in zip(random.chisquare(2, 1000) / 2, random.chisquare(6, 1000) / 6, strict=True):
+        _, low, high = stated(few, many)
+        held.append(low <= truth <= high)
+    assert np.mean(held) >= 0.88
 
 
 def test_the_detectable_difference_is_that_of_statsmodels():
