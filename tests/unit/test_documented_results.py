@@ -101,6 +101,12 @@ def test_the_differences_in_the_readme_are_those_of_the_reference_files():
         assert rest == " | ".join(
             [f"{100 * row['difference']:+.1f}", *ends, f"{row['p_holm']:.2g}", verdict]
         )
+    power = pd.read_csv(folder / "power.csv")
+    power = power[(power["compared"] == "combos") & (power["measure"] == "accuracy")]
+    columns = ["detectable", "detectable_low", "detectable_high"]
+    (found, low, high), (found3, low3, high3) = 100 * power[columns].to_numpy()
+    assert f"{found:.1f} points (cnn2) or {found3:.1f} points (cnn3)" in prose
+    assert f"{low:.1f} to {high:.1f} points (cnn2) or {low3:.1f} to {high3:.1f} (cnn3)" in prose
     overlap = pd.read_csv(folder / "reliability.csv").set_index("score")["overlap_top_1000"]
     assert f"share **{overlap['hardness']:.0%}**".replace("%", " %") in prose
     assert f"counting wrong runs share {overlap['error_rate']:.0%}".replace("%", " %") in prose

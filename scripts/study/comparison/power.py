@@ -58,14 +58,13 @@ def detectable(parts: Sequence[Spread], n_pairs: int) -> tuple[float, float, flo
 def _detectable_of(
     variances: Sequence[Sequence[Spread]], n_pairs: int
 ) -> tuple[float, float, float]:
-    """Return what `detectable` says of that variance, of those a pair is tested by, that decides.
+    """Return the larger of what `detectable` says of the variances that a pair is tested by.
 
-    Where that is the images', because seeds agree more than the images let them, seeds may do so by
-    luck. So the range reaches as far as theirs.
+    A difference is found only where both find it. So no end of the range is below what one of them
+    takes: seeds that agree more than the images let them may do so by luck.
     """
-    found = [detectable(parts, n_pairs) for parts in variances]
-    smallest, low, _ = max(found)
-    return smallest, low, max(high for *_, high in found)
+    smallest, low, high = map(max, *(detectable(parts, n_pairs) for parts in variances))
+    return smallest, low, high
 
 
 def seeds_needed(

@@ -98,7 +98,7 @@ def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, 
         seed |= {"low": low, "high": high}
     if n_groups < 2:
         return {}, seed
-    within, freedom, _ = residual(table)
+    within, freedom = residual(table)[:2]
     between_freedom = n_groups - 1
     between = n_seeds * float(table.mean(axis=1).var(ddof=1))
     if not within:

@@ -30,10 +30,12 @@ def test_the_range_holds_what_is_detectable_also_where_seeds_agree_by_luck():
     random, held = np.random.default_rng(12), []
     rest = {"error": 0, "freedom": 0, "seed_sd": 0, "fixed_error": 0, "n_seeds": 5}
     truth, of_images, least = detectable([Spread(1.0, 4)], 9)[0], (Spread(0.6, 400),), []
+    lowest = detectable(of_images, 9)[1]
     for chi in random.chisquare(4, 1000):
         row = power_row(pd.DataFrame([rest | {"parts": ((Spread(chi / 4, 4),), of_images)}]), 9)
         held.append(row["detectable_low"] <= truth <= row["detectable_high"])
         least.append(row["detectable"])
+        assert row["detectable_low"] >= lowest  # also where seeds decide
     assert np.mean(held) == pytest.approx(0.95, abs=0.02)
     assert min(least) == detectable(of_images, 9)[0]
 
@@ -58,7 +60,7 @@ def test_the_range_of_noise_that_two_kinds_of_combos_show_holds_what_is_detectab
     for few, many in zip(random.chisquare(2, 1000) / 2, random.chisquare(6, 1000) / 6, strict=True):
         _, low, high = stated(few, many)
         held.append(low <= truth <= high)
-    assert np.mean(held) >= 0.88
+    assert 0.88 <= np.mean(held) <= 0.98
 
 
 def test_the_detectable_difference_is_that_of_statsmodels():

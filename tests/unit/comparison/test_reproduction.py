@@ -34,7 +34,7 @@ def test_the_difference_of_several_runs_counts_each_sides_own_degrees_of_freedom
 
 
 @pytest.mark.parametrize(("n", "m", "sd"), [(10, 2, 0.015), (3, 3, 0.005), (3, 2, 0.015)])
-def test_equivalence_is_claimed_falsely_in_at_most_5_percent(n, m, sd):
+def test_equivalence_is_claimed_falsely_in_about_5_percent(n, m, sd):
     """Also of unlike numbers of runs: by Welch's interval it was in 8 % of ten runs and two."""
     apart = reproduction_rates((n, 0.005), (m, sd), TOLERANCE, 2000)
     assert apart["wrong"] <= 0.06 and apart["coverage"] >= 0.94
