@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from study.errors import StudyError
-from study.files import atomic_path, unix_text
+from study.files import unix_text, write_cache
 
 # The folder of the project that this library belongs to.
 PROJECT = Path(__file__).resolve().parents[2]
@@ -170,10 +170,8 @@ def _remembered() -> dict[str, tuple[str, list[str]]]:
     known = len(files)
 
     def keep() -> None:
-        if len(files) > known and not sys.dont_write_bytecode:
-            # A library may lie where nothing can be written.
-            with contextlib.suppress(OSError), atomic_path(_MEMORY, lasting=False) as temporary:
-                temporary.write_text(json.dumps({"maker": maker, "files": files}))
+        if len(files) > known:
+            write_cache(_MEMORY, {"maker": maker, "files": files})
 
     atexit.register(keep)
     return files

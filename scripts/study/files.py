@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import zipfile
 import zlib
 from collections import Counter
@@ -213,6 +214,23 @@ def read_json(path: str | Path) -> Any:
     """
     with reading(path):
         return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def recorded(path: str | Path) -> dict[str, Any]:
+    """Return a record, a JSON file; {} where it is not there or cannot be read."""
+    try:
+        record = read_json(path)
+    except (OSError, StudyError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_cache(path: Path, content: Any) -> None:
+    """Write what can be found out again, as JSON, where Python may write caches of its own."""
+    if not sys.dont_write_bytecode:
+        # A library may lie where nothing can be written.
+        with contextlib.suppress(OSError), atomic_path(path, lasting=False) as temporary:
+            temporary.write_text(json.dumps(content))
 
 
 class _Loader(yaml.SafeLoader):

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from study.files import atomic_path
+from study.files import write_cache
 
 _MEMORY = Path(__file__).parent / "__pycache__" / "usable_gpus.json"
 # Machines; the latest.
@@ -74,8 +74,6 @@ def why_unusable(
     if key in known:
         return ""
     why = ask()
-    if why == "" and not sys.dont_write_bytecode:
-        # A library may lie where nothing can be written.
-        with contextlib.suppress(OSError), atomic_path(memory, lasting=False) as temporary:
-            temporary.write_text(json.dumps([*known[1 - _MOST_REMEMBERED :], key]))
+    if why == "":
+        write_cache(memory, [*known[1 - _MOST_REMEMBERED :], key])
     return why or ""

@@ -14,8 +14,8 @@ from study.data.datasets.digest import digest_of_images
 from study.data.datasets.listing import list_images
 from study.data.names import OWN
 from study.errors import StudyError
-from study.files import with_home, write_json
-from study.runs.made_with import made_with, recorded, started
+from study.files import recorded, with_home, write_json
+from study.runs.made_with import made_with, started
 from study.runs.tree import ResultsTree
 
 _TREE = ResultsTree(Path("results"))

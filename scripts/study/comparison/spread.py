@@ -7,13 +7,14 @@ one size vary alike; it does not assume that small and large ones do, or two mod
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtri, stdtridf
 
 from study.comparison.intervals import CONFIDENCE, t_half_width
+from study.data.names import OFFICIAL
 
 ENOUGH_SEEDS = 5  # From this number of seeds on, a pair is judged by its own differences.
 SAME_SIZE, _ABOUT_SIZE = 1.05, 1.9
@@ -192,3 +193,13 @@ def size_classes(sizes: Sequence[int]) -> list[int]:
         else:
             joined.append(members)
     return [next(k for k, members in enumerate(joined) if i in members) for i in range(len(sizes))]
+
+
+def combo_classes(n_train: Mapping[str, float]) -> dict[str, int]:
+    """Return by combo the number of its class of size; -1 of official, which stands apart.
+
+    Args:
+        n_train: training images by combo.
+    """
+    sizes = {combo: size for combo, size in n_train.items() if combo != OFFICIAL}
+    return dict(zip(sizes, size_classes([*sizes.values()]), strict=True)) | {OFFICIAL: -1}

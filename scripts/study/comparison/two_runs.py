@@ -16,8 +16,7 @@ from study.comparison.intervals import (
     t_half_width,
     t_p_value,
 )
-from study.comparison.spread import ENOUGH_SEEDS, Spread, residual, size_classes
-from study.data.names import OFFICIAL
+from study.comparison.spread import ENOUGH_SEEDS, Spread, combo_classes, residual
 from study.runs.predictions import Predictions
 
 # Decimals of the measures of runs in summary.csv.
@@ -221,8 +220,7 @@ def _kinds(runs: pd.DataFrame) -> dict[str, int]:
     `official` is a class by itself. Sizes that nobody knows are one class.
     """
     sizes = runs.reindex(columns=["combo", "n_train"]).astype({"n_train": float})
-    sizes = sizes[sizes["combo"] != OFFICIAL].groupby("combo")["n_train"].max().fillna(0)
-    return dict(zip(sizes.index, size_classes(sizes.to_list()), strict=True)) | {OFFICIAL: -1}
+    return combo_classes(sizes.groupby("combo")["n_train"].max().fillna(0).to_dict())
 
 
 def _groups_of_model(

@@ -15,8 +15,7 @@ import pandas as pd
 from scipy.special import fdtrc
 
 from study.comparison.intervals import CONFIDENCE
-from study.comparison.spread import UNKNOWN, Spread, residual, size_classes, spread_of_rows
-from study.data.names import OFFICIAL
+from study.comparison.spread import UNKNOWN, Spread, combo_classes, residual, spread_of_rows
 
 # As many times the other's standard deviation is worth a sentence.
 _MUCH = 2.0
@@ -27,7 +26,7 @@ class Kind(NamedTuple):
 
     Attributes:
         model: of the runs.
-        size: number of the class of their combos' sizes; -1 of official, which stands apart.
+        size: number of the class of their combos' sizes, see `combo_classes`.
         combos: that have runs.
         noise: variance of a run.
     """
@@ -70,9 +69,7 @@ def unequal(runs: pd.DataFrame) -> list[tuple[Kind, Kind]]:
 
 def _kinds(runs: pd.DataFrame) -> Iterator[Kind]:
     sizes = runs.groupby("combo", sort=False)["n_train"].mean()
-    of_partitions = sizes.drop(OFFICIAL, errors="ignore")
-    classes = dict(zip(of_partitions.index, size_classes(of_partitions.to_list()), strict=True))
-    of_runs = runs["combo"].map(classes | {OFFICIAL: -1})
+    of_runs = runs["combo"].map(combo_classes(sizes.to_dict()))
     for (model, size), rows in runs.groupby(["model", of_runs], sort=False):
         table = rows.pivot_table(index="combo", columns="seed", values="accuracy", sort=False)
         yield Kind(model, size, list(table.index), _noise(table.astype(float).to_numpy()))

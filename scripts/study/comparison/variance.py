@@ -98,7 +98,8 @@ def _crossed_components(table: np.ndarray) -> tuple[dict[str, float], dict[str, 
         seed |= {"low": low, "high": high}
     if n_groups < 2:
         return {}, seed
-    within, freedom = residual(table)[:2]
+    noise = residual(table)
+    within, freedom = noise.variance, noise.freedom
     between_freedom = n_groups - 1
     between = n_seeds * float(table.mean(axis=1).var(ddof=1))
     if not within:

@@ -61,9 +61,9 @@ def asked_of_images(config: Mapping[str, Any], combo: str, seed: int) -> dict[st
         return {}
     asked = what_is_asked(config)
     given, near = asked["dataset"], asked["near_duplicates"]
-    # Of other data sets the images have a size of their own.
     # Which files were broken is known by the images that were decoded.
     of_own = given.keys() - {"corrections", "skip_broken"}
+    # Of other data sets the images have a size of their own.
     counts = of_own if given["name"] in OWN else {"name", "checksums"}
     dataset = {key: value for key, value in given.items() if key in counts and value}
     if combo == OFFICIAL:

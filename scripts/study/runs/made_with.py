@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from study.errors import StudyError
-from study.files import read_json
+from study.files import recorded
 from study.runs.tree import ResultsTree
 
 
@@ -19,12 +18,3 @@ def made_with(tree: ResultsTree) -> dict[str, Any]:
     Those of the finished study where no command left its record, and {} where nothing can be read.
     """
     return recorded(started(tree)) or recorded(tree.study)
-
-
-def recorded(path: Path) -> dict[str, Any]:
-    """Return a record; {} where it is not there or cannot be read."""
-    try:
-        record = read_json(path)
-    except (OSError, StudyError):
-        return {}
-    return record if isinstance(record, dict) else {}

@@ -8,8 +8,8 @@ from typing import Any
 from study.config.asked import asked_of_images
 from study.config.imports import is_imported
 from study.config.recipes import flat, merged, searches_rate, without
-from study.files import file_digest, read_yaml
-from study.runs.made_with import recorded, started
+from study.files import file_digest, read_yaml, recorded
+from study.runs.made_with import started
 from study.runs.run import Run
 from study.wording import counted
 

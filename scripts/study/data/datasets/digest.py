@@ -6,13 +6,13 @@ import json
 import stat
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from study.data.datasets.image_kinds import HEIF, reads_heif
 from study.data.datasets.image_names import Listed
 from study.data.datasets.listing import Listing
-from study.files import write_text
+from study.files import recorded, write_text
 
 # A file system may not tell two changes apart that are closer than this, in seconds.
 _RACY = 2
@@ -32,7 +32,7 @@ def digest_of_images(listing: Listing, remembered: str | Path | None = None) -> 
     Returns:
         Sixty-four hexadecimal digits, sha256.
     """
-    known = _remembered(remembered)
+    known = recorded(remembered) if remembered else {}
     status = {str(image.path): _status(image.path) for image in listing.images}
     new = {
         path for path, seen in status.items() if seen and known.get(path, [None])[:-1] != list(seen)
@@ -70,13 +70,6 @@ def combined_digest(contents: Iterator[tuple[Listed, str | None]]) -> str:
         group = [{"group": image.group}] if image.group else []
         whole.update(json.dumps([*image[:3], content, *unread, *group]).encode() + b"\n")
     return whole.hexdigest()
-
-
-def _remembered(path: str | Path | None) -> Mapping[str, list]:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    except (OSError, ValueError):
-        return {}
 
 
 def _status(path: Path) -> tuple[int, int, int] | None:

@@ -1,6 +1,5 @@
 """What the workflow must know of a study's images before any job runs."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from study.data.datasets.listing import list_images
 from study.data.folds import shares
 from study.data.names import OWN
 from study.errors import StudyError
-from study.files import with_home
+from study.files import recorded, with_home
 
 
 class OwnImages(NamedTuple):
@@ -49,13 +48,13 @@ def own_images(
     if wanted["name"] not in OWN:
         return OwnImages()
     path = with_home(wanted["path"])
-    recorded = _recorded(Path(manifest), wanted["name"])
-    if recorded.digest and not path.exists():
+    before = _images_of(manifest, wanted["name"])
+    if before.digest and not path.exists():
         print(
             f"note: {path} is not here; going on with the images that were decoded from it",
             file=sys.stderr,
         )
-        return recorded
+        return before
     listing = list_images(
         wanted["path"], wanted["test_path"], wanted.get("group", ""), wanted.get("classes")
     )
@@ -87,7 +86,9 @@ def count_images(config: Mapping[str, Any], manifest: str | Path) -> int:
         StudyError: your own images cannot be listed.
     """
     wanted = config["dataset"]
-    if decoded := _decoded(Path(manifest)):
+    # The jobs that read a damaged file name it and the command that makes it again. That command
+    # plans the study too, so planning must not end with the same line.
+    if decoded := recorded(manifest):
         return decoded["images"][0]
     if wanted["name"] in OWN:
         listing = list_images(wanted["path"], wanted["test_path"], classes=wanted.get("classes"))
@@ -117,21 +118,8 @@ def memory_of_images(
     return max(least, base + n_images * side**2 * 3 * value_bytes // 10**6)
 
 
-def _decoded(manifest: Path) -> Mapping[str, Any]:
-    """Return what decoding wrote; nothing if it did not yet, or if the file is damaged.
-
-    The jobs that read a damaged file name it and the command that makes it again. That command
-    plans the study too, so planning must not end with the same line.
-    """
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _recorded(manifest: Path, name: str) -> OwnImages:
-    content = _decoded(manifest)
+def _images_of(manifest: str | Path, name: str) -> OwnImages:
+    content = recorded(manifest)
     if content.get("dataset") != name:
         return OwnImages()
     digest = content["sources"]["images"].removeprefix("sha256:")
