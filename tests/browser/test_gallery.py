@@ -577,6 +577,29 @@ def test_verdicts_are_given_by_key_kept_saved_and_loaded(gallery, study, open_pa
     again.locator("#n-verdicts", has_text="3 marked").wait_for()
 
 
+@pytest.mark.parametrize("fault", ["has no room left", "has no store"])
+def test_a_reader_is_told_where_the_browser_keeps_no_verdicts(gallery, fault):
+    note = gallery.locator("#not-kept")
+    assert not note.is_visible()
+    fails = "throw new DOMException('full', 'QuotaExceededError')"
+    gallery.evaluate(
+        f"Storage.prototype.setItem = () => {{ {fails}; }}; 0"
+        if fault == "has no room left"
+        else f"Object.defineProperty(window, 'localStorage', {{ get() {{ {fails}; }} }})"
+    )
+    gallery.locator("[role=gridcell]").first.focus()
+    gallery.keyboard.press("f")
+    note.wait_for()
+    asked = []
+    gallery.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    gallery.evaluate("location.reload()")
+    gallery.wait_for_timeout(500)
+    assert asked == ["beforeunload"] and note.is_visible()  # the reader stays
+    saved_verdicts(gallery)
+    gallery.reload()  # nothing is asked any more
+    assert asked == ["beforeunload"]
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_lines_on_other_images_and_of_other_people_are_saved_again(gallery, study, tmp_path, mark):
     shown = first_ids(gallery, 1)[0]

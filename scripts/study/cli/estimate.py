@@ -15,7 +15,7 @@ from study.code import PROJECT
 from study.config.imports import model_names, trains_network
 from study.config.partition_checks import has_external_test
 from study.config.recipes import epochs_of, without
-from study.config.views import looks, n_added
+from study.config.views import looks, n_added, n_predicted
 from study.data.datasets.planning import count_images, image_side
 from study.data.folds import shares
 from study.data.names import OFFICIAL
@@ -169,12 +169,13 @@ def work(
         images_per_s: that its model trains.
     """
     n_train, n_held_out = run_size(config, combo, n_images)
-    each = (n_train + PREDICTED * n_held_out) / images_per_s
     recipe, search = recipes[model], config["tune"].get(model)
+    views = n_predicted(recipe)
+    each = (n_train + PREDICTED * views * n_held_out) / images_per_s
     epochs = epochs_of(recipe, math.ceil(n_train / recipe["batch_size"]))
     epochs = min(epochs, recipe.get("stop_after", epochs))
     more = n_added(recipe) * (n_images - n_train) if "views" in looks(config) else 0
-    seconds = 2 * START + epochs * each + PREDICTED * (n_images + more) / images_per_s
+    seconds = 2 * START + epochs * each + PREDICTED * (views * n_images + more) / images_per_s
     if search:
         trials = search.get("trials") or math.prod(map(len, search["keys"].values()))
         all_trials = trials * search.get("epochs", epochs) * each

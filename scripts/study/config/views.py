@@ -19,6 +19,11 @@ def views_to_add(recipe: Mapping[str, Any]) -> tuple[bool, bool]:
     return mirrors, bool(shown & MOVES) and "shift" not in test_time
 
 
+def n_predicted(recipe: Mapping[str, Any]) -> int:
+    """Return how many views of an image a recipe's `test_time` predicts."""
+    return {"plain": 1, "flip": 2, "flip_and_shift": 6}[recipe.get("test_time", "plain")]
+
+
 def n_added(recipe: Mapping[str, Any]) -> int:
     """Return how many views are added to those of a recipe's `test_time`."""
     mirrors, moves = views_to_add(recipe)

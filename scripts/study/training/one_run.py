@@ -91,6 +91,16 @@ class TrainedRun(NamedTuple):
             "taken_weights": trainer.taken and trainer.taken._asdict(),
         }
 
+# Test images that are evaluated after each epoch, at most. They only show how the training goes;
+# with folds they are as many as the training images, and would take half of the time.
+_WATCHED = 10_000
+
+
+def watched(test_ids: np.ndarray) -> np.ndarray:
+    """Return the test images, int64 n, that a history's test columns are about: evenly spaced."""
+    n = len(test_ids)
+    return test_ids[np.linspace(0, n - 1, min(n, _WATCHED)).astype(int)]
+
 
 @memory_advice()
 def train_run(
@@ -120,8 +130,9 @@ def train_run(
     Raises:
         StudyError: the recipe does not fit the images, or there is too little memory.
     """
+    shown = {**image_ids, "test": watched(image_ids["test"])}
     sets = {
-        role: ImageSet.taken(images, index.labels, image_ids[role], device)
+        role: ImageSet.taken(images, index.labels, shown[role], device)
         for role in ("train", "val", "test")
     }
     digests = {role: image_set.digest() for role, image_set in sets.items()}

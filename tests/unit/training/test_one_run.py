@@ -52,6 +52,16 @@ def train(decoded, splits, folder, recipe, **more):
     )
 
 
+@pytest.mark.parametrize(("n", "n_watched"), [(0, 0), (3, 3), (10_000, 10_000), (30_000, 10_000)])
+def test_of_many_test_images_some_are_watched_evenly(n, n_watched):
+    ids = np.arange(n) * 2
+    found = one_run.watched(ids)
+    assert len(found) == len(np.unique(found)) == n_watched and set(found) <= set(ids)
+    if n:
+        assert (found[0], found[-1]) == (ids[0], ids[-1])
+        assert np.ptp(np.diff(found)) <= 2  # a step of the whole ids
+
+
 def predict_and_measure(decoded, splits, folder):
     """Score all images with a trained run, measure it and draw it."""
     run_script(

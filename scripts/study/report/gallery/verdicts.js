@@ -16,7 +16,10 @@ const elsewhere = new Map();
 // Digests of the tables that were taken in, of this gallery and of others of the same images.
 const taken = new Set();
 
-// A page from disk may have no store; then verdicts last until it is closed.
+// Whether the browser keeps what was said last.
+let areKept = true;
+
+// A page may have no store, or a full one; then verdicts last until it is closed.
 function stored(change) {
   try {
     return change(localStorage);
@@ -30,8 +33,11 @@ async function keepVerdicts() {
   document.getElementById("n-verdicts").textContent = `${verdicts.size} marked${others}`;
   document.getElementById("save").disabled = !verdicts.size && !elsewhere.size;
   const lines = await verdictLines();
-  stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, lines, taken: [...taken] })));
+  areKept = stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, lines, taken: [...taken] }))) !== null;
+  document.getElementById("not-kept").hidden = areKept;
 }
+
+const hasUnsaved = () => [...verdicts.values(), ...elsewhere.values()].some((said) => !said.saved);
 
 // The reader's name, as it is saved: nothing that a spreadsheet computes.
 function myName() {
@@ -229,6 +235,7 @@ async function startVerdicts() {
   keepVerdicts();
   verdictBar.hidden = false;
   who.addEventListener("input", keepVerdicts);
+  window.addEventListener("beforeunload", (event) => !areKept && hasUnsaved() && event.preventDefault());
   document.getElementById("save").addEventListener("click", saveVerdicts);
   document.getElementById("load").addEventListener("change", async (event) => {
     if (event.target.files.length) await loadVerdicts(event.target.files[0]);
