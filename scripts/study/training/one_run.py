@@ -91,6 +91,7 @@ class TrainedRun(NamedTuple):
             "taken_weights": trainer.taken and trainer.taken._asdict(),
         }
 
+
 # Test images that are evaluated after each epoch, at most. They only show how the training goes;
 # with folds they are as many as the training images, and would take half of the time.
 _WATCHED = 10_000

@@ -57,6 +57,14 @@ def test_jobs_images_time_and_disk_are_said(planned):
     assert "Time: about 50 minutes with 1 job side by side" in text and "Disk: about" in text
 
 
+def test_every_view_of_an_image_is_predicted(planned):
+    # As before, and each image that is predicted twice: 4 + 900 + 400 seconds.
+    views = {"overrides": {"cnn2": {"test_time": "flip"}}}
+    text = planned({"combos": ["v1"], "seeds": [1, 2, 3]} | views)
+    row = next(line.split() for line in text.splitlines() if line.startswith("cnn2"))
+    assert row == ["cnn2", "3", "5", "210,000", "100", "65", "minutes"]
+
+
 def test_the_seeds_that_fit_into_some_hours_are_proposed(planned):
     study = {"combos": ["v1"], "seeds": [1, 2, 3]}
     assert "The whole study fits into 54 minutes." in planned(study, "--hours", "0.9")

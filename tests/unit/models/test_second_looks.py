@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from study.config.views import n_added
+from study.config.views import n_added, n_predicted
 from study.data.embedding import directions
 from study.models.build import build_model
 from study.models.inference import Normalize, predict
@@ -50,8 +50,8 @@ def test_logits_are_means_over_the_views_of_training_and_no_view_is_computed_twi
     recipe = {"augment": augment, "test_time": test_time}
     said = answers_to(model, NORMALIZE, IMAGES, recipe, ALL, views=True, neighbours=False)
     assert model.seen == n_views * len(IMAGES) and said.directions is None
-    n_at_test = {"plain": 1, "flip": 2, "flip_and_shift": 6}[test_time]
-    assert n_added(recipe) == n_views - n_at_test
+    assert n_predicted(recipe) == {"plain": 1, "flip": 2, "flip_and_shift": 6}[test_time]
+    assert n_added(recipe) == n_views - n_predicted(recipe)
     for name, found in ((test_time, said.logits), (views, said.view_logits)):
         if name is None:
             assert found is None

@@ -62,6 +62,26 @@ def test_of_many_test_images_some_are_watched_evenly(n, n_watched):
         assert np.ptp(np.diff(found)) <= 2  # a step of the whole ids
 
 
+def train_on_nine(monkeypatch, new_trainer):
+    """Train on nine images of each role, as far as a function comes instead of `new_trainer`."""
+    monkeypatch.setattr(one_run, "new_trainer", new_trainer)
+    images = make_image_set()
+    index = SimpleNamespace(labels=images.labels.numpy(), classes=["a", "b", "c"])
+    image_ids = dict.fromkeys(("train", "val", "test"), np.arange(9))
+    one_run.train_run(
+        *({}, 1, images.images.numpy(), index, image_ids, torch.device("cpu")), made_by="x"
+    )
+
+
+def test_the_history_is_about_the_watched_test_images(monkeypatch):
+    def no_training(recipe, seed, n_classes, train, val, test):
+        raise StudyError(f"{len(train)} {len(val)} {len(test)}")
+
+    monkeypatch.setattr(one_run, "_WATCHED", 5)
+    with pytest.raises(StudyError, match="9 9 5"):
+        train_on_nine(monkeypatch, no_training)
+
+
 def predict_and_measure(decoded, splits, folder):
     """Score all images with a trained run, measure it and draw it."""
     run_script(
@@ -221,11 +241,5 @@ def test_too_little_memory_for_the_network_is_said_in_one_line(monkeypatch):
     def no_room(*given):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(one_run, "new_trainer", no_room)
-    images = make_image_set()
-    index = SimpleNamespace(labels=images.labels.numpy(), classes=["a", "b", "c"])
-    image_ids = dict.fromkeys(("train", "val", "test"), np.arange(9))
     with pytest.raises(StudyError, match="out of memory on the GPU"):
-        one_run.train_run(
-            *({}, 1, images.images.numpy(), index, image_ids, torch.device("cpu")), made_by="x"
-        )
+        train_on_nine(monkeypatch, no_room)
