@@ -20,25 +20,33 @@ class Residual(nn.Module):
 
 
 class ResNet9(nn.Module):
-    """Preparation, three pooled layers of 128, 256 and 512 channels, max, linear.
+    """Preparation, three pooled layers of twice, four and eight times its channels, max, linear.
 
-    The first and third layer are residual. The receptive field of the last maps, after the 4×4
+    The preparation has `filters` channels. The first and third layer are residual. The receptive field of the last maps, after the 4×4
     max-pool, is 88.
     """
 
     CAM_LAYERS = ("layer2", "layer3")  # sides at 32×32 pixels: 8, 4
 
-    def __init__(self, *, num_classes: int = 10, in_channels: int = 3, image_size: int = 32):
+    def __init__(
+        self,
+        *,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        image_size: int = 32,
+        filters: int = 64,
+    ):
         super().__init__()
-        self.prep = nn.Sequential(*_conv(in_channels, 64))
-        self.layer1 = nn.Sequential(*_conv(64, 128, pool=True), Residual(128))
-        self.layer2 = nn.Sequential(*_conv(128, 256, pool=True))
-        self.layer3 = nn.Sequential(*_conv(256, 512, pool=True), Residual(512))
+        first, second, third = (filters * factor for factor in (2, 4, 8))
+        self.prep = nn.Sequential(*_conv(in_channels, filters))
+        self.layer1 = nn.Sequential(*_conv(filters, first, pool=True), Residual(first))
+        self.layer2 = nn.Sequential(*_conv(first, second, pool=True))
+        self.layer3 = nn.Sequential(*_conv(second, third, pool=True), Residual(third))
         self.pool = nn.MaxPool2d(4, stride=2)
-        self.classifier = nn.Linear(512, num_classes)
+        self.classifier = nn.Linear(third, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the maps after the last max-pool, float B×512×h×w; h = w = 1 at 32×32."""
+        """Return the maps after the last max-pool, float B×C×h×w; h = w = 1 at 32×32."""
         return self.pool(self.layer3(self.layer2(self.layer1(self.prep(images)))))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from study.models.receptive_field import receptive_fields
         ("resnet18", {}, 11_173_962),
         ("dilated_separable", {}, 199_810),
         ("resnet9", {}, 6_573_130),
+        ("resnet9", {"filters": 32}, 1_646_122),
         ("fastnet", {}, 1_971_352),
     ],
 )
