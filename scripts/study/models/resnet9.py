@@ -22,8 +22,8 @@ class Residual(nn.Module):
 class ResNet9(nn.Module):
     """Preparation, three pooled layers of twice, four and eight times its channels, max, linear.
 
-    The preparation has `filters` channels. The first and third layer are residual. The receptive field of the last maps, after the 4×4
-    max-pool, is 88.
+    The preparation has `filters` channels. The first and third layer are residual. The receptive
+    field of the last maps, after the 4×4 max-pool, is 88.
     """
 
     CAM_LAYERS = ("layer2", "layer3")  # sides at 32×32 pixels: 8, 4
