@@ -19,6 +19,8 @@ from study.runs.predictions import ROLE_CODES
 pytestmark = pytest.mark.browser
 
 LOST = ("v1", "b", 2)
+# What a browser does whose store takes nothing.
+FULL = "throw new DOMException('full', 'QuotaExceededError')"
 # Text on the page with its own letters: its colour, what it stands on, and where.
 TEXTS = """() => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -577,16 +579,18 @@ def test_verdicts_are_given_by_key_kept_saved_and_loaded(gallery, study, open_pa
     again.locator("#n-verdicts", has_text="3 marked").wait_for()
 
 
-@pytest.mark.parametrize("fault", ["has no room left", "has no store"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        f"Storage.prototype.setItem = () => {{ {FULL}; }}; 0",
+        f"Object.defineProperty(window, 'localStorage', {{ get() {{ {FULL}; }} }})",
+    ],
+    ids=["no room left", "no store"],
+)
 def test_a_reader_is_told_where_the_browser_keeps_no_verdicts(gallery, fault):
     note = gallery.locator("#not-kept")
     assert not note.is_visible()
-    fails = "throw new DOMException('full', 'QuotaExceededError')"
-    gallery.evaluate(
-        f"Storage.prototype.setItem = () => {{ {fails}; }}; 0"
-        if fault == "has no room left"
-        else f"Object.defineProperty(window, 'localStorage', {{ get() {{ {fails}; }} }})"
-    )
+    gallery.evaluate(fault)
     gallery.locator("[role=gridcell]").first.focus()
     gallery.keyboard.press("f")
     note.wait_for()

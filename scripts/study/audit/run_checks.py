@@ -27,6 +27,7 @@ from study.audit.probe_checks import (
 from study.config.imports import imported_models
 from study.config.probes import is_probe
 from study.config.recipes import complete_recipe, epochs_of, searches_rate
+from study.data.evenly import evenly_spaced
 from study.data.index import images_digest
 from study.data.pixel_statistics import with_normalization
 from study.data.splits import union
@@ -65,8 +66,7 @@ class RunChecks:
         self.study, self.expected = study, expected
         self.tree = study.tree
         self.images = np.load(study.images, mmap_mode="r")
-        n = len(self.images)
-        self.compared = np.linspace(0, n - 1, min(n, _N_COMPARED)).astype(int)
+        self.compared = evenly_spaced(len(self.images), _N_COMPARED)
         self.answers: dict[Run, np.ndarray] = {}
         self.digests: dict[tuple[str, int], dict[str, str]] = {}
         self.multiply_adds: dict[str, Any] = {}

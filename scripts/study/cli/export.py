@@ -27,6 +27,7 @@ import numpy as np
 
 from study.audit.provenance import repository
 from study.cli.export_table import TABLES, write_images
+from study.data.evenly import evenly_spaced
 from study.data.index import read_duplicates, read_index
 from study.devices import take_device
 from study.errors import StudyError
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from study.report.model_card import Parity
 
 _MODELS = ("onnx", "torch_export", "safetensors")
+# Images of the study that an exported file is asked for.
+_N_COMPARED = 1000
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +161,7 @@ def _export(
         torch.device("cpu"),
     )
     file = export.export_classifier(classifier, form, folder, description)
-    ids = export.spread_ids(len(images))
+    ids = evenly_spaced(len(images), _N_COMPARED)
     logits, difference = export.compare_with_classifier(
         export.read_exported(file, form), classifier, np.array(images[ids])
     )

@@ -27,7 +27,7 @@ def n_predicted(recipe: Mapping[str, Any]) -> int:
 def n_added(recipe: Mapping[str, Any]) -> int:
     """Return how many views are added to those of a recipe's `test_time`."""
     mirrors, moves = views_to_add(recipe)
-    before = 2 if "flip" in recipe.get("test_time", "plain") else 1
+    before = n_predicted(recipe)
     each = 2 if mirrors else before
     return (3 * each if moves else each) - before
 

@@ -205,8 +205,3 @@ def largest_distance(one: np.ndarray, other: np.ndarray) -> float:
     difference = float(np.abs(one.astype(np.float64) - other).max())
     largest = max(1.0, float(np.abs(other).max()))
     return difference / largest if np.isfinite(difference) else float("inf")
-
-
-def spread_ids(n_images: int, count: int = 1000) -> np.ndarray:
-    """Return the image_ids, int64, of up to `count` images spread evenly over all."""
-    return np.unique(np.linspace(0, n_images - 1, min(count, n_images)).round().astype(np.int64))

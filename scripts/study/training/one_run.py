@@ -12,6 +12,7 @@ from safetensors.torch import save as safetensors
 from tqdm import tqdm
 
 from study.config.recipes import canonical
+from study.data.evenly import evenly_spaced
 from study.data.index import Index
 from study.devices import device_name, memory_advice
 from study.files import atomic_path, write_csv
@@ -99,8 +100,7 @@ _WATCHED = 10_000
 
 def watched(test_ids: np.ndarray) -> np.ndarray:
     """Return the test images, int64 n, that a history's test columns are about: evenly spaced."""
-    n = len(test_ids)
-    return test_ids[np.linspace(0, n - 1, min(n, _WATCHED)).astype(int)]
+    return test_ids[evenly_spaced(len(test_ids), _WATCHED)]
 
 
 @memory_advice()

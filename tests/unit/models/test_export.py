@@ -16,7 +16,7 @@ from PIL import Image
 from study.cli import main as cli
 from study.data.datasets.pictures import read_picture
 from study.models import export
-from study.models.export import compare_with_classifier, load_classifier_file, spread_ids
+from study.models.export import compare_with_classifier, load_classifier_file
 from study.report.model_card import _TEMPLATES
 from study.runs.predictions import Predictions, load_predictions, save_predictions
 
@@ -267,12 +267,6 @@ def test_the_last_digits_of_large_logits_are_no_difference():
     assert export.largest_distance(logits + 3e-4, logits) == pytest.approx(1e-5)
     assert export.largest_distance(logits / 100 + 3e-4, logits / 100) == pytest.approx(3e-4)
     assert export.largest_distance(logits * np.nan, logits) == np.inf
-
-
-def test_all_images_are_compared_where_there_are_few_and_the_rest_evenly():
-    assert spread_ids(60).tolist() == list(range(60))
-    ids = spread_ids(60_000)
-    assert len(ids) == 1000 and ids[0] == 0 and ids[-1] == 59_999 and set(np.diff(ids)) == {60, 61}
 
 
 def test_a_difference_in_one_batch_or_that_is_no_number_is_found(exported):

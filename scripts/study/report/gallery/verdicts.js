@@ -5,6 +5,8 @@ const VERDICT_COLUMNS = ["image_id", "file", "sha256", "verdict", "label", "who"
 const STORED = `verdicts ${study.data_digest}`;
 const who = document.getElementById("who");
 const verdictBar = document.getElementById("verdicts");
+// Shown where the browser did not keep what was said last.
+const notKept = document.getElementById("not-kept");
 // The labels that images were given, of those whose label was corrected. A verdict is about that label,
 // which it corrects; what is shown and pressed is about the label that the image has now.
 const given = new Map(await unpack("given"));
@@ -15,9 +17,6 @@ const verdicts = new Map();
 const elsewhere = new Map();
 // Digests of the tables that were taken in, of this gallery and of others of the same images.
 const taken = new Set();
-
-// Whether the browser keeps what was said last.
-let areKept = true;
 
 // A page may have no store, or a full one; then verdicts last until it is closed.
 function stored(change) {
@@ -33,8 +32,8 @@ async function keepVerdicts() {
   document.getElementById("n-verdicts").textContent = `${verdicts.size} marked${others}`;
   document.getElementById("save").disabled = !verdicts.size && !elsewhere.size;
   const lines = await verdictLines();
-  areKept = stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, lines, taken: [...taken] }))) !== null;
-  document.getElementById("not-kept").hidden = areKept;
+  const kept = stored((store) => store.setItem(STORED, JSON.stringify({ who: who.value, lines, taken: [...taken] })));
+  notKept.hidden = kept !== null;
 }
 
 const hasUnsaved = () => [...verdicts.values(), ...elsewhere.values()].some((said) => !said.saved);
@@ -235,7 +234,7 @@ async function startVerdicts() {
   keepVerdicts();
   verdictBar.hidden = false;
   who.addEventListener("input", keepVerdicts);
-  window.addEventListener("beforeunload", (event) => !areKept && hasUnsaved() && event.preventDefault());
+  window.addEventListener("beforeunload", (event) => !notKept.hidden && hasUnsaved() && event.preventDefault());
   document.getElementById("save").addEventListener("click", saveVerdicts);
   document.getElementById("load").addEventListener("change", async (event) => {
     if (event.target.files.length) await loadVerdicts(event.target.files[0]);
