@@ -20,9 +20,10 @@ from study.data.datasets.planning import count_images, image_side
 from study.data.folds import shares
 from study.data.names import OFFICIAL
 from study.errors import StudyError
-from study.files import read_csv
+from study.files import read_csv, read_yaml
 from study.runs.run import runs_on_disk
 from study.runs.tree import ResultsTree
+from study.training.epoch import WATCHED
 from study.wording import duration
 
 Recipes = Mapping[str, Mapping[str, Any]]
@@ -142,12 +143,16 @@ def typical_speeds(
     """Return images per second of models of the project's own, as one core once trained them."""
     side = image_side(config["dataset"])
     measured = {row["what"]: float(row["ours_images_per_s"]) for row in read_csv(_MEASURED)}
-    names = {model: recipes[model]["architecture"]["name"] for model in models}
-    return {
-        model: measured[name] * (_SIDE / side) ** 2
-        for model, name in names.items()
-        if name in measured
-    }
+    speeds = {}
+    for model in models:
+        network = without(recipes[model]["architecture"], "dropout")
+        if (name := network["name"]) in measured:
+            # Narrower and wider ones have another speed.
+            recipe = read_yaml(PROJECT / "config" / "models" / f"{name}.yaml")
+            as_measured = without(recipe["architecture"], "dropout")
+            if as_measured | network == as_measured:
+                speeds[model] = measured[name] * (_SIDE / side) ** 2
+    return speeds
 
 
 def work(
@@ -168,10 +173,10 @@ def work(
         n_images: in the data set.
         images_per_s: that its model trains.
     """
-    n_train, n_held_out = run_size(config, combo, n_images)
+    n_train, n_val, n_test = run_size(config, combo, n_images)
     recipe, search = recipes[model], config["tune"].get(model)
     views = n_predicted(recipe)
-    each = (n_train + PREDICTED * views * n_held_out) / images_per_s
+    each = (n_train + PREDICTED * views * (n_val + min(n_test, WATCHED))) / images_per_s
     epochs = epochs_of(recipe, math.ceil(n_train / recipe["batch_size"]))
     epochs = min(epochs, recipe.get("stop_after", epochs))
     more = n_added(recipe) * (n_images - n_train) if "views" in looks(config) else 0
@@ -183,18 +188,20 @@ def work(
     return Work(epochs, epochs * n_train, seconds)
 
 
-def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int, int]:
-    """Return how many images a run on a combo trains on, and validates and tests on."""
+def run_size(config: Mapping[str, Any], combo: str, n_images: int) -> tuple[int, int, int]:
+    """Return how many images a run on a combo trains on, validates on and tests on."""
     if combo == OFFICIAL:
-        n_train = round(n_images * (1 - _OFFICIAL_TEST) * (1 - config["official"]["val"]))
-        return n_train, n_images - n_train
+        n_test = round(n_images * _OFFICIAL_TEST)
+        n_val = round((n_images - n_test) * config["official"]["val"])
+        return n_images - n_test - n_val, n_val, n_test
     if has_external_test(config):
         n_images = round(n_images * (1 - _OFFICIAL_TEST))
     sizes = {partition["name"]: partition["size"] for partition in config["partitions"]}
     parts = [sizes[part] for part in combo.split("+")]
     n = sum(part if isinstance(part, int) else round(part * n_images) for part in parts)
-    n_train = round(n * shares(config["split"])["train"])
-    return n_train, n - n_train
+    share = shares(config["split"])
+    n_train, n_val = round(n * share["train"]), round(n * share["val"])
+    return n_train, n_val, n - n_train - n_val
 
 
 def time_of(runs: Sequence[float], n_other_jobs: float, cores: int, gpus: int) -> float:

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:  # a probe has an epoch too, and starts in less time than torch
     from torch import nn
 
+# Test images that are evaluated after each epoch, at most. They only show how the training goes;
+# with folds they are as many as the training images, and would take half of the time.
+WATCHED = 10_000
+
 
 class Epoch(NamedTuple):
     """One row of the history: means over the epoch.

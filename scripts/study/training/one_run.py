@@ -24,7 +24,7 @@ from study.training.checkpoints import (
     save_checkpoint,
 )
 from study.training.energy import gpu_energy_joules
-from study.training.epoch import Epoch
+from study.training.epoch import WATCHED, Epoch
 from study.training.image_set import ImageSet
 from study.training.trainer import Diverged, Trainer, new_trainer
 
@@ -93,14 +93,9 @@ class TrainedRun(NamedTuple):
         }
 
 
-# Test images that are evaluated after each epoch, at most. They only show how the training goes;
-# with folds they are as many as the training images, and would take half of the time.
-_WATCHED = 10_000
-
-
 def watched(test_ids: np.ndarray) -> np.ndarray:
     """Return the test images, int64 n, that a history's test columns are about: evenly spaced."""
-    return test_ids[evenly_spaced(len(test_ids), _WATCHED)]
+    return test_ids[evenly_spaced(len(test_ids), WATCHED)]
 
 
 @memory_advice()

@@ -65,6 +65,15 @@ def test_every_view_of_an_image_is_predicted(planned):
     assert row == ["cnn2", "3", "5", "210,000", "100", "65", "minutes"]
 
 
+def test_of_many_test_images_only_some_are_watched_in_each_epoch(planned):
+    whole = {"partitions": [{"name": "v1", "size": 1.0}], "combos": ["v1"], "seeds": [1, 2]}
+    split = {"train": 0.9, "val": 0.1, "test": 0.1, "folds": 2}
+    # 5 epochs of 27,000 images and a third of 13,000, a third of 60,000: 4 + 1567 + 200 seconds.
+    text = planned(whole | {"split": split})
+    row = next(line.split() for line in text.splitlines() if line.startswith("cnn2"))
+    assert row == ["cnn2", "2", "5", "270,000", "100", "59", "minutes"]
+
+
 def test_the_seeds_that_fit_into_some_hours_are_proposed(planned):
     study = {"combos": ["v1"], "seeds": [1, 2, 3]}
     assert "The whole study fits into 54 minutes." in planned(study, "--hours", "0.9")
@@ -96,11 +105,11 @@ def test_classes_of_own_images_are_counted_before_anything_is_decoded(planned, m
 
 
 def test_the_size_of_a_run_follows_from_its_combo():
-    assert estimate.run_size(CONFIG, "v1+v2", 60_000) == (1050, 450)
-    assert estimate.run_size(CONFIG, "official", 60_000) == (45_000, 15_000)
+    assert estimate.run_size(CONFIG, "v1+v2", 60_000) == (1050, 225, 225)
+    assert estimate.run_size(CONFIG, "official", 60_000) == (45_000, 5000, 10_000)
     own = CONFIG | {"dataset": {"name": "folder", "test_path": "tests"}}
     own |= {"partitions": [{"name": "v1", "size": 0.5}]}
-    assert estimate.run_size(own, "v1", 600) == (175, 75)
+    assert estimate.run_size(own, "v1", 600) == (175, 38, 37)
 
 
 def test_one_long_run_is_not_made_shorter_by_more_cores():
@@ -145,5 +154,9 @@ def test_the_time_said_at_the_start_is_by_runs_that_are_here_or_by_the_projects_
 def test_no_time_is_said_of_a_model_whose_speed_nobody_measured(planned):
     planned({"combos": ["v1"], "seeds": [1]})
     project = find_project(["study.yaml"])
-    project.study.recipes["cnn2"]["architecture"]["name"] = "efficientnet_b0"
+    architecture = project.study.recipes["cnn2"]["architecture"]
+    assert rough(project, {"train": 1}) == "about 54 seconds"
+    architecture["filters"] = 256
+    assert rough(project, {"train": 1}) == ""
+    architecture |= {"filters": 64, "name": "efficientnet_b0"}
     assert rough(project, {"train": 1}) == ""

@@ -77,7 +77,7 @@ def test_the_history_is_about_the_watched_test_images(monkeypatch):
     def no_training(recipe, seed, n_classes, train, val, test):
         raise StudyError(f"{len(train)} {len(val)} {len(test)}")
 
-    monkeypatch.setattr(one_run, "_WATCHED", 5)
+    monkeypatch.setattr(one_run, "WATCHED", 5)
     with pytest.raises(StudyError, match="9 9 5"):
         train_on_nine(monkeypatch, no_training)
 
