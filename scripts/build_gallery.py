@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from study.data.embedding import read_relations
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
 from study.files import read_array, read_csv, read_json, read_table, write_text
+from study.hardness.ranking import read_ranking
 from study.hardness.suspects import why_no_suspects
 from study.job import run_script
 from study.report.gallery.answers import read_answers
@@ -30,17 +30,6 @@ from study.runs.run import Run, best_run, read_runs
 
 _NEIGHBOURS = 4
 _MEGABYTE = 10**6
-
-
-def read_ranking(path: str, index: Index) -> pd.DataFrame:
-    """Return the table of hard examples, hardest first."""
-    table = read_table(path)
-    if "image_id" not in table or sorted(table["image_id"]) != list(range(len(index.labels))):
-        raise StudyError(
-            f"{path}: expected a row for each of the {len(index.labels):,} images; "
-            "find the hard examples again"
-        )
-    return table
 
 
 def read_maps(path: str, runs: Sequence[Run]) -> Maps | None:
@@ -79,7 +68,7 @@ def read_gallery(arguments: argparse.Namespace) -> GalleryData:
     """Return what the gallery shows."""
     index = read_index(arguments.index)
     runs = read_runs(arguments.runs, index.left_out)
-    ranking = read_ranking(arguments.table, index)
+    ranking = read_ranking(arguments.table, len(index.labels))
     maps = [maps for path in arguments.gradcam if (maps := read_maps(path, runs)) is not None]
     answers = read_answers(
         (run.predictions() for run in runs),

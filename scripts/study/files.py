@@ -413,11 +413,18 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
 
 def csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
     """Yield what `read_csv` returns, of a file whose rows may be many more than it should have."""
+    for _, row in numbered_rows(path):
+        yield row
+
+
+def numbered_rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row that `read_csv` returns with the number of its line, of several the last."""
     with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as stream:
         rows = table_rows(stream)
         if rows.fieldnames is None:
             raise ValueError("no header line")
-        yield from rows
+        for row in rows:
+            yield rows.line_num, row
 
 
 def delimiter_of(header: str) -> str:

@@ -223,7 +223,11 @@ def test_search_finds_parts_of_file_names_within_the_filters(gallery, study):
 
 
 def test_a_kind_is_explained_and_a_phone_folds_the_filters(gallery, study, open_page):
+    assert not gallery.locator("#kind-meaning").inner_text()
+    gallery.locator("[name=kind]").focus()  # before one is chosen
+    assert gallery.locator("#kind-meaning").inner_text() == meaning("kind", "hard_examples.csv")
     gallery.locator("[name=kind]").select_option("split")
+    gallery.locator("[name=find]").focus()
     assert gallery.locator("#kind-meaning").inner_text() == meaning("kind", "hard_examples.csv")
     gallery.set_viewport_size({"width": 360, "height": 740})
     gallery.reload()
@@ -602,6 +606,13 @@ def test_a_reader_is_told_where_the_browser_keeps_no_verdicts(gallery, fault):
     saved_verdicts(gallery)
     gallery.reload()  # nothing is asked any more
     assert asked == ["beforeunload"]
+
+
+def test_a_file_that_is_no_table_of_verdicts_is_named(gallery, tmp_path):
+    (tmp_path / "notes.csv").write_text("1,a.png,,fine,,me,\n")
+    gallery.locator("#load").set_input_files(tmp_path / "notes.csv")
+    text = "0 marked; notes.csv is no table of verdicts: its first line lacks file and verdict"
+    gallery.locator("#n-verdicts", has_text=text).wait_for()
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])

@@ -75,6 +75,13 @@ def test_imported_models_are_compared_judge_what_they_may_and_run_again_when_the
     assert {"import_predictions", "measure", "compare"} <= project.planned().keys()
     record = json.loads((results / "runs/v1/vit/seed7/run.json").read_text())
     assert record["imported"]["saw"] == "unknown" and len(record["imported"]["sha256"]) == 64
+    # Where the file is gone, what was imported stands in for it, but not for a mistyped one.
+    project.configure(project.study | {"models": MODELS})
+    assert "going on with what was imported from it" in project.succeeds("--dry-run")
+    mistyped = [MODELS[0] | {"predictions": "preds/clipp.csv"}, MODELS[1]]
+    project.configure(project.study | {"models": mistyped})
+    refused = project.snakemake("--dry-run")
+    assert_one_clear_line(refused.stdout + refused.stderr, "preds/clipp.csv")
 
 
 def test_a_file_that_is_missing_is_named_before_any_job(project):

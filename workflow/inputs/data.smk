@@ -18,12 +18,19 @@ from study.data.datasets.planning import (
 from study.data.folds import fold_of, shares
 from study.data.verdicts import verdicts_digest
 from study.files import csv_rows, with_home
+from study.runs.made_with import made_with
+from study.runs.tree import ResultsTree
 
 # Of a user's images. Their digest, "" for other data, is a parameter of the job that reads them, so
 # that another image or group runs it again.
 with end_in_one_line():
+    # With which configuration the results were made, as far as it is known.
+    MADE_WITH = made_with(ResultsTree(Path("results"))).get("config", {})
     OWN_IMAGES = own_images(
-        config, "results/data/manifest.json", "results/scratch/own_images.json"
+        config,
+        "results/data/manifest.json",
+        "results/scratch/own_images.json",
+        MADE_WITH.get("dataset"),
     )
 
     # What people said of images changes, by file, where the study is told of it.
@@ -32,6 +39,7 @@ with end_in_one_line():
         "results/data/verdicts.csv",
         "results/data/corrections.csv",
         spare="results/scratch/corrections.csv",
+        before=MADE_WITH.get("dataset"),
     )
     CORRECTED = read_corrections(CORRECTIONS) if CORRECTIONS else {}
     # And all that they said, which the gallery goes on from.

@@ -52,7 +52,13 @@ def digest_of_predictions(wildcards):
     )[0]
     with end_in_one_line():
         record = read_json(run) if Path(run).is_file() else {}
-    if "imported" in record:  # a recipe of this name may have trained it
+    # A recipe of this name may have trained it. Where it was made from another file, this one is
+    # mistyped.
+    entry, before = (
+        imported_models(made).get(wildcards.model, {}).get("predictions")
+        for made in (config, MADE_WITH or config)
+    )
+    if "imported" in record and before in (None, entry):
         note_once(f"{path} is not here; going on with what was imported from it")
         return record["imported"]["sha256"]
     sys.exit(

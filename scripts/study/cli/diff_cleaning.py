@@ -10,6 +10,7 @@ from study.comparison.cleaning import PARTS, changed_since, cleaning_effects
 from study.comparison.pairs import intervals_are_for
 from study.data.corrected import what_changed
 from study.data.index import Index, read_index
+from study.errors import StudyError
 from study.runs.chance import MEASURED
 from study.runs.run import Run
 from study.runs.table import KEYS
@@ -67,6 +68,11 @@ def _changed_images(a: ResultsTree, b: ResultsTree) -> Index | None:
     if not a.index.is_file() or not b.index.is_file():
         return None
     before, after = read_index(a.labels), read_index(b.labels)
+    if len(before.labels) != len(after.labels):  # of the same images
+        raise StudyError(
+            f"{a.labels} has {len(before.labels):,} images and {b.labels} {len(after.labels):,}, "
+            "but both studies have the same; let Snakemake make that with fewer again"
+        )
     if before.classes != after.classes or before.files != after.files:
         return None
     images = changed_since(before, after)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from study.data.index import Index, read_duplicates, read_index
 from study.errors import StudyError
-from study.files import atomic_path, read_json, read_table, with_home, write_text
+from study.files import atomic_path, read_json, with_home, write_text
+from study.hardness.ranking import read_ranking
 from study.runs.predictions import ROLE_CODES
 from study.runs.run import Run
 from study.runs.tree import ResultsTree
@@ -55,7 +56,8 @@ def images_table(tree: ResultsTree, index: Index, run: Run) -> pd.DataFrame:
     `filepath`, `label`, then what hard_examples.csv says, then what the run says. Of a study with
     corrections `given_label` and `left_out` too.
     """
-    scores = read_table(tree.hard_examples).sort_values("image_id", ignore_index=True)
+    scores = read_ranking(tree.hard_examples, len(index.labels))
+    scores = scores.sort_values("image_id", ignore_index=True)
     table = scores.rename(columns={"class": "label"})
     table.insert(1, "filepath", _files(tree, index))
     names = np.array(index.classes)

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from study.audit.bundle_places import may_hold
 from study.errors import StudyError
 
-# What lies in a study's folder of results tells that it is one.
-_OF_STUDY = ("summary.csv", "study.json")
+# What lies in a study's folder of results tells that it is one, finished or not.
+_OF_STUDY = ("summary.csv", "study.json", "scratch/started.json")
 
 
 class Written(NamedTuple):
@@ -50,7 +51,7 @@ def check_written(files: Sequence[Written], read: Iterable[str | Path] = ()) -> 
                 f"{options[path]} and {option} are both {name}; give each a file of its own"
             )
         options[path] = option
-        if path.exists() and _is_of_study(path):
+        if _is_of_study(path) and (path.exists() or may_hold(f"results/{path.name}")):
             raise StudyError(
                 f"{option}: {name} is a result of a study, so it is not overwritten; write another"
             )

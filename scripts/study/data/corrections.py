@@ -19,7 +19,10 @@ Corrections = Sequence[Mapping[str, str]]
 
 
 def corrections_file(
-    dataset: Mapping[str, Any], *applied: str | Path, spare: str | Path = ""
+    dataset: Mapping[str, Any],
+    *applied: str | Path,
+    spare: str | Path = "",
+    before: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the path of the corrections of a study, "" for none.
 
@@ -30,21 +33,30 @@ def corrections_file(
             that was bundled elsewhere.
         spare: where a copy of that is kept. It is made by the job that reads the
             corrections, and what a job is to make Snakemake removes before it. Default: nowhere.
+        before: that part of the configuration that the study was made with. Where it names another
+            file, a missing one is a mistyped one. Default: unknown.
 
     Raises:
-        StudyError: there is no such file.
+        StudyError: there is no such file, or it is a table that the study writes itself.
     """
     if not dataset.get("corrections"):
         return ""
     named = with_home(dataset["corrections"])
+    if named.resolve() in {Path(path).resolve() for path in (*applied, spare) if path}:
+        raise StudyError(
+            f"config: dataset.corrections is {dataset['corrections']}, which the study writes "
+            "itself; copy it to another place and name the copy"
+        )
     if named.is_file():
         return str(named)
+    if before and before.get("corrections") != dataset["corrections"]:
+        applied = ()
     there = next((path for path in applied if Path(path).is_file()), None)
     if spare and there:
         with contextlib.suppress(OSError):  # as where results may only be read
             Path(spare).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(there, spare)
-    for path in map(Path, filter(None, (spare, *applied))):
+    for path in map(Path, filter(None, (spare, *applied) if applied else ())):
         if path.is_file():
             print(
                 f"note: {named} is not here; going on with the corrections that the study was made "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from study.errors import StudyError
-from study.files import read_csv
+from study.files import numbered_rows
 
 if TYPE_CHECKING:  # the workflow reads verdicts at every start and needs no numpy for it
     from study.data.index import Index
@@ -38,7 +38,9 @@ def verdict_rows(path: str | Path) -> list[dict[str, str]]:
         StudyError: the table is not such a one.
     """
     rows = []
-    for line, row in enumerate(read_csv(path), start=2):
+    for line, row in numbered_rows(path):
+        if not any(row.values()):  # as spreadsheets leave them
+            continue
         where = f"{path}, line {line}"
         if missing := [name for name in COLUMNS if row.get(name) is None]:
             raise StudyError(

@@ -1,11 +1,31 @@
 """The list of all images, hardest first, with what is known of each image."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from study.data.index import Index
+from study.errors import StudyError
+from study.files import read_table
+
+
+def read_ranking(path: str | Path, n_images: int) -> pd.DataFrame:
+    """Return the table of all images, hardest first.
+
+    Raises:
+        StudyError: it is damaged, has other images, or lacks their classes.
+    """
+    table = read_table(path)
+    if "image_id" not in table or sorted(table["image_id"]) != list(range(n_images)):
+        raise StudyError(
+            f"{path}: expected a row for each of the {n_images:,} images; "
+            "find the hard examples again"
+        )
+    if "class" not in table:
+        raise StudyError(f"{path}: has no column 'class'; find the hard examples again")
+    return table
 
 
 def ranked(

@@ -7,6 +7,7 @@ So do the lists of what a study and a bundle hold, in `study.audit`.
 from pathlib import Path
 from typing import NamedTuple
 
+from study.errors import StudyError
 from study.files import read_json
 
 
@@ -55,12 +56,20 @@ class ResultsTree(NamedTuple):
 
     @property
     def labels(self) -> Path:
-        """The table of all images with the labels that count in the study."""
-        if not self.corrected.is_file():
-            return self.index
-        # The file outlives the line of the configuration that asked for it.
+        """The table of all images with the labels that count in the study.
+
+        Raises:
+            StudyError: it is one with corrections, and their table is missing.
+        """
         asked = read_json(self.study)["config"] if self.study.is_file() else None
-        return self.corrected if not asked or asked["dataset"].get("corrections") else self.index
+        asks = bool(asked and asked["dataset"].get("corrections"))
+        if asks and not self.corrected.is_file():
+            raise StudyError(
+                f"{self.corrected} is missing, which has the labels that were corrected; "
+                "let Snakemake make the study again"
+            )
+        # The file outlives the line of the configuration that asked for it.
+        return self.corrected if self.corrected.is_file() and (asks or not asked) else self.index
 
     @property
     def data_manifest(self) -> Path:

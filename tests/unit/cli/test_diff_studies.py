@@ -103,6 +103,9 @@ def test_of_a_cleaned_study_it_says_what_that_changed(tmp_path):
     (row,) = pd.read_csv(tmp_path / "groups.csv").to_dict("records")
     assert row["paired_difference"] == row["paired_labels"] == pytest.approx(1 / 20)
     assert row["paired_training"] == row["paired_training_high"] == 0
+    moved[:-3].to_csv(b / "data/corrected.csv", index=False)
+    cut = study("diff", a, b, folder=tmp_path)
+    assert_one_clear_line(cut.stderr, "corrected.csv 37, but both studies have the same")
 
 
 @pytest.mark.parametrize("measure", ["device", "status", "seed", "combo", "acuracy"])

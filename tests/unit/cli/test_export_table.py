@@ -41,6 +41,42 @@ def test_the_table_has_files_labels_scores_and_what_a_run_says(project):
     assert_one_clear_line(again.stdout + again.stderr, "exports/images.csv is there already")
 
 
+def cut_scores(results):
+    path = results / "hard_examples.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
+
+
+def rename_a_column(results):
+    path = results / "hard_examples.csv"
+    path.write_text(path.read_text().replace("class", "klass", 1))
+
+
+def cut_images(results):
+    lines = (results / "data/index.csv").read_text().splitlines(keepends=True)
+    (results / "data/index.csv").write_text("".join(lines[:-3]))
+
+
+def lose_corrections(results):
+    asked = {"name": "folder", "path": "mine", "corrections": "verdicts.csv"}
+    write_json(results / "study.json", {"config": {"dataset": asked}})
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (cut_scores, "expected a row for each of the 40 images"),
+        (rename_a_column, "has no column 'class'"),
+        (cut_images, "expected a row for each of the 37 images"),
+        (lose_corrections, "corrected.csv is missing"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused_in_one_line(project, damage, words):
+    damage(project / "results")
+    refused = study("export", "v1/cnn3/2", "--format", "csv", folder=project)
+    assert refused.returncode != 0 and not (project / "exports").exists()
+    assert_one_clear_line(refused.stdout + refused.stderr, words)
+
+
 def test_the_table_is_a_parquet_file_where_pyarrow_is_installed(project, monkeypatch, capsys):
     asked = ["export", "v1/cnn3/2", "--format", "parquet"]
     monkeypatch.chdir(project)

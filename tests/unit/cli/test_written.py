@@ -48,6 +48,15 @@ def test_a_result_of_a_study_is_kept_even_if_it_begins_alike():
     check_written([NEW._replace(path="other.csv"), NEW._replace(path="results/new.csv")])
 
 
+@pytest.mark.parametrize("name", ["summary.csv", "gallery.html", "baselines.csv"])
+def test_nothing_takes_the_place_of_a_result_that_an_unfinished_study_will_make(name):
+    Path("results/scratch").mkdir(parents=True)
+    Path("results/scratch/started.json").write_text("{}")
+    with pytest.raises(StudyError, match=f"--output: results/{name} is a result of a study"):
+        check_written([NEW._replace(path=f"results/{name}")])
+    check_written([NEW._replace(path="results/new.csv")])
+
+
 @pytest.mark.parametrize(
     ("command", "given"),
     [

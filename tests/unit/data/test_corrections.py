@@ -103,6 +103,23 @@ def test_what_was_applied_stands_in_for_a_file_that_is_gone(tmp_path):
     assert corrections_file(dataset, applied) == str(mine) and corrections_file({}, applied) == ""
 
 
+def test_a_mistyped_file_is_not_taken_for_the_one_that_the_study_was_made_with(tmp_path):
+    applied, dataset = tmp_path / "applied.csv", {"corrections": "second_rond.csv"}
+    applied.touch()
+    for first in ("first.csv", ""):
+        with pytest.raises(StudyError, match=r"second_rond\.csv, where there is no file"):
+            corrections_file(dataset, applied, spare=applied, before={"corrections": first})
+    assert corrections_file(dataset, applied, before=dataset) == str(applied)
+
+
+def test_a_table_that_the_study_writes_itself_is_no_file_of_corrections(tmp_path):
+    applied, spare = tmp_path / "applied.csv", tmp_path / "spare.csv"
+    applied.touch()
+    for own in (applied, spare, tmp_path / "x" / ".." / "applied.csv"):
+        with pytest.raises(StudyError, match="which the study writes itself; copy it"):
+            corrections_file({"corrections": str(own)}, applied, spare=spare)
+
+
 @pytest.mark.parametrize("more_lines", [(), ("verdicts.csv",)])
 def test_the_corrections_that_a_study_was_made_with_outlast_the_job_that_makes_them_again(
     tmp_path, capsys, more_lines

@@ -2,8 +2,9 @@
 
 import pytest
 
-from study.data.datasets.planning import count_images, memory_of_images
-from study.files import write_text
+from study.data.datasets.planning import OwnImages, count_images, memory_of_images, own_images
+from study.errors import StudyError
+from study.files import write_json, write_text
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,14 @@ def test_a_damaged_manifest_stops_no_plan_as_the_command_that_mends_it_plans_too
     write_text(damaged, content)
     assert count_images(config, whole) == 7
     assert count_images(config, damaged) == count_images(config, tmp_path / "none.json") == 60_000
+
+
+def test_images_that_are_gone_are_those_of_before_unless_the_path_is_another(tmp_path):
+    manifest = tmp_path / "manifest.json"
+    write_json(manifest, {"dataset": "folder", "sources": {"images": "sha256:ab"}})
+    config = {"dataset": {"name": "folder", "path": str(tmp_path / "photo"), "test_path": ""}}
+    files = config, manifest, tmp_path / "remembered.json"
+    for made_with in (None, config["dataset"]):
+        assert own_images(*files, made_with) == OwnImages("ab", False)
+    with pytest.raises(StudyError, match="photo"):
+        own_images(*files, {"path": str(tmp_path / "photos")})

@@ -61,6 +61,13 @@ def test_what_cannot_be_meant_is_refused_with_its_line(tmp_path, lines, message)
         verdicts(tmp_path, *lines)
 
 
+def test_lines_are_counted_as_an_editor_counts_them_and_empty_ones_say_nothing(tmp_path):
+    lines = ["0,a,,fine,,me,", "", ",,,,,,", '1,b,,fine,,"me\nand you",', "0,a,,good,,,"]
+    with pytest.raises(StudyError, match="line 7: the verdict is 'good'"):
+        verdicts(tmp_path, *lines)
+    assert len(verdicts(tmp_path, *lines[:-1])) == 2
+
+
 def test_another_table_is_refused_with_the_column_that_it_lacks(tmp_path):
     with pytest.raises(StudyError, match="no 'sha256'"):
         verdicts(tmp_path, "0,a", head="image_id,file\n")

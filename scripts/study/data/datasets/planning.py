@@ -28,7 +28,10 @@ class OwnImages(NamedTuple):
 
 
 def own_images(
-    config: Mapping[str, Any], manifest: str | Path, remembered: str | Path
+    config: Mapping[str, Any],
+    manifest: str | Path,
+    remembered: str | Path,
+    made_with: Mapping[str, Any] | None = None,
 ) -> OwnImages:
     """Check that the partitions fit, and return what must be known of your own images.
 
@@ -39,6 +42,8 @@ def own_images(
         config: a checked configuration.
         manifest: what decoding wrote of the images, if it has.
         remembered: where digests of single files are kept between calls, see `digest_of_images`.
+        made_with: the dataset's part of the configuration that the study was made with. Where it
+            has another path, a missing one is a mistyped one. Default: unknown.
 
     Raises:
         StudyError: the images cannot be listed, the partitions ask for more than there are, or a
@@ -49,7 +54,8 @@ def own_images(
         return OwnImages()
     path = with_home(wanted["path"])
     before = _images_of(manifest, wanted["name"])
-    if before.digest and not path.exists():
+    moved = bool(made_with) and made_with.get("path") != wanted["path"]
+    if before.digest and not path.exists() and not moved:
         print(
             f"note: {path} is not here; going on with the images that were decoded from it",
             file=sys.stderr,

@@ -36,7 +36,8 @@ function showState() {
 }
 
 function showMeaning() {
-  document.getElementById("kind-meaning").textContent = state.kind ? columns.get("kind").meaning : "";
+  const choosing = document.activeElement === controls.elements.kind;
+  document.getElementById("kind-meaning").textContent = choosing || state.kind ? columns.get("kind").meaning : "";
   document.getElementById("sort-meaning").textContent = columns.get(state.sort).meaning;
 }
 
@@ -105,6 +106,7 @@ if (study.n) {
   startFilters();
   controls.hidden = false;
   controls.addEventListener("input", changed);
+  for (const event of ["focus", "blur"]) controls.elements.kind.addEventListener(event, showMeaning);
   controls.addEventListener("submit", (event) => {
     event.preventDefault();
     focusCell(0);

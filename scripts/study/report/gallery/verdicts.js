@@ -167,6 +167,12 @@ function parsedCsv(text) {
 
 async function loadVerdicts(file) {
   const [head = [], ...lines] = parsedCsv(await file.text());
+  const missing = ["file", "verdict"].filter((name) => !head.includes(name));
+  if (missing.length) {
+    keepVerdicts();
+    document.getElementById("n-verdicts").textContent += `; ${file.name} is no table of verdicts: its first line lacks ${missing.join(" and ")}`;
+    return;
+  }
   const strange = await takeLines(lines.map((cells) => Object.fromEntries(VERDICT_COLUMNS.map((key) => [key, cells[head.indexOf(key)] ?? ""]))));
   keepVerdicts();
   layOut();
