@@ -248,6 +248,9 @@ def test_what_strong_judges_find_is_that_of_the_reference_files():
     for row in groups.itertuples():
         mean, sd = (100 * getattr(row, f"common_test_accuracy_{part}") for part in ("mean", "sd"))
         assert re.search(rf"\| {row.model}\b[^|]*\| {mean:.1f} ± {sd:.1f} % \|", text)
+    probe = pd.read_csv(folder / "with_weights.csv").set_index("model").loc["probe"]
+    mean, sd = (100 * probe[f"common_test_accuracy_{part}"] for part in ("mean", "sd"))
+    assert f"is right on {mean:.1f} ± {sd:.1f} % of the images" in text
     first = pd.read_csv(folder / "hard_examples_top.csv").iloc[0]
     assert (first["image_id"], first["class"], first["consensus"]) == (52405, "cat", "frog")
     halves = pd.read_csv(folder / "reliability.csv").set_index("score")

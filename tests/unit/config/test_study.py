@@ -17,7 +17,15 @@ RECIPE_SCHEMA = read_yaml(ROOT / "workflow/schemas/recipe.schema.yaml")
 CONFIG = read_yaml(ROOT / "config/config.yaml")
 
 
-_OVERLAYS = ("laptop", "demo", "probes", "all_models", "all_models_tuned", "hard_images")
+_OVERLAYS = (
+    "laptop",
+    "demo",
+    "probes",
+    "all_models",
+    "all_models_tuned",
+    "hard_images",
+    "hard_images_weights",
+)
 
 
 @pytest.mark.parametrize("overlay", [None, *(f"{name}.yaml" for name in _OVERLAYS)])
