@@ -199,7 +199,9 @@ def test_reports_of_studies_elsewhere_begin_with_what_was_found(project, tmp_pat
 
 
 def test_what_is_printed_is_the_plan_the_device_and_a_line_a_job(project):
-    project.configure(merged(project.study, TINY))
+    # As wide as the network whose speed is known: by it the time is said.
+    width = {"overrides": {"cnn2": {"architecture": {"filters": 64}}}}
+    project.configure(merged(merged(project.study, TINY), width))
     run = "results/runs/v1/cnn2/seed1/run.json"
     lines = snakemake(run, folder=project.folder).splitlines()
     jobs = [line for line in lines if re.match(r" +\d+ of \d+  \w+", line)]
