@@ -21,11 +21,12 @@ from study.files import csv_rows, with_home
 from study.runs.made_with import made_with
 from study.runs.tree import ResultsTree
 
+# With which configuration the results were made, as far as it is known.
+MADE_WITH = made_with(ResultsTree(Path("results"))).get("config", {})
+
 # Of a user's images. Their digest, "" for other data, is a parameter of the job that reads them, so
 # that another image or group runs it again.
 with end_in_one_line():
-    # With which configuration the results were made, as far as it is known.
-    MADE_WITH = made_with(ResultsTree(Path("results"))).get("config", {})
     OWN_IMAGES = own_images(
         config,
         "results/data/manifest.json",
@@ -39,7 +40,7 @@ with end_in_one_line():
         "results/data/verdicts.csv",
         "results/data/corrections.csv",
         spare="results/scratch/corrections.csv",
-        before=MADE_WITH.get("dataset"),
+        made_with=MADE_WITH.get("dataset"),
     )
     CORRECTED = read_corrections(CORRECTIONS) if CORRECTIONS else {}
     # And all that they said, which the gallery goes on from.

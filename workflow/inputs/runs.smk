@@ -54,11 +54,9 @@ def digest_of_predictions(wildcards):
         record = read_json(run) if Path(run).is_file() else {}
     # A recipe of this name may have trained it. Where it was made from another file, this one is
     # mistyped.
-    entry, before = (
-        imported_models(made).get(wildcards.model, {}).get("predictions")
-        for made in (config, MADE_WITH or config)
-    )
-    if "imported" in record and before in (None, entry):
+    entry = imported_models(config)[wildcards.model]
+    before = imported_models(MADE_WITH or config).get(wildcards.model, entry)
+    if "imported" in record and before["predictions"] == entry["predictions"]:
         note_once(f"{path} is not here; going on with what was imported from it")
         return record["imported"]["sha256"]
     sys.exit(

@@ -5,6 +5,7 @@ trained on. Every job takes two seconds to start, and one that computes little i
 """
 
 import contextlib
+import functools
 import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from study.code import PROJECT
 from study.config.imports import model_names, trains_network
 from study.config.partition_checks import has_external_test
-from study.config.recipes import epochs_of, without
+from study.config.recipes import RECIPES, epochs_of, without
 from study.config.views import looks, n_added, n_predicted
 from study.data.datasets.planning import count_images, image_side
 from study.data.folds import shares
@@ -143,16 +144,23 @@ def typical_speeds(
     """Return images per second of models of the project's own, as one core once trained them."""
     side = image_side(config["dataset"])
     measured = {row["what"]: float(row["ours_images_per_s"]) for row in read_csv(_MEASURED)}
-    speeds = {}
-    for model in models:
-        network = without(recipes[model]["architecture"], "dropout")
-        if (name := network["name"]) in measured:
-            # Narrower and wider ones have another speed.
-            recipe = read_yaml(PROJECT / "config" / "models" / f"{name}.yaml")
-            as_measured = without(recipe["architecture"], "dropout")
-            if as_measured | network == as_measured:
-                speeds[model] = measured[name] * (_SIDE / side) ** 2
-    return speeds
+    networks = {model: recipes[model]["architecture"] for model in models}
+    return {
+        model: measured[network["name"]] * (_SIDE / side) ** 2
+        for model, network in networks.items()
+        if network["name"] in measured and _is_as_wide(network)
+    }
+
+
+def _is_as_wide(network: Mapping[str, Any]) -> bool:
+    """Tell whether an architecture is that of the project's recipe of its name, except dropout."""
+    asked = without(network, "dropout")
+    return asked.items() <= _project_network(network["name"]).items()
+
+
+@functools.cache
+def _project_network(name: str) -> Mapping[str, Any]:
+    return read_yaml(PROJECT / RECIPES / f"{name}.yaml")["architecture"]
 
 
 def work(

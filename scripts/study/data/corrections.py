@@ -22,7 +22,7 @@ def corrections_file(
     dataset: Mapping[str, Any],
     *applied: str | Path,
     spare: str | Path = "",
-    before: Mapping[str, Any] | None = None,
+    made_with: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the path of the corrections of a study, "" for none.
 
@@ -33,8 +33,8 @@ def corrections_file(
             that was bundled elsewhere.
         spare: where a copy of that is kept. It is made by the job that reads the
             corrections, and what a job is to make Snakemake removes before it. Default: nowhere.
-        before: that part of the configuration that the study was made with. Where it names another
-            file, a missing one is a mistyped one. Default: unknown.
+        made_with: that part of the configuration that the study was made with. Where it names
+            another file, a missing one is a mistyped one. Default: unknown.
 
     Raises:
         StudyError: there is no such file, or it is a table that the study writes itself.
@@ -49,14 +49,14 @@ def corrections_file(
         )
     if named.is_file():
         return str(named)
-    if before and before.get("corrections") != dataset["corrections"]:
-        applied = ()
+    if made_with and made_with.get("corrections") != dataset["corrections"]:
+        applied, spare = (), ""
     there = next((path for path in applied if Path(path).is_file()), None)
     if spare and there:
         with contextlib.suppress(OSError):  # as where results may only be read
             Path(spare).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(there, spare)
-    for path in map(Path, filter(None, (spare, *applied) if applied else ())):
+    for path in map(Path, filter(None, (spare, *applied))):
         if path.is_file():
             print(
                 f"note: {named} is not here; going on with the corrections that the study was made "

@@ -62,14 +62,16 @@ class ResultsTree(NamedTuple):
             StudyError: it is one with corrections, and their table is missing.
         """
         asked = read_json(self.study)["config"] if self.study.is_file() else None
-        asks = bool(asked and asked["dataset"].get("corrections"))
-        if asks and not self.corrected.is_file():
+        if asked and not asked["dataset"].get("corrections"):
+            return self.index  # the other outlives the line of the configuration that asked for it
+        if self.corrected.is_file():
+            return self.corrected
+        if asked:
             raise StudyError(
                 f"{self.corrected} is missing, which has the labels that were corrected; "
                 "let Snakemake make the study again"
             )
-        # The file outlives the line of the configuration that asked for it.
-        return self.corrected if self.corrected.is_file() and (asks or not asked) else self.index
+        return self.index
 
     @property
     def data_manifest(self) -> Path:

@@ -108,8 +108,8 @@ def test_a_mistyped_file_is_not_taken_for_the_one_that_the_study_was_made_with(t
     applied.touch()
     for first in ("first.csv", ""):
         with pytest.raises(StudyError, match=r"second_rond\.csv, where there is no file"):
-            corrections_file(dataset, applied, spare=applied, before={"corrections": first})
-    assert corrections_file(dataset, applied, before=dataset) == str(applied)
+            corrections_file(dataset, applied, spare=applied, made_with={"corrections": first})
+    assert corrections_file(dataset, applied, made_with=dataset) == str(applied)
 
 
 def test_a_table_that_the_study_writes_itself_is_no_file_of_corrections(tmp_path):
