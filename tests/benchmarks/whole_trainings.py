@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Draw whole trainings of published systems over their authors' curves, from the stored histories.
 
+By both recipes: the authors' (`whole_trainings` of results/reference) and ours (`tuned`).
 Once more after another training: `python tests/benchmarks/whole_trainings.py --output curves.svg`.
 """
 
@@ -15,15 +16,17 @@ from study.report.plots.reproduction import reproduction_figure
 from study.report.plots.style import save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
-STORED = ROOT / "results/reference/whole_trainings"
+STORED = [ROOT / f"results/reference/{name}" for name in ("whole_trainings", "tuned")]
 
 
 def curves(model: str, combo: str, measured_on: str) -> list[np.ndarray]:
     """Return the accuracies by epoch of a model's stored training, if there is one."""
-    history = STORED / model / "history.csv"
-    if combo != "official" or not history.is_file():
-        return []
-    return [pd.read_csv(history)[f"{measured_on}_accuracy"].to_numpy()]
+    histories = [folder / model / "history.csv" for folder in STORED] if combo == "official" else []
+    return [
+        pd.read_csv(history)[f"{measured_on}_accuracy"].to_numpy()
+        for history in histories
+        if history.is_file()
+    ]
 
 
 def main() -> None:
@@ -33,7 +36,7 @@ def main() -> None:
     systems = {
         name: system
         for name, system in read_yaml(ROOT / "config/published.yaml").items()
-        if (STORED / system["model"] / "history.csv").is_file()
+        if (STORED[0] / system["model"] / "history.csv").is_file()
     }
     title = "Whole trainings of CIFAR-10's official split, published and ours"
     figure = reproduction_figure(systems, pd.DataFrame(), curves, title)

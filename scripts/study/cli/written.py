@@ -51,9 +51,11 @@ def check_written(files: Sequence[Written], read: Iterable[str | Path] = ()) -> 
                 f"{options[path]} and {option} are both {name}; give each a file of its own"
             )
         options[path] = option
-        if _is_of_study(path) and (path.exists() or may_hold(f"results/{path.name}")):
+        inside = _name_in_study(path)
+        if inside and (path.exists() or may_hold(inside)):
             raise StudyError(
-                f"{option}: {name} is a result of a study, so it is not overwritten; write another"
+                f"{option}: {name} is among the results of a study, so it is not written; "
+                "write another"
             )
         if path.is_dir() or (path.is_file() and not _begins(path, begins)):
             raise StudyError(
@@ -62,11 +64,12 @@ def check_written(files: Sequence[Written], read: Iterable[str | Path] = ()) -> 
             )
 
 
-def _is_of_study(path: Path) -> bool:
-    return any(
-        folder.name == "results" and any((folder / name).is_file() for name in _OF_STUDY)
-        for folder in path.parents
-    )
+def _name_in_study(path: Path) -> str | None:
+    """Return the path from results/ on; None where no folder above is a study's results."""
+    for folder in path.parents:
+        if folder.name == "results" and any((folder / name).is_file() for name in _OF_STUDY):
+            return path.relative_to(folder.parent).as_posix()
+    return None
 
 
 def _begins(path: Path, begins: tuple[str, ...]) -> bool:

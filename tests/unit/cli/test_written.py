@@ -43,18 +43,21 @@ def test_a_result_of_a_study_is_kept_even_if_it_begins_alike():
     for name in ("results/summary.csv", "results/comparisons/comparisons.csv", "other.csv"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text("a,b\n")
-    with pytest.raises(StudyError, match=r"comparisons.csv is a result of a study"):
+    with pytest.raises(StudyError, match=r"comparisons.csv is among the results of a study"):
         check_written([NEW._replace(path="results/comparisons/comparisons.csv")])
     check_written([NEW._replace(path="other.csv"), NEW._replace(path="results/new.csv")])
 
 
-@pytest.mark.parametrize("name", ["summary.csv", "gallery.html", "baselines.csv"])
+@pytest.mark.parametrize(
+    "name", ["summary.csv", "gallery.html", "runs/v1/cnn2/seed1/history.csv", "figures/new.svg"]
+)
 def test_nothing_takes_the_place_of_a_result_that_an_unfinished_study_will_make(name):
     Path("results/scratch").mkdir(parents=True)
     Path("results/scratch/started.json").write_text("{}")
-    with pytest.raises(StudyError, match=f"--output: results/{name} is a result of a study"):
+    with pytest.raises(StudyError, match=f"results/{name} is among the results of a study"):
         check_written([NEW._replace(path=f"results/{name}")])
-    check_written([NEW._replace(path="results/new.csv")])
+    for free in ("results/new.csv", "results/mine/summary.csv"):
+        check_written([NEW._replace(path=free)])
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def gallery_page(data: GalleryData, limit: int) -> Page:
                 f"the gallery without any image has {page:,} bytes, more than the limit of "
                 f"{limit:,}; raise the limit"
             )
-        n = min(n - 1, int(0.98 * n * limit / page))
+        n = max(0, min(n - 1, int(0.98 * n * limit / page)))
 
 
 def _fitting_page(data: GalleryData, n: int, limit: int) -> Page | int:

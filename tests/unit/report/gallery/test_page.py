@@ -197,8 +197,9 @@ def test_a_limit_first_costs_quality_and_then_the_easiest_images(study, tmp_path
     )
 
 
-def test_a_limit_that_nothing_fits_is_refused(study, tmp_path):
-    failed = study.build("--limit", 0.001, "--output", tmp_path / "none.html", check=False)
+@pytest.mark.parametrize("limit", [0.001, 0, -1])
+def test_a_limit_that_nothing_fits_is_refused(study, tmp_path, limit):
+    failed = study.build("--limit", limit, "--output", tmp_path / "none.html", check=False)
     assert failed.returncode == 1 and not list(tmp_path.iterdir())
     assert_one_clear_line(failed.stderr, "without any image", "raise the limit")
 
