@@ -193,6 +193,22 @@ def test_the_accuracies_of_tuned_recipes_in_the_documentation_are_those_of_their
         ), run.name
 
 
+def test_tuned_recipes_are_ahead_of_every_published_accuracy_by_what_the_documentation_says():
+    table = pd.read_csv(ROOT / "results/reference/reproduction/reproduction.csv")
+    table = table[table["measure"] == "test accuracy"].dropna(subset="tuned")
+    gains = list(table["tuned"] - table["published"])
+    published = read_yaml(ROOT / "config/published.yaml")
+    for system in ("S2", "S3", "S4"):
+        run = ROOT / "results/reference/tuned" / published[system]["tuned"]
+        history = pd.read_csv(run / "history.csv")
+        (curve,) = published[system]["curves"]
+        assert len(history) == len(curve["values"])
+        gains.append(history["test_accuracy"].iloc[-1] - curve["values"][-1])
+    assert len(gains) == 9
+    said = f"are ahead of all nine by {100 * min(gains):.1f} to {100 * max(gains):.0f} points"
+    assert said in " ".join(documentation().split())
+
+
 def test_the_reference_study_orders_the_combos_for_every_model_and_seed():
     runs = pd.read_csv(ROOT / "results/reference/laptop/summary.csv")
     table = runs.pivot(index=["model", "seed"], columns="combo", values="common_test_accuracy")
@@ -265,8 +281,8 @@ def test_what_strong_judges_find_is_that_of_the_reference_files():
     ("system", "model", "tolerance", "epochs"),
     [
         ("S4", "resnet9", 0.002, (4, 8, 12, 16, 20, 24)),
-        ("S3", "dilated_separable", 0.01, (10, 20, 30, 40, 60, 80)),
-        ("S2", "resnet18", 0.01, (1, 4, 8, 12, 16, 20)),
+        ("S3", "dilated_separable", 0.005, (10, 20, 30, 40, 60, 80)),
+        ("S2", "resnet18", 0.005, (1, 4, 8, 12, 16, 20)),
     ],
 )
 def test_a_whole_training_is_that_of_the_reference_files(system, model, tolerance, epochs):
