@@ -129,7 +129,9 @@ def test_the_first_epochs_of_the_large_systems_are_near_the_published_ones(syste
         assert cells.replace("%", " %") in documentation()
 
 
-@pytest.mark.parametrize("name", ["training.csv", "training_without_fast_bfloat16.csv"])
+@pytest.mark.parametrize(
+    "name", ["training.csv", "training_with_amx.csv", "training_without_fast_bfloat16.csv"]
+)
 def test_the_speeds_in_the_documentation_are_those_of_the_reference_files(name):
     table = pd.read_csv(ROOT / "results/reference/benchmarks" / name)
     assert len(table) == 6
