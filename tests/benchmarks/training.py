@@ -60,7 +60,7 @@ def _crop_flip_erase(padding: int, p: float) -> list[Any]:
     ]
 
 
-# torchvision's nearest to each author's list; two authors used albumentations.
+# torchvision's nearest to each author's list; three authors used albumentations.
 _TRANSFORMS: dict[str, list[Any]] = {
     "cnn2": [T.ToTensor(), _HALF],
     "cnn3": [T.ToTensor()],

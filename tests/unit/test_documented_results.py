@@ -7,7 +7,6 @@ import pytest
 from conftest import ROOT, documentation
 
 from study.files import read_json, read_yaml
-from study.wording import duration
 
 CONFIG = read_yaml(ROOT / "config/config.yaml")
 
@@ -34,6 +33,10 @@ def test_the_comparison_in_the_readme_is_that_of_the_reference_files():
         pd.read_csv(folder / "leak.csv"),
         documentation(),
     )
+    counts = (f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())
+    assert f"Published figures and ours: {', '.join(counts)}" in (
+        folder / "reproduction.svg"
+    ).read_text("utf-8")
     finals = table[(table["measure"] == "test accuracy") & (table["verdict"] != "not comparable")]
     assert len(finals) == 6
     for row in finals.itertuples():
@@ -153,6 +156,16 @@ def test_the_speeds_in_the_documentation_are_those_of_the_reference_files(name):
         )
 
 
+def shown(seconds: float) -> str:
+    """Return a time so exactly that a reader can divide two of them."""
+    unit, length = next(
+        (unit, length)
+        for unit, length in (("hours", 3600), ("minutes", 60), ("seconds", 1))
+        if seconds >= length
+    )
+    return f"{seconds / length:.{int(length > 1)}f} {unit}"
+
+
 def test_the_times_to_the_authors_accuracies_in_the_documentation_are_those_of_the_reference_file():
     table = pd.read_csv(ROOT / "results/reference/time_to_accuracy/time_to_accuracy.csv")
     assert list(table["system"]) == list(read_yaml(ROOT / "config/published.yaml"))
@@ -172,7 +185,7 @@ def test_the_times_to_the_authors_accuracies_in_the_documentation_are_those_of_t
         ]
         cells = f"{' | '.join(sides)} | {row.times_as_fast:.1f} |"
         assert f"| {row.system}, {accuracy} on {row.combo} | {cells}" in documentation()
-        times = f"{duration(row.authors_seconds)} | {duration(row.seconds)}, `{row.recipe}`"
+        times = f"{shown(row.authors_seconds)} | {shown(row.seconds)}, `{row.recipe}`"
         assert (
             f"| {row.system} `{row.authors_recipe}`, {accuracy} | {times} "
             f"| {row.times_as_fast:.0f} |" in documentation()
