@@ -16,16 +16,16 @@ from study.report.plots.reproduction import reproduction_figure
 from study.report.plots.style import save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
-STORED = [ROOT / f"results/reference/{name}" for name in ("whole_trainings", "tuned")]
+REPORTED, TUNED = (ROOT / f"results/reference/{name}" for name in ("whole_trainings", "tuned"))
 
 
 def curves(model: str, combo: str, measured_on: str) -> list[np.ndarray]:
     """Return the accuracies by epoch of a model's stored training, if there is one."""
-    histories = [folder / model / "history.csv" for folder in STORED] if combo == "official" else []
+    histories = (folder / model / "history.csv" for folder in (REPORTED, TUNED))
     return [
         pd.read_csv(history)[f"{measured_on}_accuracy"].to_numpy()
         for history in histories
-        if history.is_file()
+        if combo == "official" and history.is_file()
     ]
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     systems = {
         name: system
         for name, system in read_yaml(ROOT / "config/published.yaml").items()
-        if (STORED[0] / system["model"] / "history.csv").is_file()
+        if (REPORTED / system["model"] / "history.csv").is_file()
     }
     title = "Whole trainings of CIFAR-10's official split, published and ours"
     figure = reproduction_figure(systems, pd.DataFrame(), curves, title)

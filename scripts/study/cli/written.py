@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from study.audit.bundle_places import may_hold
 from study.errors import StudyError
-
-# What lies in a study's folder of results tells that it is one, finished or not.
-_OF_STUDY = ("summary.csv", "study.json", "scratch/started.json")
+from study.runs.made_with import started
+from study.runs.tree import ResultsTree
 
 
 class Written(NamedTuple):
@@ -67,9 +66,14 @@ def check_written(files: Sequence[Written], read: Iterable[str | Path] = ()) -> 
 def _name_in_study(path: Path) -> str | None:
     """Return the path from results/ on; None where no folder above is a study's results."""
     for folder in path.parents:
-        if folder.name == "results" and any((folder / name).is_file() for name in _OF_STUDY):
+        if folder.name == "results" and _is_of_study(ResultsTree(folder)):
             return path.relative_to(folder.parent).as_posix()
     return None
+
+
+def _is_of_study(tree: ResultsTree) -> bool:
+    """Tell whether results are those of a study, finished or not."""
+    return any(path.is_file() for path in (tree / "summary.csv", tree.study, started(tree)))
 
 
 def _begins(path: Path, begins: tuple[str, ...]) -> bool:
